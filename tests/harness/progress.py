@@ -1,0 +1,78 @@
+"""Progress for anything that takes more than a moment.
+
+On a terminal the current step is one line that counts its seconds; elsewhere (CI, a pipe) every
+step is one plain line when it starts to take long and one when it ends, so that a log stays short.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+# A step shorter than this is not worth a line of a plain log.
+_QUIET_SECONDS = 2.0
+# How often a plain log is told that a long step is still going on.
+_REMIND_SECONDS = 30.0
+
+
+def elapsed(seconds: float) -> str:
+    """Format a duration in seconds for a person: ``4.2 s``, ``1 min 05 s``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s"
+
+
+class Progress:
+    """Reports the steps of one piece of work, with how many are left.
+
+    Args:
+        total: number of steps that are expected; 0 when unknown.
+        stream: where to write; standard error by default, so that standard output stays data.
+    """
+
+    def __init__(self, total: int = 0, stream: TextIO | None = None) -> None:
+        self._total = total
+        self._done = 0
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty()
+
+    @contextmanager
+    def step(self, label: str) -> Iterator[None]:
+        """Show ``label`` while the body runs, and how long it took once it has ended."""
+        self._done += 1
+        count = f"[{self._done}/{self._total}] " if self._total else ""
+        started = time.monotonic()
+        ended = threading.Event()
+        ticker = threading.Thread(target=self._tick, args=(f"{count}{label}", started, ended), daemon=True)
+        ticker.start()
+        outcome = "failed after"
+        try:
+            yield
+            outcome = "done in"
+        finally:
+            ended.set()
+            ticker.join()
+            took = time.monotonic() - started
+            if self._live:
+                self._stream.write("\r\x1b[K")
+            if took >= _QUIET_SECONDS or outcome == "failed after":
+                self.line(f"{count}{label}: {outcome} {elapsed(took)}")
+
+    def line(self, text: str) -> None:
+        """Write one whole line."""
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def _tick(self, label: str, started: float, ended: threading.Event) -> None:
+        pause = 0.2 if self._live else _QUIET_SECONDS
+        while not ended.wait(pause):
+            took = time.monotonic() - started
+            if self._live:
+                self._stream.write(f"\r\x1b[K{label} ... {elapsed(took)}")
+                self._stream.flush()
+            else:
+                self.line(f"{label} ..." if pause == _QUIET_SECONDS else f"{label} ... {elapsed(took)}")
+                pause = _REMIND_SECONDS
