@@ -58,6 +58,7 @@ class Source:
     cgo: bool = False
     tags: str = ""
     debian: list[str] = field(default_factory=list)
+    data: str = ""
 
 
 @dataclass(frozen=True)
@@ -221,6 +222,9 @@ def _build(name: str, source: Source) -> None:
         if done.returncode != 0:
             raise HarnessError(f"building {name} {source.version} failed: {_tail(done.stderr)}")
         target.parent.mkdir(exist_ok=True)
+        if source.data:
+            module = Path(_download(source)["Dir"])
+            shutil.copytree(module / source.data, target.parent / source.data, dirs_exist_ok=True)
         (workspace / "out" / name).rename(target)
 
 
@@ -231,10 +235,7 @@ def _go_mod(source: Source) -> str:
     have any. Those by a folder of the same repository become the published module of that name.
     """
     lines = ["module tools", f"require {source.module} {source.version}"]
-    downloaded = _go(["go", "mod", "download", "-json", f"{source.module}@{source.version}"], Path("/"))
-    if downloaded.returncode != 0:
-        raise HarnessError(f"{source.module} {source.version} cannot be fetched: {_tail(downloaded.stdout)}")
-    go_mod = json.loads(downloaded.stdout)["GoMod"]
+    go_mod = _download(source)["GoMod"]
     module: dict[str, Any] = json.loads(_go(["go", "mod", "edit", "-json", go_mod], Path("/")).stdout)
     for entry in module.get("Replace") or []:
         old, new = entry["Old"]["Path"], entry["New"]
@@ -243,6 +244,14 @@ def _go_mod(source: Source) -> str:
         elif source.replace:
             lines.append(f"replace {old} => {old} {source.replace}")
     return "\n".join([*lines, f"go {module['Go']}", ""])
+
+
+def _download(source: Source) -> dict[str, str]:
+    done = _go(["go", "mod", "download", "-json", f"{source.module}@{source.version}"], Path("/"))
+    if done.returncode != 0:
+        raise HarnessError(f"{source.module} {source.version} cannot be fetched: {_tail(done.stdout)}")
+    downloaded: dict[str, str] = json.loads(done.stdout)
+    return downloaded
 
 
 def _go(command: list[str], folder: Path, *, cgo: bool = False) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,62 @@
+"""Clusters to install charts on: three providers behind one interface.
+
+``local`` runs a node's processes on this machine, ``kind`` runs nodes in Docker, ``existing`` uses a cluster
+that somebody else made, and only when told which one.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from harness.clusters.base import Cluster
+from harness.clusters.existing import ExistingCluster
+from harness.clusters.kind import KindCluster
+from harness.clusters.local import LocalCluster
+from harness.errors import HarnessError
+
+TYPES = ("auto", "local", "kind", "existing")
+
+__all__ = ["TYPES", "Cluster", "ExistingCluster", "KindCluster", "LocalCluster", "create", "detect"]
+
+
+def create(type: str = "auto", name: str = "local", *, kubeconfig: Path | None = None, keep: bool = False) -> Cluster:
+    """Return a cluster, not yet up.
+
+    Args:
+        type: one of ``TYPES``; ``auto`` chooses by ``detect``.
+        name: the cluster's name, for those that are made.
+        kubeconfig: access to the cluster, for ``existing``.
+        keep: leave the cluster running when this process ends.
+
+    Raises:
+        HarnessError: the type is unknown, does not work on this machine, or lacks its kubeconfig.
+    """
+    if type == "auto":
+        type = detect()
+    if type == "local":
+        return LocalCluster(name, keep=keep)
+    if type == "kind":
+        return KindCluster(name)
+    if type == "existing":
+        if kubeconfig is None:
+            raise HarnessError("CLUSTER=existing needs to be told which one: set KUBECONFIG=<file>")
+        return ExistingCluster(kubeconfig)
+    raise HarnessError(f"there is no cluster type {type!r}; choose one of {', '.join(TYPES)}")
+
+
+def detect() -> str:
+    """Return the type of cluster that this machine can make.
+
+    Raises:
+        HarnessError: it can make none.
+    """
+    if shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True).returncode == 0:
+        return "kind"
+    if sys.platform == "linux" and os.geteuid() == 0:
+        return "local"
+    raise HarnessError(
+        "no cluster can be made here: start a Docker engine, or run as root on Linux, "
+        "or name a cluster: CLUSTER=existing KUBECONFIG=<file>"
+    )

@@ -1,0 +1,99 @@
+"""What a local cluster needs inside its API: the DNS Service, and simulated nodes on request."""
+
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
+
+from harness import tools
+from harness.clusters.local.layout import DNS_SERVICE
+
+_FAKE = {"kwok.x-k8s.io/node": "fake"}
+KWOK_FLAGS = (
+    "--manage-all-nodes=false",
+    "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
+    "--cidr=10.215.0.0/16",
+    "--node-lease-duration-seconds=40",
+    "--server-address=127.0.0.1:10247",
+)
+
+
+def _api(kubeconfig: Path) -> client.ApiClient:
+    # The certificate's authority and address are the cluster's own; a proxy of the machine has no part in it.
+    configuration = client.Configuration()
+    config.load_kube_config(str(kubeconfig), client_configuration=configuration)
+    configuration.proxy = None
+    configuration.retries = False
+    return client.ApiClient(configuration)
+
+
+def install(kubeconfig: Path, node: IPv4Address) -> None:
+    """Publish the node's DNS server as the Service that pods are configured with.
+
+    Args:
+        kubeconfig: administrator's access.
+        node: address that the DNS server listens on.
+    """
+    ports = [{"name": f"dns-{protocol.lower()}", "port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
+    labels = {"k8s-app": "kube-dns"}
+    service = {
+        "metadata": {"name": "kube-dns", "labels": labels},
+        "spec": {"clusterIP": str(DNS_SERVICE), "ports": ports},
+    }
+    endpoints = {
+        "metadata": {"name": "kube-dns", "labels": {"kubernetes.io/service-name": "kube-dns"}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [str(node)], "conditions": {"ready": True}}],
+        "ports": ports,
+    }
+    with _api(kubeconfig) as api:
+        client.CoreV1Api(api).create_namespaced_service("kube-system", service)
+        client.DiscoveryV1Api(api).create_namespaced_endpoint_slice("kube-system", endpoints)
+
+
+def node_is_ready(kubeconfig: Path, name: str) -> bool:
+    """Say whether the API server answers and the node of this name is Ready with a default service account."""
+    try:
+        with _api(kubeconfig) as api:
+            core = client.CoreV1Api(api)
+            node = core.read_node(name, _request_timeout=2)
+            # Pods are refused until the controller has made this account.
+            core.read_namespaced_service_account("default", "default", _request_timeout=2)
+    except (ApiException, HTTPError, OSError, config.ConfigException):
+        return False
+    return any(condition.type == "Ready" and condition.status == "True" for condition in node.status.conditions)
+
+
+def kwok_stages() -> list[Path]:
+    """Return the files that describe how simulated nodes and pods pass through their states."""
+    stages = tools.path("kwok").parent / "kustomize" / "stage"
+    chosen = ["node/fast/node-initialize.yaml", "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml"]
+    return [*(stages / name for name in chosen), *sorted(stages.glob("pod/fast/pod-*.yaml"))]
+
+
+def create_fake_nodes(kubeconfig: Path, count: int, labels: dict[str, str]) -> None:
+    """Register simulated nodes; they become Ready once kwok has seen them.
+
+    Args:
+        kubeconfig: administrator's access.
+        count: how many.
+        labels: labels of each.
+    """
+    with _api(kubeconfig) as api:
+        core = client.CoreV1Api(api)
+        for number in range(count):
+            name = f"fake-{number:05d}"
+            core.create_node(_fake_node(name, {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", **labels}))
+
+
+def _fake_node(name: str, labels: dict[str, str]) -> dict[str, Any]:
+    size = {"cpu": "32", "memory": "256Gi", "pods": "110"}
+    return {
+        "metadata": {"name": name, "labels": labels, "annotations": _FAKE},
+        # Real pods stay away: only what a test sends here is to be simulated.
+        "spec": {"taints": [{"key": "kwok.x-k8s.io/node", "value": "fake", "effect": "NoSchedule"}]},
+        "status": {"allocatable": size, "capacity": size},
+    }

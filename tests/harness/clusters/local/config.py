@@ -1,0 +1,304 @@
+"""Configuration files and command lines of a local cluster's components."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.clusters.local.layout import API_PORT, API_SERVICE, DNS_SERVICE, SERVICES, Layout
+from harness.clusters.local.pki import Authority
+
+# containerd keeps the name that is configured here; images.py assembles an image of this name.
+PAUSE_IMAGE = "registry.k8s.io/pause:3.10.1"
+CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
+_CONTAINERD = f"unix://{CONTAINERD_SOCKET}"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a test may want different on the node.
+
+    Attributes:
+        container_log_max_size: size at which the kubelet rotates a container's log, as a quantity.
+        container_log_max_files: how many files of a container's log the kubelet keeps, at least 2.
+    """
+
+    container_log_max_size: str = "10Mi"
+    container_log_max_files: int = 5
+
+
+@dataclass(frozen=True)
+class Component:
+    """A process of the node.
+
+    Attributes:
+        name: its name, and that of its log file.
+        command: program and arguments.
+        after: the URL that must answer before it is started; empty when it can start at once.
+    """
+
+    name: str
+    command: list[str]
+    after: str = ""
+
+
+def write(layout: Layout, programs: dict[str, Path], options: Options) -> list[Component]:
+    """Write every configuration file of the cluster.
+
+    Args:
+        layout: names, folders and addresses.
+        programs: where each program of the node is.
+        options: what differs from the defaults.
+
+    Returns:
+        The node's processes in the order in which they start.
+    """
+    _write_certificates(layout)
+    _write_network(layout, programs)
+    _write_containerd(layout, programs)
+    _write_kubelet(layout, options)
+    _write_dns(layout)
+    ready = f"{layout.server}/readyz"
+    return [
+        Component("containerd", [str(programs["containerd"]), "--config", str(layout.path("containerd.toml"))]),
+        Component("etcd", _etcd(layout, programs)),
+        Component("kube-apiserver", _api_server(layout, programs)),
+        Component("kube-controller-manager", _controller_manager(layout, programs), after=ready),
+        Component("kube-scheduler", _scheduler(layout, programs), after=ready),
+        Component("kubelet", _kubelet(layout, programs), after=ready),
+        Component("kube-proxy", _proxy(layout, programs), after=ready),
+        Component("coredns", [str(programs["coredns"]), "-conf", str(layout.path("Corefile"))], after=ready),
+    ]
+
+
+def _write_certificates(layout: Layout) -> None:
+    authority = Authority(layout.path("pki"))
+    kubernetes = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
+    authority.issue("apiserver", "kube-apiserver", hosts=(*kubernetes, "localhost", API_SERVICE, layout.node_ip))
+    authority.issue("kubelet", f"system:node:{layout.name}", group="system:nodes", hosts=(layout.name, layout.node_ip))
+    for name, user, group in (
+        ("admin", "kubernetes-admin", "system:masters"),
+        ("kube-controller-manager", "system:kube-controller-manager", ""),
+        ("kube-scheduler", "system:kube-scheduler", ""),
+        ("kube-proxy", "system:kube-proxy", ""),
+    ):
+        authority.issue(name, user, group=group)
+    authority.key_pair("service-accounts")
+    for user in ("admin", "kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy"):
+        _write_kubeconfig(layout, user)
+
+
+def _write_kubeconfig(layout: Layout, user: str) -> None:
+    cluster = {"server": layout.server, "certificate-authority": str(layout.path("pki", "ca.crt"))}
+    credentials = {
+        "client-certificate": str(layout.path("pki", f"{user}.crt")),
+        "client-key": str(layout.path("pki", f"{user}.key")),
+    }
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": layout.name, "cluster": cluster}],
+        "users": [{"name": user, "user": credentials}],
+        "contexts": [{"name": layout.name, "context": {"cluster": layout.name, "user": user}}],
+        "current-context": layout.name,
+    }
+    _write_yaml(layout.path(f"{user}.kubeconfig"), content)
+
+
+def _write_network(layout: Layout, programs: dict[str, Path]) -> None:
+    plugins = layout.path("cni", "bin")
+    plugins.mkdir(parents=True)
+    for name in ("bridge", "host-local", "loopback", "portmap"):
+        plugins.joinpath(name).symlink_to(programs[name])
+    bridge = {
+        "type": "bridge",
+        "bridge": "cni0",
+        "isDefaultGateway": True,
+        # A pod that reaches itself through its own Service comes back by the port it left by.
+        "hairpinMode": True,
+        # Nothing of a test cluster leaves the machine.
+        "ipMasq": False,
+        "ipam": {
+            "type": "host-local",
+            "dataDir": str(layout.path("cni", "leases")),
+            "ranges": [[{"subnet": str(layout.pods)}]],
+        },
+    }
+    content = {
+        "cniVersion": "1.0.0",
+        "name": layout.name,
+        "plugins": [bridge, {"type": "portmap", "capabilities": {"portMappings": True}}],
+    }
+    layout.path("cni", "conf").mkdir()
+    layout.path("cni", "conf", "10-bridge.conflist").write_text(json.dumps(content), encoding="utf-8")
+
+
+def _write_containerd(layout: Layout, programs: dict[str, Path]) -> None:
+    runtime = "plugins.'io.containerd.cri.v1.runtime'"
+    # Without CAP_SYS_RESOURCE a sandbox may not lower its OOM score: restrict_oom_score_adj.
+    text = f"""
+version = 3
+root = "{layout.path("containerd")}"
+state = "/run/containerd"
+disabled_plugins = ["io.containerd.nri.v1.nri"]
+
+[grpc]
+address = "{CONTAINERD_SOCKET}"
+
+[plugins.'io.containerd.cri.v1.images']
+snapshotter = "overlayfs"
+
+[plugins.'io.containerd.cri.v1.images'.pinned_images]
+sandbox = "{PAUSE_IMAGE}"
+
+[{runtime}]
+restrict_oom_score_adj = true
+
+[{runtime}.cni]
+bin_dirs = ["{layout.path("cni", "bin")}"]
+conf_dir = "{layout.path("cni", "conf")}"
+
+[{runtime}.containerd]
+default_runtime_name = "runc"
+
+[{runtime}.containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+
+[{runtime}.containerd.runtimes.runc.options]
+BinaryName = "{programs["runc"]}"
+SystemdCgroup = false
+"""
+    layout.path("containerd.toml").write_text(text, encoding="utf-8")
+
+
+def _write_kubelet(layout: Layout, options: Options) -> None:
+    layout.path("resolv.conf").write_text("", encoding="utf-8")
+    content = {
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "authentication": {
+            "anonymous": {"enabled": False},
+            "webhook": {"enabled": True},
+            "x509": {"clientCAFile": str(layout.path("pki", "ca.crt"))},
+        },
+        "authorization": {"mode": "Webhook"},
+        "tlsCertFile": str(layout.path("pki", "kubelet.crt")),
+        "tlsPrivateKeyFile": str(layout.path("pki", "kubelet.key")),
+        "cgroupDriver": "cgroupfs",
+        "cgroupRoot": f"/{layout.cgroup}",
+        "failCgroupV1": False,
+        "failSwapOn": False,
+        "containerRuntimeEndpoint": _CONTAINERD,
+        "clusterDNS": [str(DNS_SERVICE)],
+        "clusterDomain": "cluster.local",
+        "resolvConf": str(layout.path("resolv.conf")),
+        "containerLogMaxSize": options.container_log_max_size,
+        "containerLogMaxFiles": options.container_log_max_files,
+        "containerLogMonitorInterval": "3s",
+        # Images are loaded by hand and cannot be pulled again; a full disk of the machine is not the test's matter.
+        "imageGCHighThresholdPercent": 100,
+        "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
+        "maxPods": 200,
+    }
+    _write_yaml(layout.path("kubelet.yaml"), content)
+
+
+def _write_dns(layout: Layout) -> None:
+    text = f""".:53 {{
+    bind {layout.node_ip}
+    errors
+    kubernetes cluster.local in-addr.arpa ip6.arpa {{
+        kubeconfig {layout.path("admin.kubeconfig")}
+        pods insecure
+    }}
+    cache 5
+}}
+"""
+    layout.path("Corefile").write_text(text, encoding="utf-8")
+
+
+def _etcd(layout: Layout, programs: dict[str, Path]) -> list[str]:
+    return [
+        str(programs["etcd"]),
+        f"--data-dir={layout.path('etcd')}",
+        "--listen-client-urls=http://127.0.0.1:2379",
+        "--advertise-client-urls=http://127.0.0.1:2379",
+        "--listen-peer-urls=http://127.0.0.1:2380",
+        # The data is a test's: it need not survive a crash of the machine.
+        "--unsafe-no-fsync",
+    ]
+
+
+def _api_server(layout: Layout, programs: dict[str, Path]) -> list[str]:
+    pki = layout.path("pki")
+    return [
+        str(programs["kube-apiserver"]),
+        "--etcd-servers=http://127.0.0.1:2379",
+        f"--secure-port={API_PORT}",
+        f"--advertise-address={layout.node_ip}",
+        f"--tls-cert-file={pki}/apiserver.crt",
+        f"--tls-private-key-file={pki}/apiserver.key",
+        f"--client-ca-file={pki}/ca.crt",
+        f"--kubelet-certificate-authority={pki}/ca.crt",
+        f"--kubelet-client-certificate={pki}/admin.crt",
+        f"--kubelet-client-key={pki}/admin.key",
+        "--kubelet-preferred-address-types=InternalIP",
+        "--authorization-mode=Node,RBAC",
+        "--enable-admission-plugins=NodeRestriction",
+        "--allow-privileged=true",
+        f"--service-cluster-ip-range={SERVICES}",
+        "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+        f"--service-account-key-file={pki}/service-accounts.pub",
+        f"--service-account-signing-key-file={pki}/service-accounts.key",
+    ]
+
+
+def _controller_manager(layout: Layout, programs: dict[str, Path]) -> list[str]:
+    pki = layout.path("pki")
+    return [
+        str(programs["kube-controller-manager"]),
+        f"--kubeconfig={layout.path('kube-controller-manager.kubeconfig')}",
+        "--bind-address=127.0.0.1",
+        "--leader-elect=false",
+        "--use-service-account-credentials=true",
+        f"--service-account-private-key-file={pki}/service-accounts.key",
+        f"--root-ca-file={pki}/ca.crt",
+    ]
+
+
+def _scheduler(layout: Layout, programs: dict[str, Path]) -> list[str]:
+    return [
+        str(programs["kube-scheduler"]),
+        f"--kubeconfig={layout.path('kube-scheduler.kubeconfig')}",
+        "--bind-address=127.0.0.1",
+        "--leader-elect=false",
+    ]
+
+
+def _kubelet(layout: Layout, programs: dict[str, Path]) -> list[str]:
+    return [
+        str(programs["kubelet"]),
+        f"--config={layout.path('kubelet.yaml')}",
+        f"--kubeconfig={layout.path('kubelet.kubeconfig')}",
+        f"--hostname-override={layout.name}",
+        f"--node-ip={layout.node_ip}",
+    ]
+
+
+def _proxy(layout: Layout, programs: dict[str, Path]) -> list[str]:
+    return [
+        str(programs["kube-proxy"]),
+        f"--kubeconfig={layout.path('kube-proxy.kubeconfig')}",
+        f"--hostname-override={layout.name}",
+        "--proxy-mode=iptables",
+        f"--cluster-cidr={layout.pods}",
+        # The limit belongs to the machine, not to this network namespace.
+        "--conntrack-max-per-core=0",
+    ]
+
+
+def _write_yaml(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    path.chmod(0o600)

@@ -1,0 +1,116 @@
+"""The first process of a local node: starts the components, and takes them all with it when it ends.
+
+It runs as process 1 of its own process, mount and network namespaces (see ``__init__.py``). Whatever the
+node starts, mounts or adds to the network lives in them, so the kernel removes all of it when this
+process ends, however it ends.
+"""
+
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from harness.clusters.local.config import Component
+
+# Folders of the machine that the node needs of its own: name below the cluster's root -> where the node sees it.
+OWN_FOLDERS = {"var-log": "/var/log", "var-lib": "/var/lib"}
+_NODE_INTERFACE = "eth0"
+
+
+def main(root: Path) -> int:
+    """Run the node until a component ends or a signal asks it to stop.
+
+    Args:
+        root: the cluster's folder, with the ``node.json`` that ``LocalCluster`` wrote.
+
+    Returns:
+        Exit status: 0 after a signal, 1 when a component ended by itself (its name is in ``failed``).
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    plan = json.loads(root.joinpath("node.json").read_text(encoding="utf-8"))
+    _mount(root)
+    _configure_network(plan["node_address"])
+    context = ssl.create_default_context(cafile=root / "pki" / "ca.crt")
+    context.load_cert_chain(root / "pki" / "admin.crt", root / "pki" / "admin.key")
+    waiting = [Component(**component) for component in plan["components"]]
+    running: dict[int, str] = {}
+    while True:
+        for component in [entry for entry in waiting if not entry.after or _answers(entry.after, context)]:
+            waiting.remove(component)
+            running[_start(component, root)] = component.name
+        failed = _reap(running)
+        if failed:
+            root.joinpath("failed").write_text(failed, encoding="utf-8")
+            return 1
+        time.sleep(0.05 if waiting else 0.5)
+
+
+def _mount(root: Path) -> None:
+    # Changes stay inside this namespace, but pods may share mounts with one another.
+    _run("mount", "--make-rshared", "/")
+    for name, place in OWN_FOLDERS.items():
+        root.joinpath(name).mkdir(exist_ok=True)
+        _run("mount", "--bind", str(root / name), place)
+    _run("mount", "-t", "tmpfs", "tmpfs", "/run")
+
+
+def _configure_network(address: str) -> None:
+    deadline = time.monotonic() + 5
+    while not Path("/sys/class/net", _NODE_INTERFACE).exists() and not _has_interface():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the node's end of the virtual cable did not appear")
+        time.sleep(0.01)
+    _run("ip", "link", "set", "lo", "up")
+    _run("ip", "address", "add", address, "dev", _NODE_INTERFACE)
+    _run("ip", "link", "set", _NODE_INTERFACE, "up")
+    Path("/proc/sys/net/ipv4/ip_forward").write_text("1", encoding="ascii")
+    # kube-proxy has to see what one pod sends another through a Service, although the bridge could deliver it.
+    bridge = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+    if bridge.exists():
+        bridge.write_text("1", encoding="ascii")
+
+
+def _has_interface() -> bool:
+    # /sys still shows the namespace it was mounted from, so the kernel is asked instead.
+    return subprocess.run(["ip", "link", "show", _NODE_INTERFACE], capture_output=True).returncode == 0
+
+
+def _start(component: Component, root: Path) -> int:
+    with open(root / "log" / f"{component.name}.log", "ab") as log:
+        # Plugins and shims are looked up beside the programs; the rest comes from the machine.
+        return subprocess.Popen(component.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL).pid
+
+
+def _reap(running: dict[int, str]) -> str:
+    """Collect ended processes, orphans of containers included; return the component among them, if any."""
+    while True:
+        try:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return ""
+        if pid == 0:
+            return ""
+        if pid in running:
+            return running[pid]
+
+
+def _answers(url: str, context: ssl.SSLContext) -> bool:
+    try:
+        with urllib.request.urlopen(url, context=context, timeout=1) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
