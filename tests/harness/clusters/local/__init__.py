@@ -62,8 +62,8 @@ class LocalCluster(Cluster):
         try:
             self._start(plan)
             self._import(pause)
-            addons.install(self.kubeconfig, plan.node_ip)
             self._wait("the node to be Ready", lambda: addons.node_is_ready(self.kubeconfig, self.name))
+            addons.install(self.kubeconfig, plan.node_ip)
         except HarnessError as error:
             kept = self._keep_logs()
             self.down()
