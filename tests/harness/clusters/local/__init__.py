@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -184,8 +185,8 @@ class LocalCluster(Cluster):
         log = self.root / "log" / f"{name}.log"
         if not log.exists() or not log.stat().st_size:
             name, log = "node", self.root / "log" / "node.log"
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-10:]
-        return f"; the last lines of {name}:\n  " + "\n  ".join(lines) + "\n"
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
+        return f"; the last lines of {name}:\n  " + "\n  ".join(textwrap.shorten(line, 400) for line in lines) + "\n"
 
     def _keep_logs(self) -> Path:
         kept = cache_dir("failed") / self.name

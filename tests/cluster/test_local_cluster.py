@@ -1,0 +1,178 @@
+"""The cluster that needs no Docker: what it offers, and that it leaves nothing behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import tools
+from harness.clusters import LocalCluster
+from harness.clusters.local import layout
+from harness.clusters.local.config import Options
+from harness.errors import HarnessError
+
+PYTHON = "public.ecr.aws/docker/library/python:3.11-slim-bookworm"
+
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="a local cluster needs Linux and root"),
+]
+
+
+def kubectl(cluster: LocalCluster, *arguments: str, stdin: str = "") -> str:
+    command = [str(tools.path("kubectl")), "--kubeconfig", str(cluster.kubeconfig), *arguments]
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=90)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def serve(cluster: LocalCluster, name: str) -> str:
+    """Run a web server behind a Service of this name and return its pod's address."""
+    cluster.load_images([PYTHON])
+    kubectl(cluster, "run", name, f"--image={PYTHON}", "--command", "--", "python3", "-m", "http.server", "8000")
+    # A pod knows its own name by /etc/hosts, so the Service has another one.
+    kubectl(cluster, "expose", "pod", name, f"--name={name}-service", "--port=80", "--target-port=8000")
+    kubectl(cluster, "wait", "--for=condition=Ready", f"pod/{name}", "--timeout=60s")
+    retry_until_listening(cluster, name)
+    return kubectl(cluster, "get", "pod", name, "-o", "jsonpath={.status.podIP}")
+
+
+def retry_until_listening(cluster: LocalCluster, pod: str) -> None:
+    deadline = time.monotonic() + 20
+    while fetch(cluster, pod, "http://127.0.0.1:8000") != "200":
+        assert time.monotonic() < deadline, f"{pod} does not listen"
+
+
+def fetch(cluster: LocalCluster, pod: str, url: str) -> str:
+    """Ask for a URL from inside a pod and say what came of it."""
+    script = (
+        "import sys, urllib.request as r\n"
+        "try: print(r.urlopen(sys.argv[1], timeout=3).status)\n"
+        "except OSError as error: print('unreachable')"
+    )
+    return kubectl(cluster, "exec", pod, "--", "python3", "-c", script, url).strip()
+
+
+def traces() -> dict[str, set[str]]:
+    """Everything of this machine that a cluster could leave behind."""
+    folders = [str(folder) for folder in Path("/sys/fs/cgroup").rglob("*") if folder.is_dir()]
+    processes = [path.read_bytes().replace(b"\0", b" ").decode() for path in _command_lines()]
+    rules = subprocess.run(["iptables-save"], capture_output=True, text=True).stdout
+    return {
+        "processes": {line for line in processes if "/clusters/" in line or "containerd-shim" in line},
+        "mounts": set(Path("/proc/mounts").read_text(encoding="utf-8").splitlines()),
+        "interfaces": set(os.listdir("/sys/class/net")),
+        "iptables rules": {line for line in rules.splitlines() if not line.startswith(("#", ":"))},
+        "network namespaces": set(subprocess.run(["ip", "netns"], capture_output=True, text=True).stdout.split()),
+        "control groups": {folder for folder in folders if "obs-local" in folder},
+        "directories": {str(entry) for place in ("/var/log", "/var/lib", "/run") for entry in Path(place).iterdir()},
+        "clusters": {entry.name for entry in layout.root_of("x").parent.iterdir()},
+    }
+
+
+def _command_lines() -> Iterator[Path]:
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            path.read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        yield path
+
+
+@pytest.fixture
+def cluster() -> Iterator[LocalCluster]:
+    made = LocalCluster("test-a")
+    with made:
+        yield made
+
+
+def test_pods_resolve_services_by_name(cluster: LocalCluster) -> None:
+    """A pod reaches another one, and itself, through a Service's name."""
+    serve(cluster, "web")
+    assert fetch(cluster, "web", "http://web-service") == "200"
+    assert fetch(cluster, "web", "http://web-service.default.svc.cluster.local") == "200"
+    assert fetch(cluster, "web", "http://nobody.default.svc.cluster.local") == "unreachable"
+
+
+def test_cluster_leaves_nothing_behind() -> None:
+    """After down, every kind of trace is what it was before up, although pods were running."""
+    before = traces()
+    with LocalCluster("test-traces") as cluster:
+        serve(cluster, "web")
+        during = traces()
+        assert {kind for kind in before if during[kind] - before[kind]} >= {"processes", "interfaces", "control groups"}
+    assert traces() == before
+
+
+def test_clusters_side_by_side_do_not_meet(cluster: LocalCluster) -> None:
+    """Two clusters run at once; a pod of one reaches neither pod nor API server of the other."""
+    with LocalCluster("test-b") as other:
+        address, other_address = serve(cluster, "web"), serve(other, "web")
+        assert fetch(cluster, "web", f"http://{address}:8000") == "200"
+        assert fetch(other, "web", f"http://{other_address}:8000") == "200"
+        assert fetch(cluster, "web", f"http://{other_address}:8000") == "unreachable"
+        assert fetch(other, "web", f"http://{address}:8000") == "unreachable"
+        plan = layout.find(other.name)
+        assert plan is not None
+        assert fetch(cluster, "web", f"http://{plan.node_ip}:6443") == "unreachable"
+
+
+def test_failure_names_the_component_and_keeps_its_logs() -> None:
+    """A kubelet that refuses its configuration is named, its last lines are shown, and nothing is left."""
+    before = traces()
+    with pytest.raises(HarnessError, match=r"(?s)kubelet:.*failed to parse container log max size.*its logs are kept in") as failure:
+        LocalCluster("test-failing", Options(container_log_max_size="enormous")).up()
+    kept = Path(str(failure.value).rpartition(" ")[2])
+    assert kept.joinpath("kubelet.log").stat().st_size > 0
+    assert traces() == before
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
+def test_cluster_ends_with_the_process_that_made_it(how: signal.Signals) -> None:
+    """A run that is killed or interrupted takes its node with it, and the next up finds a clean machine."""
+    program = "from harness.clusters import LocalCluster as C; import time\nwith C('test-owned'): print('up', flush=1); time.sleep(99)"
+    owner = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert owner.stdout is not None
+    assert owner.stdout.readline() == b"up\n"
+    owner.send_signal(how)
+    owner.wait(timeout=10)
+    cluster = LocalCluster("test-owned")
+    deadline = time.monotonic() + 5
+    while cluster.is_up() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not cluster.is_up()
+    with cluster:
+        assert "test-owned" in kubectl(cluster, "get", "nodes", "-o", "name")
+    assert layout.find("test-owned") is None
+
+
+def test_simulated_nodes_become_ready_and_take_pods(cluster: LocalCluster) -> None:
+    """Fifty Windows nodes join, become Ready, and a DaemonSet for Windows runs on exactly these."""
+    cluster.add_fake_nodes(50, {"kubernetes.io/os": "windows"})
+    kubectl(cluster, "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=60s")
+    daemonset = {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": "agent"},
+        "spec": {
+            "selector": {"matchLabels": {"app": "agent"}},
+            "template": {
+                "metadata": {"labels": {"app": "agent"}},
+                "spec": {
+                    "nodeSelector": {"kubernetes.io/os": "windows"},
+                    "tolerations": [{"key": "kwok.x-k8s.io/node", "operator": "Exists"}],
+                    "containers": [{"name": "agent", "image": "example.invalid/agent:1"}],
+                },
+            },
+        },
+    }
+    kubectl(cluster, "apply", "-f", "-", stdin=json.dumps(daemonset))
+    kubectl(cluster, "wait", "--for=jsonpath={.status.numberReady}=50", "daemonset/agent", "--timeout=60s")
+    where = kubectl(cluster, "get", "pods", "-o", "jsonpath={.items[*].spec.nodeName}").split()
+    assert sorted(where) == [f"fake-{number:05d}" for number in range(50)]
