@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import shlex
 import signal
 import sys
@@ -29,6 +30,7 @@ A first look:
 Without Docker a cluster is a node made of processes of this machine; that needs Linux and root. What it consists
 of is built once from pinned sources, which takes some minutes; `python -m harness tools` shows what is there.
 """
+_TYPES = ("auto", "local", "kind", "existing")
 _TYPES_HELP = (
     "kind (needs Docker), local (needs Linux and root), existing (needs --kube-config), "
     "or auto, which takes the first of kind and local that works here"
@@ -93,14 +95,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _cluster_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--name", default="local", help="the cluster's name; clusters of different names never meet")
-    parser.add_argument("--type", choices=["auto", "local", "kind", "existing"], default=os.environ.get("CLUSTER", "auto"), help=_TYPES_HELP)
+    parser.add_argument("--name", type=_name, default="local", help="the cluster's name; clusters of different names never meet")
+    parser.add_argument("--type", choices=_TYPES, default=os.environ.get("CLUSTER", "auto"), help=_TYPES_HELP)
     parser.add_argument(
         "--kube-config",
         type=Path,
         default=os.environ.get("KUBECONFIG") if os.environ.get("CLUSTER") == "existing" else None,
         help="access to an existing cluster; used only with --type existing",
     )
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,28}[a-z0-9])?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be a cluster's name: use lower-case letters, digits and '-'")
+    return text
 
 
 def _positive(text: str) -> int:

@@ -50,6 +50,17 @@ class Cluster(ABC):
             HarnessError: an image cannot be assembled here.
         """
 
+    @abstractmethod
+    def kill_container(self, container_id: str) -> None:
+        """Kill a container's first process with SIGKILL from outside, as the kernel does when memory runs out.
+
+        Args:
+            container_id: ``status.containerStatuses[].containerID`` of its pod, ``containerd://...``.
+
+        Raises:
+            HarnessError: the node cannot be reached, or has no such container.
+        """
+
     def __enter__(self) -> Self:
         self.up()
         return self

@@ -49,3 +49,11 @@ class ExistingCluster(Cluster):
 
     def load_images(self, names: Iterable[str]) -> None:
         """Do nothing: the cluster pulls its images."""
+
+    def kill_container(self, container_id: str) -> None:
+        """Refuse: the nodes of somebody else's cluster cannot be reached.
+
+        Raises:
+            HarnessError: always.
+        """
+        raise HarnessError(f"container {container_id} cannot be killed: the nodes of an existing cluster are not ours")

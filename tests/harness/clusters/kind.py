@@ -48,6 +48,13 @@ class KindCluster(Cluster):
     def load_images(self, names: Iterable[str]) -> None:
         """Do nothing: the node pulls its images."""
 
+    def kill_container(self, container_id: str) -> None:
+        """See ``Cluster.kill_container``."""
+        kill = ["ctr", "--namespace", "k8s.io", "tasks", "kill", "--signal", "SIGKILL", container_id.rpartition("/")[2]]
+        done = subprocess.run(["docker", "exec", f"{self.name}-control-plane", *kill], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise HarnessError(f"container {container_id} cannot be killed: {done.stderr.strip()}")
+
     def _kind(self, *arguments: str) -> None:
         command = [str(tools.path("kind")), *arguments, "--name", self.name]
         done = subprocess.run(command, capture_output=True, text=True)

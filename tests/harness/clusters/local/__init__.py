@@ -94,6 +94,12 @@ class LocalCluster(Cluster):
         for name in dict.fromkeys(names):
             self._import(images.archive(name))
 
+    def kill_container(self, container_id: str) -> None:
+        """See ``Cluster.kill_container``."""
+        done = self.exec([*self._ctr(), "tasks", "kill", "--signal", "SIGKILL", container_id.rpartition("/")[2]])
+        if done.returncode != 0:
+            raise HarnessError(f"container {container_id} cannot be killed: {done.stderr.strip()}")
+
     def add_fake_nodes(self, count: int, labels: dict[str, str] | None = None) -> None:
         """Add nodes that only pretend to run their pods, for tests of scheduling and roll-out.
 
@@ -148,10 +154,13 @@ class LocalCluster(Cluster):
         self._wait("containerd", lambda: self.exec(["test", "-S", config.CONTAINERD_SOCKET]).returncode == 0)
 
     def _import(self, archive: Path) -> None:
-        command = [str(tools.path("ctr")), "--address", config.CONTAINERD_SOCKET, "--namespace", "k8s.io"]
-        done = self.exec([*command, "images", "import", "--local", str(archive)])
+        done = self.exec([*self._ctr(), "images", "import", "--local", str(archive)])
         if done.returncode != 0:
             raise HarnessError(f"image {archive.name} cannot be loaded into the cluster: {done.stderr.strip()}")
+
+    @staticmethod
+    def _ctr() -> list[str]:
+        return [str(tools.path("ctr")), "--address", config.CONTAINERD_SOCKET, "--namespace", "k8s.io"]
 
     def _spawn(self, name: str, command: list[str]) -> None:
         with open(self.root / "log" / f"{name}.log", "ab") as log:

@@ -1,0 +1,61 @@
+"""Images that are assembled here: tagged as asked, small, and the same bytes every time."""
+
+import json
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from harness import images
+from harness.errors import HarnessError
+
+BUSYBOX = "public.ecr.aws/docker/library/busybox:1.37"
+FLUENT_BIT = "public.ecr.aws/aws-observability/aws-for-fluent-bit:3.4.0"
+needs_apt = pytest.mark.skipif(shutil.which("apt-get") is None, reason="needs apt-get")
+
+
+@needs_apt
+def test_image_has_exactly_the_name_asked_for(tmp_path: Path) -> None:
+    """The archive's only tag is the chart's name, its programs lie in the layer, and its files are nobody's."""
+    with tarfile.open(images.archive(BUSYBOX)) as archive:
+        archive.extractall(tmp_path, filter="data")
+    manifest = json.loads(tmp_path.joinpath("manifest.json").read_text(encoding="utf-8"))
+    assert [entry["RepoTags"] for entry in manifest] == [[BUSYBOX]]
+    with tarfile.open(tmp_path / "layer.tar") as layer:
+        assert {"bin/busybox", "bin/sh", "tmp", "etc/passwd"} <= set(layer.getnames())
+        assert {entry.uid for entry in layer} == {0}
+        assert layer.getmember("tmp").mode & 0o7777 == 0o1777
+
+
+@needs_apt
+def test_image_is_assembled_once_and_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second call takes the cached archive; an empty cache gives the same bytes again."""
+    first = images.archive(BUSYBOX)
+    assert images.archive(BUSYBOX) == first
+    packages = images._download(("busybox-static",))
+    monkeypatch.setattr(images, "_download", lambda names: packages)
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
+    again = images.archive(BUSYBOX)
+    assert again != first
+    assert subprocess.run(["cmp", first, again]).returncode == 0
+
+
+def test_unknown_image_is_refused_by_name() -> None:
+    """An image that nothing here can stand in for is named, with what to do."""
+    with pytest.raises(HarnessError, match=r"^image example.com/app:1 cannot be assembled here: .*CLUSTER=existing"):
+        images.archive("example.com/app:1")
+
+
+def test_fluent_bit_image_needs_a_fluent_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a Fluent Bit of this machine its image says which program is missing, and is not faked."""
+    monkeypatch.setenv("FLUENT_BIT", "/nowhere/fluent-bit")
+    assert images.missing_for(FLUENT_BIT) == "fluent-bit"
+    with pytest.raises(HarnessError, match=r"put `fluent-bit` on PATH or its path into \$FLUENT_BIT"):
+        images.archive(FLUENT_BIT)
+
+
+def test_other_images_miss_nothing() -> None:
+    """Images of Debian packages ask for no program of this machine."""
+    assert images.missing_for(BUSYBOX) is None
