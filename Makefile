@@ -1,0 +1,53 @@
+# The front door; every line calls the harness (tests/harness) or a tool that requirements.txt pins.
+# CLUSTER=existing KUBECONFIG=<file> uses a cluster of yours; otherwise none is touched that was not made here.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test fast bench docs clean lint lock
+
+help:  ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(READY)  ## install log-sidecar on a cluster and watch its lines arrive; ends with lost and doubled
+	@$(BIN)/python -m harness demo
+
+test: lint  ## every test that this machine can run; the last lines say what was skipped
+	@$(BIN)/python -m harness tools --build
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+fast: lint  ## lint and every test that needs no cluster, in parallel
+	@$(BIN)/python -m harness tools --build helm helm3
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not cluster" $(ARGS)
+
+bench: $(READY)  ## measure; results are compared with those in tests/bench
+	@$(BIN)/python -m pytest -q -s tests/bench $(ARGS)
+
+docs: $(READY)  ## write each chart's README from its values and README.md.gotmpl
+	@$(BIN)/python -m harness docs
+
+lint: $(READY)  ## check style and types
+	@$(BIN)/ruff check -q
+	@$(BIN)/ruff format -q --check
+	@$(BIN)/mypy --no-error-summary
+
+clean:  ## remove the environment and what the tools left in the checkout
+	@rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache build tests/*.egg-info
+	@find tests -name __pycache__ -prune -exec rm -rf {} +
+
+lock: $(READY)  ## pin the newest fitting versions in requirements.txt
+	@$(BIN)/uv pip compile -q --universal --upgrade --generate-hashes --no-header --no-emit-index-url \
+		--no-emit-find-links --python-version 3.11 --group dev --output-file requirements.txt pyproject.toml
+
+# uv installs in 3 s what takes pip 30 s; pip installs uv, at the locked version, and everything where uv cannot.
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is older than Python 3.11; set PYTHON=")'
+	@echo "setting up .venv ..."
+	@$(PYTHON) -m venv .venv || { echo "install the venv module first: apt-get install python3-venv" >&2; exit 2; }
+	@sed -n '/^uv==/,/# via/p' requirements.txt > .venv/uv.txt
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r .venv/uv.txt
+	@$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements.txt || \
+		$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
