@@ -1,0 +1,144 @@
+"""Compare the lines that arrived with the lines that were written."""
+
+import contextlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from harness.loss.writer import decode
+
+SHOWN = 5  # ranges of missing numbers and examples of mangled lines that a report names
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of the written lines.
+
+    Every written line is in `delivered` or in `lost`. The other figures tell what came besides:
+
+    doubled     copies after the first one of a line
+    reordered   lines that came after a line of a higher number
+    mangled     lines that nobody wrote: cut, glued together, damaged, or not of the writer at all
+    unknown     intact lines of a stream or number that was not written: two runs got mixed up
+    """
+
+    written: int
+    delivered: int
+    lost: int
+    doubled: int
+    reordered: int
+    mangled: int
+    unknown: int = 0
+    missing: tuple[str, ...] = field(default=(), repr=False)
+    examples: tuple[bytes, ...] = field(default=(), repr=False)
+
+    @property
+    def complete(self) -> bool:
+        """Nothing is missing; there may be doubles."""
+        return self.lost == 0 and self.written > 0
+
+    @property
+    def exact(self) -> bool:
+        """Every line once, in its order, intact, and nothing else."""
+        return self.complete and not (self.doubled or self.reordered or self.mangled or self.unknown)
+
+    def __str__(self) -> str:
+        text = f"written {self.written:,}  delivered {self.delivered:,}  lost {self.lost:,}"
+        text += f"  doubled {self.doubled:,}  reordered {self.reordered:,}  mangled {self.mangled:,}"
+        if self.unknown:
+            text += f"  unknown {self.unknown:,}"
+        if self.missing:
+            text += "\n  first missing: " + ", ".join(self.missing)
+        for example in self.examples:
+            text += f"\n  mangled: {example[:160]!r}"
+        return text
+
+
+def count(lines: Iterable[bytes | str], written: int | Mapping[str, int], *, label: str = "", first: int = 0) -> Report:
+    """Count what arrived.
+
+    Args:
+        lines: in the order of arrival, with or without their newlines.
+        written: how many lines the writer says that it wrote; by stream name if there are several
+            writers. A plain number stands for the writer's default stream.
+        label: what the collector puts before each line; a line without it counts as mangled.
+        first: number of each stream's first line.
+    """
+    expected = {"w": written} if isinstance(written, int) else dict(written)
+    seen = {stream: bytearray(total) for stream, total in expected.items()}
+    newest = dict.fromkeys(expected, -1)
+    prefix = label.encode()
+    doubled = reordered = mangled = unknown = 0
+    examples: list[bytes] = []
+    for line in lines:
+        raw = line.encode("utf-8", "surrogateescape") if isinstance(line, str) else line
+        if raw.endswith(b"\n"):
+            raw = raw[:-1]
+        found = decode(raw[len(prefix) :]) if raw.startswith(prefix) else None
+        if found is None:
+            mangled += 1
+            if len(examples) < SHOWN:
+                examples.append(raw)
+            continue
+        stream, number = found
+        number -= first
+        marks = seen.get(stream)
+        if marks is None or not 0 <= number < len(marks):
+            unknown += 1
+        elif marks[number]:
+            doubled += 1
+        else:
+            marks[number] = 1
+            if number < newest[stream]:
+                reordered += 1
+            else:
+                newest[stream] = number
+    total = sum(expected.values())
+    delivered = sum(sum(marks) for marks in seen.values())
+    return Report(
+        written=total,
+        delivered=delivered,
+        lost=total - delivered,
+        doubled=doubled,
+        reordered=reordered,
+        mangled=mangled,
+        unknown=unknown,
+        missing=_missing(seen, first),
+        examples=tuple(examples),
+    )
+
+
+def _missing(seen: Mapping[str, bytearray], first: int) -> tuple[str, ...]:
+    """The first gaps of every stream, as ``w:17-29``."""
+    shown: list[str] = []
+    for stream, marks in seen.items():
+        gaps = _gaps(marks)
+        for begin, end in gaps:
+            if len(shown) == SHOWN:
+                return (*shown, "...")
+            last = f"-{end - 1 + first}" if end - begin > 1 else ""
+            shown.append(f"{stream}:{begin + first}{last}")
+    return tuple(shown)
+
+
+def _gaps(marks: bytearray) -> Iterator[tuple[int, int]]:
+    begin = marks.find(0)
+    while begin >= 0:
+        end = marks.find(1, begin)
+        yield begin, end if end >= 0 else len(marks)
+        begin = marks.find(0, end) if end >= 0 else -1
+
+
+def written_by(lines: Iterable[bytes]) -> dict[str, int]:
+    """`written` for `count`, from the stdout of one or more writers.
+
+    Other lines are passed over. Of a stream the last report holds: a writer that stays reports twice.
+    """
+    totals: dict[str, int] = {}
+    for line in lines:
+        if not line.startswith(b'{"stream"'):
+            continue
+        with contextlib.suppress(ValueError, KeyError):
+            report = json.loads(line)
+            totals[str(report["stream"])] = int(report["written"])
+    return totals

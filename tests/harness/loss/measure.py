@@ -1,0 +1,130 @@
+"""Drive a log reader that runs as a plain process, and count what it let through."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.loss import writer
+from harness.loss._process import Exit, ProcessFollower, Usage
+from harness.loss.count import Report
+
+PLACEHOLDER = "{file}"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A report and what it cost: `seconds` is the time that the writer took."""
+
+    report: Report
+    usage: Usage
+    exit: Exit
+    seconds: float
+    kills: int
+
+    @property
+    def cores(self) -> float:
+        """CPU seconds of the reader per second of writing."""
+        return self.usage.cpu_seconds / self.seconds if self.seconds else 0.0
+
+    def __str__(self) -> str:
+        text = f"{self.report}\n  writer {self.seconds:.1f} s"
+        text += f"  reader {self.cores:.3f} core, {self.usage.peak_bytes / 1e6:.1f} MB"
+        text += f", ended with {self.exit.status} {self.exit.seconds:.2f} s after SIGTERM"
+        return text + (f"  killed {self.kills} times" if self.kills else "")
+
+
+def measure_process(
+    command: Sequence[str],
+    file: Path,
+    options: Sequence[str],
+    *,
+    kills: int = 0,
+    lead: float = 1.0,
+    drain: bool = False,
+    timeout: float = 60,
+    quiet: float = 5,
+    environment: Mapping[str, str] | None = None,
+    stderr: Path | None = None,
+    as_init: bool = False,
+) -> Measurement:
+    """Run a writer on `file` while `command` reads it, and count what comes out of the command's stdout.
+
+    Args:
+        command: the reader; ``{file}`` in it stands for the file.
+        options: of the writer, see ``python -m harness.loss.writer --help``.
+        kills: SIGKILL the reader so many times, evenly over the writing, and start it again each time.
+        lead: seconds between the start of the reader and that of the writer.
+        drain: send SIGTERM right after the writer's end, and count what still came. Otherwise wait first:
+            until all lines are there, or `timeout` seconds, or `quiet` seconds without a line.
+        as_init: run the reader as process 1, see `ProcessFollower`.
+
+    Raises:
+        HarnessError: the reader cannot be started, or the writer failed.
+    """
+    reader = ProcessFollower(
+        [part.replace(PLACEHOLDER, str(file)) for part in command],
+        environment=environment,
+        stderr=stderr,
+        as_init=as_init,
+    )
+    with reader:
+        time.sleep(lead)
+        if not reader.running:
+            raise HarnessError(f"{command[0]} ended before a line was written: run it by itself to see why.")
+        process = run_writer(file, options)
+        try:
+            _kill_evenly(reader, process, _duration(options), kills)
+            summary = finish_writer(process)
+        finally:
+            process.kill()
+        if not drain:
+            reader.wait(summary.written, timeout=timeout, quiet=quiet)
+        usage = reader.usage()
+        ended = reader.terminate()
+        reader.stop()
+        report = reader.count({summary.stream: summary.written}, timeout=0)
+    return Measurement(report, usage, ended, summary.seconds, kills)
+
+
+def run_writer(file: Path, options: Sequence[str]) -> "subprocess.Popen[str]":
+    """Start ``writer.py`` as a process of its own: it must not share this one's interpreter lock."""
+    command = [sys.executable, writer.__file__, "--file", str(file), *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a writer reported of itself."""
+
+    stream: str
+    written: int
+    seconds: float
+
+
+def finish_writer(process: "subprocess.Popen[str]") -> Summary:
+    """Wait for the writer's end; returns the last JSON that it printed."""
+    output, errors = process.communicate()
+    if process.returncode != 0:
+        raise HarnessError(errors.strip() or f"The writer ended with status {process.returncode}.")
+    last = json.loads(output.splitlines()[-1])
+    return Summary(stream=last["stream"], written=last["written"], seconds=last["seconds"])
+
+
+def _duration(options: Sequence[str]) -> float:
+    """How long the writer will take, in seconds; 0 if it is not held to a rate."""
+    parsed = writer.parser().parse_args(["--file", "-", *options])
+    return float(parsed.lines / parsed.rate) if parsed.rate else 0.0
+
+
+def _kill_evenly(reader: ProcessFollower, process: "subprocess.Popen[str]", seconds: float, kills: int) -> None:
+    for _ in range(kills):
+        try:
+            process.wait(seconds / (kills + 1))
+        except subprocess.TimeoutExpired:
+            reader.kill()
+            reader.restart()

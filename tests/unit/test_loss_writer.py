@@ -1,0 +1,178 @@
+"""The writer's word is what a measurement starts from, so it must be true."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.loss import WRITER_SOURCE, count
+
+
+def command(*options: object) -> list[str]:
+    """Isolated (-I, -S): nothing but the standard library is on the path, as in a pod."""
+    return [sys.executable, "-I", "-S", str(WRITER_SOURCE), *map(str, options)]
+
+
+def write(*options: object) -> dict:
+    run = subprocess.run(command(*options), capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def lines_of(*files: Path) -> list[bytes]:
+    return [line for file in files for line in file.read_bytes().splitlines()]
+
+
+def test_every_line_has_the_size_asked_for(tmp_path: Path) -> None:
+    """Bytes per line include the newline."""
+    file = tmp_path / "app.log"
+    assert write("--file", file, "--lines", 50, "--size", 300)["written"] == 50
+    assert file.stat().st_size == 50 * 300
+    assert count(lines_of(file), 50).exact
+
+
+def test_the_directory_is_made(tmp_path: Path) -> None:
+    """An application makes its log directory too."""
+    assert write("--file", tmp_path / "a" / "b" / "app.log", "--lines", 1)["written"] == 1
+
+
+@pytest.mark.parametrize("naming", ["shift", "serial"])
+@pytest.mark.parametrize("rotate", ["rename", "copytruncate"])
+def test_rotation_keeps_every_line(tmp_path: Path, rotate: str, naming: str) -> None:
+    """Ten rotations make eleven files that together hold each line once."""
+    file = tmp_path / "app.log"
+    options = ["--rotate", rotate, "--rotations", 10, "--naming", naming]
+    assert write("--file", file, "--lines", 1005, *options)["rotations"] == 10
+    aged = sorted(tmp_path.glob("app.log.*"), key=lambda path: int(path.suffix[1:]))
+    assert len(aged) == 10
+    files = [*(aged[::-1] if naming == "shift" else aged), file]
+    assert count(lines_of(*files), 1005).exact
+    assert all(path.stat().st_size for path in files)
+
+
+def test_rename_makes_a_new_file_and_copytruncate_does_not(tmp_path: Path) -> None:
+    """This difference is what trips log readers."""
+    for rotate, same in (("rename", False), ("copytruncate", True)):
+        file = tmp_path / rotate / "app.log"
+        file.parent.mkdir()
+        file.touch()
+        inode = file.stat().st_ino
+        write("--file", file, "--lines", 10, "--rotate", rotate, "--rotations", 1)
+        assert (file.stat().st_ino == inode) is same
+
+
+def test_a_symlink_is_swapped(tmp_path: Path) -> None:
+    """The name is a link to the newest of the numbered files."""
+    file = tmp_path / "app.log"
+    write("--file", file, "--lines", 40, "--rotate", "symlink", "--rotations", 3)
+    assert os.readlink(file) == "app.log-0004"
+    assert count(lines_of(*sorted(tmp_path.glob("app.log-*"))), 40).exact
+
+
+def test_old_files_are_deleted(tmp_path: Path) -> None:
+    """--keep N is the backupCount of Python's RotatingFileHandler."""
+    options = ["--rotate", "rename", "--rotate-bytes", 1010, "--keep", 2]
+    write("--file", tmp_path / "app.log", "--lines", 100, *options)
+    assert {path.name for path in tmp_path.iterdir()} == {"app.log", "app.log.1", "app.log.2"}
+
+
+def test_the_rate_is_held_smoothly(tmp_path: Path) -> None:
+    """Lines come in small batches all the time, not once a second."""
+    file = tmp_path / "app.log"
+    with subprocess.Popen(command("--file", file, "--lines", 2000, "--rate", 2000), stdout=-1) as process:
+        while not file.exists():
+            time.sleep(0.001)
+        sizes = []
+        while process.poll() is None:
+            sizes.append(file.stat().st_size)
+            time.sleep(0.02)
+    steps = [after - before for before, after in itertools.pairwise(sizes)]
+    assert max(steps) < 0.4 * 2000 * 101
+    assert len([step for step in steps if step]) > 10
+
+
+def test_a_burst_comes_at_once(tmp_path: Path) -> None:
+    """--burst keeps the mean rate and writes in bunches; the odd rest is not forgotten."""
+    report = write("--file", tmp_path / "app.log", "--lines", 1050, "--rate", 2000, "--burst", 500)
+    assert report["written"] == 1050
+    assert 0.4 < report["seconds"] < 3
+
+
+def test_the_last_millisecond(tmp_path: Path) -> None:
+    """The report comes first: after the lines there is nothing but the end of the process."""
+    file = tmp_path / "app.log"
+    report = write("--file", file, "--lines", 10, "--last-millisecond", 500)
+    assert report["written"] == 510
+    assert count(lines_of(file), 510).exact
+    assert time.time() - file.stat().st_mtime < 5
+
+
+@pytest.mark.parametrize("more", [0, 300])
+def test_sigterm_ends_the_writer_and_the_count_is_true(tmp_path: Path, more: int) -> None:
+    """In the middle of writing: it may say goodbye with some lines, and reports what it wrote."""
+    file = tmp_path / "app.log"
+    options = ["--file", file, "--forever", "--rate", 20000, "--on-term", more]
+    process = subprocess.Popen(command(*options), stdout=subprocess.PIPE)
+    while not file.exists() or file.stat().st_size < 50_000:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=10)
+    assert process.returncode == 0
+    written = json.loads(output)["written"]
+    assert written > more
+    assert count(lines_of(file), written).exact
+
+
+def test_staying_reports_before_and_after(tmp_path: Path) -> None:
+    """A Deployment's writer must not exit, or it would be started again and count from 0."""
+    file = tmp_path / "app.log"
+    options = ["--file", file, "--lines", 20, "--stay", "--on-term", 5]
+    process = subprocess.Popen(command(*options), stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())["written"] == 20
+    process.terminate()
+    assert json.loads(process.communicate(timeout=10)[0])["written"] == 25
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ([], "give --lines N, --forever or --last-millisecond N"),
+        (["--lines", "5", "--size", "20"], "--size 20 is too small: a line needs 38 bytes"),
+        (["--lines", "5", "--rate", "-1"], "--rate cannot be negative"),
+        (["--lines", "many"], "invalid int value: 'many'"),
+        (["--lines", "5", "--forever"], "exclude each other"),
+        (["--lines", "5", "--rotate", "sideways"], "invalid choice: 'sideways'"),
+        (["--lines", "5", "--rotate", "rename"], "needs --rotations K"),
+        (["--lines", "5", "--rotations", "3"], "need --rotate rename"),
+        (["--lines", "5", "--stream", "a b"], "--stream must be a name without blanks"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_senseless_options_are_refused_in_a_sentence(tmp_path: Path, options: list[str], complaint: str) -> None:
+    """One line on stderr, status 2, no file."""
+    file = tmp_path / "app.log"
+    run = subprocess.run(command("--file", file, *options), capture_output=True, text=True)
+    assert run.returncode == 2
+    assert complaint in run.stderr
+    assert run.stderr.count("\n") == 1
+    assert not file.exists()
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """The path and the reason, no traceback."""
+    run = subprocess.run(command("--file", tmp_path, "--lines", 1), capture_output=True, text=True)
+    assert run.returncode == 2
+    assert run.stderr == f"writer: cannot write {tmp_path}: Is a directory.\n"
+
+
+def test_the_help_teaches() -> None:
+    """--help explains the line format and the kinds of rotation."""
+    text = subprocess.run(command("--help"), capture_output=True, text=True).stdout
+    assert "CRC-32" in text and "copytruncate" in text
