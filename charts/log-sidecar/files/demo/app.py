@@ -1,0 +1,143 @@
+"""The demo application: an application of the old kind, which writes its log to a file.
+
+    python3 app.py          serve HTTP: /log writes random log lines, /healthz says that it lives
+    python3 app.py batch    write $LINES lines and end
+
+Only the standard library is used. Set by environment: LOG_FILE, LOG_ROTATE_BYTES (0: never rotate),
+LOG_ROTATE_KEEP, PORT, LINES_PER_REQUEST, LINES.
+"""
+
+import itertools
+import json
+import logging
+import logging.handlers
+import os
+import random
+import signal
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+LOG_FILE = os.environ.get("LOG_FILE", "/var/log/app/app.log")
+LARGEST_REQUEST = 100_000
+LEVELS = (logging.DEBUG, logging.INFO, logging.INFO, logging.INFO, logging.WARNING, logging.ERROR)
+ACTIONS = ("GET /cart", "GET /catalogue", "POST /login", "POST /orders", "PUT /basket", "DELETE /session")
+
+log = logging.getLogger("demo")
+
+
+class Lines:
+    """Random log lines, each with a number of its own, so that a missing one can be seen."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+
+    def write(self, count: int) -> tuple[int, int]:
+        """Write `count` lines; return the number of the first and of the last."""
+        with self._lock:
+            numbers = [next(self._numbers) for _ in range(count)]
+            for number in numbers:
+                action, status = random.choice(ACTIONS), random.choice((200, 200, 200, 201, 404, 500))
+                log.log(
+                    random.choice(LEVELS),
+                    "id=%07d %s %d %dms user=%04x",
+                    number,
+                    action,
+                    status,
+                    random.randint(1, 900),
+                    random.getrandbits(16),
+                )
+        return (numbers[0], numbers[-1]) if numbers else (0, 0)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers /log and /healthz; what it says itself goes into the log file, not to stdout."""
+
+    server_version = "demo"
+    sys_version = ""
+    lines = Lines()
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        if url.path == "/healthz":
+            self._answer(200, {"status": "ok"})
+        elif url.path == "/log":
+            self._write_lines(parse_qs(url.query))
+        else:
+            self._answer(404, {"error": "not found", "try": ["/log", "/log?lines=100", "/healthz"]})
+
+    def _write_lines(self, query: dict[str, list[str]]) -> None:
+        asked = query.get("lines", [os.environ.get("LINES_PER_REQUEST", "10")])[0]
+        if not asked.isdecimal() or not 1 <= int(asked) <= LARGEST_REQUEST:
+            self._answer(400, {"error": f"lines has to be a number from 1 to {LARGEST_REQUEST}"})
+            return
+        first, last = self.lines.write(int(asked))
+        self._answer(200, {"written": int(asked), "first": first, "last": last, "file": LOG_FILE})
+
+    def _answer(self, status: int, body: dict[str, object]) -> None:
+        data = json.dumps(body).encode() + b"\n"
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: the kubelet's probes would fill the log."""
+
+
+def open_log() -> None:
+    """Send log lines to the file, rotated by name: app.log becomes app.log.1."""
+    handler = logging.handlers.RotatingFileHandler(
+        LOG_FILE,
+        maxBytes=int(os.environ.get("LOG_ROTATE_BYTES", "1048576")),
+        backupCount=int(os.environ.get("LOG_ROTATE_KEEP", "5")),
+        encoding="utf-8",
+    )
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+
+
+def serve() -> None:
+    """Answer requests until SIGTERM or SIGINT."""
+    port = int(os.environ.get("PORT", "5000"))
+    server = ThreadingHTTPServer(("", port), Handler)
+    server.daemon_threads = True
+
+    def stop(*_: object) -> None:
+        # From another thread: shutdown() waits for the loop that this handler interrupts.
+        threading.Thread(target=server.shutdown).start()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    print(f"demo listens on port {port} and logs to {LOG_FILE}", flush=True)
+    server.serve_forever(poll_interval=0.1)
+    server.server_close()
+    print("demo ended", flush=True)
+
+
+def batch() -> None:
+    """Write the lines that were asked for and end."""
+    # As process 1 of a container SIGTERM would be ignored.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    count = int(os.environ.get("LINES", "500"))
+    print(f"demo writes {count} lines to {LOG_FILE}", flush=True)
+    Lines().write(count)
+    print("demo ended", flush=True)
+
+
+def main() -> None:
+    if sys.argv[1:] not in ([], ["batch"]):
+        sys.exit(f"usage: {sys.argv[0]} [batch]")
+    open_log()
+    if sys.argv[1:]:
+        batch()
+    else:
+        serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+{{/* The configuration of the fluent-bit engine: data, rendered once. */}}
+
+{{/* Names of compressed copies: their lines were read before they were compressed. */}}
+{{- define "log-sidecar.compressed" -}}
+*.gz,*.zip,*.bz2,*.xz,*.zst
+{{- end -}}
+
+{{/*
+What the input of a file must not read although its rotated names match it, such as `app.log.err` next to
+`app.log`: dict "root" $ "file" <map>.
+*/}}
+{{- define "log-sidecar.excluded" -}}
+{{- $excluded := list (include "log-sidecar.compressed" .) -}}
+{{- range $other := .root.Values.logs.files -}}
+{{- if or (hasPrefix (printf "%s." $.file.path) $other.path) (hasPrefix (printf "%s-" $.file.path) $other.path) -}}
+{{- $excluded = append $excluded (printf "%s*" $other.path) -}}
+{{- end -}}
+{{- end -}}
+{{- join "," $excluded -}}
+{{- end -}}
+
+{{/* One tail input: dict "root" $ "sidecar" <map> "file" <map>; returns YAML. */}}
+{{- define "log-sidecar.fluentBitInput" -}}
+{{- $values := .root.Values -}}
+{{- $settings := $values.sidecar.fluentBit -}}
+{{- $state := include "log-sidecar.stateDir" .sidecar -}}
+{{- $input := dict
+  "name" "tail"
+  "alias" .file.name
+  "tag" .file.name
+  "path" (include "log-sidecar.patterns" .file | fromJsonArray | join ",")
+  "exclude_path" (include "log-sidecar.excluded" .)
+  "key" "log"
+  "read_from_head" true
+  "db" (printf "%s/%s.db" $state .file.name)
+  "db.locking" true
+  "db.sync" "normal"
+  "refresh_interval" $settings.refreshSeconds
+  "watcher_interval" $settings.refreshSeconds
+  "rotate_wait" $settings.rotateWaitSeconds
+  "buffer_chunk_size" "64k"
+  "buffer_max_size" $settings.maxLineSize
+  "skip_long_lines" true
+  "storage.type" "filesystem"
+  "storage.pause_on_chunks_overlimit" true
+-}}
+{{- with .file.multiline -}}
+{{- $_ := set $input "multiline.parser" . -}}
+{{- end -}}
+{{- if $values.sidecar.fileLabel -}}
+{{- $label := dict "name" "content_modifier" "action" "insert" "key" "file" "value" .file.name -}}
+{{- $_ := set $input "processors" (dict "logs" (list $label)) -}}
+{{- end -}}
+{{- $input | toYaml -}}
+{{- end -}}
+
+{{/* A filter that puts a multi-line record on one line, as each line of stdout is a record to its reader. */}}
+{{- define "log-sidecar.fluentBitJoin" -}}
+name: lua
+match: {{ .file.name | quote }}
+call: join
+code: |
+  function join(tag, timestamp, record)
+    if type(record["log"]) == "string" then
+      local line = record["log"]:gsub("[\r\n]+$", "")
+      record["log"] = line:gsub("\r?\n", {{ .root.Values.logs.multilineSeparator | toJson }})
+    end
+    return 2, timestamp, record
+  end
+{{- end -}}
+
+{{/* The whole configuration of one sidecar: dict "root" $ "sidecar" <map>; returns YAML. */}}
+{{- define "log-sidecar.fluentBitConfig" -}}
+{{- $values := .root.Values -}}
+{{- $settings := $values.sidecar.fluentBit -}}
+{{- $inputs := list -}}
+{{- $filters := list -}}
+{{- range $file := .sidecar.files -}}
+{{- $scope := dict "root" $.root "sidecar" $.sidecar "file" $file -}}
+{{- $inputs = append $inputs (include "log-sidecar.fluentBitInput" $scope | fromYaml) -}}
+{{- if $file.multiline -}}
+{{- $filters = append $filters (include "log-sidecar.fluentBitJoin" $scope | fromYaml) -}}
+{{- end -}}
+{{- end -}}
+{{- $stdout := dict
+  "name" "file"
+  "alias" "stdout"
+  "match" "*"
+  "file" "/dev/stdout"
+  "format" "template"
+  "template" (ternary "{file}: {log}" "{log}" $values.sidecar.fileLabel)
+  "retry_limit" "no_limits"
+-}}
+{{- $pipeline := dict "inputs" $inputs "outputs" (list $stdout) -}}
+{{- if $filters -}}
+{{- $_ := set $pipeline "filters" $filters -}}
+{{- end -}}
+{{- $service := dict
+  "flush" $settings.flushSeconds
+  "grace" 3
+  "log_level" $values.sidecar.logLevel
+  "http_server" true
+  "http_listen" $settings.metrics.listen
+  "http_port" (include "log-sidecar.metricsPort" . | int)
+  "storage.path" (printf "%s/chunks" (include "log-sidecar.stateDir" .sidecar))
+  "storage.sync" "normal"
+  "storage.checksum" false
+  "storage.metrics" true
+  "storage.max_chunks_up" $settings.maxChunksUp
+  "storage.backlog.mem_limit" "8M"
+-}}
+{{- dict "service" $service "pipeline" $pipeline | toYaml -}}
+{{- end -}}
+
+{{/* The data of the ConfigMap: one configuration for each sidecar; returns YAML. */}}
+{{- define "log-sidecar.configData" -}}
+{{- $data := dict -}}
+{{- range include "log-sidecar.sidecars" . | fromJsonArray -}}
+{{- $_ := set $data (printf "%s.yaml" .name) (include "log-sidecar.fluentBitConfig" (dict "root" $ "sidecar" .)) -}}
+{{- end -}}
+{{- $data | toYaml -}}
+{{- end -}}

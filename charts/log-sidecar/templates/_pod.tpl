@@ -1,0 +1,265 @@
+{{/* The application's pod, the same in every kind of workload. */}}
+
+{{/* The mount of the log files, without `readOnly`. */}}
+{{- define "log-sidecar.logsMount" -}}
+{{- $volume := .Values.logs.volume -}}
+name: {{ ternary $volume.existing.name "logs" (eq $volume.type "existing") }}
+mountPath: {{ .Values.logs.directory }}
+{{- if and (eq $volume.type "existing") $volume.existing.subPath }}
+subPath: {{ $volume.existing.subPath }}
+{{- end }}
+{{- end -}}
+
+{{/* Whether the application has a mount of its own at the log directory. */}}
+{{- define "log-sidecar.appMountsLogs" -}}
+{{- range .Values.app.extraVolumeMounts -}}
+{{- if eq .mountPath $.Values.logs.directory }}true{{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Environment that the demo reads, as list of environment variables. */}}
+{{- define "log-sidecar.demoEnv" -}}
+{{- $demo := .Values.app.demo -}}
+- name: LOG_FILE
+  value: {{ (first .Values.logs.files).path | quote }}
+- name: LOG_ROTATE_BYTES
+  value: {{ $demo.rotateBytes | int64 | quote }}
+- name: LOG_ROTATE_KEEP
+  value: {{ $demo.rotateKeep | int | quote }}
+{{- if include "log-sidecar.runsToEnd" . }}
+- name: LINES
+  value: {{ $demo.jobLines | int64 | quote }}
+{{- else }}
+- name: LINES_PER_REQUEST
+  value: {{ $demo.linesPerRequest | int | quote }}
+- name: PORT
+  value: {{ (first .Values.app.ports).containerPort | int | quote }}
+{{- end }}
+{{- end -}}
+
+{{- define "log-sidecar.appContainer" -}}
+{{- $app := .Values.app -}}
+{{- $demo := include "log-sidecar.hasDemo" . -}}
+{{- $serves := and $demo (not (include "log-sidecar.runsToEnd" .)) -}}
+name: {{ $app.name }}
+image: {{ include "log-sidecar.image" (dict "root" . "image" $app.image) }}
+imagePullPolicy: {{ $app.image.pullPolicy }}
+{{- if $demo }}
+command:
+  - python3
+  - -u
+  - -B
+  - /opt/demo/app.py
+{{- if not $serves }}
+args:
+  - batch
+{{- end }}
+{{- else }}
+{{- with $app.command }}
+command:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $app.args }}
+args:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- with $app.workingDir }}
+workingDir: {{ . | quote }}
+{{- end }}
+{{- $env := concat $app.env $app.extraEnv }}
+{{- if or $demo $env }}
+env:
+  {{- if $demo }}
+  {{- include "log-sidecar.demoEnv" . | nindent 2 }}
+  {{- end }}
+  {{- with $env }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+{{- with concat $app.envFrom $app.extraEnvFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $app.ports }}
+ports:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- range $kind := list "startupProbe" "livenessProbe" "readinessProbe" }}
+{{- $handler := dict }}
+{{- if and $serves (ne $kind "startupProbe") }}
+{{- $handler = dict "httpGet" (dict "path" "/healthz" "port" (first $app.ports).containerPort) }}
+{{- end }}
+{{- with include "log-sidecar.probe" (dict "probe" (get $app $kind) "handler" $handler) | fromYaml }}
+{{ $kind }}:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- with $app.lifecycle }}
+lifecycle:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $app.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $app.securityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- $mountsLogs := include "log-sidecar.appMountsLogs" . }}
+{{- if or (not $mountsLogs) $demo $app.tmp.enabled $app.extraVolumeMounts }}
+volumeMounts:
+  {{- if not $mountsLogs }}
+  - {{ include "log-sidecar.logsMount" . | nindent 4 | trim }}
+  {{- end }}
+  {{- if $demo }}
+  - name: demo
+    mountPath: /opt/demo
+    readOnly: true
+  {{- end }}
+  {{- if $app.tmp.enabled }}
+  - name: tmp
+    mountPath: /tmp
+  {{- end }}
+  {{- with $app.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "log-sidecar.volumes" -}}
+{{- $volume := .Values.logs.volume -}}
+{{- $sidecars := include "log-sidecar.sidecars" . | fromJsonArray -}}
+{{- if eq $volume.type "emptyDir" }}
+- name: logs
+  emptyDir:
+    {{- with $volume.emptyDir.medium }}
+    medium: {{ . }}
+    {{- end }}
+    sizeLimit: {{ $volume.emptyDir.sizeLimit }}
+{{- else if and (eq $volume.type "persistentVolumeClaim") (or $volume.persistentVolumeClaim.existingClaim (ne .Values.app.kind "StatefulSet")) }}
+- name: logs
+  persistentVolumeClaim:
+    claimName: {{ include "log-sidecar.claimName" . }}
+{{- end }}
+{{- if include "log-sidecar.hasDemo" . }}
+- name: demo
+  configMap:
+    name: {{ include "log-sidecar.demoName" . }}
+{{- end }}
+{{- if .Values.app.tmp.enabled }}
+- name: tmp
+  emptyDir:
+    sizeLimit: {{ .Values.app.tmp.sizeLimit }}
+{{- end }}
+{{- if include "log-sidecar.hasConfig" . }}
+- name: config
+  configMap:
+    name: {{ include "log-sidecar.configName" . }}
+{{- if ne $volume.type "persistentVolumeClaim" }}
+- name: state
+  emptyDir:
+    sizeLimit: {{ .Values.sidecar.state.sizeLimit }}
+{{- end }}
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "log-sidecar.topologySpreadConstraints" -}}
+{{- $constraints := list -}}
+{{- range .Values.topologySpreadConstraints -}}
+{{- $selector := dict "matchLabels" (include "log-sidecar.selectorLabels" $ | fromYaml) -}}
+{{- $constraints = append $constraints (ternary . (merge (dict "labelSelector" $selector) .) (hasKey . "labelSelector")) -}}
+{{- end -}}
+{{- $constraints | toYaml -}}
+{{- end -}}
+
+{{/* Annotations of the pod: a changed configuration makes new pods. */}}
+{{- define "log-sidecar.podAnnotations" -}}
+{{- $annotations := dict "kubectl.kubernetes.io/default-container" .Values.app.name -}}
+{{- if include "log-sidecar.hasDemo" . -}}
+{{- $_ := set $annotations "checksum/demo" (.Files.Get "files/demo/app.py" | sha256sum) -}}
+{{- end -}}
+{{- if include "log-sidecar.hasConfig" . -}}
+{{- $_ := set $annotations "checksum/sidecar" (include "log-sidecar.configData" . | sha256sum) -}}
+{{- end -}}
+{{- mergeOverwrite (dict) .Values.commonAnnotations $annotations .Values.podAnnotations | toYaml -}}
+{{- end -}}
+
+{{- define "log-sidecar.podLabels" -}}
+{{- $extra := mergeOverwrite (dict) .Values.podLabels -}}
+{{- include "log-sidecar.labels" (dict "root" . "component" "app" "extra" $extra) | fromYaml | toYaml -}}
+{{- end -}}
+
+{{- define "log-sidecar.podSpec" -}}
+{{- $native := list -}}
+{{- $plain := list -}}
+{{- range include "log-sidecar.sidecars" . | fromJsonArray -}}
+{{- $container := include "log-sidecar.sidecarContainer" (dict "root" $ "sidecar" .) | fromYaml -}}
+{{- if $.Values.sidecar.native }}{{ $native = append $native $container }}{{ else }}{{ $plain = append $plain $container }}{{ end -}}
+{{- end -}}
+serviceAccountName: {{ include "log-sidecar.serviceAccountName" . }}
+automountServiceAccountToken: {{ .Values.app.serviceAccount.automount }}
+{{- with include "log-sidecar.imagePullSecrets" . }}
+imagePullSecrets:
+  {{- . | nindent 2 }}
+{{- end }}
+{{- with .Values.podSecurityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
+{{- $restart := default (ternary "Never" "" (eq (include "log-sidecar.runsToEnd" .) "true")) .Values.app.restartPolicy }}
+{{- with $restart }}
+restartPolicy: {{ . }}
+{{- end }}
+{{- /* A native sidecar comes first: it starts before all others and ends after them. */}}
+{{- with concat $native .Values.extraInitContainers }}
+initContainers:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+containers:
+  - {{ include "log-sidecar.appContainer" . | nindent 4 | trim }}
+  {{- with concat $plain .Values.extraContainers }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with include "log-sidecar.volumes" . | trim }}
+volumes:
+  {{- . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- if .Values.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- include "log-sidecar.topologySpreadConstraints" . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.runtimeClassName }}
+runtimeClassName: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{- define "log-sidecar.podTemplate" -}}
+metadata:
+  annotations:
+    {{- include "log-sidecar.podAnnotations" . | nindent 4 }}
+  labels:
+    {{- include "log-sidecar.podLabels" . | nindent 4 }}
+spec:
+  {{- include "log-sidecar.podSpec" . | nindent 2 }}
+{{- end -}}
