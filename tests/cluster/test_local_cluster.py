@@ -126,7 +126,9 @@ def test_clusters_side_by_side_do_not_meet(cluster: LocalCluster) -> None:
 def test_failure_names_the_component_and_keeps_its_logs() -> None:
     """A kubelet that refuses its configuration is named, its last lines are shown, and nothing is left."""
     before = traces()
-    with pytest.raises(HarnessError, match=r"(?s)kubelet:.*failed to parse container log max size.*its logs are kept in") as failure:
+    with pytest.raises(
+        HarnessError, match=r"(?s)kubelet:.*failed to parse container log max size.*its logs are kept in"
+    ) as failure:
         LocalCluster("test-failing", Options(container_log_max_size="enormous")).up()
     kept = Path(str(failure.value).rpartition(" ")[2])
     assert kept.joinpath("kubelet.log").stat().st_size > 0
@@ -136,7 +138,10 @@ def test_failure_names_the_component_and_keeps_its_logs() -> None:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
 def test_cluster_ends_with_the_process_that_made_it(how: signal.Signals) -> None:
     """A run that is killed or interrupted takes its node with it, and the next up finds a clean machine."""
-    program = "from harness.clusters import LocalCluster as C; import time\nwith C('test-owned'): print('up', flush=1); time.sleep(99)"
+    program = (
+        "from harness.clusters import LocalCluster; import time\n"
+        "with LocalCluster('test-owned'): print('up', flush=True); time.sleep(99)"
+    )
     owner = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert owner.stdout is not None
     assert owner.stdout.readline() == b"up\n"

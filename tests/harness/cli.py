@@ -4,6 +4,7 @@ import argparse
 import os
 import re
 import shlex
+import shutil
 import signal
 import sys
 import time
@@ -70,7 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     _cluster_options(demo)
     demo.add_argument("--requests", type=_positive, default=200, help="requests to send to the application (200)")
     demo.add_argument(
-        "--engine", choices=["fluent-bit", "tail"], help="the sidecar's engine; by default the chart's, where it can run"
+        "--engine",
+        choices=["fluent-bit", "tail"],
+        help="the sidecar's engine; by default the chart's, where it can run",
     )
     demo.add_argument("--keep", action="store_true", help="leave cluster and application running afterwards")
     demo.set_defaults(run=_demo)
@@ -89,13 +92,20 @@ def _parser() -> argparse.ArgumentParser:
         action.set_defaults(run=run)
 
     programs = commands.add_parser("tools", help="list the programs that the harness drives, and build them")
+    programs.add_argument("names", nargs="*", metavar="NAME", help="programs to list or build; by default all of them")
     programs.add_argument("--build", action="store_true", help="build those that are not there yet")
     programs.set_defaults(run=_tools)
+
+    docs = commands.add_parser("docs", help="write each chart's README from its values and README.md.gotmpl")
+    docs.add_argument("--check", action="store_true", help="write nothing; exit 1 when one is out of date")
+    docs.set_defaults(run=_docs)
     return parser
 
 
 def _cluster_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--name", type=_name, default="local", help="the cluster's name; clusters of different names never meet")
+    parser.add_argument(
+        "--name", type=_name, default="local", help="the cluster's name; clusters of different names never meet"
+    )
     parser.add_argument("--type", choices=_TYPES, default=os.environ.get("CLUSTER", "auto"), help=_TYPES_HELP)
     parser.add_argument(
         "--kube-config",
@@ -175,9 +185,21 @@ def _running(options: argparse.Namespace) -> "Cluster":
 
 
 def _tools(options: argparse.Namespace) -> int:
+    # kind is for machines with Docker; the others have no use for it.
+    names = options.names or [name for name in tools.names() if name != "kind" or shutil.which("docker")]
     if options.build:
-        tools.ensure(tools.names())
-    for name in tools.names():
+        tools.ensure(names)
+        return 0
+    for name in names:
         found = tools.find(name)
         print(f"{name:24} {found.version:10} {found.path or 'not built yet'}")
     return 0
+
+
+def _docs(options: argparse.Namespace) -> int:
+    from harness import docs  # noqa: PLC0415
+
+    stale = docs.write(check=options.check)
+    for path in stale:
+        print(f"{path} {'is out of date: run `make docs`' if options.check else 'written'}")
+    return 1 if options.check and stale else 0

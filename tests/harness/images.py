@@ -28,8 +28,10 @@ _SHELL_PACKAGES = ("dash", "coreutils", "sed", "grep")
 _PYTHON_PACKAGES = ("python3.11-minimal", "libpython3.11-stdlib")
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Of no use to a test, and most of the bytes that every new cluster would have to load.
-_UNUSED = ("usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/locale", "usr/share/perl*", "usr/lib/*/perl*")
-_UNUSED += ("usr/lib/*/gconv", "usr/bin/perl*", "usr/lib/*/libperl*", "usr/bin/dpkg*", "usr/share/dpkg", "usr/share/perl5")
+_UNUSED = (
+    *("usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/locale", "usr/share/dpkg", "usr/share/perl*"),
+    *("usr/lib/*/perl*", "usr/lib/*/libperl*", "usr/lib/*/gconv", "usr/bin/perl*", "usr/bin/dpkg*"),
+)
 # Raised when what an image is made of changes, so that images from an older harness are not used.
 _RECIPE_VERSION = "2"
 

@@ -9,7 +9,9 @@ import pytest
 def harness(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "harness", *arguments]
     path = ":".join(["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"])
-    return subprocess.run(command, env={"PATH": path, "PYTHONPATH": "tests", **environment}, capture_output=True, text=True)
+    return subprocess.run(
+        command, env={"PATH": path, "PYTHONPATH": "tests", **environment}, capture_output=True, text=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,9 @@ def test_help_teaches(arguments: list[str], teaches: str) -> None:
             "there is no kubeconfig at /nowhere",
             id="kubeconfig that is not there",
         ),
-        pytest.param(["cluster", "kubeconfig", "--name", "absent"], "cluster absent is not up; make it with", id="not up"),
+        pytest.param(
+            ["cluster", "kubeconfig", "--name", "absent"], "cluster absent is not up; make it with", id="not up"
+        ),
         pytest.param(["cluster", "up", "--name", "../x"], "use lower-case letters, digits and '-'", id="bad name"),
     ],
 )

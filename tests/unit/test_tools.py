@@ -81,7 +81,12 @@ def test_build_is_kept_for_the_next_run(tmp_path: Path) -> None:
     """A built program runs, lies in the cache under its version, and is not built again."""
     built = tools.path("loopback")
     assert built == tmp_path / "cache" / "tools" / "loopback-v1.9.1" / "loopback"
-    assert "CNI" in subprocess.run([built], env={"CNI_COMMAND": "VERSION"}, input="{}", capture_output=True, text=True).stdout.upper()
+    assert (
+        "CNI"
+        in subprocess.run(
+            [built], env={"CNI_COMMAND": "VERSION"}, input="{}", capture_output=True, text=True
+        ).stdout.upper()
+    )
     before = built.stat().st_mtime_ns
     assert tools.path("loopback").stat().st_mtime_ns == before
     assert os.listdir(tmp_path / "cache" / "tools") == ["loopback-v1.9.1"]

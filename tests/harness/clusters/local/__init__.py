@@ -46,6 +46,7 @@ class LocalCluster(Cluster):
         self.name = name
         self._options = options or Options()
         self._keep = keep
+        self._processes: list[subprocess.Popen[bytes]] = []
         self.root = layout.root_of(name)
         self.kubeconfig = self.root / "admin.kubeconfig"
         self.pod_logs = self.root / "var-log" / "pods"
@@ -79,6 +80,9 @@ class LocalCluster(Cluster):
         if pid is not None:
             os.kill(pid, signal.SIGKILL)
             _until(lambda: not Path(f"/proc/{pid}").exists(), _STOP_SECONDS)
+        for process in self._processes:
+            process.wait(_STOP_SECONDS)
+        self._processes = []
         plan = layout.find(self.name)
         if plan is not None:
             _remove_cgroups(plan.cgroup)
@@ -110,7 +114,9 @@ class LocalCluster(Cluster):
         stages = [argument for stage in addons.kwok_stages() for argument in ("--config", str(stage))]
         plan = layout.find(self.name)
         assert plan is not None, "the cluster is up"
-        self._spawn("kwok", [str(tools.path("kwok")), "--kubeconfig", str(self.kubeconfig), *addons.KWOK_FLAGS, *stages])
+        self._spawn(
+            "kwok", [str(tools.path("kwok")), "--kubeconfig", str(self.kubeconfig), *addons.KWOK_FLAGS, *stages]
+        )
         addons.create_fake_nodes(self.kubeconfig, count, labels or {})
 
     def exec(self, command: list[str]) -> subprocess.CompletedProcess[str]:
@@ -146,7 +152,7 @@ class LocalCluster(Cluster):
                 start_new_session=True,  # Ctrl-C is for the harness, which then ends the node in order
                 preexec_fn=None if self._keep else _end_with_parent,
             )
-        self._process = process
+        self._processes = [process]
         node_pid = self._wait("the node's namespaces", lambda: _child_of(process.pid))
         start = _start_time(node_pid)
         plan.path("pid").write_text(json.dumps({"pid": node_pid, "start": start}), encoding="utf-8")
@@ -164,7 +170,8 @@ class LocalCluster(Cluster):
 
     def _spawn(self, name: str, command: list[str]) -> None:
         with open(self.root / "log" / f"{name}.log", "ab") as log:
-            subprocess.Popen([*self._enter(), *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            process = subprocess.Popen([*self._enter(), *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self._processes.append(process)
 
     def _enter(self) -> list[str]:
         return ["nsenter", f"--target={self._pid()}", "--mount", "--net", "--pid"]
@@ -182,7 +189,7 @@ class LocalCluster(Cluster):
         while time.monotonic() < deadline:
             if value := condition():
                 return value
-            if self._process.poll() is not None:
+            if self._processes and self._processes[0].poll() is not None:
                 raise HarnessError(f"the local cluster stopped while waiting for {what}{self._failure()}")
             time.sleep(0.05)
         raise HarnessError(f"the local cluster waited {seconds:.0f} s for {what} in vain{self._failure()}")

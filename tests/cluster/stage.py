@@ -1,0 +1,105 @@
+"""A namespace to install charts in, and values that put the loss meter into a pod."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.helm import Helm
+
+from harness import images, tools
+from harness.clusters import Cluster
+from harness.loss import WRITER_SOURCE, ApiFollower, DirectoryFollower, Follower, container_directory
+
+CHART = Path("charts/log-sidecar")
+LOG_FILE = "/var/log/app/app.log"
+
+
+@dataclass
+class Stage:
+    """One namespace of a cluster, with a chart to install in it.
+
+    Attributes:
+        cluster: the cluster.
+        namespace: its own namespace; it enforces the Pod Security Standard `restricted`.
+        helm: the Helm that installs.
+        releases: what is installed, to be removed at the end.
+    """
+
+    cluster: Cluster
+    namespace: str
+    helm: Helm
+    releases: list[str] = field(default_factory=list)
+
+    def install(
+        self, release: str, values: Mapping[str, Any] | None = None, *, files: tuple[Path, ...] = (), wait: bool = True
+    ) -> None:
+        """Install the chart with the images that it asks for; upgrade it when the release exists."""
+        rendered = self.helm.render(CHART, release=release, values=values, value_files=files)
+        needed = {container["image"] for container in rendered.containers()}
+        if self.cluster.type == "local":
+            missing = sorted({tool for image in needed if (tool := images.missing_for(image))})
+            if missing:
+                pytest.skip(f"needs {', '.join(missing)} on PATH (or in $FLUENT_BIT)")
+        self.cluster.load_images(needed)
+        act = self.helm.upgrade if release in self.releases else self.helm.install
+        if release not in self.releases:
+            self.releases.append(release)
+        act(
+            release,
+            CHART,
+            namespace=self.namespace,
+            kubeconfig=self.cluster.kubeconfig,
+            values=values,
+            value_files=files,
+            wait=wait,
+            timeout=120,
+        )
+
+    def uninstall(self, release: str) -> None:
+        """Remove a release and wait until its objects are gone."""
+        self.releases.remove(release)
+        self.helm.uninstall(release, namespace=self.namespace, kubeconfig=self.cluster.kubeconfig, wait=True)
+
+    def kubectl(self, *arguments: str, stdin: str = "", timeout: float = 120) -> str:
+        """Run kubectl in the namespace and return what it prints."""
+        command = [str(tools.path("kubectl")), "--kubeconfig", str(self.cluster.kubeconfig), "-n", self.namespace]
+        done = subprocess.run([*command, *arguments], input=stdin, capture_output=True, text=True, timeout=timeout)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def get(self, kind: str, selector: str = "") -> list[dict[str, Any]]:
+        """Return the objects of a kind, those that a label selector matches."""
+        listed = self.kubectl("get", kind, "-o", "json", *(["-l", selector] if selector else []))
+        items: list[dict[str, Any]] = json.loads(listed)["items"]
+        return items
+
+    def follow(self, pod: str, container: str) -> Follower:
+        """Collect a container's lines from its start; `pod` may be a pattern where the node's disk is at hand."""
+        if self.cluster.pod_logs is not None:
+            where = container_directory(self.cluster.pod_logs, namespace=self.namespace, pod=pod, container=container)
+            return DirectoryFollower(where)
+        return ApiFollower(self.cluster.kubeconfig, self.namespace, pod, container)
+
+    def add_writer(self) -> None:
+        """Put the loss meter's writer into the namespace, for `writer_values`."""
+        self.kubectl("create", "configmap", "writer", f"--from-file=writer.py={WRITER_SOURCE}")
+
+
+def writer_values(kind: str, engine: str, *arguments: str, **sidecar: Any) -> dict[str, Any]:
+    """Return values that run the loss meter's writer as the application."""
+    return {
+        "app": {
+            "kind": kind,
+            "demo": {"enabled": False},
+            "command": ["python3", "/writer/writer.py", "--file", LOG_FILE, *arguments],
+            "ports": [],
+            "service": {"enabled": False},
+            "extraVolumeMounts": [{"name": "writer", "mountPath": "/writer", "readOnly": True}],
+        },
+        "extraVolumes": [{"name": "writer", "configMap": {"name": "writer"}}],
+        "sidecar": {"engine": engine, **sidecar},
+    }

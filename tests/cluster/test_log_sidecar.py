@@ -1,0 +1,201 @@
+"""log-sidecar on a real kubelet: every line that an application writes to a file arrives, once."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.stage import CHART, Stage, writer_values
+from harness.loss import count, written_by
+
+pytestmark = pytest.mark.cluster
+both_engines = pytest.mark.parametrize("engine", ["tail", "fluent-bit"])
+
+
+def finished(state: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(state["state"]["terminated"]["finishedAt"])
+
+
+def statuses(pod: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    status = pod["status"]
+    listed = [*status.get("containerStatuses", []), *status.get("initContainerStatuses", [])]
+    return {entry["name"]: entry for entry in listed}
+
+
+@both_engines
+def test_every_line_arrives_across_rotations(stage: Stage, engine: str) -> None:
+    """20,000 lines/s for 10 s, the file renamed ten times: all arrive, each once, and the Job completes."""
+    stage.add_writer()
+    options = ["--lines", "200000", "--rate", "20000", "--rotate", "rename", "--rotations", "10"]
+    with stage.follow("load-*", "sidecar") as sidecar:
+        stage.install("load", writer_values("Job", engine, *options), wait=False)
+        stage.kubectl("wait", "--for=condition=Complete", "job", "--all", "--timeout=90s")
+        report = sidecar.count(200_000)
+    assert report.exact, report
+
+
+def test_sidecar_killed_twice_loses_and_doubles_nothing(stage: Stage, eventually: Callable[..., None]) -> None:
+    """The same load, and the sidecar is killed twice on the way: it goes on exactly where it was."""
+    stage.add_writer()
+    options = ["--lines", "200000", "--rate", "20000", "--rotate", "rename", "--rotations", "10"]
+    with stage.follow("load-*", "sidecar") as sidecar:
+        stage.install("load", writer_values("Job", "fluent-bit", *options), wait=False)
+        for restarts, lines in ((0, 50_000), (1, 120_000)):
+            assert sidecar.wait(lines, timeout=60), "the load does not run"
+            [pod] = stage.get("pods")
+            assert statuses(pod)["sidecar"]["restartCount"] == restarts
+            stage.cluster.kill_container(statuses(pod)["sidecar"]["containerID"])
+            eventually(lambda n=restarts: statuses(stage.get("pods")[0])["sidecar"]["restartCount"] > n, 60)
+        stage.kubectl("wait", "--for=condition=Complete", "job", "--all", "--timeout=90s")
+        report = sidecar.count(200_000)
+    assert report.exact, report
+
+
+@both_engines
+def test_last_lines_of_a_job_arrive(stage: Stage, engine: str) -> None:
+    """Ten Jobs that write 500 lines in their last millisecond: 500 of 500 each, ended within 5 s of the app."""
+    stage.add_writer()
+    values = writer_values("Job", engine, "--last-millisecond", "500")
+    values["app"]["job"] = {"completions": 10, "parallelism": 2}
+    stage.install("short", values, wait=False)
+    stage.kubectl("wait", "--for=condition=Complete", "job", "--all", "--timeout=200s", timeout=210)
+    pods = stage.get("pods")
+    assert len(pods) == 10
+    for pod in pods:
+        lines = stage.kubectl("logs", pod["metadata"]["name"], "-c", "sidecar").splitlines()
+        report = count(lines, 500)
+        assert report.exact, f"{pod['metadata']['name']}: {report}"
+        ended = statuses(pod)
+        assert (finished(ended["sidecar"]) - finished(ended["app"])).total_seconds() <= 5
+
+
+@both_engines
+def test_lines_written_while_terminating_arrive(stage: Stage, engine: str) -> None:
+    """Ten pods are deleted while they write, and write 300 lines more on the way out: all arrive."""
+    stage.add_writer()
+    values = writer_values("Deployment", engine, "--rate", "200", "--on-term", "300")
+    values["app"]["replicas"] = 10
+    stage.install("busy", values)
+    pods = [pod["metadata"]["name"] for pod in stage.get("pods")]
+    assert len(pods) == 10
+    followers = {(pod, box): stage.follow(pod, box) for pod in pods for box in ("app", "sidecar")}
+    for follower in followers.values():
+        follower.start()
+    for pod in pods:
+        assert followers[pod, "sidecar"].wait(400, timeout=30)
+    stage.uninstall("busy")
+    for pod in pods:
+        assert followers[pod, "app"].wait(1, timeout=30), f"{pod}: the writer did not say how much it wrote"
+        written = written_by(followers[pod, "app"].lines())
+        report = followers[pod, "sidecar"].count(written)
+        assert sum(written.values()) >= 700
+        assert report.exact, f"{pod}: {report}"
+    for follower in followers.values():
+        follower.stop()
+
+
+@both_engines
+def test_plain_container_drains_as_well(stage: Stage, engine: str) -> None:
+    """With `native: false` the lines of the application's end arrive too."""
+    stage.add_writer()
+    values = writer_values("Deployment", engine, "--rate", "200", "--on-term", "300", native=False)
+    stage.install("plain", values)
+    [pod] = [pod["metadata"]["name"] for pod in stage.get("pods")]
+    with stage.follow(pod, "app") as app, stage.follow(pod, "sidecar") as sidecar:
+        assert sidecar.wait(400, timeout=30)
+        stage.uninstall("plain")
+        assert app.wait(1, timeout=30)
+        report = sidecar.count(written_by(app.lines()))
+    assert report.exact, report
+
+
+def test_default_install_streams_the_demo(stage: Stage, eventually: Callable[..., None]) -> None:
+    """With no values the demo answers, its start-up lines are on its stdout and its request lines on the sidecar's."""
+    stage.install("x")
+    [service] = stage.get("services")
+    [pod] = stage.get("pods")
+    name, service_name = pod["metadata"]["name"], service["metadata"]["name"]
+    proxy = f"/api/v1/namespaces/{stage.namespace}/services/{service_name}:http/proxy"
+    assert stage.kubectl("get", "--raw", f"{proxy}/healthz").strip()
+    answered = [line for _ in range(5) for line in stage.kubectl("get", "--raw", f"{proxy}/log").splitlines()]
+    assert len(answered) == len(set(answered)) == 50
+    eventually(lambda: set(answered) <= set(stage.kubectl("logs", name, "-c", "sidecar").splitlines()))
+    delivered = stage.kubectl("logs", name, "-c", "sidecar").splitlines()
+    assert sorted(line for line in delivered if line in set(answered)) == sorted(answered)
+    started = stage.kubectl("logs", name, "-c", "app")
+    assert "5000" in started
+    assert not set(answered) & set(started.splitlines())
+
+
+def test_chart_test_passes(stage: Stage) -> None:
+    """`helm test` of the default install passes."""
+    stage.install("x")
+    stage.helm.test("x", namespace=stage.namespace, kubeconfig=stage.cluster.kubeconfig)
+
+
+def test_sidecar_cannot_write_the_logs(stage: Stage) -> None:
+    """The sidecar sees the application's files read-only, and has no root, no token and no capability."""
+    stage.install("x", {"sidecar": {"engine": "tail"}})
+    [pod] = stage.get("pods")
+    inside = ["exec", pod["metadata"]["name"], "-c", "sidecar", "--", "sh", "-c"]
+    script = (
+        "for p in /var/log/app /etc; do touch $p/x 2>&1; done; "
+        "id -u; grep CapEff /proc/1/status; ls /var/run/secrets 2>&1"
+    )
+    tried = stage.kubectl(*inside, script)
+    assert tried.count("Read-only file system") == 2
+    assert "\n0\n" not in tried
+    assert "CapEff:\t0000000000000000" in tried
+    assert "No such file" in tried.splitlines()[-1]
+
+
+def test_counter_example_has_a_sidecar_for_each_file(stage: Stage, eventually: Callable[..., None]) -> None:
+    """`kubectl logs counter -c count-log-1` and `-c count-log-2` show one file each, in its own format."""
+    stage.install("counter", files=(Path("values/examples/counter.yaml"),))
+    first = lambda: stage.kubectl("logs", "counter", "-c", "count-log-1").splitlines()  # noqa: E731
+    second = lambda: stage.kubectl("logs", "counter", "-c", "count-log-2").splitlines()  # noqa: E731
+    eventually(lambda: len(first()) > 3 and len(second()) > 3)
+    assert [line.split(":")[0] for line in first()[:3]] == ["0", "1", "2"]
+    assert all("INFO" in line for line in second())
+    assert not set(first()) & set(second())
+
+
+@pytest.mark.parametrize("file", sorted((CHART / "ci").glob("*-values.yaml")), ids=lambda path: path.stem)
+def test_every_feature_set_installs(stage: Stage, file: Path) -> None:
+    """Each values file of `ci/` installs, becomes ready and is removed without a trace."""
+    before = stage.kubectl("get", "all,configmaps,secrets,serviceaccounts,persistentvolumeclaims", "-o", "name").split()
+    stage.install("ci", files=(file,))
+    stage.uninstall("ci")
+    stage.kubectl("wait", "--for=delete", "pods", "--all", "--timeout=60s")
+    after = stage.kubectl("get", "all,configmaps,secrets,serviceaccounts,persistentvolumeclaims", "-o", "name").split()
+    assert set(after) - set(before) <= {name for name in after if name.startswith("persistentvolumeclaim/")}
+
+
+def test_upgrade_and_rollback_keep_the_lines_coming(stage: Stage) -> None:
+    """Upgrade, rollback, upgrade: the selector stays, pods follow the configuration, and nothing else changes."""
+    stage.install("x", {"sidecar": {"engine": "tail"}})
+    first = stage.get("deployments")[0]
+    stage.install("x", {"sidecar": {"engine": "tail", "fileLabel": True}})
+    second = stage.get("deployments")[0]
+    stage.helm.rollback("x", namespace=stage.namespace, kubeconfig=stage.cluster.kubeconfig, wait=True)
+    third = stage.get("deployments")[0]
+    assert first["spec"]["selector"] == second["spec"]["selector"] == third["spec"]["selector"]
+    assert first["spec"]["template"] == third["spec"]["template"] != second["spec"]["template"]
+
+
+def test_tail_engine_says_that_a_restart_doubles(stage: Stage) -> None:
+    """GNU tail keeps no position: after a restart every line is there, some of them twice, and NOTES says so."""
+    stage.add_writer()
+    with stage.follow("load-*", "sidecar") as sidecar:
+        options = ["--lines", "20000", "--rate", "2000"]
+        stage.install("load", writer_values("Job", "tail", *options), wait=False)
+        assert sidecar.wait(5000, timeout=60)
+        stage.cluster.kill_container(statuses(stage.get("pods")[0])["sidecar"]["containerID"])
+        stage.kubectl("wait", "--for=condition=Complete", "job", "--all", "--timeout=90s")
+        time.sleep(1)
+        report = count(sidecar.lines(), 20_000)
+    assert report.complete, report
+    assert report.doubled >= 5000
