@@ -1,0 +1,161 @@
+"""What every test can ask for: renders, Helm versions, a cluster; and the last lines, on what was not run."""
+
+import hashlib
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from harness import clusters, supported, tools
+from harness.cache import locked
+from harness.clusters import Cluster
+from harness.errors import HarnessError
+from harness.helm import Helm
+from harness.manifests import Manifests
+
+ROOT = Path(__file__).parents[1]
+CHARTS = ROOT / "charts"
+# Asking for one of these makes a test a cluster test.
+CLUSTER_FIXTURES = {"kube_stage_cluster", "kube_config", "kube_cluster"}
+
+
+class Render(Protocol):
+    """Renders a chart; the arguments are those of ``Helm.render``, and ``chart`` may be a name in ``charts/``."""
+
+    def __call__(
+        self,
+        chart: Path | str,
+        *,
+        release: str = "test",
+        namespace: str = "default",
+        values: Mapping[str, Any] | None = None,
+        value_files: Sequence[Path | str] = (),
+        kube_version: str | None = None,
+        api_versions: Sequence[str] = (),
+        is_upgrade: bool = False,
+    ) -> Manifests: ...
+
+
+@pytest.fixture(scope="session")
+def helm(request: pytest.FixtureRequest) -> Helm:
+    """Helm 4, or each major version named by ``parametrize("helm", supported.HELM, indirect=True)``."""
+    made = Helm(major=getattr(request, "param", supported.HELM[-1]))
+    try:
+        assert made.binary
+    except HarnessError as error:
+        pytest.skip(f"needs helm {made.major}: {error}")
+    return made
+
+
+@pytest.fixture
+def render(helm: Helm) -> Render:
+    """Render a chart with ``helm``; the same render is asked for once."""
+
+    def rendered(chart: Path | str, **options: Any) -> Manifests:
+        return helm.render(CHARTS / chart, **options)
+
+    return rendered
+
+
+@pytest.fixture(scope="session")
+def supported_kubernetes() -> tuple[str, ...]:
+    """The versions of Kubernetes that the charts support, oldest first."""
+    return supported.KUBERNETES
+
+
+@pytest.fixture(params=supported.KUBERNETES, ids=lambda version: f"kubernetes-{version}")
+def kubernetes(request: pytest.FixtureRequest) -> str:
+    """Each version of Kubernetes that the charts support."""
+    version: str = request.param
+    return version
+
+
+@pytest.fixture(scope="session")
+def kube_stage_cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
+    """The cluster of this test session, made when the first test asks for it and removed at the end.
+
+    ``--cluster-type`` (or CLUSTER) chooses it; a kubeconfig is looked at only for ``existing``.
+    """
+    kind = _cluster_type(pytestconfig)
+    name = f"pytest-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
+    try:
+        cluster = clusters.create(kind, name, kubeconfig=_kubeconfig(pytestconfig))
+    except HarnessError as error:
+        if kind != "auto":
+            raise
+        pytest.skip(f"needs a cluster: {error}")
+    unbuilt = [tool for tool in tools.LOCAL_CLUSTER if tools.find(tool).path is None]
+    if cluster.type == "local" and unbuilt and shutil.which("go") is None:
+        pytest.skip(f"needs go on PATH, to build {', '.join(unbuilt)}")
+    with ExitStack() as stack:
+        if cluster.type != "existing":
+            # Two runs of one checkout take turns; their clusters would have one name.
+            stack.enter_context(locked(f"cluster-{cluster.name}"))
+        with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+            stack.enter_context(cluster)
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        # kube_cluster.kubectl() of pytest-helm-charts takes it from there.
+        patch.setenv("PATH", str(tools.path("kubectl").parent), prepend=os.pathsep)
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def kube_config(kube_stage_cluster: Cluster) -> str:
+    """The kubeconfig that pytest-helm-charts' ``kube_cluster`` and ``random_namespace`` use."""
+    return str(kube_stage_cluster.kubeconfig)
+
+
+@pytest.fixture(scope="session")
+def cluster_type(kube_stage_cluster: Cluster) -> str:
+    """The type that was chosen: ``kind``, ``local`` or ``existing``."""
+    return kube_stage_cluster.type
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    # pytest-helm-charts spells its own --kubeconfig; tools around it, and its documentation, write --kube-config.
+    parser.addoption("--kube-config", dest="kubeconfig", metavar="FILE", help="same as --kubeconfig")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    kind = _cluster_type(config)
+    if kind not in clusters.TYPES:
+        raise pytest.UsageError(f"--cluster-type {kind}: choose one of {', '.join(clusters.TYPES)}")
+    if kind == "existing" and _kubeconfig(config) is None:
+        raise pytest.UsageError("--cluster-type existing needs --kube-config FILE (or KUBECONFIG)")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if CLUSTER_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.cluster)
+        if item.get_closest_marker("cluster"):
+            # With `--dist loadgroup` they share one worker, and so one cluster.
+            item.add_marker(pytest.mark.xdist_group("cluster"))
+    # What fails in a second is told before a cluster is made.
+    items.sort(key=lambda item: item.get_closest_marker("cluster") is not None)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reasons = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", []))
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"not run: {count} {'test' if count == 1 else 'tests'}: {reason}")
+
+
+def _reason(report: pytest.TestReport) -> str:
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return text.removeprefix("Skipped: ")
+
+
+def _cluster_type(config: pytest.Config) -> str:
+    chosen = config.getoption("cluster_type", None)
+    return chosen or os.environ.get("ATS_CLUSTER_TYPE") or os.environ.get("CLUSTER") or "auto"
+
+
+def _kubeconfig(config: pytest.Config) -> Path | None:
+    chosen = config.getoption("kubeconfig", None) or os.environ.get("KUBECONFIG")
+    return Path(chosen) if chosen else None
