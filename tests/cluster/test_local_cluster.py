@@ -146,7 +146,7 @@ def test_cluster_ends_with_the_process_that_made_it(how: signal.Signals) -> None
     assert owner.stdout is not None
     assert owner.stdout.readline() == b"up\n"
     owner.send_signal(how)
-    owner.wait(timeout=10)
+    owner.communicate(timeout=10)
     cluster = LocalCluster("test-owned")
     deadline = time.monotonic() + 5
     while cluster.is_up() and time.monotonic() < deadline:
