@@ -211,7 +211,7 @@ imagePullSecrets:
 securityContext:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
+terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds | int64 }}
 {{- $restart := default (ternary "Never" "" (eq (include "log-sidecar.runsToEnd" .) "true")) .Values.app.restartPolicy }}
 {{- with $restart }}
 restartPolicy: {{ . }}

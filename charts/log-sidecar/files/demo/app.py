@@ -1,6 +1,6 @@
 """The demo application: an application of the old kind, which writes its log to a file.
 
-    python3 app.py          serve HTTP: /log writes random log lines, /healthz says that it lives
+    python3 app.py          serve HTTP: /log writes random lines to the file and answers with them, /healthz
     python3 app.py batch    write $LINES lines and end
 
 Only the standard library is used. Set by environment: LOG_FILE, LOG_ROTATE_BYTES (0: never rotate),
@@ -8,7 +8,6 @@ LOG_ROTATE_KEEP, PORT, LINES_PER_REQUEST, LINES.
 """
 
 import itertools
-import json
 import logging
 import logging.handlers
 import os
@@ -20,8 +19,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 LOG_FILE = os.environ.get("LOG_FILE", "/var/log/app/app.log")
+FORMAT = "%(asctime)s %(levelname)s %(message)s"
 LARGEST_REQUEST = 100_000
 LEVELS = (logging.DEBUG, logging.INFO, logging.INFO, logging.INFO, logging.WARNING, logging.ERROR)
+STATUSES = (200, 200, 200, 201, 404, 500)
 ACTIONS = ("GET /cart", "GET /catalogue", "POST /login", "POST /orders", "PUT /basket", "DELETE /session")
 
 log = logging.getLogger("demo")
@@ -32,24 +33,18 @@ class Lines:
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
-        self._lock = threading.Lock()
+        self._formatter = logging.Formatter(FORMAT)
 
-    def write(self, count: int) -> tuple[int, int]:
-        """Write `count` lines; return the number of the first and of the last."""
-        with self._lock:
-            numbers = [next(self._numbers) for _ in range(count)]
-            for number in numbers:
-                action, status = random.choice(ACTIONS), random.choice((200, 200, 200, 201, 404, 500))
-                log.log(
-                    random.choice(LEVELS),
-                    "id=%07d %s %d %dms user=%04x",
-                    number,
-                    action,
-                    status,
-                    random.randint(1, 900),
-                    random.getrandbits(16),
-                )
-        return (numbers[0], numbers[-1]) if numbers else (0, 0)
+    def write(self, count: int) -> list[str]:
+        """Log `count` lines; return them as they stand in the file."""
+        return [self._write_one() for _ in range(count)]
+
+    def _write_one(self) -> str:
+        level, action, status = random.choice(LEVELS), random.choice(ACTIONS), random.choice(STATUSES)
+        text = f"id={next(self._numbers):07d} {action} {status} {random.randint(1, 900)}ms"
+        record = log.makeRecord(log.name, level, __file__, 0, text, (), None)
+        log.handle(record)
+        return self._formatter.format(record)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -62,24 +57,23 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         url = urlsplit(self.path)
         if url.path == "/healthz":
-            self._answer(200, {"status": "ok"})
+            self._answer(200, "ok")
         elif url.path == "/log":
             self._write_lines(parse_qs(url.query))
         else:
-            self._answer(404, {"error": "not found", "try": ["/log", "/log?lines=100", "/healthz"]})
+            self._answer(404, "not found; there are /log, /log?lines=100 and /healthz")
 
     def _write_lines(self, query: dict[str, list[str]]) -> None:
         asked = query.get("lines", [os.environ.get("LINES_PER_REQUEST", "10")])[0]
         if not asked.isdecimal() or not 1 <= int(asked) <= LARGEST_REQUEST:
-            self._answer(400, {"error": f"lines has to be a number from 1 to {LARGEST_REQUEST}"})
+            self._answer(400, f"lines has to be a number from 1 to {LARGEST_REQUEST}")
             return
-        first, last = self.lines.write(int(asked))
-        self._answer(200, {"written": int(asked), "first": first, "last": last, "file": LOG_FILE})
+        self._answer(200, "\n".join(self.lines.write(int(asked))))
 
-    def _answer(self, status: int, body: dict[str, object]) -> None:
-        data = json.dumps(body).encode() + b"\n"
+    def _answer(self, status: int, text: str) -> None:
+        data = text.encode() + b"\n"
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", "text/plain; charset=utf-8")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -96,7 +90,7 @@ def open_log() -> None:
         backupCount=int(os.environ.get("LOG_ROTATE_KEEP", "5")),
         encoding="utf-8",
     )
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(logging.Formatter(FORMAT))
     log.addHandler(handler)
     log.setLevel(logging.DEBUG)
 
