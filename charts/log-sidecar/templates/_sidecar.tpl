@@ -51,7 +51,8 @@ written just before would be missed otherwise. A copy (copytruncate) holds lines
   (dict "name" "DRAIN_SECONDS" "value" (toString $values.sidecar.drainSeconds))
 -}}
 {{- if not $values.sidecar.native -}}
-{{- $longest := sub (int $values.terminationGracePeriodSeconds) (ceil $values.sidecar.drainSeconds | int) 2 -}}
+{{- /* What is left for waiting when the drain and Fluent Bit's own end still have to fit. */ -}}
+{{- $longest := sub $values.terminationGracePeriodSeconds (add (ceil $values.sidecar.drainSeconds) 3) -}}
 {{- $env = concat $env (list
   (dict "name" "QUIET_SECONDS" "value" (toString $values.sidecar.quietSeconds))
   (dict "name" "LONGEST_SECONDS" "value" (toString (max 0 $longest)))

@@ -1,0 +1,368 @@
+{{/*
+What the schema cannot say. Each check returns nothing, or a message: what is wrong, where, and the YAML to write
+instead. All of them are shown at once.
+*/}}
+{{- define "log-sidecar.validate" -}}
+{{- $checks := list "Nulls" -}}
+{{- if and (not (include "log-sidecar.checkNulls" .)) .Values.app.enabled -}}
+{{- $checks = list "Files" "Volume" "Command" "Demo" "Kind" "Native" "Tail" "Names" "Ports" "Budget" "Service" -}}
+{{- end -}}
+{{- $messages := list -}}
+{{- range $checks -}}
+{{- range include (printf "log-sidecar.check%s" .) $ | splitList "\f" -}}
+{{- with trim . -}}
+{{- $messages = append $messages . -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if $messages -}}
+{{- fail (printf "\n\n%s\n" (join "\n\n" $messages)) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Names and paths of the log files. Messages are parted by form feeds, which no value can contain. */}}
+{{- define "log-sidecar.checkFiles" -}}
+{{- $directory := .Values.logs.directory -}}
+{{- if or (not (isAbs $directory)) (ne (clean $directory) $directory) (eq $directory "/") }}
+logs.directory is {{ $directory | quote }}: it has to be an absolute path without ".." or a slash at its end, and not "/". Write for example:
+logs:
+  directory: /var/log/app{{ "\f" }}
+{{- end }}
+{{- if not .Values.logs.files }}
+logs.files is empty: name at least one file that the application writes. Write:
+logs:
+  files:
+    - name: app
+      path: {{ $directory }}/app.log{{ "\f" }}
+{{- end }}
+{{- $names := dict }}
+{{- $paths := dict }}
+{{- range $index, $file := .Values.logs.files }}
+{{- $base := base $file.path }}
+{{- range $path := prepend ($file.rotated | default list) $file.path }}
+{{- if not (isAbs $path) }}
+logs.files[{{ $index }}] ({{ $file.name }}): the path {{ $path | quote }} is relative. Write it as the containers see it:
+logs:
+  files:
+    - name: {{ $file.name }}
+      path: {{ $directory }}/{{ $base }}{{ "\f" }}
+{{- else if not (hasPrefix (printf "%s/" $directory) (clean $path)) }}
+logs.files[{{ $index }}] ({{ $file.name }}): the path {{ $path | quote }} is outside logs.directory, which alone both containers see. Write one of:
+logs:
+  directory: {{ dir (clean $path) }}
+logs:
+  files:
+    - name: {{ $file.name }}
+      path: {{ $directory }}/{{ $base }}{{ "\f" }}
+{{- else if or (ne (clean $path) $path) (hasSuffix "/" $path) }}
+logs.files[{{ $index }}] ({{ $file.name }}): the path {{ $path | quote }} has "..", "." or a doubled slash in it. Write:
+logs:
+  files:
+    - name: {{ $file.name }}
+      path: {{ clean $path }}{{ "\f" }}
+{{- end }}
+{{- end }}
+{{- if hasKey $names $file.name }}
+logs.files[{{ $index }}] has the name {{ $file.name | quote }}, which logs.files[{{ get $names $file.name }}] has already. Write another:
+logs:
+  files:
+    - name: {{ $file.name }}
+      path: {{ (index $.Values.logs.files (get $names $file.name | int)).path }}
+    - name: {{ $file.name | trunc 38 }}-2
+      path: {{ $file.path }}{{ "\f" }}
+{{- end }}
+{{- if hasKey $paths $file.path }}
+logs.files[{{ $index }}] ({{ $file.name }}) has the path of logs.files[{{ get $paths $file.path }}]: its lines would come twice. Write it once:
+logs:
+  files:
+    - name: {{ (index $.Values.logs.files (get $paths $file.path | int)).name }}
+      path: {{ $file.path }}{{ "\f" }}
+{{- end }}
+{{- $_ := set $names $file.name $index }}
+{{- $_ := set $paths $file.path $index }}
+{{- if and $file.rotated (eq ($file.rotation | default "rename") "copytruncate") }}
+logs.files[{{ $index }}] ({{ $file.name }}) has `rotated` although its rotation copies: the lines of a copy were already read, and would come twice. Write:
+logs:
+  files:
+    - name: {{ $file.name }}
+      path: {{ $file.path }}
+      rotation: copytruncate{{ "\f" }}
+{{- end }}
+{{- end }}
+{{- include "log-sidecar.checkOverlap" . }}
+{{- end -}}
+
+{{/* A file that the glob of another matches too would be delivered twice. */}}
+{{- define "log-sidecar.checkOverlap" -}}
+{{- range $glob := .Values.logs.files }}
+{{- if regexMatch "[*?\\[]" $glob.path }}
+{{- /* The regular expression of the glob; a "*" goes no deeper than its folder. */}}
+{{- $regex := $glob.path | replace "." "\\." | replace "+" "\\+" | replace "*" "[^/]*" | replace "?" "[^/]" | printf "^%s$" }}
+{{- range $file := $.Values.logs.files }}
+{{- if and (ne $file.name $glob.name) (not (regexMatch "[*?\\[]" $file.path)) (not (contains "[" $glob.path)) }}
+{{- if regexMatch $regex $file.path }}
+logs.files: {{ $file.path | quote }} ({{ $file.name }}) is matched by {{ $glob.path | quote }} ({{ $glob.name }}) too: its lines would come twice. Write only the glob:
+logs:
+  files:
+    - name: {{ $glob.name }}
+      path: {{ $glob.path | quote }}{{ "\f" }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "log-sidecar.checkVolume" -}}
+{{- $volume := .Values.logs.volume -}}
+{{- $names := list -}}
+{{- range .Values.extraVolumes -}}{{- $names = append $names .name -}}{{- end -}}
+{{- if eq $volume.type "existing" }}
+{{- if not $volume.existing.name }}
+logs.volume.type is existing, and logs.volume.existing.name does not say which volume holds the logs. Write:
+logs:
+  volume:
+    type: existing
+    existing:
+      name: my-logs
+extraVolumes:
+  - name: my-logs
+    emptyDir: {}{{ "\f" }}
+{{- else if not (has $volume.existing.name $names) }}
+logs.volume.existing.name is {{ $volume.existing.name | quote }}, and extraVolumes has no volume of that name. Write:
+extraVolumes:
+  - name: {{ $volume.existing.name }}
+    emptyDir: {}{{ "\f" }}
+{{- end }}
+{{- else if has "logs" $names }}
+extraVolumes has a volume `logs`, the name of the chart's own. If the logs are on it, write:
+logs:
+  volume:
+    type: existing
+    existing:
+      name: logs{{ "\f" }}
+{{- end }}
+{{- range list "config" "demo" "state" "tmp" }}
+{{- if has . $names }}
+extraVolumes has a volume {{ . | quote }}, the name of one of the chart's own. Write another:
+extraVolumes:
+  - name: my-{{ . }}{{ "\f" }}
+{{- end }}
+{{- end }}
+{{- if and (eq $volume.type "persistentVolumeClaim") (or (eq .Values.app.kind "DaemonSet") (and (eq .Values.app.kind "Deployment") (gt (int (.Values.app.replicas | default 1)) 1))) }}
+logs.volume.type is persistentVolumeClaim, and several pods of a {{ .Values.app.kind }} would write to one claim. A StatefulSet gives each pod its own. Write:
+app:
+  kind: StatefulSet{{ "\f" }}
+{{- end }}
+{{- end -}}
+
+{{- define "log-sidecar.checkCommand" -}}
+{{- $app := .Values.app -}}
+{{- if and $app.demo.enabled (or $app.command $app.args) }}
+app.command or app.args is set while the demo application is on, which brings its own. Write:
+app:
+  demo:
+    enabled: false{{ with $app.command }}
+  command: {{ toJson . }}{{ end }}{{ with $app.args }}
+  args: {{ toJson . }}{{ end }}{{ "\f" }}
+{{- end }}
+{{- if and (not $app.demo.enabled) (not $app.command) (not $app.args) (hasSuffix "docker/library/python" $app.image.repository) }}
+app.demo.enabled is false, and the image {{ $app.image.repository | quote }} does nothing by itself. Write:
+app:
+  image:
+    registry: 111122223333.dkr.ecr.us-east-1.amazonaws.com
+    repository: my-application
+    tag: 1.0.0
+or:
+app:
+  command: ["python3", "-c", "print('hello')"]{{ "\f" }}
+{{- end }}
+{{- end -}}
+
+{{- define "log-sidecar.checkDemo" -}}
+{{- if and .Values.app.demo.enabled .Values.logs.files }}
+{{- $first := first .Values.logs.files }}
+{{- if regexMatch "[*?\\[]" $first.path }}
+The demo application writes to logs.files[0].path, and {{ $first.path | quote }} is a glob. Write:
+logs:
+  files:
+    - name: {{ $first.name }}
+      path: {{ .Values.logs.directory }}/app.log{{ "\f" }}
+{{- end }}
+{{- if and (eq ($first.rotation | default "rename") "copytruncate") (gt (int64 .Values.app.demo.rotateBytes) 0) }}
+The demo application rotates by renaming, and logs.files[0].rotation is copytruncate. Write:
+app:
+  demo:
+    rotateBytes: 0{{ "\f" }}
+{{- end }}
+{{- if and (not .Values.app.ports) (not (include "log-sidecar.runsToEnd" .)) }}
+The demo application listens on the first of app.ports, and there is none. Write:
+app:
+  ports:
+    - name: http
+      containerPort: 5000{{ "\f" }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "log-sidecar.checkKind" -}}
+{{- $app := .Values.app -}}
+{{- if and (not (kindIs "invalid" $app.replicas)) (not (has $app.kind (list "Deployment" "StatefulSet"))) }}
+app.replicas is {{ $app.replicas }}, and a {{ $app.kind }} has no replicas. {{ if eq $app.kind "Job" -}}
+To run several pods write:
+app:
+  kind: Job
+  replicas: null
+  job:
+    completions: {{ $app.replicas }}
+    parallelism: {{ $app.replicas }}
+{{- else -}}
+Write:
+app:
+  kind: {{ $app.kind }}
+  replicas: null
+{{- end }}{{ "\f" }}
+{{- end }}
+{{- if and (include "log-sidecar.runsToEnd" .) (eq $app.restartPolicy "Always") }}
+app.restartPolicy is Always, and a {{ $app.kind }} has to end. Write:
+app:
+  kind: {{ $app.kind }}
+  restartPolicy: OnFailure{{ "\f" }}
+{{- end }}
+{{- if and (has $app.kind (list "Deployment" "StatefulSet" "DaemonSet")) (has $app.restartPolicy (list "OnFailure" "Never")) }}
+app.restartPolicy is {{ $app.restartPolicy }}, and the pods of a {{ $app.kind }} are always restarted. Write:
+app:
+  kind: {{ $app.kind }}
+  restartPolicy: ""{{ "\f" }}
+{{- end }}
+{{- if and $app.updateStrategy (not (has $app.kind (list "Deployment" "StatefulSet" "DaemonSet"))) }}
+app.updateStrategy is set, and a {{ $app.kind }} has none. Write:
+app:
+  kind: {{ $app.kind }}
+  updateStrategy: {}{{ "\f" }}
+{{- end }}
+{{- end -}}
+
+{{- define "log-sidecar.checkNative" -}}
+{{- $sidecar := .Values.sidecar -}}
+{{- if and $sidecar.enabled (not $sidecar.native) }}
+{{- if include "log-sidecar.runsToEnd" . }}
+sidecar.native is false, and a plain sidecar never ends: it would hold the {{ .Values.app.kind }} open for ever. Write:
+sidecar:
+  native: true{{ "\f" }}
+{{- end }}
+{{- $needed := add (int $sidecar.quietSeconds) (ceil $sidecar.drainSeconds | int) 3 }}
+{{- if gt $needed (int .Values.terminationGracePeriodSeconds) }}
+sidecar.quietSeconds ({{ $sidecar.quietSeconds }}) and sidecar.drainSeconds ({{ $sidecar.drainSeconds }}) do not fit into terminationGracePeriodSeconds ({{ .Values.terminationGracePeriodSeconds }}). Write:
+terminationGracePeriodSeconds: {{ $needed }}{{ "\f" }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* What GNU tail cannot do, and fluent-bit can. */}}
+{{- define "log-sidecar.checkTail" -}}
+{{- if and .Values.sidecar.enabled (eq .Values.sidecar.engine "tail") }}
+{{- range $index, $file := .Values.logs.files }}
+{{- if regexMatch "[*?\\[]" $file.path }}
+logs.files[{{ $index }}] ({{ $file.name }}): the tail engine cannot follow the glob {{ $file.path | quote }}. Write an exact path, or:
+sidecar:
+  engine: fluent-bit{{ "\f" }}
+{{- end }}
+{{- if $file.multiline }}
+logs.files[{{ $index }}] ({{ $file.name }}): the tail engine cannot join the lines of {{ $file.multiline }} records. Write `multiline: ""`, or:
+sidecar:
+  engine: fluent-bit{{ "\f" }}
+{{- end }}
+{{- if $file.rotated }}
+logs.files[{{ $index }}] ({{ $file.name }}): the tail engine follows the file by name and reads no rotated names. Remove `rotated`, or write:
+sidecar:
+  engine: fluent-bit{{ "\f" }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "log-sidecar.checkNames" -}}
+{{- $names := list .Values.app.name -}}
+{{- range concat .Values.extraContainers .Values.extraInitContainers -}}{{- $names = append $names .name -}}{{- end -}}
+{{- range include "log-sidecar.sidecars" . | fromJsonArray }}
+{{- if has .name $names }}
+Two containers of the pod are called {{ .name | quote }}. Write another name for the sidecar:
+sidecar:
+  name: log-sidecar{{ "\f" }}
+{{- end }}
+{{- if gt (len .name) 63 }}
+The sidecar's name {{ .name | quote }} is longer than 63 characters. Write a shorter one:
+sidecar:
+  name: {{ $.Values.sidecar.name | trunc 20 | trimSuffix "-" }}{{ "\f" }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* A port that two containers of a pod listen on: the second one fails to start. */}}
+{{- define "log-sidecar.checkPorts" -}}
+{{- $used := dict -}}
+{{- range .Values.app.ports }}{{ $_ := set $used (toString .containerPort) "app.ports" }}{{ end }}
+{{- if include "log-sidecar.hasConfig" . }}
+{{- range include "log-sidecar.sidecars" . | fromJsonArray }}
+{{- $port := include "log-sidecar.metricsPort" (dict "root" $ "sidecar" .) }}
+{{- if hasKey $used $port }}
+The port {{ $port }} is that of the sidecar's metrics and in app.ports. Write another:
+sidecar:
+  fluentBit:
+    metrics:
+      port: {{ add 10000 (int $.Values.sidecar.fluentBit.metrics.port) }}{{ "\f" }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "log-sidecar.checkBudget" -}}
+{{- if and .Values.podDisruptionBudget.enabled (not (has .Values.app.kind (list "Deployment" "StatefulSet"))) }}
+podDisruptionBudget.enabled is true, and a budget is for a Deployment or StatefulSet, not for a {{ .Values.app.kind }}. Write:
+podDisruptionBudget:
+  enabled: false{{ "\f" }}
+{{- end }}
+{{- end -}}
+
+{{- define "log-sidecar.checkService" -}}
+{{- $service := .Values.app.service -}}
+{{- if include "log-sidecar.hasService" . }}
+{{- if not $service.ports }}
+app.service.ports is empty. Write:
+app:
+  service:
+    enabled: false{{ "\f" }}
+{{- end }}
+{{- $ports := list }}
+{{- range .Values.app.ports }}{{ if .name }}{{ $ports = append $ports .name }}{{ end }}{{ end }}
+{{- range $index, $port := $service.ports }}
+{{- if and (kindIs "string" $port.targetPort) (not (has $port.targetPort $ports)) }}
+app.service.ports[{{ $index }}].targetPort is {{ $port.targetPort | quote }}, and app.ports has no port of that name. Write:
+app:
+  service:
+{{- with first $.Values.app.ports }}
+    ports:
+      - port: {{ $port.port }}
+        targetPort: {{ .name | default (int .containerPort) }}
+{{- else }}
+    enabled: false
+{{- end }}{{ "\f" }}
+{{- end }}
+{{- end }}
+{{- range $field := list "loadBalancerClass" "loadBalancerSourceRanges" }}
+{{- if and (get $service $field) (ne $service.type "LoadBalancer") }}
+app.service.{{ $field }} is set, and the Service is a {{ $service.type }}. Write:
+app:
+  service:
+    type: LoadBalancer{{ "\f" }}
+{{- end }}
+{{- end }}
+{{- if and $service.externalTrafficPolicy (eq $service.type "ClusterIP") }}
+app.service.externalTrafficPolicy is set, and the Service is a ClusterIP. Write:
+app:
+  service:
+    externalTrafficPolicy: ""{{ "\f" }}
+{{- end }}
+{{- end }}
+{{- end -}}

@@ -10,7 +10,13 @@ drain() {
   kill "$life"
 }
 trap drain TERM INT
-stream() { tail --quiet --lines=+1 --follow=name --retry --pid="$life" "$@"; }
+exists() { for file; do [ ! -e "$file" ] || return 0; done; return 1; }
+stream() {
+  # tail is told of changes by the kernel only when one of its files exists as it starts. Otherwise it looks once a
+  # second for as long as it runs, and misses rotations in between.
+  until exists "$@" || ! kill -0 "$life" 2>/dev/null; do sleep 0.1; done
+  tail --quiet --lines=+1 --follow=name --retry --pid="$life" "$@"
+}
 follow &
 reader=$!
 while :; do
