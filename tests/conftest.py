@@ -118,7 +118,7 @@ def cluster_type(kube_stage_cluster: Cluster) -> str:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     # pytest-helm-charts spells its own --kubeconfig; tools around it, and its documentation, write --kube-config.
-    parser.addoption("--kube-config", dest="kubeconfig", metavar="FILE", help="same as --kubeconfig")
+    parser.addoption("--kube-config", metavar="FILE", help="same as --kubeconfig")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -152,10 +152,10 @@ def _reason(report: pytest.TestReport) -> str:
 
 
 def _cluster_type(config: pytest.Config) -> str:
-    chosen = config.getoption("cluster_type", None)
+    chosen = config.getoption("cluster_type")
     return chosen or os.environ.get("ATS_CLUSTER_TYPE") or os.environ.get("CLUSTER") or "auto"
 
 
 def _kubeconfig(config: pytest.Config) -> Path | None:
-    chosen = config.getoption("kubeconfig", None) or os.environ.get("KUBECONFIG")
+    chosen = config.getoption("kube_config") or config.getoption("kubeconfig") or os.environ.get("KUBECONFIG")
     return Path(chosen) if chosen else None

@@ -130,7 +130,10 @@ class Helm:
 
         Raises:
             HelmError: Helm refuses the chart or its values.
+            HarnessError: this is Helm 3, which asks a cluster even for ``--dry-run=client``.
         """
+        if self.major < 4:
+            raise HarnessError("Helm 3 shows notes only on a cluster; ask Helm 4 for them")
         command = ["install", release, "--namespace", namespace, "--dry-run=client", "--output=json"]
         answer = self._answer(command, Path(chart), values, value_files)
         if answer.exit_code != 0:

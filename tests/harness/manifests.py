@@ -30,8 +30,9 @@ class _Loader(yaml.CSafeLoader):
     """YAML as Kubernetes reads it: dates are strings, and a repeated key is an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        mapping = super().construct_mapping(node, deep=deep)
+        # A merge may override what it merges; PyYAML resolves it in place, so look before.
         merges = any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value)
+        mapping = super().construct_mapping(node, deep=deep)
         if len(mapping) != len(node.value) and not merges:
             raise ManifestError(f"a key appears twice in one mapping:\n{node.start_mark}")
         return mapping
