@@ -5,7 +5,7 @@ instead. All of them are shown at once.
 {{- define "log-sidecar.validate" -}}
 {{- $checks := list "Nulls" -}}
 {{- if and (not (include "log-sidecar.checkNulls" .)) .Values.app.enabled -}}
-{{- $checks = list "Files" "Volume" "Command" "Demo" "Kind" "Native" "Tail" "Names" "Ports" "Budget" "Service" -}}
+{{- $checks = list "Files" "Volume" "Command" "Demo" "Kind" "Native" "Drain" "Tail" "Names" "Ports" "Budget" "Service" -}}
 {{- end -}}
 {{- $messages := list -}}
 {{- range $checks -}}
@@ -256,6 +256,17 @@ sidecar:
 sidecar.quietSeconds ({{ $sidecar.quietSeconds }}) and sidecar.drainSeconds ({{ $sidecar.drainSeconds }}) do not fit into terminationGracePeriodSeconds ({{ .Values.terminationGracePeriodSeconds }}). Write:
 terminationGracePeriodSeconds: {{ $needed }}{{ "\f" }}
 {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Measured: a wait of the refresh interval finds every last file; the half second is for a busy node. */}}
+{{- define "log-sidecar.checkDrain" -}}
+{{- $sidecar := .Values.sidecar -}}
+{{- $needed := addf $sidecar.fluentBit.refreshSeconds 0.5 -}}
+{{- if and $sidecar.enabled (eq $sidecar.engine "fluent-bit") (lt (float64 $sidecar.drainSeconds) $needed) }}
+sidecar.drainSeconds is {{ $sidecar.drainSeconds }}: too short to find a file that was made just before the end, as new files are looked for every {{ $sidecar.fluentBit.refreshSeconds }} s. Write:
+sidecar:
+  drainSeconds: {{ $needed }}{{ "\f" }}
 {{- end }}
 {{- end -}}
 
