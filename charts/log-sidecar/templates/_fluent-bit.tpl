@@ -19,6 +19,12 @@ What the input of a file must not read although its rotated names match it, such
 {{- join "," $excluded -}}
 {{- end -}}
 
+{{/* Fluent Bit takes what follows the point for nanoseconds: "0.25" would be 25 ns, and a busy core. */}}
+{{- define "log-sidecar.refreshInterval" -}}
+{{- $milliseconds := int .Values.sidecar.fluentBit.refreshMilliseconds -}}
+{{- printf "%d.%09d" (div $milliseconds 1000) (mul (mod $milliseconds 1000) 1000000) -}}
+{{- end -}}
+
 {{/* One tail input: dict "root" $ "sidecar" <map> "file" <map>; returns YAML. */}}
 {{- define "log-sidecar.fluentBitInput" -}}
 {{- $values := .root.Values -}}
@@ -35,8 +41,8 @@ What the input of a file must not read although its rotated names match it, such
   "db" (printf "%s/%s.db" $state .file.name)
   "db.locking" true
   "db.sync" "normal"
-  "refresh_interval" $settings.refreshSeconds
-  "watcher_interval" $settings.refreshSeconds
+  "refresh_interval" (include "log-sidecar.refreshInterval" .root)
+  "watcher_interval" 1
   "rotate_wait" $settings.rotateWaitSeconds
   "buffer_chunk_size" "64k"
   "buffer_max_size" $settings.maxLineSize

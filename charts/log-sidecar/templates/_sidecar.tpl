@@ -20,14 +20,15 @@ The sidecars as JSON list, one for all files or one for each:
 
 {{/*
 The path patterns of a file as JSON list: its own and, when rotation renames it, the rotated names, as what was
-written just before would be missed otherwise. A copy (copytruncate) holds lines that were already read.
+written just before would be missed otherwise. They come first: files that are found together are read in this
+order. A copy (copytruncate) holds lines that were already read.
 */}}
 {{- define "log-sidecar.patterns" -}}
-{{- $patterns := list .path -}}
+{{- $rotated := list -}}
 {{- if ne (.rotation | default "rename") "copytruncate" -}}
-{{- $patterns = concat $patterns (.rotated | default (list (printf "%s.*" .path) (printf "%s-*" .path))) -}}
+{{- $rotated = .rotated | default (list (printf "%s-*" .path) (printf "%s.*" .path)) -}}
 {{- end -}}
-{{- $patterns | uniq | toJson -}}
+{{- append $rotated .path | uniq | toJson -}}
 {{- end -}}
 
 {{- define "log-sidecar.metricsPort" -}}

@@ -38,7 +38,7 @@ sidecar.quietSeconds sidecar.logLevel sidecar.startupProbe.enabled sidecar.liven
 sidecar.readinessProbe.enabled sidecar.state.sizeLimit sidecar.fluentBit.image.registry
 sidecar.fluentBit.image.repository sidecar.fluentBit.image.tag sidecar.fluentBit.image.digest
 sidecar.fluentBit.image.pullPolicy sidecar.fluentBit.binary sidecar.fluentBit.metrics.listen
-sidecar.fluentBit.metrics.port sidecar.fluentBit.flushSeconds sidecar.fluentBit.refreshSeconds
+sidecar.fluentBit.metrics.port sidecar.fluentBit.flushSeconds sidecar.fluentBit.refreshMilliseconds
 sidecar.fluentBit.rotateWaitSeconds sidecar.fluentBit.maxLineSize sidecar.fluentBit.maxChunksUp
 sidecar.tail.image.registry sidecar.tail.image.repository sidecar.tail.image.tag sidecar.tail.image.digest
 sidecar.tail.image.pullPolicy terminationGracePeriodSeconds priorityClassName runtimeClassName

@@ -259,12 +259,12 @@ terminationGracePeriodSeconds: {{ $needed }}{{ "\f" }}
 {{- end }}
 {{- end -}}
 
-{{/* Measured: a wait of the refresh interval finds every last file; the half second is for a busy node. */}}
+{{/* A file that was made and rotated just before the end is found at the second look. */}}
 {{- define "log-sidecar.checkDrain" -}}
 {{- $sidecar := .Values.sidecar -}}
-{{- $needed := addf $sidecar.fluentBit.refreshSeconds 0.5 -}}
+{{- $needed := divf (mul 2 (int $sidecar.fluentBit.refreshMilliseconds)) 1000 -}}
 {{- if and $sidecar.enabled (eq $sidecar.engine "fluent-bit") (lt (float64 $sidecar.drainSeconds) $needed) }}
-sidecar.drainSeconds is {{ $sidecar.drainSeconds }}: too short to find a file that was made just before the end, as new files are looked for every {{ $sidecar.fluentBit.refreshSeconds }} s. Write:
+sidecar.drainSeconds is {{ $sidecar.drainSeconds }}, shorter than two looks for new files, of which there is one every {{ $sidecar.fluentBit.refreshMilliseconds }} ms: the last lines could be missed. Write:
 sidecar:
   drainSeconds: {{ $needed }}{{ "\f" }}
 {{- end }}
