@@ -43,8 +43,8 @@ class Render(Protocol):
 
 @pytest.fixture(scope="session")
 def helm(request: pytest.FixtureRequest) -> Helm:
-    """Helm 4, or each major version named by ``parametrize("helm", supported.HELM, indirect=True)``."""
-    made = Helm(major=getattr(request, "param", supported.HELM[-1]))
+    """Helm 4 or what ``--helm-major`` says; ``parametrize("helm", supported.HELM, indirect=True)`` asks for each."""
+    made = Helm(major=getattr(request, "param", request.config.getoption("helm_major")))
     try:
         assert made.binary
     except HarnessError as error:
@@ -119,6 +119,7 @@ def cluster_type(kube_stage_cluster: Cluster) -> str:
 def pytest_addoption(parser: pytest.Parser) -> None:
     # pytest-helm-charts spells its own --kubeconfig; tools around it, and its documentation, write --kube-config.
     parser.addoption("--kube-config", metavar="FILE", help="same as --kubeconfig")
+    parser.addoption("--helm-major", type=int, choices=supported.HELM, default=supported.HELM[-1], help="3 or 4")
 
 
 def pytest_configure(config: pytest.Config) -> None:

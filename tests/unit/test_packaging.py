@@ -1,0 +1,117 @@
+"""The repository itself: one list of supported versions, a lock that fits, chart-testing that passes."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from harness import supported
+from harness.helm import Helm
+
+ROOT = Path(__file__).parents[2]
+CHARTS = sorted(path.parent for path in (ROOT / "charts").glob("*/Chart.yaml"))
+each_chart = pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)
+
+
+def load(name: str) -> Any:
+    return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    """The contents of pyproject.toml."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def lock() -> str:
+    """The text of requirements.txt."""
+    return (ROOT / "requirements.txt").read_text(encoding="utf-8")
+
+
+def test_lock_satisfies_every_requirement(project: dict[str, Any], lock: str) -> None:
+    """Each dependency of pyproject.toml has a lower bound, and the locked version fits it."""
+    locked = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", lock, re.MULTILINE))
+    for text in [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]:
+        requirement = Requirement(text)
+        assert any(part.operator == ">=" for part in requirement.specifier), text
+        assert locked[requirement.name] in requirement.specifier, text
+
+
+def test_lock_has_hashes_and_no_addresses(lock: str) -> None:
+    """Every pinned package has a hash; where packages come from is left to each machine."""
+    entries = re.split(r"^(?=\S)", lock, flags=re.MULTILINE)
+    pinned = [entry for entry in entries if "==" in entry.split("\n", 1)[0]]
+    assert len(pinned) > 40
+    assert [entry.split(" ", 1)[0] for entry in pinned if "--hash=sha256:" not in entry] == []
+    assert re.findall(r"https?://|--index|--extra|--find-links|-i ", lock) == []
+
+
+def test_environment_is_the_locked_one(lock: str) -> None:
+    """What is installed is what the lock says."""
+    for name, version in re.findall(r"^([a-z0-9-]+)==(\S+) \\$", lock, re.MULTILINE):
+        assert metadata.version(name) == version, name
+
+
+def test_harness_runs_as_a_module() -> None:
+    """The installed package answers from any folder."""
+    done = subprocess.run([sys.executable, "-m", "harness", "--help"], cwd="/", capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "python -m harness demo" in done.stdout
+
+
+def test_workflow_covers_every_supported_version() -> None:
+    """CI runs each Kubernetes version with each Helm, on a node image of that version."""
+    matrix = load(".github/workflows/ci.yaml")["jobs"]["cluster"]["strategy"]["matrix"]
+    assert tuple(matrix["kubernetes"]) == supported.KUBERNETES
+    assert tuple(matrix["helm"]) == supported.HELM
+    nodes = {entry["kubernetes"]: entry["node"] for entry in matrix["include"]}
+    assert nodes.keys() == set(supported.KUBERNETES)
+    assert all(re.fullmatch(rf"v{re.escape(key)}\.\d+@sha256:[0-9a-f]{{64}}", node) for key, node in nodes.items())
+
+
+def test_workflows_run_the_commands_of_the_readme() -> None:
+    """No workflow knows a way of testing of its own."""
+    text = (ROOT / ".github" / "workflows" / "ci.yaml").read_text(encoding="utf-8")
+    assert set(re.findall(r"run: (make \w+)", text)) == {"make fast", "make test"}
+    assert "exec make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+@each_chart
+def test_chart_admits_every_supported_version(chart: Path, helm: Helm) -> None:
+    """The chart's kubeVersion lets each supported Kubernetes in, pre-release suffixes of providers included."""
+    for version in supported.KUBERNETES:
+        answer = helm.template(chart, kube_version=f"{version}.3-eks-1a2b3c4")
+        assert "which is incompatible with Kubernetes" not in answer.stderr, answer.stderr
+
+
+@pytest.mark.parametrize("name", ["ct.yaml", "chart_schema.yaml", "lintconf.yaml"])
+def test_chart_testing_files_are_named_in_its_configuration(name: str) -> None:
+    """ct.yaml points at files that exist."""
+    configuration = load("ct.yaml")
+    assert name in ("ct.yaml", configuration["chart-yaml-schema"], configuration["lint-conf"])
+    assert (ROOT / name).is_file()
+
+
+def test_chart_testing_lints_every_chart(helm: Helm) -> None:
+    """`ct lint` passes with ct.yaml: Chart.yaml by schema, YAML by style, each of ci/ by helm."""
+    if shutil.which("ct") is None:
+        pytest.skip("needs ct (chart-testing 3) on PATH")
+    programs = [Path(sys.executable).parent, helm.binary.parent]
+    path = os.pathsep.join([*map(str, programs), os.environ["PATH"]])
+    # Whether a changed chart has a new version is asked in pull requests, where there is a branch to compare with.
+    command = ["ct", "lint", "--config", "ct.yaml", "--all", "--check-version-increment=false"]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PATH": path}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "All charts linted successfully" in done.stdout
+    assert all(chart.name in done.stdout for chart in CHARTS)
