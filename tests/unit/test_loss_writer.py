@@ -75,6 +75,14 @@ def test_a_symlink_is_swapped(tmp_path: Path) -> None:
     assert count(lines_of(*sorted(tmp_path.glob("app.log-*"))), 40).exact
 
 
+def test_late_lines_go_to_the_renamed_file(tmp_path: Path) -> None:
+    """A program keeps writing to its descriptor until logrotate signals it; no line is lost or doubled."""
+    file = tmp_path / "app.log"
+    write("--file", file, "--lines", 100, "--rotate", "rename", "--rotations", 1, "--late", 7)
+    assert len(lines_of(tmp_path / "app.log.1")) == 57
+    assert count(lines_of(tmp_path / "app.log.1", file), 100).exact
+
+
 def test_old_files_are_deleted(tmp_path: Path) -> None:
     """--keep N is the backupCount of Python's RotatingFileHandler."""
     options = ["--rotate", "rename", "--rotate-bytes", 1010, "--keep", 2]
@@ -151,6 +159,7 @@ def test_staying_reports_before_and_after(tmp_path: Path) -> None:
         (["--lines", "5", "--rotate", "sideways"], "invalid choice: 'sideways'"),
         (["--lines", "5", "--rotate", "rename"], "needs --rotations K"),
         (["--lines", "5", "--rotations", "3"], "need --rotate rename"),
+        (["--lines", "5", "--late", "2"], "--late needs --rotate rename"),
         (["--lines", "5", "--stream", "a b"], "--stream must be a name without blanks"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -38,7 +38,8 @@ class ProcessFollower(Follower):
     """Runs a command and collects the lines of its stdout, over any number of `kill` and `restart`.
 
     With `as_init` the command is process 1 of a PID namespace of its own, as in a container: signals
-    without a handler are ignored, and its death ends all its children. That needs root on Linux.
+    without a handler are ignored, and its death ends all its children. It also has its own /proc: Fluent Bit
+    finds no rotated file without. That needs root on Linux.
     """
 
     def __init__(
@@ -51,7 +52,8 @@ class ProcessFollower(Follower):
     ) -> None:
         """`stderr` is a file that errors are appended to; without it they go to this process's own."""
         super().__init__()
-        self._command = ["unshare", "--pid", "--fork", "--kill-child", "--", *command] if as_init else command
+        namespace = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]
+        self._command = [*namespace, *command] if as_init else command
         self._as_init = as_init
         self._environment = {**os.environ, **environment} if environment else None
         self._stderr = stderr

@@ -23,7 +23,8 @@ is lost was lost by the reader:
 
 rename        ``app.log`` becomes ``app.log.1`` (``.1`` becomes ``.2`` and so on), a new ``app.log`` is made:
               logrotate's ``create``, Python's RotatingFileHandler, log4j2. ``--naming serial`` appends an
-              ever growing number instead of moving the older files up.
+              ever growing number instead of moving the older files up. With ``--late N`` the next N
+              lines still go to the renamed file, as from a program that logrotate has yet to signal.
 copytruncate  ``app.log`` is copied to ``app.log.1``, then cut to nothing: same file, same inode.
 symlink       ``app.log`` is a link to ``app.log-0001``, then, in one step, to ``app.log-0002``.
 none          one file for ever.
@@ -103,6 +104,7 @@ class LogFile:
         if rotate == "symlink":
             self._point_link(self._target())
         self._descriptor = self._open()
+        self._late = False
 
     def append(self, data: bytes) -> None:
         """Hand all of it to the kernel."""
@@ -115,15 +117,22 @@ class LogFile:
         self.rotations += 1
         self._turn()
 
+    @property
+    def late(self) -> bool:
+        """The file was renamed, and the new one is not open yet."""
+        return self._late
+
+    def reopen(self) -> None:
+        """Open the path (again), making it if missing."""
+        os.close(self._descriptor)
+        self._descriptor = self._open()
+        self._late = False
+
     def close(self) -> None:
         os.close(self._descriptor)
 
     def _open(self) -> int:
         return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-
-    def _reopen(self) -> None:
-        os.close(self._descriptor)
-        self._descriptor = self._open()
 
     def _numbered(self, number: int) -> Path:
         return self.path.with_name(f"{self.path.name}.{number}")
@@ -145,7 +154,7 @@ class LogFile:
 
     def _rename(self) -> None:
         os.rename(self.path, self._set_aside())
-        self._reopen()
+        self._late = True
 
     def _copytruncate(self) -> None:
         shutil.copyfile(self.path, self._set_aside())
@@ -163,7 +172,7 @@ class LogFile:
 
     def _swap_link(self) -> None:
         self._point_link(self._target())
-        self._reopen()
+        self._late = True
         if self._keep and self.rotations > self._keep:
             old = self.path.with_name(f"{self.path.name}-{self.rotations - self._keep:04d}")
             old.unlink(missing_ok=True)
@@ -184,7 +193,7 @@ class Writer:
         self.written = 0
         self.lines_per_file = 0
         self.most_rotations = 0
-        self.held = False
+        self.late = 0
         self._in_file = 0
 
     def write(self, count: int) -> None:
@@ -193,9 +202,14 @@ class Writer:
             if self._due():
                 self.file.rotate()
                 self._in_file = 0
+            if self.file.late and self._in_file >= self.late:
+                self.file.reopen()
+                self._in_file = 0
             batch = min(count, max(1, LARGEST_WRITE // self.size))
             if self.lines_per_file and self.file.rotations < self.most_rotations:
                 batch = min(batch, self.lines_per_file - self._in_file)
+            if self.file.late:
+                batch = min(batch, self.late - self._in_file)
             start = self.first + self.written
             self.file.append(b"".join(encode(self.stream, start + i, self.size) for i in range(batch)))
             self.written += batch
@@ -239,6 +253,7 @@ def run(options: argparse.Namespace) -> int:
         first=options.first,
     )
     if options.rotate != "none":
+        writer.late = options.late
         writer.most_rotations = options.rotations or sys.maxsize
         writer.lines_per_file = (
             max(1, options.rotate_bytes // options.size)
@@ -328,6 +343,7 @@ def parser() -> argparse.ArgumentParser:
     add("--rotate-bytes", type=int, default=0, metavar="B", help="rotate when the file would exceed B bytes")
     add("--naming", choices=["shift", "serial"], default="shift", help="names of the rotated files")
     add("--keep", type=int, default=0, metavar="N", help="rotated files kept, older are deleted (0: all)")
+    add("--late", type=int, default=0, metavar="N", help="lines still written to a file after its rename")
     add("--delay", type=float, default=0, metavar="S", help="seconds to wait before the first line")
     add("--on-term", type=int, default=0, metavar="N", help="lines to write after SIGTERM")
     add("--last-millisecond", type=int, default=0, metavar="N", help="N last lines at once, then exit")
@@ -337,7 +353,8 @@ def parser() -> argparse.ArgumentParser:
 
 def _complaint(options: argparse.Namespace) -> str:
     """What makes these options senseless, or nothing."""
-    for name in ("lines", "rate", "burst", "first", "rotations", "rotate_bytes", "keep", "delay", "on_term"):
+    numbers = ("lines", "rate", "burst", "first", "rotations", "rotate_bytes", "keep", "late", "delay", "on_term")
+    for name in numbers:
         if getattr(options, name) < 0:
             return f"--{name.replace('_', '-')} cannot be negative"
     if not options.stream or " " in options.stream or "\n" in options.stream:
@@ -350,6 +367,8 @@ def _complaint(options: argparse.Namespace) -> str:
         return "give --lines N, --forever or --last-millisecond N"
     if options.rotate == "none" and (options.rotations or options.rotate_bytes):
         return "--rotations and --rotate-bytes need --rotate rename, copytruncate or symlink"
+    if options.late and options.rotate not in ("rename", "symlink"):
+        return "--late needs --rotate rename or symlink"
     if options.rotate != "none" and not (options.rotate_bytes or (options.rotations and options.lines)):
         return f"--rotate {options.rotate} needs --rotations K (with --lines) or --rotate-bytes B"
     return ""
