@@ -1,0 +1,253 @@
+"""Policies: each takes what a chart renders and says, in sentences, what it does wrong.
+
+The Pod Security Standard is https://kubernetes.io/docs/concepts/security/pod-security-standards/, profile restricted.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from harness.manifests import Manifests, Pod, key_of
+
+Rule = Callable[[Manifests], list[str]]
+
+SELECTOR_LABELS = {f"app.kubernetes.io/{name}" for name in ("name", "instance", "component")}
+REQUIRED_LABELS = {
+    "app.kubernetes.io/name",
+    "app.kubernetes.io/instance",
+    "app.kubernetes.io/version",
+    "app.kubernetes.io/managed-by",
+    "helm.sh/chart",
+}
+_VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
+_SECRET_NAME = re.compile(r"TOKEN|PASSWORD|PASSWD|SECRET|CREDENTIAL|(API|ACCESS|PRIVATE)_?KEY", re.IGNORECASE)
+_IMAGE = re.compile(r"^[a-z0-9.-]+(:\d+)?/[a-z0-9._/-]+(:(?P<tag>[\w.-]+))?(@sha256:[0-9a-f]{64})?$")
+_CLUSTER_WIDE = {"configmaps", "secrets"}
+
+
+def pods_are_restricted(manifests: Manifests) -> list[str]:
+    """Every pod passes the Pod Security Standard `restricted`."""
+    found = []
+    for pod in manifests.pods():
+        found += [f"{pod}: {fault}" for fault in _pod_faults(pod)]
+        for container in pod.containers():
+            found += [f"{pod} {container['name']}: {fault}" for fault in _container_faults(pod, container)]
+    return found
+
+
+def root_file_systems_are_read_only(manifests: Manifests) -> list[str]:
+    """No container can change its image."""
+    return [
+        f"{where}: readOnlyRootFilesystem is not true"
+        for where, container in _containers(manifests)
+        if (container.get("securityContext") or {}).get("readOnlyRootFilesystem") is not True
+    ]
+
+
+def no_token_is_mounted(manifests: Manifests) -> list[str]:
+    """No pod gets a token for the API server, by its own word and by its service account's."""
+    holders = [(str(pod), pod.spec) for pod in manifests.pods()]
+    holders += [("/".join(key_of(item)), item) for item in manifests.select("ServiceAccount")]
+    return [
+        f"{where}: automountServiceAccountToken is not false"
+        for where, holder in holders
+        if holder.get("automountServiceAccountToken") is not False
+    ]
+
+
+def roles_are_narrow(manifests: Manifests) -> list[str]:
+    """No role has a wildcard, reaches the kubelets, or reads every ConfigMap or Secret of the cluster."""
+    found = []
+    for item in [*manifests.select("Role"), *manifests.select("ClusterRole")]:
+        for rule in item.get("rules") or []:
+            where = "/".join(key_of(item))
+            wild = [field for field in ("verbs", "resources", "apiGroups") if "*" in rule.get(field, [])]
+            found += [f"{where}: {field} has a wildcard" for field in wild]
+            resources = set(rule.get("resources", []))
+            if "nodes/proxy" in resources:
+                found.append(f"{where}: nodes/proxy is enough to run commands in any pod")
+            if item["kind"] == "ClusterRole" and not rule.get("resourceNames"):
+                found += [f"{where}: {kind} of the whole cluster" for kind in sorted(resources & _CLUSTER_WIDE)]
+    return found
+
+
+def secrets_are_referred_to(manifests: Manifests) -> list[str]:
+    """An environment variable with a secret's name takes its value from a Secret."""
+    return [
+        f"{where}: the value of {entry['name']} is written out"
+        for where, container in _containers(manifests)
+        for entry in container.get("env") or []
+        if _SECRET_NAME.search(entry["name"]) and entry.get("value")
+    ]
+
+
+def resources_are_set(manifests: Manifests) -> list[str]:
+    """Every container asks for CPU and memory, and its memory is bounded."""
+    found = []
+    for where, container in _containers(manifests):
+        resources = container.get("resources") or {}
+        for kind, name in (("requests", "cpu"), ("requests", "memory"), ("limits", "memory")):
+            if not (resources.get(kind) or {}).get(name):
+                found.append(f"{where}: resources.{kind}.{name} is not set")
+    return found
+
+
+def images_are_pinned(manifests: Manifests) -> list[str]:
+    """Every image names its registry and a tag or digest, and no moving tag."""
+    found = []
+    for where, container in _containers(manifests):
+        image = str(container.get("image"))
+        match = _IMAGE.match(image)
+        if match is None:
+            found.append(f"{where}: {image} does not name its registry")
+        elif "@" not in image and match["tag"] in (None, "latest"):
+            found.append(f"{where}: {image} has no tag that stays")
+    return found
+
+
+def selectors_are_minimal(manifests: Manifests) -> list[str]:
+    """Selectors consist of name, instance and component, and fit the pods' labels."""
+    found = []
+    pods = [pod.metadata.get("labels") or {} for pod in manifests.pods()]
+    for where, labels in _selectors(manifests):
+        if set(labels) - SELECTOR_LABELS:
+            found.append(f"{where}: the selector has {', '.join(sorted(set(labels) - SELECTOR_LABELS))}")
+        if not SELECTOR_LABELS & set(labels):
+            found.append(f"{where}: the selector selects anything")
+        if not any(labels.items() <= pod.items() for pod in pods):
+            found.append(f"{where}: the selector fits no pod of the release")
+    return found
+
+
+def labels_are_complete(manifests: Manifests) -> list[str]:
+    """Every object and every pod template has the recommended labels."""
+    holders = [("/".join(key_of(item)), item["metadata"]) for item in manifests]
+    holders += [(f"{pod} template", pod.metadata) for pod in manifests.pods()]
+    return [
+        f"{where}: no label {label}"
+        for where, metadata in holders
+        for label in sorted(REQUIRED_LABELS - set(metadata.get("labels") or {}))
+    ]
+
+
+def namespaces_are_the_releases(manifests: Manifests) -> list[str]:
+    """No object of this repository's charts goes to a namespace of its own choice."""
+    return [
+        f"{'/'.join(key_of(item))}: namespace {item['metadata']['namespace']}"
+        for item in manifests
+        if item["metadata"].get("namespace", "default") != "default"
+    ]
+
+
+def scratch_space_is_bounded(manifests: Manifests) -> list[str]:
+    """Every emptyDir has a size; without one a pod can fill its node's disk."""
+    return [
+        f"{pod}: emptyDir {volume['name']} has no sizeLimit"
+        for pod in manifests.pods()
+        for volume in pod.spec.get("volumes") or []
+        if "emptyDir" in volume and not (volume["emptyDir"] or {}).get("sizeLimit")
+    ]
+
+
+def pods_name_their_operating_system(manifests: Manifests) -> list[str]:
+    """A pod of a mixed cluster lands on nodes of its own operating system."""
+    return [
+        f"{pod}: nodeSelector has no kubernetes.io/os"
+        for pod in manifests.pods()
+        if "kubernetes.io/os" not in (pod.spec.get("nodeSelector") or {})
+    ]
+
+
+def configuration_rolls_pods(manifests: Manifests) -> list[str]:
+    """A workload that uses a ConfigMap or Secret of its release has a checksum of it."""
+    ours = {name for kind, name in manifests.names() if kind in ("ConfigMap", "Secret")}
+    return [
+        f"{pod}: no checksum of its configuration"
+        for pod in manifests.pods()
+        if pod.owner["kind"] in ("Deployment", "StatefulSet", "DaemonSet")
+        and _configurations(pod) & ours
+        and not any(name.startswith("checksum/") for name in pod.metadata.get("annotations") or {})
+    ]
+
+
+RULES: tuple[Rule, ...] = (
+    pods_are_restricted,
+    root_file_systems_are_read_only,
+    no_token_is_mounted,
+    roles_are_narrow,
+    secrets_are_referred_to,
+    resources_are_set,
+    images_are_pinned,
+    selectors_are_minimal,
+    labels_are_complete,
+    namespaces_are_the_releases,
+    scratch_space_is_bounded,
+    pods_name_their_operating_system,
+    configuration_rolls_pods,
+)
+
+
+def _containers(manifests: Manifests) -> Iterator[tuple[str, dict[str, Any]]]:
+    for pod in manifests.pods():
+        for container in pod.containers():
+            yield f"{pod} {container['name']}", container
+
+
+def _pod_faults(pod: Pod) -> list[str]:
+    spec = pod.spec
+    found = [f"{field} is true" for field in ("hostNetwork", "hostPID", "hostIPC") if spec.get(field)]
+    for volume in spec.get("volumes") or []:
+        kinds = set(volume) - {"name"}
+        found += [f"volume {volume['name']} is a {kind}" for kind in sorted(kinds - _VOLUMES)]
+    context = spec.get("securityContext") or {}
+    found += [f"sysctl {entry['name']}" for entry in context.get("sysctls") or []]
+    return found
+
+
+def _container_faults(pod: Pod, container: dict[str, Any]) -> list[str]:
+    own = container.get("securityContext") or {}
+    context = {**(pod.spec.get("securityContext") or {}), **own}
+    capabilities = own.get("capabilities") or {}
+    profile = (context.get("seccompProfile") or {}).get("type")
+    options = context.get("windowsOptions") or {}
+    faults = {
+        "privileged is true": bool(own.get("privileged")),
+        "allowPrivilegeEscalation is not false": own.get("allowPrivilegeEscalation") is not False,
+        "capabilities.drop is not ALL": capabilities.get("drop") != ["ALL"],
+        "capabilities.add has more than NET_BIND_SERVICE": bool(
+            set(capabilities.get("add") or []) - {"NET_BIND_SERVICE"}
+        ),
+        "runAsNonRoot is not true": context.get("runAsNonRoot") is not True,
+        "runAsUser is 0": context.get("runAsUser") == 0,
+        "seccompProfile is neither RuntimeDefault nor Localhost": profile not in ("RuntimeDefault", "Localhost"),
+        "procMount is set": own.get("procMount", "Default") != "Default",
+        "seLinuxOptions are set": bool(context.get("seLinuxOptions")),
+        "hostProcess is true": bool(options.get("hostProcess")),
+        "a hostPort is set": any(port.get("hostPort") for port in container.get("ports") or []),
+    }
+    return [fault for fault, there in faults.items() if there]
+
+
+def _selectors(manifests: Manifests) -> Iterator[tuple[str, dict[str, str]]]:
+    for item in manifests:
+        spec = item.get("spec") or {}
+        where = "/".join(key_of(item))
+        if item["kind"] in ("Deployment", "StatefulSet", "DaemonSet", "PodDisruptionBudget"):
+            yield where, spec["selector"].get("matchLabels") or {}
+        elif item["kind"] == "Service" and spec.get("type") != "ExternalName":
+            yield where, spec.get("selector") or {}
+        elif item["kind"] == "NetworkPolicy":
+            yield where, spec["podSelector"].get("matchLabels") or {}
+
+
+def _configurations(pod: Pod) -> set[str]:
+    """Return the names of the ConfigMaps and Secrets that a pod uses in any way."""
+    volumes = pod.spec.get("volumes") or []
+    names = {(volume.get("configMap") or {}).get("name") for volume in volumes}
+    names |= {(volume.get("secret") or {}).get("secretName") for volume in volumes}
+    for container in pod.containers():
+        sources = [entry.get("valueFrom") or {} for entry in container.get("env") or []]
+        keys = ("configMapKeyRef", "secretKeyRef", "configMapRef", "secretRef")
+        for source in [*sources, *(container.get("envFrom") or [])]:
+            names |= {source[key]["name"] for key in keys if key in source}
+    return {name for name in names if name}
