@@ -1,5 +1,6 @@
 """log-sidecar on a real kubelet: every line that an application writes to a file arrives, once."""
 
+import re
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -12,6 +13,8 @@ from cluster.stage import CHART, Stage, writer_values
 from harness.loss import count, written_by
 
 pytestmark = pytest.mark.cluster
+# What Fluent Bit says of itself on stderr when it ends; `kubectl logs` shows both streams.
+OWN_WORDS = re.compile(r"\[\d{4}/\d\d/\d\d \d\d:\d\d:\d\d")
 both_engines = pytest.mark.parametrize("engine", ["tail", "fluent-bit"])
 
 
@@ -40,18 +43,19 @@ def test_every_line_arrives_across_rotations(stage: Stage, engine: str) -> None:
 def test_sidecar_killed_twice_loses_and_doubles_nothing(stage: Stage, eventually: Callable[..., None]) -> None:
     """The same load, and the sidecar is killed twice on the way: it goes on exactly where it was."""
     stage.add_writer()
-    options = ["--lines", "200000", "--rate", "20000", "--rotate", "rename", "--rotations", "10"]
+    options = ["--lines", "200000", "--rate", "20000", "--rotate", "rename", "--rotations", "10", "--stay"]
     with stage.follow("load-*", "sidecar") as sidecar:
-        stage.install("load", writer_values("Job", "fluent-bit", *options), wait=False)
+        stage.install("load", writer_values("Deployment", "fluent-bit", *options), wait=False)
         for restarts, lines in ((0, 50_000), (1, 120_000)):
             assert sidecar.wait(lines, timeout=60), "the load does not run"
             [pod] = stage.get("pods")
             assert statuses(pod)["sidecar"]["restartCount"] == restarts
             stage.cluster.kill_container(statuses(pod)["sidecar"]["containerID"])
+            # The kubelet waits 10 s before it starts a container for the second time.
             eventually(lambda n=restarts: statuses(stage.get("pods")[0])["sidecar"]["restartCount"] > n, 60)
-        stage.kubectl("wait", "--for=condition=Complete", "job", "--all", "--timeout=90s")
-        report = sidecar.count(200_000)
-    assert report.exact, report
+        report = sidecar.count(200_000, quiet=10)
+    # Files that were rotated while it was away are read one after another, in any order.
+    assert (report.lost, report.doubled, report.mangled) == (0, 0, 0), report
 
 
 @both_engines
@@ -66,7 +70,7 @@ def test_last_lines_of_a_job_arrive(stage: Stage, engine: str) -> None:
     assert len(pods) == 10
     for pod in pods:
         lines = stage.kubectl("logs", pod["metadata"]["name"], "-c", "sidecar").splitlines()
-        report = count(lines, 500)
+        report = count([line for line in lines if not OWN_WORDS.match(line)], 500)
         assert report.exact, f"{pod['metadata']['name']}: {report}"
         ended = statuses(pod)
         assert (finished(ended["sidecar"]) - finished(ended["app"])).total_seconds() <= 5
@@ -76,7 +80,7 @@ def test_last_lines_of_a_job_arrive(stage: Stage, engine: str) -> None:
 def test_lines_written_while_terminating_arrive(stage: Stage, engine: str) -> None:
     """Ten pods are deleted while they write, and write 300 lines more on the way out: all arrive."""
     stage.add_writer()
-    values = writer_values("Deployment", engine, "--rate", "200", "--on-term", "300")
+    values = writer_values("Deployment", engine, "--forever", "--rate", "200", "--on-term", "300")
     values["app"]["replicas"] = 10
     stage.install("busy", values)
     pods = [pod["metadata"]["name"] for pod in stage.get("pods")]
@@ -101,7 +105,7 @@ def test_lines_written_while_terminating_arrive(stage: Stage, engine: str) -> No
 def test_plain_container_drains_as_well(stage: Stage, engine: str) -> None:
     """With `native: false` the lines of the application's end arrive too."""
     stage.add_writer()
-    values = writer_values("Deployment", engine, "--rate", "200", "--on-term", "300", native=False)
+    values = writer_values("Deployment", engine, "--forever", "--rate", "200", "--on-term", "300", native=False)
     stage.install("plain", values)
     [pod] = [pod["metadata"]["name"] for pod in stage.get("pods")]
     with stage.follow(pod, "app") as app, stage.follow(pod, "sidecar") as sidecar:
@@ -143,7 +147,7 @@ def test_sidecar_cannot_write_the_logs(stage: Stage) -> None:
     inside = ["exec", pod["metadata"]["name"], "-c", "sidecar", "--", "sh", "-c"]
     script = (
         "for p in /var/log/app /etc; do touch $p/x 2>&1; done; "
-        "id -u; grep CapEff /proc/1/status; ls /var/run/secrets 2>&1"
+        "id -u; grep CapEff /proc/1/status; ls /var/run/secrets 2>&1; true"
     )
     tried = stage.kubectl(*inside, script)
     assert tried.count("Read-only file system") == 2
