@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import tools
+from harness import supported, tools
 from harness._render_cache import Rendered, file_hash, remembered, tree_hash
 from harness.cache import cache_dir
 from harness.errors import HarnessError
@@ -17,6 +17,7 @@ from harness.manifests import Manifests
 
 __all__ = ["Helm", "HelmError", "Rendered"]
 
+_NEWEST = f"{supported.KUBERNETES[-1]}.0"
 _TOOLS = {3: "helm3", 4: "helm"}
 # Helm waits for the cluster up to its own timeout; this much later it is taken to hang.
 _GRACE_SECONDS = 30.0
@@ -75,7 +76,8 @@ class Helm:
             namespace: the release's namespace.
             values: values, which win over those of the files.
             value_files: values files, of which later ones win.
-            kube_version: the cluster's version that templates see; Helm's own default otherwise.
+            kube_version: the cluster's version that templates see; the newest supported one otherwise, as Helm's
+                own default depends on how Helm was built.
             api_versions: API versions that templates see besides the default ones.
             is_upgrade: render as ``helm upgrade`` would.
 
@@ -110,8 +112,7 @@ class Helm:
     ) -> Rendered:
         """Do what ``render`` does and return Helm's answer as it is, a refusal too."""
         flags = [flag for version in api_versions for flag in ("--api-versions", version)]
-        if kube_version is not None:
-            flags += ["--kube-version", kube_version]
+        flags += ["--kube-version", kube_version or _NEWEST]
         if is_upgrade:
             flags.append("--is-upgrade")
         command = ["template", release, "--namespace", namespace, *flags]
@@ -154,8 +155,8 @@ class Helm:
         Raises:
             HelmError: the chart has a fault.
         """
-        flags = ["--kube-version", kube_version] if kube_version else []
-        return self._run("lint", "--strict", *flags, str(chart), values=values, value_files=value_files)
+        flags = ["--strict", "--kube-version", kube_version or _NEWEST]
+        return self._run("lint", *flags, str(chart), values=values, value_files=value_files)
 
     def package(self, chart: Path | str, destination: Path, *, version: str | None = None) -> Path:
         """Pack a chart and return the archive's path.

@@ -1,0 +1,216 @@
+"""What every chart promises whatever it is for: objects that Kubernetes takes, stable renders, known values."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness import supported
+from harness.helm import Helm
+from harness.manifests import Manifests
+from harness.schemas import object_errors, value_errors
+
+from .conftest import Case
+
+both_helms = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids=lambda major: f"helm-{major}")
+
+CONVENTIONAL_VALUES = {
+    "affinity",
+    "commonLabels",
+    "extraEnv",
+    "extraEnvFrom",
+    "extraObjects",
+    "extraVolumeMounts",
+    "extraVolumes",
+    "fullnameOverride",
+    "global",
+    "image",
+    "imagePullSecrets",
+    "imageRegistry",
+    "nameOverride",
+    "nodeSelector",
+    "podAnnotations",
+    "podDisruptionBudget",
+    "podLabels",
+    "priorityClassName",
+    "resources",
+    "tolerations",
+    "topologySpreadConstraints",
+}
+CHART_ANNOTATIONS = {f"artifacthub.io/{name}" for name in ("license", "links", "changes", "images")}
+# Functions whose answer changes from render to render, or with the cluster that is looked at.
+UNSTABLE = re.compile(
+    r"\b(lookup|rand\w+|gen\w+Cert\w*|genCA\w*|genPrivateKey|uuidv4|now|ago|getHostByName|htpasswd)\b"
+)
+ACTION = re.compile(r"\{\{-?\s*(?!/\*)(.*?)-?\}\}", re.DOTALL)
+
+
+def values_of(chart: Path) -> dict[str, Any]:
+    values: dict[str, Any] = yaml.safe_load((chart / "values.yaml").read_text(encoding="utf-8"))
+    return values
+
+
+def templates(chart: Path) -> list[Path]:
+    return sorted(path for path in chart.glob("templates/**/*") if path.suffix in (".yaml", ".tpl", ".txt"))
+
+
+def keys_below(values: Any) -> set[str]:
+    if isinstance(values, list):
+        return set().union(*map(keys_below, values))
+    if not isinstance(values, dict):
+        return set()
+    return set(values).union(*map(keys_below, values.values()))
+
+
+@both_helms
+def test_kubernetes_accepts_every_object(case: Case, helm: Helm, kubernetes: str) -> None:
+    """Each object is what its schema says, unknown fields refused, on each version that templates may see."""
+    files = [case.values] if case.values else []
+    rendered = helm.render(case.chart, value_files=files, kube_version=f"{kubernetes}.0")
+    assert len(rendered) > 0
+    assert [error for item in rendered for error in object_errors(item, kubernetes)] == []
+    assert rendered.names()
+
+
+def test_both_helms_render_the_same(case: Case) -> None:
+    """Helm 3 and Helm 4 give the same objects."""
+    files = [case.values] if case.values else []
+    old, new = (Helm(major=major).render(case.chart, value_files=files, kube_version="1.36.0") for major in (3, 4))
+    assert {str(item) for item in old} == {str(item) for item in new}
+
+
+@both_helms
+def test_two_renders_are_byte_identical(case: Case, helm: Helm) -> None:
+    """Nothing in a render depends on chance, time or order; asked twice without the cache."""
+    uncached = Helm(helm.binary, cache=False)
+    files = [case.values] if case.values else []
+    first, second = (uncached.template(case.chart, value_files=files) for _ in range(2))
+    assert first.exit_code == 0, first.stderr
+    assert first.stdout == second.stdout
+
+
+def test_templates_ask_neither_chance_nor_cluster(chart: Path) -> None:
+    """No template calls a function whose answer is not decided by values."""
+    found = [
+        f"{path.relative_to(chart)}: {action.strip()}"
+        for path in templates(chart)
+        for action in ACTION.findall(path.read_text(encoding="utf-8"))
+        if UNSTABLE.search(re.sub(r'"[^"]*"', '""', action))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["{{ lookup `v1` `Secret` `` `` }}", "{{- randAlphaNum 8 -}}", "{{ genCA `ca` 365 }}", "{{ now | date `2006` }}"],
+)
+def test_unstable_functions_are_recognised(action: str) -> None:
+    """The pattern knows the functions that the policy is about, and no word in a text."""
+    [inside] = ACTION.findall(action)
+    assert UNSTABLE.search(inside)
+    assert not ACTION.findall("{{/* not now */}}")
+
+
+def test_helpers_have_the_charts_prefix(chart: Path) -> None:
+    """A helper's name cannot meet that of a parent or sibling chart."""
+    names = re.findall(r'define\s+"([^"]+)"', "".join(path.read_text(encoding="utf-8") for path in templates(chart)))
+    assert names
+    assert [name for name in names if not name.startswith(f"{chart.name}.")] == []
+
+
+def test_each_template_file_is_one_object(case: Case, helm: Helm) -> None:
+    """A file of `templates/` renders at most one object; the user's own objects may be many."""
+    files = [case.values] if case.values else []
+    text = helm.template(case.chart, value_files=files, values={"extraObjects": []}).stdout
+    sources = re.findall(r"^# Source: (\S+)$", text, re.MULTILINE)
+    assert sources
+    assert sorted(sources) == sorted(set(sources))
+
+
+def test_conventional_values_exist(chart: Path) -> None:
+    """What users expect of any chart is there under its usual name."""
+    assert CONVENTIONAL_VALUES - keys_below(values_of(chart)) == set()
+
+
+def test_every_image_can_be_moved_to_another_registry(chart: Path) -> None:
+    """Each image block has all five parts, and `global.imageRegistry` reaches every image."""
+    blocks = [block for key, block in _walk(values_of(chart)) if key == "image"]
+    assert blocks
+    parts = {"registry", "repository", "tag", "digest", "pullPolicy"}
+    assert [block for block in blocks if set(block) != parts] == []
+
+
+def test_global_registry_reaches_every_image(case: Case, helm: Helm) -> None:
+    """With `global.imageRegistry` no image of the chart comes from elsewhere."""
+    files = [case.values] if case.values else []
+    mirror = {"global": {"imageRegistry": "mirror.invalid"}, "extraContainers": [], "extraInitContainers": []}
+    rendered = helm.render(case.chart, value_files=files, values={**mirror, "extraObjects": []})
+    images = {container["image"] for container in rendered.containers()}
+    assert {image.partition("/")[0] for image in images} == {"mirror.invalid"}
+
+
+def test_chart_metadata_is_complete(chart: Path) -> None:
+    """Chart.yaml says what Artifact Hub shows, and a CHANGELOG tells the version's changes."""
+    metadata = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))
+    assert {"apiVersion", "kubeVersion", "home", "sources", "icon", "maintainers"} <= metadata.keys()
+    assert metadata["annotations"].keys() >= CHART_ANNOTATIONS
+    assert f"[{metadata['version']}]" in (chart / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_listed_images_are_those_of_the_values(chart: Path) -> None:
+    """The images that Artifact Hub scans are exactly the chart's own."""
+    metadata = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))
+    listed = {entry["image"] for entry in yaml.safe_load(metadata["annotations"]["artifacthub.io/images"])}
+    blocks = [block for key, block in _walk(values_of(chart)) if key == "image"]
+    assert listed == {f"{block['registry']}/{block['repository']}:{block['tag']}" for block in blocks}
+
+
+def test_secret_values_stay_in_secrets(chart: Path, helm: Helm) -> None:
+    """A Secret that a user brings along shows nowhere else: not in other objects, not in the notes."""
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "own"},
+        "stringData": {"token": "hunter2-is-secret"},
+    }
+    reference = {"name": "API_TOKEN", "valueFrom": {"secretKeyRef": {"name": "own", "key": "token"}}}
+    places = [path for path, value in _paths(values_of(chart)) if path[-1] == "extraEnv"]
+    values: dict[str, Any] = {"extraObjects": [secret]}
+    for path in places:
+        _set(values, path, [reference])
+    rendered = helm.render(chart, values=values)
+    holders = [item["kind"] for item in rendered if "hunter2-is-secret" in str(item)]
+    assert holders == ["Secret"]
+    references = [entry for container in rendered.containers() for entry in container.get("env", [])]
+    assert reference in references
+    assert "hunter2-is-secret" not in helm.notes(chart, values=values)
+
+
+def test_rendered_case_is_described_by_the_schema(case: Case, rendered: Callable[..., Manifests]) -> None:
+    """Every values file is right by the schema, for editors and for Helm alike."""
+    assert rendered(case)
+    files = [case.values] if case.values else [case.chart / "values.yaml"]
+    for file in files:
+        assert value_errors(case.chart, yaml.safe_load(file.read_text(encoding="utf-8"))) == []
+
+
+def _walk(values: Any) -> list[tuple[str, Any]]:
+    return [(path[-1], value) for path, value in _paths(values)]
+
+
+def _paths(values: dict[str, Any], above: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
+    found: list[tuple[tuple[str, ...], Any]] = []
+    for key, value in values.items():
+        found.append(((*above, key), value))
+        if isinstance(value, dict):
+            found += _paths(value, (*above, key))
+    return found
+
+
+def _set(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    for step in path[:-1]:
+        values = values.setdefault(step, {})
+    values[path[-1]] = value
