@@ -38,14 +38,15 @@ logs:
 {{- $names := dict }}
 {{- $paths := dict }}
 {{- range $index, $file := .Values.logs.files }}
-{{- $base := base $file.path }}
 {{- range $path := prepend ($file.rotated | default list) $file.path }}
+{{- /* What the message shows: a path of the file, or one of its rotated names. */}}
+{{- $field := ternary "path: " (printf "path: %s\n      rotated:\n        - " $file.path) (eq $path $file.path) }}
 {{- if not (isAbs $path) }}
 logs.files[{{ $index }}] ({{ $file.name }}): the path {{ $path | quote }} is relative. Write it as the containers see it:
 logs:
   files:
     - name: {{ $file.name }}
-      path: {{ $directory }}/{{ $base }}{{ "\f" }}
+      {{ $field }}{{ $directory }}/{{ base $path }}{{ "\f" }}
 {{- else if not (hasPrefix (printf "%s/" $directory) (clean $path)) }}
 logs.files[{{ $index }}] ({{ $file.name }}): the path {{ $path | quote }} is outside logs.directory, which alone both containers see. Write one of:
 logs:
@@ -53,13 +54,13 @@ logs:
 logs:
   files:
     - name: {{ $file.name }}
-      path: {{ $directory }}/{{ $base }}{{ "\f" }}
-{{- else if or (ne (clean $path) $path) (hasSuffix "/" $path) }}
+      {{ $field }}{{ $directory }}/{{ base $path }}{{ "\f" }}
+{{- else if ne (clean $path) $path }}
 logs.files[{{ $index }}] ({{ $file.name }}): the path {{ $path | quote }} has "..", "." or a doubled slash in it. Write:
 logs:
   files:
     - name: {{ $file.name }}
-      path: {{ clean $path }}{{ "\f" }}
+      {{ $field }}{{ clean $path }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- if hasKey $names $file.name }}

@@ -1,0 +1,121 @@
+"""What the tests of this chart share: the chart, its values files and its refusals."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness import supported
+from harness.helm import Helm, HelmError
+from harness.manifests import Manifests, Object
+
+ROOT = Path(__file__).parents[3]
+CHART = ROOT / "charts" / "log-sidecar"
+NEWEST = supported.KUBERNETES[-1]
+
+Values = Mapping[str, Any]
+
+
+@pytest.fixture
+def chart() -> Path:
+    """The chart's folder."""
+    return CHART
+
+
+@pytest.fixture
+def defaults() -> dict[str, Any]:
+    """The chart's own values."""
+    values: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
+    return values
+
+
+@pytest.fixture
+def install(helm: Helm) -> Callable[..., Manifests]:
+    """Render the chart as `helm install x` would, in namespace `prd`, on the newest Kubernetes."""
+
+    def rendered(
+        values: Values | None = None,
+        *,
+        files: Sequence[Path] = (),
+        release: str = "x",
+        namespace: str = "prd",
+        kubernetes: str = NEWEST,
+    ) -> Manifests:
+        return helm.render(
+            CHART, release=release, namespace=namespace, values=values, value_files=files, kube_version=kubernetes
+        )
+
+    return rendered
+
+
+@pytest.fixture
+def refusal(helm: Helm) -> Callable[[Values], str]:
+    """Return what Helm says when it refuses values; fail when it takes them."""
+
+    def message(values: Values) -> str:
+        with pytest.raises(HelmError) as caught:
+            helm.render(CHART, release="x", values=values, kube_version=NEWEST)
+        return caught.value.stderr
+
+    return message
+
+
+@pytest.fixture
+def pod_spec(install: Callable[..., Manifests]) -> Callable[..., Object]:
+    """The specification of the application's pod."""
+
+    def spec(values: Values | None = None, **options: Any) -> Object:
+        [pod] = install(values, **options).select(component="app").pods()
+        return pod.spec
+
+    return spec
+
+
+@pytest.fixture
+def sidecars(pod_spec: Callable[..., Object]) -> Callable[..., list[Object]]:
+    """The native sidecars of the application's pod."""
+
+    def containers(values: Values | None = None, **options: Any) -> list[Object]:
+        every = pod_spec(values, **options).get("initContainers", [])
+        return [container for container in every if container.get("restartPolicy") == "Always"]
+
+    return containers
+
+
+@pytest.fixture
+def app(pod_spec: Callable[..., Object]) -> Callable[..., Object]:
+    """The application's container."""
+
+    def container(values: Values | None = None, **options: Any) -> Object:
+        first: Object = pod_spec(values, **options)["containers"][0]
+        return first
+
+    return container
+
+
+@pytest.fixture
+def agent_config(install: Callable[..., Manifests]) -> Callable[..., dict[str, Any]]:
+    """The configurations of the fluent-bit engine, by the sidecar's name."""
+
+    def configs(values: Values | None = None) -> dict[str, Any]:
+        data = install(values).one("ConfigMap", "x-log-sidecar-sidecar")["data"]
+        return {name.removesuffix(".yaml"): yaml.safe_load(text) for name, text in data.items()}
+
+    return configs
+
+
+@pytest.fixture
+def merged() -> Callable[..., dict[str, Any]]:
+    """Merge values as Helm does: maps into each other, anything else replaces."""
+
+    def merge(below: Values, above: Values) -> dict[str, Any]:
+        result = copy.deepcopy(dict(below))
+        for key, value in above.items():
+            old = result.get(key)
+            result[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+        return result
+
+    return merge

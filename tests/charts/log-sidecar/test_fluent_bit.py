@@ -1,0 +1,186 @@
+"""The configuration of the fluent-bit engine: data, with every setting that loses lines in its default set."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from harness.manifests import Manifests
+
+Configs = Callable[..., dict[str, Any]]
+OPTIONS = "../shared/data/fluent-bit-5.1.1-options.json"
+
+
+def with_files(*files: Mapping[str, Any], **sidecar: Any) -> dict[str, Any]:
+    """Values with these log files; the demo is off, as it could not write to some of them."""
+    return {
+        "app": {"demo": {"enabled": False}, "command": ["serve"]},
+        "logs": {"files": list(files)},
+        "sidecar": sidecar,
+    }
+
+
+def app_file(**fields: Any) -> dict[str, Any]:
+    return {"name": "app", "path": "/var/log/app/app.log", **fields}
+
+
+def test_one_configuration_for_each_sidecar(agent_config: Configs) -> None:
+    """One file for all, or with `perFile` one for each container, which holds its own file only."""
+    files = [app_file(), {"name": "audit", "path": "/var/log/app/audit.log"}]
+    together = agent_config(with_files(*files))
+    assert {name: [i["tag"] for i in made["pipeline"]["inputs"]] for name, made in together.items()} == {
+        "sidecar": ["app", "audit"]
+    }
+    apart = agent_config(with_files(*files, perFile=True))
+    assert {name: [i["tag"] for i in made["pipeline"]["inputs"]] for name, made in apart.items()} == {
+        "sidecar-app": ["app"],
+        "sidecar-audit": ["audit"],
+    }
+
+
+def test_input_loses_nothing_in_its_defaults(agent_config: Configs) -> None:
+    """The whole input of the default install, as it was measured to lose and double nothing."""
+    [tail] = agent_config()["sidecar"]["pipeline"]["inputs"]
+    assert tail == {
+        "name": "tail",
+        "alias": "app",
+        "tag": "app",
+        "path": "/var/log/app/app.log-*,/var/log/app/app.log.*,/var/log/app/app.log",
+        "exclude_path": "*.gz,*.zip,*.bz2,*.xz,*.zst",
+        "key": "log",
+        "read_from_head": True,
+        "db": "/var/lib/log-sidecar/sidecar/app.db",
+        "db.locking": True,
+        "db.sync": "normal",
+        "refresh_interval": "0.250000000",
+        "watcher_interval": 1,
+        "rotate_wait": 10,
+        "buffer_chunk_size": "64k",
+        "buffer_max_size": "1M",
+        "skip_long_lines": True,
+        "storage.type": "filesystem",
+        "storage.pause_on_chunks_overlimit": True,
+    }
+
+
+def test_output_is_the_raw_line(agent_config: Configs) -> None:
+    """One output, to stdout, which never gives a chunk up."""
+    assert agent_config()["sidecar"]["pipeline"]["outputs"] == [
+        {
+            "name": "file",
+            "alias": "stdout",
+            "match": "*",
+            "file": "/dev/stdout",
+            "format": "template",
+            "template": "{log}",
+            "retry_limit": "no_limits",
+        }
+    ]
+
+
+def test_service_settings_follow_the_values(agent_config: Configs) -> None:
+    """Level, addresses and sizes come from the values; buffers lie on the state volume."""
+    settings = {
+        "metrics": {"listen": "::", "port": 3000},
+        "flushSeconds": 1.5,
+        "maxChunksUp": 4,
+        "rotateWaitSeconds": 30,
+        "refreshMilliseconds": 1500,
+        "maxLineSize": "2M",
+    }
+    made = agent_config({"sidecar": {"logLevel": "debug", "drainSeconds": 3, "fluentBit": settings}})["sidecar"]
+    service, [tail] = made["service"], made["pipeline"]["inputs"]
+    assert (service["http_server"], service["http_listen"], service["http_port"]) == (True, "::", 3000)
+    assert (service["log_level"], service["flush"], service["storage.max_chunks_up"]) == ("debug", 1.5, 4)
+    assert service["storage.path"] == "/var/lib/log-sidecar/sidecar/chunks"
+    assert (tail["rotate_wait"], tail["buffer_max_size"]) == (30, "2M")
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "interval"),
+    [(250, "0.250000000"), (50, "0.050000000"), (1000, "1.000000000"), (1500, "1.500000000")],
+)
+def test_refresh_interval_has_nine_decimals(agent_config: Configs, milliseconds: int, interval: str) -> None:
+    """Fluent Bit takes the decimals for nanoseconds: fewer than nine would be a busy loop."""
+    values = {"sidecar": {"drainSeconds": 3, "fluentBit": {"refreshMilliseconds": milliseconds}}}
+    [tail] = agent_config(values)["sidecar"]["pipeline"]["inputs"]
+    assert tail["refresh_interval"] == interval
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({}, "/var/log/app/app.log-*,/var/log/app/app.log.*,/var/log/app/app.log"),
+        ({"rotation": "rename"}, "/var/log/app/app.log-*,/var/log/app/app.log.*,/var/log/app/app.log"),
+        ({"rotation": "copytruncate"}, "/var/log/app/app.log"),
+        ({"path": "/var/log/app/*.log"}, "/var/log/app/*.log-*,/var/log/app/*.log.*,/var/log/app/*.log"),
+        ({"rotated": ["/var/log/app/app-*.log"]}, "/var/log/app/app-*.log,/var/log/app/app.log"),
+    ],
+    ids=["default", "rename", "copytruncate", "glob", "own-rotated-names"],
+)
+def test_rotated_names_are_read_only_when_rotation_renames(
+    agent_config: Configs, fields: dict[str, Any], path: str
+) -> None:
+    """A renamed file still has unread lines, and is read before the new one; a copy was already read."""
+    [tail] = agent_config(with_files(app_file(**fields)))["sidecar"]["pipeline"]["inputs"]
+    assert tail["path"] == path
+
+
+def test_another_file_is_not_taken_for_a_rotated_one(agent_config: Configs) -> None:
+    """`app.log.err` matches the rotated names of `app.log`: it is left to its own input."""
+    files = [
+        app_file(),
+        {"name": "err", "path": "/var/log/app/app.log.err"},
+        {"name": "b", "path": "/var/log/app/b.log"},
+    ]
+    first, second, third = agent_config(with_files(*files))["sidecar"]["pipeline"]["inputs"]
+    assert first["exclude_path"] == "*.gz,*.zip,*.bz2,*.xz,*.zst,/var/log/app/app.log.err*"
+    assert second["exclude_path"] == third["exclude_path"] == "*.gz,*.zip,*.bz2,*.xz,*.zst"
+
+
+def test_label_is_put_before_each_line(agent_config: Configs) -> None:
+    """With `fileLabel` each input adds its file's name, which the one output prints."""
+    made = agent_config(with_files(app_file(), {"name": "b", "path": "/var/log/app/b.log"}, fileLabel=True))["sidecar"]
+    processors = [tail["processors"] for tail in made["pipeline"]["inputs"]]
+    insert = {"name": "content_modifier", "action": "insert", "key": "file"}
+    assert processors == [{"logs": [{**insert, "value": name}]} for name in ("app", "b")]
+    assert [out["template"] for out in made["pipeline"]["outputs"]] == ["{file}: {log}"]
+
+
+def test_multiline_records_become_one_line(agent_config: Configs) -> None:
+    """A preset joins lines into records, and a filter for that file alone puts each on one line."""
+    files = [app_file(multiline="java"), {"name": "b", "path": "/var/log/app/b.log"}]
+    pipeline = agent_config(with_files(*files))["sidecar"]["pipeline"]
+    assert [tail.get("multiline.parser") for tail in pipeline["inputs"]] == ["java", None]
+    [join] = pipeline["filters"]
+    assert (join["name"], join["match"], join["call"]) == ("lua", "app", "join")
+    assert 'line:gsub("\\r?\\n", "\\\\n")' in join["code"]
+    spaced = agent_config({**with_files(*files), "logs": {"files": files, "multilineSeparator": " | "}})
+    assert 'line:gsub("\\r?\\n", " | ")' in spaced["sidecar"]["pipeline"]["filters"][0]["code"]
+    assert "filters" not in agent_config()["sidecar"]["pipeline"]
+
+
+def test_every_option_is_one_that_fluent_bit_has(agent_config: Configs, chart: Any) -> None:
+    """No option is misspelt: Fluent Bit only warns of those it does not know."""
+    table = chart.parents[1] / OPTIONS
+    if not table.exists():
+        pytest.skip("needs the table of Fluent Bit's options")
+    known = json.loads(table.read_text(encoding="utf-8"))
+    made = agent_config(with_files(app_file(multiline="go"), fileLabel=True))["sidecar"]["pipeline"]
+    for section in ("inputs", "filters", "outputs"):
+        for plugin in made[section]:
+            unknown = set(plugin) - set(known[section][plugin["name"]]) - {"name", "processors"}
+            assert unknown == set(), plugin["name"]
+
+
+def test_changed_configuration_makes_new_pods(install: Callable[..., Manifests]) -> None:
+    """The pod's checksum follows the sidecar's configuration, and nothing else."""
+
+    def checksum(values: Mapping[str, Any] | None = None) -> str:
+        annotations = install(values).one("Deployment")["spec"]["template"]["metadata"]["annotations"]
+        found: str = annotations["checksum/sidecar"]
+        return found
+
+    assert checksum({"sidecar": {"logLevel": "debug"}}) != checksum()
+    assert checksum({"app": {"replicas": 3}}) == checksum()

@@ -1,0 +1,167 @@
+"""The schema: what may stand in a values file, and what a values file can never do to an object."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import supported
+from harness.manifests import Manifests
+from harness.schemas import value_errors
+
+both_majors = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids=lambda major: f"helm-{major}")
+# What is passed to Kubernetes as it is: its own schema says which keys there are.
+PASSED_ON = ("securityContext", "podSecurityContext", "lifecycle", "affinity", "updateStrategy")
+FREE = (*PASSED_ON, "annotations", "labels", "nodeSelector", "commonLabels", "commonAnnotations")
+FREE += ("podLabels", "podAnnotations", "requests", "limits", "global")
+
+
+def blocks(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every block of the values whose keys the chart itself defines."""
+    yield above
+    for key, value in values.items():
+        if isinstance(value, dict) and key not in FREE:
+            yield from blocks(value, (*above, key))
+
+
+def nested(path: tuple[str, ...], value: Any) -> Any:
+    for key in reversed(path):
+        value = {key: value}
+    return value
+
+
+def test_defaults_are_valid(chart: Path, defaults: dict[str, Any]) -> None:
+    """The chart's own values pass its schema."""
+    assert value_errors(chart, defaults) == []
+
+
+def test_misspelt_key_is_refused_in_every_block(chart: Path, defaults: dict[str, Any]) -> None:
+    """No block takes a key that it does not know, and the message names the key and the block."""
+    for path in blocks(defaults):
+        [error] = value_errors(chart, nested(path, {"mispelt": 1}))
+        assert error.startswith(".".join(path) or "top level")
+        assert "'mispelt' was unexpected" in error
+
+
+def test_a_parent_chart_may_add_to_global(chart: Path) -> None:
+    """Helm hands `global` to every subchart: keys of other charts in it are no fault."""
+    assert value_errors(chart, {"global": {"somebodyElse": {"x": 1}}}) == []
+
+
+@both_majors
+@pytest.mark.parametrize(
+    ("values", "where", "what"),
+    [
+        ({"sidecar": {"engin": "tail"}}, "/sidecar", "'engin' not allowed"),
+        ({"app": {"replicas": "two"}}, "/app/replicas", "got string, want null or integer"),
+        ({"sidecar": {"engine": "tails"}}, "/sidecar/engine", "'fluent-bit', 'tail'"),
+        ({"logs": {"files": [{"name": "a"}]}}, "/logs/files/0", "missing property 'path'"),
+        ({"app": {"kind": "ReplicaSet"}}, "/app/kind", "'Deployment'"),
+        ({"app": {"ports": [{"port": 80}]}}, "/app/ports/0", "'port' not allowed"),
+        ({"sidecar": {"resources": {"limits": {"memory": "lots"}}}}, "/sidecar/resources/limits/memory", "pattern"),
+    ],
+    ids=["misspelt", "type", "word", "missing", "kind", "item", "quantity"],
+)
+def test_helm_names_the_value(refusal: Callable[..., str], values: dict[str, Any], where: str, what: str) -> None:
+    """Each Helm refuses by the value's place, and says what it expects."""
+    message = refusal(values)
+    assert f"'{where}'" in message
+    assert what in message
+
+
+TEXT_VALUES = [
+    ("nameOverride",),
+    ("fullnameOverride",),
+    ("priorityClassName",),
+    ("runtimeClassName",),
+    ("app", "name"),
+    ("app", "workingDir"),
+    ("app", "image", "registry"),
+    ("app", "image", "repository"),
+    ("app", "image", "tag"),
+    ("app", "image", "digest"),
+    ("app", "tmp", "sizeLimit"),
+    ("app", "cronJob", "schedule"),
+    ("app", "cronJob", "timeZone"),
+    ("app", "service", "loadBalancerClass"),
+    ("app", "serviceAccount", "name"),
+    ("logs", "directory"),
+    ("logs", "multilineSeparator"),
+    ("logs", "volume", "emptyDir", "sizeLimit"),
+    ("logs", "volume", "persistentVolumeClaim", "existingClaim"),
+    ("logs", "volume", "persistentVolumeClaim", "storageClassName"),
+    ("logs", "volume", "persistentVolumeClaim", "size"),
+    ("logs", "volume", "existing", "name"),
+    ("logs", "volume", "existing", "subPath"),
+    ("sidecar", "name"),
+    ("sidecar", "state", "sizeLimit"),
+    ("sidecar", "fluentBit", "binary"),
+    ("sidecar", "fluentBit", "maxLineSize"),
+    ("sidecar", "fluentBit", "metrics", "listen"),
+]
+
+
+@pytest.mark.parametrize("path", TEXT_VALUES, ids=".".join)
+@pytest.mark.parametrize(
+    "text", ["a\nb: c", "a\rb", "a\tb\x00", "x\n[OUTPUT]\n"], ids=["newline", "return", "zero", "section"]
+)
+def test_no_text_can_add_a_line(chart: Path, path: tuple[str, ...], text: str) -> None:
+    """A control character is refused in every text that reaches an object or a configuration."""
+    assert value_errors(chart, nested(path, text))
+
+
+@pytest.mark.parametrize("field", ["name", "path"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/var/log/app/a\n",
+        "/var/log/app/a,b",
+        "/var/log/app/${HOME}",
+        "/var/log/app/a b",
+        "/var/log/app/'",
+        '/var/log/app/"',
+        "/var/log/app/{log}",
+        "/var/log/app/$(x)",
+        "/var/log/app/ñ",
+    ],
+)
+def test_no_path_can_leave_its_place(refusal: Callable[..., str], field: str, text: str) -> None:
+    """What Fluent Bit, a shell or Kubernetes would take for more than a path is refused."""
+    file = {"name": "a", "path": "/var/log/app/a.log", field: text}
+    assert f"'/logs/files/0/{field}'" in refusal({"logs": {"files": [file]}})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "'",
+        '"',
+        "{{ .Release.Name }}",
+        "a: b",
+        "0123",
+        "no",
+        "[OUTPUT]",
+        "${VAR}",
+        "../",
+        "x" * 64,
+        "ñandú",
+        "a\nb: c",
+        "- x",
+        "# x",
+    ],
+)
+def test_free_text_arrives_as_it_is(install: Callable[..., Manifests], text: str) -> None:
+    """Environment, arguments and annotations may be any text: it arrives unchanged and changes nothing else."""
+    values = {
+        "app": {"demo": {"enabled": False}, "command": ["serve", text], "env": [{"name": "TEXT", "value": text}]},
+        "podAnnotations": {"example.com/text": text},
+        "commonAnnotations": {"example.com/common": text},
+    }
+    made = install(values)
+    template = made.one("Deployment")["spec"]["template"]
+    assert template["spec"]["containers"][0]["command"] == ["serve", text]
+    assert template["spec"]["containers"][0]["env"] == [{"name": "TEXT", "value": text}]
+    assert template["metadata"]["annotations"]["example.com/text"] == text
+    assert made.one("Service")["metadata"]["annotations"] == {"example.com/common": text}
+    assert made.names() == install({"app": {"demo": {"enabled": False}, "command": ["serve"]}}).names()

@@ -1,0 +1,301 @@
+"""What the chart refuses at render time: what is wrong, where, and the YAML to write instead."""
+
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from harness import supported
+from harness.manifests import Manifests
+
+OWN = {"demo": {"enabled": False}, "command": ["serve"]}
+both_majors = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids=lambda major: f"helm-{major}")
+
+
+def files(*listed: dict[str, Any]) -> dict[str, Any]:
+    return {"app": OWN, "logs": {"files": list(listed)}}
+
+
+A = {"name": "a", "path": "/var/log/app/a.log"}
+# name: (values, what the message says, the YAML that it shows)
+REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
+    "relative path": (
+        files({"name": "a", "path": "a.log"}),
+        'logs.files[0] (a): the path "a.log" is relative',
+        "logs:\n  files:\n    - name: a\n      path: /var/log/app/a.log",
+    ),
+    "relative rotated name": (
+        files({**A, "rotated": ["a-*.log"]}),
+        'logs.files[0] (a): the path "a-*.log" is relative',
+        "logs:\n  files:\n    - name: a\n      path: /var/log/app/a.log\n      rotated:\n        - /var/log/app/a-*.log",
+    ),
+    "path outside the directory": (
+        files(A, {"name": "b", "path": "/var/log/b.log"}),
+        'logs.files[1] (b): the path "/var/log/b.log" is outside logs.directory',
+        "logs:\n  directory: /var/log",
+    ),
+    "path that climbs out": (
+        files({"name": "a", "path": "/var/log/app/../a.log"}),
+        'the path "/var/log/app/../a.log" is outside logs.directory',
+        "logs:\n  files:\n    - name: a\n      path: /var/log/app/a.log",
+    ),
+    "path that is not clean": (
+        files({"name": "a", "path": "/var/log/app//a.log"}),
+        'the path "/var/log/app//a.log" has "..", "." or a doubled slash in it',
+        "logs:\n  files:\n    - name: a\n      path: /var/log/app/a.log",
+    ),
+    "relative directory": (
+        {"logs": {"directory": "var/log/app"}},
+        'logs.directory is "var/log/app": it has to be an absolute path',
+        "logs:\n  directory: /var/log/app",
+    ),
+    "no files": (
+        {"logs": {"files": []}},
+        "logs.files is empty",
+        "logs:\n  files:\n    - name: app\n      path: /var/log/app/app.log",
+    ),
+    "two files with one name": (
+        files(A, {"name": "a", "path": "/var/log/app/b.log"}),
+        'logs.files[1] has the name "a", which logs.files[0] has already',
+        "logs:\n  files:\n    - name: a\n      path: /var/log/app/a.log\n"
+        "    - name: a-2\n      path: /var/log/app/b.log",
+    ),
+    "two files with one path": (
+        files(A, {"name": "b", "path": "/var/log/app/a.log"}),
+        "logs.files[1] (b) has the path of logs.files[0]: its lines would come twice",
+        "logs:\n  files:\n    - name: a\n      path: /var/log/app/a.log",
+    ),
+    "file that a glob matches too": (
+        files({"name": "all", "path": "/var/log/app/*.log"}, A),
+        'logs.files: "/var/log/app/a.log" (a) is matched by "/var/log/app/*.log" (all) too',
+        'logs:\n  files:\n    - name: all\n      path: "/var/log/app/*.log"',
+    ),
+    "rotated names of a copy": (
+        files({**A, "rotation": "copytruncate", "rotated": ["/var/log/app/a.log.*"]}),
+        "logs.files[0] (a) has `rotated` although its rotation copies",
+        "logs:\n  files:\n    - name: a\n      path: /var/log/app/a.log\n      rotation: copytruncate",
+    ),
+    "Job with replicas": (
+        {"app": {"kind": "Job", "replicas": 3}},
+        "app.replicas is 3, and a Job has no replicas",
+        "app:\n  kind: Job\n  replicas: null\n  job:\n    completions: 3\n    parallelism: 3",
+    ),
+    "DaemonSet with replicas": (
+        {"app": {"kind": "DaemonSet", "replicas": 3}},
+        "app.replicas is 3, and a DaemonSet has no replicas",
+        "app:\n  kind: DaemonSet\n  replicas: null",
+    ),
+    "Job with a plain sidecar": (
+        {"app": {"kind": "Job"}, "sidecar": {"native": False}},
+        "sidecar.native is false, and a plain sidecar never ends: it would hold the Job open",
+        "sidecar:\n  native: true",
+    ),
+    "CronJob with a plain sidecar": (
+        {"app": {"kind": "CronJob"}, "sidecar": {"native": False}},
+        "it would hold the CronJob open",
+        "sidecar:\n  native: true",
+    ),
+    "grace period too short": (
+        {"sidecar": {"native": False}, "terminationGracePeriodSeconds": 8},
+        "sidecar.quietSeconds (5) and sidecar.drainSeconds (1) do not fit into terminationGracePeriodSeconds (8)",
+        "terminationGracePeriodSeconds: 9",
+    ),
+    "drain too short": (
+        {"sidecar": {"fluentBit": {"refreshMilliseconds": 2000}}},
+        "sidecar.drainSeconds is 1, shorter than two looks for new files",
+        "sidecar:\n  drainSeconds: 4",
+    ),
+    "Job that is restarted always": (
+        {"app": {"kind": "Job", "restartPolicy": "Always"}},
+        "app.restartPolicy is Always, and a Job has to end",
+        "app:\n  kind: Job\n  restartPolicy: OnFailure",
+    ),
+    "Deployment that is never restarted": (
+        {"app": {"restartPolicy": "Never"}},
+        "app.restartPolicy is Never, and the pods of a Deployment are always restarted",
+        'app:\n  kind: Deployment\n  restartPolicy: ""',
+    ),
+    "Pod with an update strategy": (
+        {"app": {"kind": "Pod", "updateStrategy": {"type": "Recreate"}}},
+        "app.updateStrategy is set, and a Pod has none",
+        "app:\n  kind: Pod\n  updateStrategy: {}",
+    ),
+    "tail with a glob": (
+        {**files({"name": "a", "path": "/var/log/app/*.log"}), "sidecar": {"engine": "tail"}},
+        'logs.files[0] (a): the tail engine cannot follow the glob "/var/log/app/*.log"',
+        "sidecar:\n  engine: fluent-bit",
+    ),
+    "tail with multiline": (
+        {**files({**A, "multiline": "java"}), "sidecar": {"engine": "tail"}},
+        "logs.files[0] (a): the tail engine cannot join the lines of java records",
+        "sidecar:\n  engine: fluent-bit",
+    ),
+    "tail with rotated names": (
+        {**files({**A, "rotated": ["/var/log/app/a.log.*"]}), "sidecar": {"engine": "tail"}},
+        "logs.files[0] (a): the tail engine follows the file by name and reads no rotated names",
+        "sidecar:\n  engine: fluent-bit",
+    ),
+    "demo with a command": (
+        {"app": {"command": ["serve"], "args": ["--fast"]}},
+        "app.command or app.args is set while the demo application is on",
+        'app:\n  demo:\n    enabled: false\n  command: ["serve"]\n  args: ["--fast"]',
+    ),
+    "nothing to run": (
+        {"app": {"demo": {"enabled": False}}},
+        'the image "docker/library/python" does nothing by itself',
+        'app:\n  command: ["python3", "-c", "print(\'hello\')"]',
+    ),
+    "demo that writes to a glob": (
+        {"logs": {"files": [{"name": "a", "path": "/var/log/app/*.log"}]}},
+        'The demo application writes to logs.files[0].path, and "/var/log/app/*.log" is a glob',
+        "logs:\n  files:\n    - name: a\n      path: /var/log/app/app.log",
+    ),
+    "demo that rotates otherwise": (
+        {"logs": {"files": [{**A, "rotation": "copytruncate"}]}},
+        "The demo application rotates by renaming, and logs.files[0].rotation is copytruncate",
+        "app:\n  demo:\n    rotateBytes: 0",
+    ),
+    "demo without a port": (
+        {"app": {"ports": [], "service": {"enabled": False}}},
+        "The demo application listens on the first of app.ports, and there is none",
+        "app:\n  ports:\n    - name: http\n      containerPort: 5000",
+    ),
+    "no name of a volume": (
+        {"logs": {"volume": {"type": "existing"}}},
+        "logs.volume.existing.name does not say which volume holds the logs",
+        "logs:\n  volume:\n    type: existing\n    existing:\n      name: my-logs\n"
+        "extraVolumes:\n  - name: my-logs\n    emptyDir: {}",
+    ),
+    "volume that is not there": (
+        {"logs": {"volume": {"type": "existing", "existing": {"name": "data"}}}},
+        'logs.volume.existing.name is "data", and extraVolumes has no volume of that name',
+        "extraVolumes:\n  - name: data\n    emptyDir: {}",
+    ),
+    "volume of the chart's name": (
+        {"extraVolumes": [{"name": "state", "emptyDir": {}}]},
+        'extraVolumes has a volume "state", the name of one of the chart\'s own',
+        "extraVolumes:\n  - name: my-state",
+    ),
+    "volume called logs": (
+        {"extraVolumes": [{"name": "logs", "emptyDir": {}}]},
+        "extraVolumes has a volume `logs`, the name of the chart's own",
+        "logs:\n  volume:\n    type: existing\n    existing:\n      name: logs",
+    ),
+    "claim for several pods": (
+        {"app": {"replicas": 2}, "logs": {"volume": {"type": "persistentVolumeClaim"}}},
+        "several pods of a Deployment would write to one claim",
+        "app:\n  kind: StatefulSet",
+    ),
+    "claim for a DaemonSet": (
+        {"app": {"kind": "DaemonSet"}, "logs": {"volume": {"type": "persistentVolumeClaim"}}},
+        "several pods of a DaemonSet would write to one claim",
+        "app:\n  kind: StatefulSet",
+    ),
+    "two containers with one name": (
+        {"sidecar": {"name": "app"}},
+        'Two containers of the pod are called "app"',
+        "sidecar:\n  name: log-sidecar",
+    ),
+    "name too long": (
+        {"sidecar": {"name": "s" * 60, "perFile": True}},
+        "is longer than 63 characters",
+        f"sidecar:\n  name: {'s' * 20}",
+    ),
+    "port in use": (
+        {"app": {"ports": [{"name": "http", "containerPort": 2020}]}},
+        "The port 2020 is that of the sidecar's metrics and in app.ports",
+        "sidecar:\n  fluentBit:\n    metrics:\n      port: 12020",
+    ),
+    "budget for a Pod": (
+        {"app": {"kind": "Pod"}, "podDisruptionBudget": {"enabled": True}},
+        "podDisruptionBudget.enabled is true, and a budget is for a Deployment or StatefulSet, not for a Pod",
+        "podDisruptionBudget:\n  enabled: false",
+    ),
+    "Service without ports": (
+        {"app": {"service": {"ports": []}}},
+        "app.service.ports is empty",
+        "app:\n  service:\n    enabled: false",
+    ),
+    "Service of a port that is not there": (
+        {"app": {"ports": [{"name": "web", "containerPort": 8080}]}},
+        'app.service.ports[0].targetPort is "http", and app.ports has no port of that name',
+        "app:\n  service:\n    ports:\n      - port: 80\n        targetPort: web",
+    ),
+    "load balancer of a ClusterIP": (
+        {"app": {"service": {"loadBalancerClass": "service.k8s.aws/nlb"}}},
+        "app.service.loadBalancerClass is set, and the Service is a ClusterIP",
+        "app:\n  service:\n    type: LoadBalancer",
+    ),
+    "traffic policy of a ClusterIP": (
+        {"app": {"service": {"externalTrafficPolicy": "Local"}}},
+        "app.service.externalTrafficPolicy is set, and the Service is a ClusterIP",
+        'app:\n  service:\n    externalTrafficPolicy: ""',
+    ),
+    "list set to null": (
+        {"app": {"ports": None}},
+        "app.ports is null. Leave the line out to keep the default",
+        "app:\n  ports: []",
+    ),
+    "block set to null": (
+        {"sidecar": {"fluentBit": {"metrics": None}}},
+        "sidecar.fluentBit.metrics is null. Leave the line out to keep the default",
+        "sidecar:\n  fluentBit:\n    metrics: {}",
+    ),
+    "word set to null": (
+        {"app": {"kind": None}},
+        "app.kind is null. Leave the line out to keep the default.",
+        "",
+    ),
+}
+
+
+@both_majors
+@pytest.mark.parametrize(("values", "says", "write"), REFUSED.values(), ids=REFUSED)
+def test_refusal_says_what_is_wrong_and_what_to_write(
+    refusal: Callable[..., str], values: dict[str, Any], says: str, write: str
+) -> None:
+    """The message names the value and shows YAML to write instead, which is valid YAML."""
+    message = textwrap.dedent(refusal(values))
+    assert says in message
+    assert write in message
+    yaml.safe_load(write)
+    assert "nil pointer" not in message
+
+
+def test_all_faults_are_told_at_once(refusal: Callable[..., str]) -> None:
+    """Three faults make one refusal with three messages."""
+    message = refusal({"app": {"kind": "Job", "replicas": 2, "command": ["x"]}, "sidecar": {"native": False}})
+    for says in ("app.replicas is 2", "app.command or app.args is set", "sidecar.native is false"):
+        assert message.count(says) == 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"app": {"kind": "Job", "job": {"completions": 3, "parallelism": 3}}},
+        {"app": {"kind": "StatefulSet", "replicas": 3}, "logs": {"volume": {"type": "persistentVolumeClaim"}}},
+        {"sidecar": {"drainSeconds": 4, "fluentBit": {"refreshMilliseconds": 2000}}},
+        {"sidecar": {"drainSeconds": 0, "engine": "tail"}},
+        {"sidecar": {"native": False}, "terminationGracePeriodSeconds": 9},
+        files({"name": "all", "path": "/var/log/app/*.log"}, {"name": "b", "path": "/var/log/app/b.txt"}),
+        files({"name": "all", "path": "/var/log/app/*.log"}, {"name": "b", "path": "/var/log/app/deeper/b.log"}),
+        {
+            "app": {
+                "ports": [{"name": "web", "containerPort": 8080}],
+                "service": {"ports": [{"port": 80, "targetPort": "web"}]},
+            }
+        },
+        {"app": {"ports": [{"name": "http", "containerPort": 2020}]}, "sidecar": {"engine": "tail"}},
+        {"logs": {"files": [{**A, "rotation": "copytruncate"}]}, "app": {"demo": {"rotateBytes": 0}}},
+    ],
+)
+def test_what_the_messages_suggest_is_taken(install: Callable[..., Manifests], values: dict[str, Any]) -> None:
+    """The neighbours of refused values, and what the messages say to write, are installed."""
+    assert install(values)
+
+
+def test_nothing_is_checked_for_an_application_that_is_off(install: Callable[..., Manifests]) -> None:
+    """With `app.enabled: false` values that would be refused do no harm."""
+    assert install({"app": {"enabled": False, "command": ["x"]}, "logs": {"files": []}}).names() == set()

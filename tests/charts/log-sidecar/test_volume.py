@@ -1,0 +1,107 @@
+"""Where the log files lie: an emptyDir, a claim, or a volume that the user brings."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from harness.manifests import Manifests, Object
+
+PodSpec = Callable[..., Object]
+CLAIM = {"type": "persistentVolumeClaim"}
+
+
+def volumes(spec: Object) -> dict[str, Object]:
+    return {volume.pop("name"): volume for volume in spec["volumes"]}
+
+
+def mounts(container: Object) -> dict[str, Object]:
+    """Return a container's mounts by their path."""
+    return {mount.pop("mountPath"): mount for mount in container["volumeMounts"]}
+
+
+def test_empty_dir_has_a_limit(pod_spec: PodSpec) -> None:
+    """The default volume is an emptyDir on disk with a size limit; both can be changed."""
+    assert volumes(pod_spec())["logs"] == {"emptyDir": {"sizeLimit": "1Gi"}}
+    memory = {"logs": {"volume": {"emptyDir": {"sizeLimit": "64Mi", "medium": "Memory"}}}}
+    assert volumes(pod_spec(memory))["logs"] == {"emptyDir": {"sizeLimit": "64Mi", "medium": "Memory"}}
+
+
+def test_directory_is_mounted_in_both_containers(pod_spec: PodSpec) -> None:
+    """Both see the log directory at the same path, and only the application can write."""
+    values = {"logs": {"directory": "/srv/logs", "files": [{"name": "a", "path": "/srv/logs/a.log"}]}}
+    spec = pod_spec(values)
+    assert mounts(spec["containers"][0])["/srv/logs"] == {"name": "logs"}
+    assert mounts(spec["initContainers"][0])["/srv/logs"] == {"name": "logs", "readOnly": True}
+
+
+def test_claim_of_a_deployment(install: Callable[..., Manifests], pod_spec: PodSpec) -> None:
+    """A Deployment gets one claim, and replaces its pod rather than run two on it."""
+    claim = {"storageClassName": "gp3", "size": "5Gi", "annotations": {"helm.sh/resource-policy": "keep"}}
+    made = install({"logs": {"volume": {**CLAIM, "persistentVolumeClaim": claim}}})
+    item = made.one("PersistentVolumeClaim")
+    assert item["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    assert item["spec"] == {
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": "gp3",
+        "resources": {"requests": {"storage": "5Gi"}},
+    }
+    assert made.one("Deployment")["spec"]["strategy"] == {"type": "Recreate"}
+    assert volumes(pod_spec({"logs": {"volume": CLAIM}}))["logs"] == {
+        "persistentVolumeClaim": {"claimName": "x-log-sidecar-logs"}
+    }
+
+
+def test_claim_of_each_pod_of_a_stateful_set(install: Callable[..., Manifests], pod_spec: PodSpec) -> None:
+    """A StatefulSet makes a claim for each pod, from a template that no release of the chart changes."""
+    values = {"app": {"kind": "StatefulSet"}, "logs": {"volume": CLAIM}}
+    made = install(values)
+    assert not made.select("PersistentVolumeClaim")
+    [template] = made.one("StatefulSet")["spec"]["volumeClaimTemplates"]
+    assert template["metadata"]["name"] == "logs"
+    assert not {"helm.sh/chart", "app.kubernetes.io/version"} & set(template["metadata"]["labels"])
+    assert "logs" not in volumes(pod_spec(values))
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "Job", "Pod"])
+def test_claim_that_exists(install: Callable[..., Manifests], pod_spec: PodSpec, kind: str) -> None:
+    """A claim that the user names is used, and none is made."""
+    volume = {**CLAIM, "persistentVolumeClaim": {"existingClaim": "mine"}}
+    values = {"app": {"kind": kind}, "logs": {"volume": volume}}
+    made = install(values)
+    assert not made.select("PersistentVolumeClaim")
+    assert "volumeClaimTemplates" not in made.one(kind, "x-log-sidecar")["spec"]
+    assert volumes(pod_spec(values))["logs"] == {"persistentVolumeClaim": {"claimName": "mine"}}
+
+
+def test_positions_lie_beside_files_that_outlive_the_pod(pod_spec: PodSpec) -> None:
+    """On a claim the positions are kept with the files, so that the next pod goes on where this one ended."""
+    on_claim = pod_spec({"logs": {"volume": CLAIM}})
+    assert mounts(on_claim["initContainers"][0])["/var/lib/log-sidecar"] == {"name": "logs", "subPath": ".log-sidecar"}
+    assert "state" not in volumes(on_claim)
+    default = pod_spec()
+    assert mounts(default["initContainers"][0])["/var/lib/log-sidecar"] == {"name": "state"}
+    assert volumes(default)["state"] == {"emptyDir": {"sizeLimit": "256Mi"}}
+
+
+def existing(**app: Any) -> dict[str, Any]:
+    return {
+        "app": app,
+        "logs": {"volume": {"type": "existing", "existing": {"name": "data", "subPath": "logs"}}},
+        "extraVolumes": [{"name": "data", "emptyDir": {}}],
+    }
+
+
+def test_volume_of_the_user(pod_spec: PodSpec) -> None:
+    """A volume that is there already is mounted in both containers, in the folder that the values say."""
+    spec = pod_spec(existing())
+    assert "logs" not in volumes(spec)
+    assert mounts(spec["containers"][0])["/var/log/app"] == {"name": "data", "subPath": "logs"}
+    assert mounts(spec["initContainers"][0])["/var/log/app"] == {"name": "data", "subPath": "logs", "readOnly": True}
+
+
+def test_mount_of_the_user_is_not_doubled(pod_spec: PodSpec) -> None:
+    """An application that mounts its log directory itself keeps that mount, once."""
+    own = {"name": "data", "mountPath": "/var/log/app", "subPath": "logs"}
+    container = pod_spec(existing(extraVolumeMounts=[own]))["containers"][0]
+    assert [mount for mount in container["volumeMounts"] if mount["mountPath"] == "/var/log/app"] == [own]
