@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from harness.clusters.local.layout import API_PORT, API_SERVICE, DNS_SERVICE, SERVICES, Layout
-from harness.clusters.local.pki import Authority
+from harness.pki import Authority
 
 # containerd keeps the name that is configured here; images.py assembles an image of this name.
 PAUSE_IMAGE = "registry.k8s.io/pause:3.10.1"

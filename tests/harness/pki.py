@@ -1,4 +1,4 @@
-"""Certificates of one local cluster: an authority of its own and what it signs."""
+"""Certificates for tests: an authority of one's own and what it signs."""
 
 import datetime
 from ipaddress import IPv4Address
@@ -9,12 +9,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-# A local cluster lives for minutes; a week covers one that somebody keeps.
+# A cluster of tests lives for minutes; a week covers one that somebody keeps.
 _LIFETIME = datetime.timedelta(days=7)
 
 
 class Authority:
-    """Signs the certificates of one cluster into one folder.
+    """Signs the certificates of one cluster, or of one stand-in, into one folder.
 
     Args:
         folder: where certificates and keys are written as ``<name>.crt`` and ``<name>.key``.
@@ -25,7 +25,7 @@ class Authority:
         folder.mkdir(parents=True)
         folder.chmod(0o700)
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _distinguished_name("local-cluster-ca")
+        self._name = _distinguished_name("test-ca")
         self._write("ca", self._certificate(self._name, self._key, authority=True), self._key)
 
     def issue(self, name: str, common_name: str, *, group: str = "", hosts: tuple[str | IPv4Address, ...] = ()) -> None:
