@@ -47,11 +47,12 @@ What the input of a file must not read although its rotated names match it, such
   "buffer_chunk_size" "64k"
   "buffer_max_size" $settings.maxLineSize
   "skip_long_lines" true
+  "truncate_long_lines" true
   "storage.type" "filesystem"
   "storage.pause_on_chunks_overlimit" true
 -}}
-{{- with .file.multiline -}}
-{{- $_ := set $input "multiline.parser" . -}}
+{{- if has .file.multiline (list "docker" "cri") -}}
+{{- $_ := set $input "multiline.parser" .file.multiline -}}
 {{- end -}}
 {{- if $values.sidecar.fileLabel -}}
 {{- $label := dict "name" "content_modifier" "action" "insert" "key" "file" "value" .file.name -}}
@@ -60,13 +61,29 @@ What the input of a file must not read although its rotated names match it, such
 {{- $input | toYaml -}}
 {{- end -}}
 
-{{/* A filter that puts a multi-line record on one line, as each line of stdout is a record to its reader. */}}
-{{- define "log-sidecar.fluentBitJoin" -}}
+{{/*
+The filter that joins lines into records. The input could do it too, but holds the last record back for up to 8 s and
+loses it at the end; this one lets it go after two times flush_ms, and keeps empty lines.
+*/}}
+{{- define "log-sidecar.fluentBitMultiline" -}}
+name: multiline
+match: {{ .file.name | quote }}
+multiline.key_content: log
+multiline.parser: {{ .file.multiline }}
+mode: parser
+buffer: true
+flush_ms: 500
+emitter_name: {{ printf "%s-records" .file.name | quote }}
+emitter_storage.type: filesystem
+{{- end -}}
+
+{{/* The filter that puts a multi-line record on one line, as each line of stdout is a record to its reader. */}}
+{{- define "log-sidecar.fluentBitOneLine" -}}
 name: lua
 match: {{ .file.name | quote }}
-call: join
+call: one_line
 code: |
-  function join(tag, timestamp, record)
+  function one_line(tag, timestamp, record)
     if type(record["log"]) == "string" then
       local line = record["log"]:gsub("[\r\n]+$", "")
       record["log"] = line:gsub("\r?\n", {{ .root.Values.logs.multilineSeparator | toJson }})
@@ -85,7 +102,10 @@ code: |
 {{- $scope := dict "root" $.root "sidecar" $.sidecar "file" $file -}}
 {{- $inputs = append $inputs (include "log-sidecar.fluentBitInput" $scope | fromYaml) -}}
 {{- if $file.multiline -}}
-{{- $filters = append $filters (include "log-sidecar.fluentBitJoin" $scope | fromYaml) -}}
+{{- if not (has $file.multiline (list "docker" "cri")) -}}
+{{- $filters = append $filters (include "log-sidecar.fluentBitMultiline" $scope | fromYaml) -}}
+{{- end -}}
+{{- $filters = append $filters (include "log-sidecar.fluentBitOneLine" $scope | fromYaml) -}}
 {{- end -}}
 {{- end -}}
 {{- $stdout := dict

@@ -31,6 +31,13 @@ order. A copy (copytruncate) holds lines that were already read.
 {{- append $rotated .path | uniq | toJson -}}
 {{- end -}}
 
+{{/* Seconds that a sidecar reads on; one more when its last record is held back, as more lines could belong to it. */}}
+{{- define "log-sidecar.drainSeconds" -}}
+{{- $held := 0 -}}
+{{- range .sidecar.files -}}{{- if .multiline -}}{{- $held = 1 -}}{{- end -}}{{- end -}}
+{{- addf .root.Values.sidecar.drainSeconds $held -}}
+{{- end -}}
+
 {{- define "log-sidecar.metricsPort" -}}
 {{- add .root.Values.sidecar.fluentBit.metrics.port .sidecar.index -}}
 {{- end -}}
@@ -49,11 +56,11 @@ order. A copy (copytruncate) holds lines that were already read.
 {{- end -}}
 {{- $env := list
   (dict "name" "NATIVE" "value" (toString $values.sidecar.native))
-  (dict "name" "DRAIN_SECONDS" "value" (toString $values.sidecar.drainSeconds))
+  (dict "name" "DRAIN_SECONDS" "value" (include "log-sidecar.drainSeconds" .))
 -}}
 {{- if not $values.sidecar.native -}}
 {{- /* What is left for waiting when the drain and Fluent Bit's own end still have to fit. */ -}}
-{{- $longest := sub $values.terminationGracePeriodSeconds (add (ceil $values.sidecar.drainSeconds) 3) -}}
+{{- $longest := sub $values.terminationGracePeriodSeconds (add (ceil $values.sidecar.drainSeconds) 4) -}}
 {{- $env = concat $env (list
   (dict "name" "QUIET_SECONDS" "value" (toString $values.sidecar.quietSeconds))
   (dict "name" "LONGEST_SECONDS" "value" (toString (max 0 $longest)))
@@ -77,16 +84,15 @@ What the tail engine follows, as shell function: one process for all files, so t
 middle of another; with labels one for each, whose lines are then written one by one.
 */}}
 {{- define "log-sidecar.tailFollow" -}}
-{{- if .root.Values.sidecar.fileLabel -}}
 follow() {
+{{- if .root.Values.sidecar.fileLabel }}
 {{- range .sidecar.files }}
-  stream {{ .path | squote }} | stdbuf -oL sed {{ printf "s/^/%s: /" .name | squote }} &
+  { stream {{ .path | squote }} | stdbuf -oL sed {{ printf "s/^/%s: /" .name | squote }}; kill "$life"; } &
 {{- end }}
-  wait
+{{- else }}
+  { stream{{ range .sidecar.files }} {{ .path | squote }}{{ end }}; kill "$life"; } &
+{{- end }}
 }
-{{- else -}}
-follow() { stream{{ range .sidecar.files }} {{ .path | squote }}{{ end }}; }
-{{- end -}}
 {{- end -}}
 
 {{- define "log-sidecar.script" -}}

@@ -252,7 +252,7 @@ sidecar.native is false, and a plain sidecar never ends: it would hold the {{ .V
 sidecar:
   native: true{{ "\f" }}
 {{- end }}
-{{- $needed := add (int $sidecar.quietSeconds) (ceil $sidecar.drainSeconds | int) 3 }}
+{{- $needed := add (int $sidecar.quietSeconds) (ceil $sidecar.drainSeconds | int) 4 }}
 {{- if gt $needed (int .Values.terminationGracePeriodSeconds) }}
 sidecar.quietSeconds ({{ $sidecar.quietSeconds }}) and sidecar.drainSeconds ({{ $sidecar.drainSeconds }}) do not fit into terminationGracePeriodSeconds ({{ .Values.terminationGracePeriodSeconds }}). Write:
 terminationGracePeriodSeconds: {{ $needed }}{{ "\f" }}

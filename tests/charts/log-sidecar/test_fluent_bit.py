@@ -59,6 +59,7 @@ def test_input_loses_nothing_in_its_defaults(agent_config: Configs) -> None:
         "buffer_chunk_size": "64k",
         "buffer_max_size": "1M",
         "skip_long_lines": True,
+        "truncate_long_lines": True,
         "storage.type": "filesystem",
         "storage.pause_on_chunks_overlimit": True,
     }
@@ -148,16 +149,46 @@ def test_label_is_put_before_each_line(agent_config: Configs) -> None:
     assert [out["template"] for out in made["pipeline"]["outputs"]] == ["{file}: {log}"]
 
 
-def test_multiline_records_become_one_line(agent_config: Configs) -> None:
-    """A preset joins lines into records, and a filter for that file alone puts each on one line."""
-    files = [app_file(multiline="java"), {"name": "b", "path": "/var/log/app/b.log"}]
+@pytest.mark.parametrize("preset", ["go", "java", "python", "ruby"])
+def test_lines_of_a_record_are_joined_by_a_filter(agent_config: Configs, preset: str) -> None:
+    """Lines that belong together are joined for that file alone, in buffers on disk, and put on one line."""
+    files = [app_file(multiline=preset), {"name": "b", "path": "/var/log/app/b.log"}]
     pipeline = agent_config(with_files(*files))["sidecar"]["pipeline"]
-    assert [tail.get("multiline.parser") for tail in pipeline["inputs"]] == ["java", None]
-    [join] = pipeline["filters"]
-    assert (join["name"], join["match"], join["call"]) == ("lua", "app", "join")
-    assert 'line:gsub("\\r?\\n", "\\\\n")' in join["code"]
-    spaced = agent_config({**with_files(*files), "logs": {"files": files, "multilineSeparator": " | "}})
-    assert 'line:gsub("\\r?\\n", " | ")' in spaced["sidecar"]["pipeline"]["filters"][0]["code"]
+    assert not [tail for tail in pipeline["inputs"] if "multiline.parser" in tail]
+    join, one_line = pipeline["filters"]
+    assert join == {
+        "name": "multiline",
+        "match": "app",
+        "multiline.key_content": "log",
+        "multiline.parser": preset,
+        "mode": "parser",
+        "buffer": True,
+        "flush_ms": 500,
+        "emitter_name": "app-records",
+        "emitter_storage.type": "filesystem",
+    }
+    assert (one_line["name"], one_line["match"], one_line["call"]) == ("lua", "app", "one_line")
+
+
+@pytest.mark.parametrize("preset", ["docker", "cri"])
+def test_split_lines_are_joined_by_the_input(agent_config: Configs, preset: str) -> None:
+    """A container runtime's file is unwrapped where it is read."""
+    pipeline = agent_config(with_files(app_file(multiline=preset)))["sidecar"]["pipeline"]
+    assert [tail["multiline.parser"] for tail in pipeline["inputs"]] == [preset]
+    assert [one["name"] for one in pipeline["filters"]] == ["lua"]
+
+
+@pytest.mark.parametrize("separator", ["\\n", " | "])
+def test_separator_of_joined_lines(agent_config: Configs, separator: str) -> None:
+    """What stands between joined lines comes from the values, and reaches the filter as it is."""
+    values = with_files(app_file(multiline="go"))
+    values["logs"]["multilineSeparator"] = separator
+    [code] = [one["code"] for one in agent_config(values)["sidecar"]["pipeline"]["filters"] if one["name"] == "lua"]
+    assert f'line:gsub("\\r?\\n", {json.dumps(separator)})' in code
+
+
+def test_without_multiline_there_is_no_filter(agent_config: Configs) -> None:
+    """A line passes untouched."""
     assert "filters" not in agent_config()["sidecar"]["pipeline"]
 
 

@@ -111,7 +111,7 @@ def test_tail_container(sidecars: Sidecars, pod_spec: Callable[..., Object]) -> 
 def test_tail_follows_exactly_the_files_of_its_container(sidecars: Sidecars) -> None:
     """One process for all files, or with `perFile` each container its own."""
     together = sidecars({"logs": TWO_FILES, "sidecar": {"engine": "tail"}})
-    assert "follow() { stream '/var/log/app/app.log' '/var/log/app/audit.log'; }" in together[0]["args"][0]
+    assert "{ stream '/var/log/app/app.log' '/var/log/app/audit.log'; kill" in together[0]["args"][0]
     apart = sidecars({"logs": TWO_FILES, "sidecar": {"engine": "tail", "perFile": True}})
     assert ["audit.log" in box["args"][0] for box in apart] == [False, True]
 
@@ -119,8 +119,8 @@ def test_tail_follows_exactly_the_files_of_its_container(sidecars: Sidecars) -> 
 def test_tail_labels_lines(sidecars: Sidecars) -> None:
     """With `fileLabel` each file's lines pass a sed that puts the file's name before them."""
     [container] = sidecars({"logs": TWO_FILES, "sidecar": {"engine": "tail", "fileLabel": True}})
-    assert "stream '/var/log/app/app.log' | stdbuf -oL sed 's/^/app: /' &" in container["args"][0]
-    assert "stream '/var/log/app/audit.log' | stdbuf -oL sed 's/^/audit: /' &" in container["args"][0]
+    assert "stream '/var/log/app/app.log' | stdbuf -oL sed 's/^/app: /'; kill" in container["args"][0]
+    assert "stream '/var/log/app/audit.log' | stdbuf -oL sed 's/^/audit: /'; kill" in container["args"][0]
 
 
 @pytest.mark.parametrize(
@@ -149,10 +149,20 @@ def test_plain_container_knows_what_to_watch_and_how_long(
     found = environment(pod_spec(values)["containers"][1])
     assert found["NATIVE"] == "false"
     assert found["QUIET_SECONDS"] == "4"
-    assert found["LONGEST_SECONDS"] == "16"
+    assert found["LONGEST_SECONDS"] == "15"
     assert found["WATCH"] == "/var/log/app/a.log-* /var/log/app/a.log.* /var/log/app/a.log /var/log/app/b.log"
     [native] = sidecars({"sidecar": {"engine": engine}})
     assert not {"QUIET_SECONDS", "LONGEST_SECONDS", "WATCH"} & set(environment(native))
+
+
+def test_drain_is_longer_where_records_are_held_back(sidecars: Sidecars) -> None:
+    """The last multi-line record is held back for a second: its sidecar drains for one second more."""
+    files = [
+        {"name": "a", "path": "/var/log/app/a.log", "multiline": "go"},
+        {"name": "b", "path": "/var/log/app/b.log"},
+    ]
+    values = {"logs": {"files": files}, "sidecar": {"perFile": True, "drainSeconds": 1.5}}
+    assert [environment(box)["DRAIN_SECONDS"] for box in sidecars(values)] == ["2.5", "1.5"]
 
 
 def test_every_file_has_its_own_metrics_port(sidecars: Sidecars) -> None:

@@ -19,6 +19,7 @@ def files(*listed: dict[str, Any]) -> dict[str, Any]:
 
 
 A = {"name": "a", "path": "/var/log/app/a.log"}
+WEB = {"name": "web", "containerPort": 8080}
 # name: (values, what the message says, the YAML that it shows)
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "relative path": (
@@ -29,7 +30,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "relative rotated name": (
         files({**A, "rotated": ["a-*.log"]}),
         'logs.files[0] (a): the path "a-*.log" is relative',
-        "logs:\n  files:\n    - name: a\n      path: /var/log/app/a.log\n      rotated:\n        - /var/log/app/a-*.log",
+        "logs:\n  files:\n    - name: a\n      path: /var/log/app/a.log\n"
+        "      rotated:\n        - /var/log/app/a-*.log",
     ),
     "path outside the directory": (
         files(A, {"name": "b", "path": "/var/log/b.log"}),
@@ -100,7 +102,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "grace period too short": (
         {"sidecar": {"native": False}, "terminationGracePeriodSeconds": 8},
         "sidecar.quietSeconds (5) and sidecar.drainSeconds (1) do not fit into terminationGracePeriodSeconds (8)",
-        "terminationGracePeriodSeconds: 9",
+        "terminationGracePeriodSeconds: 10",
     ),
     "drain too short": (
         {"sidecar": {"fluentBit": {"refreshMilliseconds": 2000}}},
@@ -278,7 +280,7 @@ def test_all_faults_are_told_at_once(refusal: Callable[..., str]) -> None:
         {"app": {"kind": "StatefulSet", "replicas": 3}, "logs": {"volume": {"type": "persistentVolumeClaim"}}},
         {"sidecar": {"drainSeconds": 4, "fluentBit": {"refreshMilliseconds": 2000}}},
         {"sidecar": {"drainSeconds": 0, "engine": "tail"}},
-        {"sidecar": {"native": False}, "terminationGracePeriodSeconds": 9},
+        {"sidecar": {"native": False}, "terminationGracePeriodSeconds": 10},
         files({"name": "all", "path": "/var/log/app/*.log"}, {"name": "b", "path": "/var/log/app/b.txt"}),
         files({"name": "all", "path": "/var/log/app/*.log"}, {"name": "b", "path": "/var/log/app/deeper/b.log"}),
         {

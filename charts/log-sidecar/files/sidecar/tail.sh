@@ -1,26 +1,34 @@
-# GNU tail as process 1 ignores SIGTERM. With --pid it makes one more pass over its files after that process
-# has ended, then ends itself.
+# GNU tail as process 1 ignores SIGTERM. With --pid it makes one more pass over its files after that process has
+# ended, then ends itself: the process is a sleep, whose end is the end of all.
 set -u
 [ "$MESSAGES" = true ] || exec 2>/dev/null
 sleep infinity &
 life=$!
+draining=
 drain() {
   trap '' TERM INT
+  draining=yes
   wait_for_quiet
   kill "$life"
 }
 trap drain TERM INT
-exists() { for file; do [ ! -e "$file" ] || return 0; done; return 1; }
+# Started before any of its files is there, tail looks once a second, and misses what is rotated in between.
+# The interval is for links, which tail can only look at again and again.
 stream() {
-  # tail is told of changes by the kernel only when one of its files exists as it starts. Otherwise it looks once a
-  # second for as long as it runs, and misses rotations in between.
-  until exists "$@" || ! kill -0 "$life" 2>/dev/null; do sleep 0.1; done
-  tail --quiet --lines=+1 --follow=name --retry --pid="$life" "$@"
+  until exists "$@"; do
+    kill -0 "$life" 2>/dev/null || break
+    sleep 0.1
+  done
+  tail --quiet --lines=+1 --follow=name --retry --sleep-interval=0.1 --max-unchanged-stats=2 --pid="$life" "$@"
 }
-follow &
-reader=$!
-while :; do
-  wait "$reader"
-  code=$?
-  kill -0 "$reader" 2>/dev/null || exit "$code"
-done
+exists() {
+  for file; do
+    [ -e "$file" ] && return 0
+  done
+  return 1
+}
+follow
+while kill -0 "$life" 2>/dev/null; do wait "$life"; done
+wait
+# A tail that ended by itself is a fault: the kubelet starts the container again.
+[ -n "$draining" ] || exit 1

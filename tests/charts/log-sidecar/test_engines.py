@@ -1,0 +1,260 @@
+"""The scripts and configurations that are rendered, run as plain processes on files of this machine."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import images
+from harness.manifests import Manifests
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, as the sidecar does")
+both_engines = pytest.mark.parametrize("engine", ["tail", "fluent-bit"])
+TWO_FILES = [{"name": "app", "path": "/var/log/app/app.log"}, {"name": "audit", "path": "/var/log/app/audit.log"}]
+# Enough for a machine that is busy with other tests; every wait ends as soon as it can.
+PATIENCE_SECONDS = 15.0
+
+
+class Sidecar:
+    """A rendered sidecar that runs here, in folders of the test in place of its volumes."""
+
+    def __init__(self, made: Manifests, folder: Path) -> None:
+        self._folder = folder
+        [container] = made.containers("sidecar")
+        for name in ("logs", "state", "config"):
+            folder.joinpath(name).mkdir(exist_ok=True)
+        for item in made.select("ConfigMap", component="sidecar"):
+            for name, text in item["data"].items():
+                folder.joinpath("config", name).write_text(self._moved(text), encoding="utf-8")
+        self._environment = {entry["name"]: self._moved(entry["value"]) for entry in container["env"]}
+        if "AGENT" in self._environment:
+            self._environment["AGENT"] = str(images.fluent_bit())
+        self._command = [*container["command"], self._moved(container["args"][0])]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with open(self._folder / "stdout", "ab") as stdout, open(self._folder / "stderr", "ab") as stderr:
+            self.process = subprocess.Popen(
+                self._command,
+                env={**os.environ, **self._environment},
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
+
+    def end(self, number: int = signal.SIGTERM) -> float:
+        """Signal the shell; return the seconds until it has ended, all its children with it."""
+        assert self.process is not None
+        started = time.monotonic()
+        self.process.send_signal(number)
+        code = self.process.wait(timeout=PATIENCE_SECONDS)
+        assert code == (0 if number == signal.SIGTERM else -number)
+        return time.monotonic() - started
+
+    def kill(self) -> None:
+        """Do what the end of a container does: nothing of it is left."""
+        if self.process is not None:
+            subprocess.run(["pkill", "-KILL", "-s", str(self.process.pid)], check=False)
+            self.process.wait(timeout=PATIENCE_SECONDS)
+
+    def write(self, name: str, *lines: str) -> None:
+        with open(self._folder / "logs" / name, "a", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+
+    def rotate(self, name: str) -> None:
+        self._folder.joinpath("logs", name).rename(self._folder / "logs" / f"{name}.1")
+
+    def lines(self) -> list[str]:
+        return self._folder.joinpath("stdout").read_text(encoding="utf-8").splitlines()
+
+    def wait_for(self, *lines: str) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not set(lines) <= set(self.lines()):
+            errors = self._folder.joinpath("stderr").read_text(encoding="utf-8")
+            assert time.monotonic() < deadline, f"{lines} did not all arrive: {self.lines()}\n{errors}"
+            time.sleep(0.02)
+
+    def _moved(self, text: str) -> str:
+        for inside, outside in (
+            ("/var/log/app", "logs"),
+            ("/var/lib/log-sidecar", "state"),
+            ("/etc/log-sidecar", "config"),
+        ):
+            text = text.replace(inside, str(self._folder / outside))
+        return text
+
+
+@pytest.fixture
+def sidecar(install: Callable[..., Manifests], tmp_path: Path) -> Iterator[Callable[..., Sidecar]]:
+    """Start the sidecar of an install as a process of this machine."""
+    started: list[Sidecar] = []
+
+    def start(engine: str, *, files: list[dict[str, Any]] | None = None, **settings: Any) -> Sidecar:
+        if engine == "fluent-bit":
+            if images.fluent_bit() is None:
+                pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
+            settings["fluentBit"] = {"metrics": {"listen": "127.0.0.1", "port": free_port()}}
+        values: dict[str, Any] = {"sidecar": {"engine": engine, **settings}}
+        values["app"] = {"demo": {"enabled": False}, "command": ["serve"]}
+        if files is not None:
+            values["logs"] = {"files": files}
+        started.append(Sidecar(install(values), tmp_path))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.kill()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@both_engines
+def test_lines_arrive_in_order_and_once(sidecar: Callable[..., Sidecar], engine: str) -> None:
+    """What is written comes out as it is, in order, once, also across a rotation."""
+    running = sidecar(engine)
+    running.write("app.log", "one", "  two\t{log} $HOME 'quoted' \\n ñ", "three")
+    running.wait_for("three")
+    running.rotate("app.log")
+    running.write("app.log", "four")
+    running.wait_for("four")
+    running.end()
+    assert running.lines() == ["one", "  two\t{log} $HOME 'quoted' \\n ñ", "three", "four"]
+
+
+@both_engines
+def test_last_lines_arrive_and_the_end_comes_soon(sidecar: Callable[..., Sidecar], engine: str) -> None:
+    """Lines of a file that did not exist a moment before SIGTERM arrive, and the sidecar ends within 5 s."""
+    running = sidecar(engine)
+    time.sleep(1)  # it has started and waits, as beside an application that has not logged yet
+    running.write("app.log", *(f"line {number}" for number in range(500)))
+    assert running.end() < 5
+    assert running.lines() == [f"line {number}" for number in range(500)]
+
+
+@both_engines
+def test_lines_say_their_file(sidecar: Callable[..., Sidecar], engine: str) -> None:
+    """With `fileLabel` each line begins with its file's name."""
+    running = sidecar(engine, files=TWO_FILES, fileLabel=True)
+    running.write("app.log", "hello")
+    running.write("audit.log", "login", "")
+    running.wait_for("app: hello", "audit: login", "audit: ")
+    running.end()
+    assert sorted(running.lines()) == ["app: hello", "audit: ", "audit: login"]
+
+
+@both_engines
+def test_second_file_may_come_later(sidecar: Callable[..., Sidecar], engine: str) -> None:
+    """A file that is made long after the first one is delivered too."""
+    running = sidecar(engine, files=TWO_FILES)
+    running.write("app.log", "hello")
+    running.wait_for("hello")
+    running.write("audit.log", "login")
+    running.wait_for("login")
+    running.end()
+    assert sorted(running.lines()) == ["hello", "login"]
+
+
+@both_engines
+def test_plain_container_waits_until_the_files_are_quiet(sidecar: Callable[..., Sidecar], engine: str) -> None:
+    """With `native: false` what the application writes after SIGTERM still arrives, up to a pause."""
+    running = sidecar(engine, native=False, quietSeconds=2)
+    running.write("app.log", "before")
+    running.wait_for("before")
+    assert running.process is not None
+    running.process.send_signal(signal.SIGTERM)
+    for number in range(3):
+        time.sleep(1)
+        running.write("app.log", f"after {number}")
+    assert running.process.wait(timeout=PATIENCE_SECONDS) == 0
+    assert running.lines() == ["before", "after 0", "after 1", "after 2"]
+
+
+@both_engines
+def test_engine_that_dies_ends_the_container(sidecar: Callable[..., Sidecar], engine: str) -> None:
+    """The shell does not outlive its engine: the kubelet has to see that it failed."""
+    running = sidecar(engine)
+    running.write("app.log", "one")
+    running.wait_for("one")
+    assert running.process is not None
+    name = {"tail": "tail", "fluent-bit": Path(str(images.fluent_bit())).name}[engine]
+    subprocess.run(["pkill", "-KILL", "-s", str(running.process.pid), "-x", name], check=True)
+    assert running.process.wait(timeout=PATIENCE_SECONDS) != 0
+
+
+def test_fluent_bit_goes_on_where_it_was(sidecar: Callable[..., Sidecar]) -> None:
+    """Killed in the middle and started again on its state, it neither loses nor doubles."""
+    running = sidecar("fluent-bit")
+    running.write("app.log", "one", "two")
+    running.wait_for("two")
+    time.sleep(0.5)  # the position is stored after the line is out
+    running.kill()
+    running.write("app.log", "three")
+    running.rotate("app.log")
+    running.write("app.log", "four")
+    running.start()
+    running.wait_for("four")
+    running.end()
+    assert running.lines() == ["one", "two", "three", "four"]
+
+
+def test_fluent_bit_reads_globs(sidecar: Callable[..., Sidecar]) -> None:
+    """Every file that a glob matches is delivered, and a compressed copy is not."""
+    running = sidecar("fluent-bit", files=[{"name": "all", "path": "/var/log/app/*.log"}])
+    running.write("a.log", "from a")
+    running.write("b.log", "from b")
+    running.write("c.log.gz", "compressed")
+    running.wait_for("from a", "from b")
+    running.end()
+    assert sorted(running.lines()) == ["from a", "from b"]
+
+
+def test_fluent_bit_does_not_read_copies(sidecar: Callable[..., Sidecar]) -> None:
+    """With `copytruncate` the copy's lines, which were delivered before, do not come again."""
+    file = {"name": "app", "path": "/var/log/app/app.log", "rotation": "copytruncate"}
+    running = sidecar("fluent-bit", files=[file])
+    running.write("app.log", "one")
+    running.wait_for("one")
+    running.write("app.log.1", "one")
+    running.write("app.log", "two")
+    running.wait_for("two")
+    running.end()
+    assert running.lines() == ["one", "two"]
+
+
+def test_multiline_records_come_out_as_one_line(sidecar: Callable[..., Sidecar]) -> None:
+    """A stack trace is one line, its own line breaks shown as \\n, and so is one that ends the file."""
+    running = sidecar("fluent-bit", files=[{"name": "app", "path": "/var/log/app/app.log", "multiline": "python"}])
+    trace = ("Traceback (most recent call last):", '  File "x.py", line 1, in <module>', "KeyError: 'missing'")
+    running.write("app.log", "before", *trace, "after")
+    joined = "\\n".join(trace)
+    running.wait_for("before", joined, "after")
+    running.write("app.log", *trace)
+    time.sleep(0.5)
+    running.end()
+    assert running.lines() == ["before", joined, "after", joined]
+
+
+@both_engines
+def test_scripts_are_plain_shell(install: Callable[..., Manifests], engine: str) -> None:
+    """The scripts use nothing but POSIX shell: the two images have different shells."""
+    for native in (True, False):
+        kind = "initContainers" if native else "containers"
+        spec = install({"sidecar": {"engine": engine, "native": native}}).one("Deployment")["spec"]["template"]["spec"]
+        [script] = [box["args"][0] for box in spec[kind] if box["name"] == "sidecar"]
+        done = subprocess.run(["sh", "-n", "-c", script], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert not re.search(r"\[\[|\blocal\b|\bfunction\b|<\(|\bread -t\b", script)
