@@ -74,10 +74,12 @@ def run(cluster: Cluster, *, requests: int, engine: str | None = None, keep: boo
         if note:
             print(note)
         values = {"sidecar": {"engine": engine}}
-        with _step(f"helm install {RELEASE} charts/log-sidecar --namespace {NAMESPACE} --set sidecar.engine={engine}"):
+        with _step(
+            f"helm upgrade --install {RELEASE} charts/log-sidecar --namespace {NAMESPACE} --set sidecar.engine={engine}"
+        ):
             rendered = helm.render(CHART, release=RELEASE, namespace=NAMESPACE, values=values)
             cluster.load_images({container["image"] for container in rendered.containers()})
-            helm.install(
+            helm.upgrade(
                 RELEASE,
                 CHART,
                 namespace=NAMESPACE,
@@ -85,6 +87,7 @@ def run(cluster: Cluster, *, requests: int, engine: str | None = None, keep: boo
                 values=values,
                 wait=True,
                 timeout=300,
+                install=True,  # a cluster that was kept has the release already
             )
         outcome = _drive(cluster, rendered, requests)
         print(f"\n{outcome}")

@@ -211,13 +211,18 @@ class Helm:
         value_files: Sequence[Path | str] = (),
         wait: bool = True,
         timeout: float = 120.0,
+        install: bool = False,
     ) -> str:
         """Upgrade a release; the arguments are those of ``install``.
+
+        Args:
+            install: install the chart when there is no such release yet, and make its namespace.
 
         Raises:
             HelmError: the upgrade failed.
         """
-        command = ["upgrade", release, str(chart), *_waiting(wait, timeout)]
+        first = ["--install", "--create-namespace"] if install else []
+        command = ["upgrade", release, str(chart), *first, *_waiting(wait, timeout)]
         return self._act(command, kubeconfig, namespace, timeout, values, value_files)
 
     def rollback(

@@ -52,13 +52,16 @@ class Progress:
         try:
             yield
             outcome = "done in"
+        except KeyboardInterrupt:
+            outcome = ""  # the user knows
+            raise
         finally:
             ended.set()
             ticker.join()
             took = time.monotonic() - started
             if self._live:
                 self._stream.write("\r\x1b[K")
-            if took >= _QUIET_SECONDS or outcome == "failed after":
+            if outcome == "failed after" or (outcome and took >= _QUIET_SECONDS):
                 self.line(f"{count}{label}: {outcome} {elapsed(took)}")
 
     def line(self, text: str) -> None:
