@@ -1,0 +1,207 @@
+"""values.schema.json is the contract: it knows every value, no value more, and each value does something."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.helm import Helm
+from harness.schemas import value_errors
+
+from .conftest import cases, charts
+from .values_tree import Path_, closed_objects, dotted, merged, nested, replaced, resolve, schema_at
+
+# Parts that have the shape of a Kubernetes object: values.yaml need not list all of their fields.
+KUBERNETES_SHAPED = re.compile(r"Probe$|^resources$")
+
+
+@cache
+def schema_of(chart: Path) -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads((chart / "values.schema.json").read_text(encoding="utf-8"))
+    return schema
+
+
+@cache
+def merged_defaults(chart: Path) -> dict[str, Any]:
+    return merged(chart, None)
+
+
+def is_closed(schema: dict[str, Any], path: Path_) -> bool:
+    return schema_at(schema, path).get("additionalProperties") is False
+
+
+def place(path: Path_) -> str:
+    """Write a path as Helm does in its refusals."""
+    return f"at '/{'/'.join(map(str, path))}'" if path else "at ''"
+
+
+def test_schema_is_closed_everywhere(chart: Path) -> None:
+    """Only `global`, which a parent chart shares, and whole Kubernetes objects of the user take unknown keys."""
+    schema = schema_of(chart)
+    open_objects = [path for path in closed_objects(schema) if not is_closed(schema, path)]
+    assert schema["$schema"] == "http://json-schema.org/draft-07/schema#"
+    assert [dotted(path) for path in open_objects if path != ("global",) and not str(path[0]).startswith("extra")] == []
+    assert () not in open_objects
+
+
+def test_unknown_key_is_refused_at_every_level(chart: Path, helm: Helm) -> None:
+    """A misspelt key is refused by name and place, wherever it stands."""
+    schema = schema_of(chart)
+    levels = [path for path in closed_objects(schema) if is_closed(schema, path)]
+    values: dict[str, Any] = {}
+    for path in levels:
+        _combine(values, nested((*path, "mispelt"), 1))
+    refusal = helm.template(chart, values=values)
+    assert refusal.exit_code != 0
+    expected = [f"{place(path)}: additional properties 'mispelt' not allowed" for path in levels]
+    assert [line for line in expected if line not in refusal.stderr] == []
+
+
+def test_wrong_type_is_refused_for_every_value(chart: Path, helm: Helm) -> None:
+    """A value of a type that it cannot have is refused by its place."""
+    schema = schema_of(chart)
+    wrong: dict[Path_, Any] = {}
+    for level in closed_objects(schema):
+        for key in schema_at(schema, level)["properties"]:
+            path = (*level, key)
+            if not _has_children(schema_at(schema, path)):
+                wrong[path] = next(value for value in ({"wrong": []}, 7, "wrong") if _misfits(schema, path, value))
+    values: dict[str, Any] = {}
+    for path, value in wrong.items():
+        _combine(values, nested(path, value))
+    refusal = helm.template(chart, values=values)
+    assert refusal.exit_code != 0
+    assert [dotted(path) for path in wrong if place(path) not in refusal.stderr] == []
+
+
+def test_schema_declares_what_values_list(chart: Path) -> None:
+    """Every declared value stands, with its default, in values.yaml."""
+    schema, values = schema_of(chart), merged_defaults(chart)
+    missing = []
+    for path in closed_objects(schema):
+        if any(isinstance(step, int) or KUBERNETES_SHAPED.search(str(step)) for step in path):
+            continue
+        listed: Any = values
+        for step in path:
+            listed = listed[step]
+        missing += [dotted((*path, key)) for key in schema_at(schema, path)["properties"] if key not in listed]
+    assert missing == []
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "value" in metafunc.fixturenames:
+        found = [(chart, path) for chart in charts() for path in _documented(merged_defaults(chart))]
+        metafunc.parametrize("value", found, ids=lambda found: f"{found[0].name}-{dotted(found[1])}")
+
+
+def test_every_value_is_read(value: tuple[Path, Path_], helm: Helm) -> None:
+    """Changing a value changes what is rendered, or is refused, in at least one configuration of the chart."""
+    chart, path = value
+    # A value matters where its neighbours are set, so that is looked at first.
+    for base in sorted(_bases(chart), key=lambda base: -_depth_of_change(chart, base, path)):
+        before = helm.template(chart, values=base)
+        for changed in islice(_changes(chart, base, path), 2):
+            after = helm.template(chart, values=changed)
+            if before.exit_code == 0 and (after.stdout != before.stdout or "execution error at" in after.stderr):
+                return
+    pytest.fail(f"{dotted(path)} changes nothing in any configuration of {chart.name}")
+
+
+def _changes(chart: Path, base: dict[str, Any], path: Path_) -> Iterator[dict[str, Any]]:
+    """Yield values that differ from the base in one place, as far as the schema lets them."""
+    for other in _others(chart, path):
+        with suppress(KeyError, TypeError):  # the base has something else there
+            changed = replaced(base, path, other)
+            if changed != base and not value_errors(chart, changed):
+                yield changed
+
+
+@cache
+def _bases(chart: Path) -> tuple[dict[str, Any], ...]:
+    """Return values of the chart: those with the most features, then each choice of each enum, then every case."""
+    schema, values = schema_of(chart), merged_defaults(chart)
+    choices = []
+    for path in _documented(values):
+        with suppress(KeyError):  # below a part that the schema leaves to Kubernetes
+            choices += [replaced(values, path, choice) for choice in schema_at(schema, path).get("enum", [])]
+    files = [case.values for case in cases() if case.chart == chart]
+    files.sort(key=lambda file: -file.stat().st_size if file else 0)
+    first, *others = [merged(chart, file) for file in files]
+    bases: list[dict[str, Any]] = []
+    for base in (first, *choices, *others):
+        bases += [] if base in bases else [base]
+    return tuple(bases)
+
+
+def _depth_of_change(chart: Path, base: dict[str, Any], path: Path_) -> int:
+    """Return how many steps of a path lead to something that a base sets and the chart does not."""
+    there: Any = base
+    default: Any = merged_defaults(chart)
+    depth = 0
+    for step in path:
+        there, default = (part.get(step) if isinstance(part, dict) else None for part in (there, default))
+        depth += there != default
+    return depth
+
+
+def _documented(values: dict[str, Any], above: Path_ = ()) -> list[Path_]:
+    """Return the path of every value that is no group of others."""
+    found: list[Path_] = []
+    for key, value in values.items():
+        path = (*above, key)
+        inside = isinstance(value, dict) and value and not KUBERNETES_SHAPED.search(key)
+        found += _documented(value, path) if inside else [path]
+    return found
+
+
+def _others(chart: Path, path: Path_) -> list[Any]:
+    """Return values that might fit a path: what values files write there, then guesses by type."""
+    found: list[Any] = []
+    for values in _bases(chart):
+        there: Any = values
+        for step in path:
+            there = there.get(step) if isinstance(there, dict) else None
+        found += [there] if there not in found else []
+    strings = ["x", "7", "7Mi", "/var/log/app/x", "UTC", "*/7 * * * *", "x.invalid", "0.0.0.1", "sha256:" + "a" * 64]
+    maps = [{"x": "y"}, {"x": 7}, {"requests": {"cpu": "7m"}}, {"enabled": True, "periodSeconds": 7}, {}]
+    lists = [["x"], ["10.0.0.0/8"], ["ReadWriteMany"], [{"name": "x"}], [{"configMapRef": {"name": "x"}}], []]
+    ports = [[{"name": "http", "port": 7, "targetPort": "http"}]]
+    return [*found, True, False, 7, 0, 300, 3000, *strings, *maps, *lists, *ports]
+
+
+def _has_children(node: dict[str, Any]) -> bool:
+    items = node.get("items")
+    return "properties" in node or (isinstance(items, dict) and ("properties" in items or "$ref" in items))
+
+
+def _misfits(schema: dict[str, Any], path: Path_, value: Any) -> bool:
+    node = resolve(schema, schema_at(schema, path))
+    kinds = node.get("type") or [kind for part in node.get("anyOf", []) for kind in [resolve(schema, part)["type"]]]
+    names = {dict: "object", int: "integer", str: "string"}
+    allowed = {kinds} if isinstance(kinds, str) else set(kinds)
+    allowed |= {"integer"} if "number" in allowed else set()
+    return names[type(value)] not in allowed
+
+
+def _combine(below: Any, above: Any) -> None:
+    """Merge nested values, items of lists too; what is already there as a map stays a map."""
+    for key, value in above.items():
+        if isinstance(value, list) and isinstance(below.get(key), list):
+            _combine(below[key][0], value[0])
+        elif isinstance(value, dict) and isinstance(below.get(key), dict):
+            _combine(below[key], value)
+        else:
+            below.setdefault(key, value)
+
+
+def test_documented_values_are_found() -> None:
+    """The walk sees groups, plain values, empty ones and parts of Kubernetes' shape."""
+    values = yaml.safe_load("{a: {b: 1, c: {}}, d: [], e: null, f: {startupProbe: {enabled: true}}}")
+    assert [dotted(path) for path in _documented(values)] == ["a.b", "a.c", "d", "e", "f.startupProbe"]

@@ -1,0 +1,89 @@
+"""Walks values and schemas: every place a user can write to, and values with one place changed."""
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Path_ = tuple[str | int, ...]
+
+
+def merged(chart: Path, file: Path | None) -> dict[str, Any]:
+    """Return the values that a chart sees with a values file, merged as Helm merges them."""
+    values: dict[str, Any] = yaml.safe_load((chart / "values.yaml").read_text(encoding="utf-8"))
+    if file is not None:
+        _merge(values, yaml.safe_load(file.read_text(encoding="utf-8")) or {})
+    return values
+
+
+def leaves(values: Any, above: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
+    """Yield every scalar of values with its path."""
+    if isinstance(values, dict):
+        for key, value in values.items():
+            yield from leaves(value, (*above, key))
+    elif isinstance(values, list):
+        for index, value in enumerate(values):
+            yield from leaves(value, (*above, index))
+    else:
+        yield above, values
+
+
+def replaced(values: dict[str, Any], path: Path_, value: Any) -> dict[str, Any]:
+    """Return a copy of values in which one place has another value."""
+    changed = copy.deepcopy(values)
+    target: Any = changed
+    for step in path[:-1]:
+        target = target[step]
+    target[path[-1]] = value
+    return changed
+
+
+def closed_objects(schema: dict[str, Any], node: Any = None, above: Path_ = ()) -> Iterator[Path_]:
+    """Yield the path of every object of a schema that lists its keys; an item of a list is at index 0."""
+    node = resolve(schema, schema if node is None else node)
+    if "properties" in node:
+        yield above
+        for key, child in node["properties"].items():
+            yield from closed_objects(schema, child, (*above, key))
+    if isinstance(node.get("items"), dict):
+        yield from closed_objects(schema, node["items"], (*above, 0))
+
+
+def resolve(schema: dict[str, Any], node: Any) -> dict[str, Any]:
+    """Follow a reference inside a schema."""
+    while isinstance(node, dict) and "$ref" in node:
+        target: Any = schema
+        for step in node["$ref"].removeprefix("#/").split("/"):
+            target = target[step]
+        node = target
+    return node if isinstance(node, dict) else {}
+
+
+def schema_at(schema: dict[str, Any], path: Path_) -> dict[str, Any]:
+    """Return the part of a schema that describes a path."""
+    node = resolve(schema, schema)
+    for step in path:
+        node = resolve(schema, node["items"] if isinstance(step, int) else node["properties"][step])
+    return node
+
+
+def nested(path: Path_, value: Any) -> Any:
+    """Return values that consist of one value at a path."""
+    for step in reversed(path):
+        value = [value] if isinstance(step, int) else {step: value}
+    return value
+
+
+def dotted(path: Path_) -> str:
+    """Return a path as a person writes it: ``logs.files[0].path``."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".") or "top level"
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> None:
+    for key, value in above.items():
+        if isinstance(value, dict) and isinstance(below.get(key), dict):
+            _merge(below[key], value)
+        else:
+            below[key] = value
