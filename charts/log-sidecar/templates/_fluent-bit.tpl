@@ -25,7 +25,11 @@ What the input of a file must not read although its rotated names match it, such
 {{- printf "%d.%09d" (div $milliseconds 1000) (mul (mod $milliseconds 1000) 1000000) -}}
 {{- end -}}
 
-{{/* One tail input: dict "root" $ "sidecar" <map> "file" <map>; returns YAML. */}}
+{{/*
+One tail input. `rotate_wait` is ten years: after it Fluent Bit would forget a rotated file, find it again by its
+rotated name, and deliver it a second time. A file that is deleted is closed at once in any case.
+Arguments: dict "root" $ "sidecar" <map> "file" <map>; returns YAML.
+*/}}
 {{- define "log-sidecar.fluentBitInput" -}}
 {{- $values := .root.Values -}}
 {{- $settings := $values.sidecar.fluentBit -}}
@@ -43,7 +47,7 @@ What the input of a file must not read although its rotated names match it, such
   "db.sync" "normal"
   "refresh_interval" (include "log-sidecar.refreshInterval" .root)
   "watcher_interval" 1
-  "rotate_wait" $settings.rotateWaitSeconds
+  "rotate_wait" 315360000
   "buffer_chunk_size" "64k"
   "buffer_max_size" $settings.maxLineSize
   "skip_long_lines" true

@@ -160,6 +160,9 @@ volumeMounts:
 {{- if ne $volume.type "persistentVolumeClaim" }}
 - name: state
   emptyDir:
+    {{- with .Values.sidecar.state.medium }}
+    medium: {{ . }}
+    {{- end }}
     sizeLimit: {{ .Values.sidecar.state.sizeLimit }}
 {{- end }}
 {{- end }}

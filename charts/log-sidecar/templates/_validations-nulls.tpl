@@ -35,14 +35,14 @@ logs.volume.persistentVolumeClaim.existingClaim logs.volume.persistentVolumeClai
 logs.volume.persistentVolumeClaim.size logs.volume.existing.name logs.volume.existing.subPath sidecar.enabled
 sidecar.name sidecar.engine sidecar.native sidecar.perFile sidecar.fileLabel sidecar.drainSeconds
 sidecar.quietSeconds sidecar.logLevel sidecar.startupProbe.enabled sidecar.livenessProbe.enabled
-sidecar.readinessProbe.enabled sidecar.state.sizeLimit sidecar.fluentBit.image.registry
+sidecar.readinessProbe.enabled sidecar.state.sizeLimit sidecar.state.medium sidecar.fluentBit.image.registry
 sidecar.fluentBit.image.repository sidecar.fluentBit.image.tag sidecar.fluentBit.image.digest
 sidecar.fluentBit.image.pullPolicy sidecar.fluentBit.binary sidecar.fluentBit.metrics.listen
 sidecar.fluentBit.metrics.port sidecar.fluentBit.flushSeconds sidecar.fluentBit.refreshMilliseconds
-sidecar.fluentBit.rotateWaitSeconds sidecar.fluentBit.maxLineSize sidecar.fluentBit.maxChunksUp
-sidecar.tail.image.registry sidecar.tail.image.repository sidecar.tail.image.tag sidecar.tail.image.digest
-sidecar.tail.image.pullPolicy terminationGracePeriodSeconds priorityClassName runtimeClassName
-podDisruptionBudget.enabled podDisruptionBudget.minAvailable podDisruptionBudget.maxUnavailable tests.enabled
+sidecar.fluentBit.maxLineSize sidecar.fluentBit.maxChunksUp sidecar.tail.image.registry
+sidecar.tail.image.repository sidecar.tail.image.tag sidecar.tail.image.digest sidecar.tail.image.pullPolicy
+terminationGracePeriodSeconds priorityClassName runtimeClassName podDisruptionBudget.enabled
+podDisruptionBudget.minAvailable podDisruptionBudget.maxUnavailable tests.enabled
 {{- end -}}
 
 {{- define "log-sidecar.checkNulls" -}}

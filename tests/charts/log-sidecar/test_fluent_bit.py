@@ -55,7 +55,7 @@ def test_input_loses_nothing_in_its_defaults(agent_config: Configs) -> None:
         "db.sync": "normal",
         "refresh_interval": "0.250000000",
         "watcher_interval": 1,
-        "rotate_wait": 10,
+        "rotate_wait": 315360000,
         "buffer_chunk_size": "64k",
         "buffer_max_size": "1M",
         "skip_long_lines": True,
@@ -86,7 +86,6 @@ def test_service_settings_follow_the_values(agent_config: Configs) -> None:
         "metrics": {"listen": "::", "port": 3000},
         "flushSeconds": 1.5,
         "maxChunksUp": 4,
-        "rotateWaitSeconds": 30,
         "refreshMilliseconds": 1500,
         "maxLineSize": "2M",
     }
@@ -95,7 +94,7 @@ def test_service_settings_follow_the_values(agent_config: Configs) -> None:
     assert (service["http_server"], service["http_listen"], service["http_port"]) == (True, "::", 3000)
     assert (service["log_level"], service["flush"], service["storage.max_chunks_up"]) == ("debug", 1.5, 4)
     assert service["storage.path"] == "/var/lib/log-sidecar/sidecar/chunks"
-    assert (tail["rotate_wait"], tail["buffer_max_size"]) == (30, "2M")
+    assert tail["buffer_max_size"] == "2M"
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,12 @@ def test_positions_lie_beside_files_that_outlive_the_pod(pod_spec: PodSpec) -> N
     assert volumes(default)["state"] == {"emptyDir": {"sizeLimit": "256Mi"}}
 
 
+def test_positions_can_lie_in_memory(pod_spec: PodSpec) -> None:
+    """The engine's own volume can be independent of the node's disk."""
+    values = {"sidecar": {"state": {"sizeLimit": "64Mi", "medium": "Memory"}}}
+    assert volumes(pod_spec(values))["state"] == {"emptyDir": {"sizeLimit": "64Mi", "medium": "Memory"}}
+
+
 def existing(**app: Any) -> dict[str, Any]:
     return {
         "app": app,
