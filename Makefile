@@ -21,8 +21,8 @@ fast: lint  ## lint and every test that needs no cluster, in parallel
 	@$(BIN)/python -m harness tools --build helm helm3
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not cluster" $(ARGS)
 
-bench: $(READY)  ## measure; results are compared with those in tests/bench
-	@$(BIN)/python -m pytest -q -s tests/bench $(ARGS)
+bench: $(READY)  ## measure the engines side by side; compared with tests/bench/results.md (ARGS=--write writes it)
+	@$(BIN)/python tests/bench/engines.py $(ARGS)
 
 docs: $(READY)  ## write each chart's README from its values and README.md.gotmpl
 	@$(BIN)/python -m harness docs

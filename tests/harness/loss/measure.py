@@ -48,6 +48,7 @@ def measure_process(
     drain: bool = False,
     timeout: float = 60,
     quiet: float = 5,
+    grace: float = 30,
     environment: Mapping[str, str] | None = None,
     stderr: Path | None = None,
     as_init: bool = False,
@@ -61,6 +62,7 @@ def measure_process(
         lead: seconds between the start of the reader and that of the writer.
         drain: send SIGTERM right after the writer's end, and count what still came. Otherwise wait first:
             until all lines are there, or `timeout` seconds, or `quiet` seconds without a line.
+        grace: seconds from SIGTERM to SIGKILL at the end.
         as_init: run the reader as process 1, see `ProcessFollower`.
 
     Raises:
@@ -85,7 +87,7 @@ def measure_process(
         if not drain:
             reader.wait(summary.written, timeout=timeout, quiet=quiet)
         usage = reader.usage()
-        ended = reader.terminate()
+        ended = reader.terminate(timeout=grace)
         reader.stop()
         report = reader.count({summary.stream: summary.written}, timeout=0)
     return Measurement(report, usage, ended, summary.seconds, kills)
