@@ -42,8 +42,8 @@
 
 {{/* Selectors are for ever: nothing that a user or a release can change belongs here. */}}
 {{- define "log-sidecar.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "log-sidecar.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "log-sidecar.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: app
 {{- end -}}
 
@@ -62,8 +62,8 @@ app.kubernetes.io/component: app
 
 {{/* The metadata of an object: dict "root" $ "component" "app" "name" <name> and "labels", "annotations" <map>. */}}
 {{- define "log-sidecar.metadata" -}}
-name: {{ .name }}
-namespace: {{ .root.Release.Namespace }}
+name: {{ .name | quote }}
+namespace: {{ .root.Release.Namespace | quote }}
 labels:
   {{- include "log-sidecar.labels" (dict "root" .root "component" .component "extra" .labels) | nindent 2 }}
 {{- with mergeOverwrite (dict) .root.Values.commonAnnotations (.annotations | default dict) }}

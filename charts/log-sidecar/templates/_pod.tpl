@@ -3,10 +3,10 @@
 {{/* The mount of the log files, without `readOnly`. */}}
 {{- define "log-sidecar.logsMount" -}}
 {{- $volume := .Values.logs.volume -}}
-name: {{ ternary $volume.existing.name "logs" (eq $volume.type "existing") }}
-mountPath: {{ .Values.logs.directory }}
+name: {{ ternary $volume.existing.name "logs" (eq $volume.type "existing") | quote }}
+mountPath: {{ .Values.logs.directory | quote }}
 {{- if and (eq $volume.type "existing") $volume.existing.subPath }}
-subPath: {{ $volume.existing.subPath }}
+subPath: {{ $volume.existing.subPath | quote }}
 {{- end }}
 {{- end -}}
 
@@ -41,9 +41,9 @@ subPath: {{ $volume.existing.subPath }}
 {{- $app := .Values.app -}}
 {{- $demo := include "log-sidecar.hasDemo" . -}}
 {{- $serves := and $demo (not (include "log-sidecar.runsToEnd" .)) -}}
-name: {{ $app.name }}
-image: {{ include "log-sidecar.image" (dict "root" . "image" $app.image) }}
-imagePullPolicy: {{ $app.image.pullPolicy }}
+name: {{ $app.name | quote }}
+image: {{ include "log-sidecar.image" (dict "root" . "image" $app.image) | quote }}
+imagePullPolicy: {{ $app.image.pullPolicy | quote }}
 {{- if $demo }}
 command:
   - python3
@@ -135,35 +135,35 @@ volumeMounts:
 - name: logs
   emptyDir:
     {{- with $volume.emptyDir.medium }}
-    medium: {{ . }}
+    medium: {{ . | quote }}
     {{- end }}
-    sizeLimit: {{ $volume.emptyDir.sizeLimit }}
+    sizeLimit: {{ $volume.emptyDir.sizeLimit | quote }}
 {{- else if and (eq $volume.type "persistentVolumeClaim") (or $volume.persistentVolumeClaim.existingClaim (ne .Values.app.kind "StatefulSet")) }}
 - name: logs
   persistentVolumeClaim:
-    claimName: {{ include "log-sidecar.claimName" . }}
+    claimName: {{ include "log-sidecar.claimName" . | quote }}
 {{- end }}
 {{- if include "log-sidecar.hasDemo" . }}
 - name: demo
   configMap:
-    name: {{ include "log-sidecar.demoName" . }}
+    name: {{ include "log-sidecar.demoName" . | quote }}
 {{- end }}
 {{- if .Values.app.tmp.enabled }}
 - name: tmp
   emptyDir:
-    sizeLimit: {{ .Values.app.tmp.sizeLimit }}
+    sizeLimit: {{ .Values.app.tmp.sizeLimit | quote }}
 {{- end }}
 {{- if include "log-sidecar.hasConfig" . }}
 - name: config
   configMap:
-    name: {{ include "log-sidecar.configName" . }}
+    name: {{ include "log-sidecar.configName" . | quote }}
 {{- if ne $volume.type "persistentVolumeClaim" }}
 - name: state
   emptyDir:
     {{- with .Values.sidecar.state.medium }}
-    medium: {{ . }}
+    medium: {{ . | quote }}
     {{- end }}
-    sizeLimit: {{ .Values.sidecar.state.sizeLimit }}
+    sizeLimit: {{ .Values.sidecar.state.sizeLimit | quote }}
 {{- end }}
 {{- end }}
 {{- with .Values.extraVolumes }}
@@ -204,7 +204,7 @@ volumeMounts:
 {{- $container := include "log-sidecar.sidecarContainer" (dict "root" $ "sidecar" .) | fromYaml -}}
 {{- if $.Values.sidecar.native }}{{ $native = append $native $container }}{{ else }}{{ $plain = append $plain $container }}{{ end -}}
 {{- end -}}
-serviceAccountName: {{ include "log-sidecar.serviceAccountName" . }}
+serviceAccountName: {{ include "log-sidecar.serviceAccountName" . | quote }}
 automountServiceAccountToken: {{ .Values.app.serviceAccount.automount }}
 {{- with include "log-sidecar.imagePullSecrets" . }}
 imagePullSecrets:
@@ -217,7 +217,7 @@ securityContext:
 terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds | int64 }}
 {{- $restart := default (ternary "Never" "" (eq (include "log-sidecar.runsToEnd" .) "true")) .Values.app.restartPolicy }}
 {{- with $restart }}
-restartPolicy: {{ . }}
+restartPolicy: {{ . | quote }}
 {{- end }}
 {{- /* A native sidecar comes first: it starts before all others and ends after them. */}}
 {{- with concat $native .Values.extraInitContainers }}
@@ -250,10 +250,10 @@ topologySpreadConstraints:
   {{- include "log-sidecar.topologySpreadConstraints" . | nindent 2 }}
 {{- end }}
 {{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with .Values.runtimeClassName }}
-runtimeClassName: {{ . }}
+runtimeClassName: {{ . | quote }}
 {{- end }}
 {{- end -}}
 

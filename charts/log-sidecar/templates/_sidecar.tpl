@@ -112,9 +112,9 @@ follow() {
 {{- if $fluentBit -}}
 {{- $handler = dict "httpGet" (dict "path" "/" "port" (include "log-sidecar.metricsPort" . | int)) -}}
 {{- end -}}
-name: {{ .sidecar.name }}
-image: {{ include "log-sidecar.image" (dict "root" .root "image" $image) }}
-imagePullPolicy: {{ $image.pullPolicy }}
+name: {{ .sidecar.name | quote }}
+image: {{ include "log-sidecar.image" (dict "root" .root "image" $image) | quote }}
+imagePullPolicy: {{ $image.pullPolicy | quote }}
 {{- if $values.sidecar.native }}
 restartPolicy: Always
 {{- end }}
@@ -135,7 +135,7 @@ envFrom:
 {{- end }}
 {{- if $fluentBit }}
 ports:
-  - name: {{ ternary (printf "metrics-%d" (int .sidecar.index)) "metrics" $values.sidecar.perFile }}
+  - name: {{ ternary (printf "metrics-%d" (int .sidecar.index)) "metrics" $values.sidecar.perFile | quote }}
     containerPort: {{ include "log-sidecar.metricsPort" . }}
 {{- end }}
 {{- range $kind := list "startupProbe" "livenessProbe" "readinessProbe" }}

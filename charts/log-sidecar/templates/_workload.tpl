@@ -20,9 +20,9 @@ template:
 accessModes:
   {{- toYaml $claim.accessModes | nindent 2 }}
 {{- with $claim.storageClassName }}
-storageClassName: {{ . }}
+storageClassName: {{ . | quote }}
 {{- end }}
 resources:
   requests:
-    storage: {{ $claim.size }}
+    storage: {{ $claim.size | quote }}
 {{- end -}}
