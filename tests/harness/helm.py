@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ __all__ = ["Helm", "HelmError", "Rendered"]
 
 _NEWEST = f"{supported.KUBERNETES[-1]}.0"
 _TOOLS = {3: "helm3", 4: "helm"}
+_NOT_PRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 # Helm waits for the cluster up to its own timeout; this much later it is taken to hang.
 _GRACE_SECONDS = 30.0
 
@@ -272,7 +274,7 @@ class Helm:
         self, command: list[str], chart: Path, values: Mapping[str, Any] | None, value_files: Sequence[Path | str]
     ) -> Rendered:
         """Ask about a chart, without a cluster, unless the same was asked before."""
-        text = json.dumps(values or {})
+        text = _as_text(values or {})
         files = [Path(file) for file in value_files]
 
         def ask() -> Rendered:
@@ -316,7 +318,7 @@ class Helm:
         if values is not None:
             flags += ["--values", "-"]
         try:
-            done = self._process([*command, *flags], json.dumps(values), timeout)
+            done = self._process([*command, *flags], _as_text(values or {}), timeout)
         except subprocess.TimeoutExpired as error:
             raise HelmError(command[0], f"it was still running after {error.timeout:.0f} s") from error
         if done.returncode != 0:
@@ -333,6 +335,12 @@ class Helm:
             text=True,
             timeout=None if timeout is None else timeout + _GRACE_SECONDS,
         )
+
+
+def _as_text(values: Mapping[str, Any]) -> str:
+    """Return values as JSON that YAML reads alike: it knows no pairs of surrogates, and no bare control characters."""
+    text = json.dumps(values, ensure_ascii=False)
+    return _NOT_PRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _waiting(wait: bool, timeout: float) -> list[str]:

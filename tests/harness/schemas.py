@@ -3,13 +3,14 @@
 import functools
 import json
 import re
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate.utils
 import referencing
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import validator_for
@@ -77,7 +78,15 @@ def _validator_of(text: str) -> Validator:
     schema = json.loads(text)
     kind = validator_for(schema)
     kind.check_schema(schema)
-    return kind(schema)
+    checked: Validator = validators.extend(kind, {"pattern": _pattern})(schema)
+    return checked
+
+
+def _pattern(validator: Validator, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    """Check a pattern as Helm does: there a final ``$`` is the very end, in Python a newline may follow."""
+    strict = re.sub(r"(?<!\\)\$$", r"\\Z", pattern)
+    if isinstance(instance, str) and not re.search(strict, instance):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
 @functools.cache

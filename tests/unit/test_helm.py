@@ -77,7 +77,9 @@ def test_templates_see_the_cluster_that_was_asked_for(helm: Helm, tiny: Path) ->
 
 
 @both_helms
-@pytest.mark.parametrize("text", ['"', "'", "a: b", "{{ x }}", "0123", "no", "\t", "ä\n", "${VAR}"], ids=ascii)
+@pytest.mark.parametrize(
+    "text", ['"', "'", "a: b", "{{ x }}", "0123", "no", "\t", "ä\n", "${VAR}", "🦤", "\x7f\x85\u2028\ufeff"], ids=ascii
+)
 def test_values_arrive_as_they_are(helm: Helm, tiny: Path, text: str) -> None:
     """No string is changed on the way to the templates."""
     assert environment(helm.render(tiny, values={"greeting": text}))["GREETING"] == text

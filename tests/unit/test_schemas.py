@@ -1,5 +1,6 @@
 """Schemas: values against the chart's, objects against Kubernetes' own, all offline."""
 
+import json
 import socket
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,14 @@ def test_each_fault_of_values_is_named_by_its_place(tiny: Path) -> None:
         "top level: Additional properties are not allowed ('replica' was unexpected)",
         "replicas: 'two' is not of type 'integer'",
     ]
+
+
+def test_patterns_end_where_helm_ends_them(tiny: Path) -> None:
+    """A newline after the last letter is refused, as Helm refuses it."""
+    schema = {"properties": {"a": {"type": "string", "pattern": "^x$"}, "b": {"pattern": "x\\$"}}}
+    (tiny / "values.schema.json").write_text(json.dumps(schema), encoding="utf-8")
+    assert value_errors(tiny, {"a": "x", "b": "x$\n"}) == []
+    assert value_errors(tiny, {"a": "x\n"}) == [r"a: 'x\n' does not match '^x$'"]
 
 
 def test_schema_is_read_again_when_it_changes(tiny: Path) -> None:

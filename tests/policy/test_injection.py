@@ -1,0 +1,201 @@
+"""No string that a user writes becomes more than a string: not in objects, not in an agent's configuration."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.helm import Helm
+from harness.manifests import Manifests
+from harness.schemas import value_errors
+
+from .conftest import Case
+from .values_tree import Path_, dotted, leaves, merged, replaced
+
+CORPUS = {
+    "double quote": 'a"b',
+    "single quote": "a'b",
+    "backslash": "a\\",
+    "newline": "a\n[OUTPUT]\n    Name null",
+    "trailing newline": "a\n",
+    "carriage return": "a\r\nb: c",
+    "tab": "a\tb",
+    "template": '{{ fail "evaluated" }}',
+    "mapping": "a: b",
+    "comment": "a #b",
+    "flow": "]}, {[",
+    "alias": "*a",
+    "octal": "0123",
+    "boolean": "no",
+    "null": "null",
+    "section": "[OUTPUT]",
+    "variable of an agent": "${HOME}",
+    "variable of Kubernetes": "$(HOME)",
+    "command": "$(id); `id` | id",
+    "parent folder": "../../etc",
+    "64 characters": "a" * 64,
+    "not ASCII": "ñandú 日本 🦤",
+}
+# Documented as free-form: what the user writes there runs, or is a template, by intention.
+FREE_FORM = {"command", "args", "env", "extraEnv", "lifecycle", "exec", "extraContainers", "extraInitContainers"}
+TEMPLATES = {"extraObjects"}
+# What stands for a harmless string where the values file has an empty one.
+HARMLESS = ("x", "/x", "/var/log/app/x", "7Mi", "7", "x.invalid", "sha256:" + "a" * 64)
+# What a script may contain without being another script.
+SAFE_IN_SCRIPTS = re.compile(r"[A-Za-z0-9._/-]*")
+# Helm's words for a template that broke, instead of refusing.
+BROKEN = ("nil pointer", "YAML parse error", "error converting YAML", "evaluated", "executing ", "wrong type")
+
+
+@pytest.mark.parametrize("text", CORPUS.values(), ids=CORPUS)
+def test_strings_stay_strings(case: Case, text: str, helm: Helm) -> None:
+    """Each string that a values file sets may be replaced by a hostile one: refused, or carried whole."""
+    values = merged(case.chart, case.values)
+    # What the schema refuses Helm refuses too, as test_schema shows.
+    places = [
+        path for path in _strings(case) if not value_errors(case.chart, _part(replaced(values, path, text), path))
+    ]
+    assert _faults(helm, case.chart, values, places, text) == []
+
+
+def _faults(helm: Helm, chart: Path, values: dict[str, Any], places: list[Path_], text: str) -> list[str]:
+    """Say what goes wrong when a text stands in all these places; look at them apart when together they are refused."""
+    if not places:
+        return []
+    hostile, calm = values, values
+    for path in places:
+        hostile = replaced(hostile, path, text)
+        calm = replaced(calm, path, _harmless(chart, values, path))
+    answer, before = helm.template(chart, values=hostile), helm.template(chart, values=calm)
+    if answer.exit_code == before.exit_code == 0:
+        names = ", ".join(map(dotted, places))
+        found = list(_differences(Manifests.parse(before.stdout), Manifests.parse(answer.stdout), places, text))
+        if not found or len(places) == 1:
+            return [f"{names}: {fault}" for fault in found]
+    elif len(places) == 1:
+        if answer.exit_code == 0:
+            return [f"{dotted(places[0])}: the harmless string is refused: {before.stderr}"]
+        return [f"{dotted(places[0])}: {answer.stderr}"] if _broke(answer.stderr) else []
+    half = len(places) // 2
+    parts = places[:half], places[half:]
+    return [fault for part in parts for fault in _faults(helm, chart, values, part, text)]
+
+
+def _strings(case: Case) -> Iterator[Path_]:
+    """Yield the place of each string that a values file sets; for the chart's own values, each that they list."""
+    own = case.values or case.chart / "values.yaml"
+    for path, value in leaves(yaml.safe_load(own.read_text(encoding="utf-8"))):
+        if isinstance(value, str) and not TEMPLATES & set(path):
+            yield path
+
+
+def _part(values: dict[str, Any], path: Path_) -> dict[str, Any]:
+    return {str(path[0]): values[str(path[0])]}
+
+
+def _harmless(chart: Path, values: dict[str, Any], path: Path_) -> str:
+    """Return a string for the same place that nobody could take for anything else."""
+    current: Any = values
+    for step in path:
+        current = current[step]
+    for text in (current, *HARMLESS) if current else HARMLESS:
+        if not value_errors(chart, _part(replaced(values, path, text), path)):
+            return str(text)
+    pytest.fail(f"{dotted(path)}: no harmless string is accepted there; add one to HARMLESS")
+
+
+def _broke(stderr: str) -> bool:
+    refused = "execution error at" in stderr or "don't meet the specifications" in stderr
+    return not refused or any(sign in stderr.partition("execution error at")[0] for sign in BROKEN)
+
+
+def _differences(before: Manifests, after: Manifests, places: list[Path_], text: str) -> Iterator[str]:
+    if _shape([*before]) != _shape([*after]):
+        yield "the shape of the objects changes"
+    if all(FREE_FORM & set(path) for path in places):
+        return
+    if not SAFE_IN_SCRIPTS.fullmatch(text) and _scripts(before) != _scripts(after):
+        yield "a script's text changes"
+    if _expanded(after) > _expanded(before):
+        yield "a variable is expanded where the string ends up"
+
+
+def _shape(value: Any, key: str = "") -> Any:
+    """Return what remains of objects without their strings: keys, lengths of lists, types."""
+    if isinstance(value, dict):
+        shapes = {name: _shape(child, str(name)) for name, child in value.items()}
+        # A file of a ConfigMap may be called after a value: the names of files are no part of the shape.
+        return sorted(map(str, shapes.values())) if key == "data" else shapes
+    if isinstance(value, list):
+        return [_shape(child) for child in value]
+    if isinstance(value, str) and key.endswith((".yaml", ".yml", ".json")):
+        return _shape(yaml.safe_load(value))
+    if isinstance(value, str) and key.endswith(".conf"):
+        return [line.partition(" ")[0] for line in value.splitlines()]
+    return type(value).__name__
+
+
+def _scripts(manifests: Manifests) -> list[str]:
+    """Return the text of every command that a shell interprets."""
+    commands = [[*box.get("command", []), *box.get("args", [])] for box in manifests.containers()]
+    return [text for command in commands if "-c" in command for text in command]
+
+
+def _expanded(manifests: Manifests) -> int:
+    """Count what Kubernetes or an agent would take for a variable."""
+    environment = [entry.get("value", "") for box in manifests.containers() for entry in box.get("env", [])]
+    arguments = [text for box in manifests.containers() for text in (*box.get("command", []), *box.get("args", []))]
+    files = [item.get("data") or {} for item in manifests.select("ConfigMap")]
+    configuration = [text for data in files for name, text in data.items() if name.endswith((".yaml", ".conf"))]
+    taken_by_kubernetes = sum(text.count("$(HOME)") for text in [*environment, *arguments])
+    return taken_by_kubernetes + sum(text.count("${HOME}") for text in configuration)
+
+
+BASE = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: a}
+data: {"agent.yaml": "pipeline: {inputs: [{path: x}]}", "agent.conf": "Name tail"}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: a}
+spec: {containers: [{name: a, command: [sh, -c, "cat x"], env: [{name: F, value: x}]}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("{name: a}", "{name: 0123}"),
+        ("{name: a}", "{name: a, labels: {x: y}}"),
+        ("[{path: x}]", "[{path: x}, {path: y}]"),
+        ("[{path: x}]", "[{path: no}]"),
+        ("Name tail", r"Name tail\n[OUTPUT]"),
+        ("cat x", "cat x; id"),
+        ("{path: x}", "{path: '${HOME}'}"),
+        ("value: x", "value: $(HOME)"),
+    ],
+)
+def test_injections_are_noticed(old: str, new: str) -> None:
+    """What a hostile string could do to objects, configuration and scripts is a difference."""
+    before, after = Manifests.parse(BASE), Manifests.parse(BASE.replace(old, new))
+    assert list(_differences(before, before, [("x",)], "; id")) == []
+    assert list(_differences(before, after, [("x",)], "; id")) != []
+
+
+@pytest.mark.parametrize(
+    "stderr",
+    [
+        "Error: template: x/templates/a.yaml:1: executing ... nil pointer evaluating interface {}.b",
+        "Error: YAML parse error on x/templates/a.yaml: error converting YAML to JSON",
+    ],
+)
+def test_broken_templates_are_no_refusals(stderr: str) -> None:
+    """A template that breaks is not taken for one that refuses."""
+    assert _broke(stderr)
+    assert not _broke("Error: execution error at (x/templates/a.yaml:1:4): two files are called nil pointer; write ...")
+    assert not _broke("Error: values don't meet the specifications of the schema(s) in the following chart(s):")
