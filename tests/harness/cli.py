@@ -4,7 +4,6 @@ import argparse
 import os
 import re
 import shlex
-import shutil
 import signal
 import sys
 import time
@@ -185,8 +184,10 @@ def _running(options: argparse.Namespace) -> "Cluster":
 
 
 def _tools(options: argparse.Namespace) -> int:
-    # kind is for machines with Docker; the others have no use for it.
-    names = options.names or [name for name in tools.names() if name != "kind" or shutil.which("docker")]
+    from harness import clusters  # noqa: PLC0415
+
+    # kind is of use only where a Docker engine answers.
+    names = options.names or [name for name in tools.names() if name != "kind" or clusters.docker_answers()]
     if options.build:
         tools.ensure(names)
         return 0

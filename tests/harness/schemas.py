@@ -78,7 +78,8 @@ def _validator_of(text: str) -> Validator:
     schema = json.loads(text)
     kind = validator_for(schema)
     kind.check_schema(schema)
-    checked: Validator = validators.extend(kind, {"pattern": _pattern})(schema)
+    extend: Any = validators.extend  # the stubs leave it untyped
+    checked: Validator = extend(kind, {"pattern": _pattern})(schema)
     return checked
 
 

@@ -5,6 +5,7 @@ module proxy into the cache, once per version, and the checksum database verifie
 """
 
 import functools
+import hashlib
 import json
 import os
 import re
@@ -207,7 +208,10 @@ def _on_path(name: str) -> Path | None:
 
 
 def _built_path(name: str, source: Source) -> Path:
-    return cache_dir("tools") / f"{name}-{source.version}" / name
+    # Another way to build it is another program, although the version is the same.
+    recipe = f"{source.module} {source.replace} {source.ldflags} {source.cgo} {source.tags}"
+    key = hashlib.sha256(recipe.encode()).hexdigest()[:8]
+    return cache_dir("tools") / f"{name}-{source.version}-{key}" / name
 
 
 def _build(name: str, source: Source) -> None:

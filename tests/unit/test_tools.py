@@ -80,7 +80,9 @@ def test_replaced_folders_become_published_modules() -> None:
 def test_build_is_kept_for_the_next_run(tmp_path: Path) -> None:
     """A built program runs, lies in the cache under its version, and is not built again."""
     built = tools.path("loopback")
-    assert built == tmp_path / "cache" / "tools" / "loopback-v1.9.1" / "loopback"
+    assert built.name == "loopback"
+    assert built.parent.name.startswith("loopback-v1.9.1-")
+    assert built.parent.parent == tmp_path / "cache" / "tools"
     assert (
         "CNI"
         in subprocess.run(
@@ -89,4 +91,4 @@ def test_build_is_kept_for_the_next_run(tmp_path: Path) -> None:
     )
     before = built.stat().st_mtime_ns
     assert tools.path("loopback").stat().st_mtime_ns == before
-    assert os.listdir(tmp_path / "cache" / "tools") == ["loopback-v1.9.1"]
+    assert os.listdir(tmp_path / "cache" / "tools") == [built.parent.name]

@@ -18,7 +18,7 @@ from harness.errors import HarnessError
 
 TYPES = ("auto", "local", "kind", "existing")
 
-__all__ = ["TYPES", "Cluster", "ExistingCluster", "KindCluster", "LocalCluster", "create", "detect"]
+__all__ = ["TYPES", "Cluster", "ExistingCluster", "KindCluster", "LocalCluster", "create", "detect", "docker_answers"]
 
 
 def create(type: str = "auto", name: str = "local", *, kubeconfig: Path | None = None, keep: bool = False) -> Cluster:
@@ -52,7 +52,7 @@ def detect() -> str:
     Raises:
         HarnessError: it can make none.
     """
-    if shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True).returncode == 0:
+    if docker_answers():
         return "kind"
     if sys.platform == "linux" and os.geteuid() == 0:
         return "local"
@@ -60,3 +60,8 @@ def detect() -> str:
         "no cluster can be made here: start a Docker engine, or run as root on Linux, "
         "or name a cluster: CLUSTER=existing KUBECONFIG=<file>"
     )
+
+
+def docker_answers() -> bool:
+    """Say whether there is a Docker engine, not only its client."""
+    return bool(shutil.which("docker")) and subprocess.run(["docker", "info"], capture_output=True).returncode == 0
