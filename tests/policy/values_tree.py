@@ -31,10 +31,11 @@ def leaves(values: Any, above: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
 
 
 def replaced(values: dict[str, Any], path: Path_, value: Any) -> dict[str, Any]:
-    """Return a copy of values in which one place has another value."""
-    changed = copy.deepcopy(values)
+    """Return values in which one place has another value; all else is shared with the original."""
+    changed = copy.copy(values)
     target: Any = changed
     for step in path[:-1]:
+        target[step] = copy.copy(target[step])
         target = target[step]
     target[path[-1]] = value
     return changed
