@@ -85,7 +85,7 @@ def _faults(helm: Helm, case: Case, values: dict[str, Any], places: list[Path_],
         _refused_alone.add((case, places[0]))
         if answer.exit_code == 0:
             return [f"{dotted(places[0])}: the harmless string is refused: {before.stderr}"]
-        return [f"{dotted(places[0])}: {answer.stderr}"] if _broke(answer.stderr) else []
+        return [f"{dotted(places[0])}: {answer.stderr}"] if broke(answer.stderr) else []
     half = len(places) // 2
     parts = places[:half], places[half:]
     return [fault for part in parts for fault in _faults(helm, case, values, part, text)]
@@ -116,7 +116,7 @@ def _harmless(case: Case, path: Path_) -> str:
     pytest.fail(f"{dotted(path)}: no harmless string is accepted there; add one to HARMLESS")
 
 
-def _broke(stderr: str) -> bool:
+def broke(stderr: str) -> bool:
     refused = "execution error at" in stderr or "don't meet the specifications" in stderr
     return not refused or any(sign in stderr.partition("execution error at")[0] for sign in BROKEN)
 
@@ -203,8 +203,8 @@ def test_injections_are_noticed(old: str, new: str) -> None:
         "Error: YAML parse error on x/templates/a.yaml: error converting YAML to JSON",
     ],
 )
-def test_broken_templates_are_no_refusals(stderr: str) -> None:
+def testbroken_templates_are_no_refusals(stderr: str) -> None:
     """A template that breaks is not taken for one that refuses."""
-    assert _broke(stderr)
-    assert not _broke("Error: execution error at (x/templates/a.yaml:1:4): two files are called nil pointer; write ...")
-    assert not _broke("Error: values don't meet the specifications of the schema(s) in the following chart(s):")
+    assert broke(stderr)
+    assert not broke("Error: execution error at (x/templates/a.yaml:1:4): two files are called nil pointer; write ...")
+    assert not broke("Error: values don't meet the specifications of the schema(s) in the following chart(s):")

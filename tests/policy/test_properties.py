@@ -1,0 +1,106 @@
+"""Values drawn from the schema: they render, Kubernetes takes the result, or the chart says why not."""
+
+import json
+import os
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis_jsonschema import from_schema
+
+from harness import supported
+from harness.helm import Helm
+from harness.manifests import Manifests
+from harness.schemas import object_errors, value_errors
+
+from .rules import no_token_is_mounted, selectors_are_minimal
+from .test_injection import broke
+from .values_tree import Path_, closed_objects, dotted, merged, replaced, resolve, schema_at
+
+# 200 for each chart in every run, the same ones; EXAMPLES=5000 draws others each night.
+EXAMPLES = int(os.environ.get("EXAMPLES", "200"))
+SHARDS = 4
+# Below these the user writes Kubernetes objects, which the schema does not describe any further.
+FREE = {"extraObjects", "extraContainers", "extraInitContainers", "extraVolumes"}
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_values_of_the_schema_render(chart: Path, helm: Helm, shard: int) -> None:
+    """One to four values at once, drawn from their schemas: nothing breaks, and what renders is right."""
+    outcomes: Counter[str] = Counter()
+
+    @settings(
+        max_examples=EXAMPLES // SHARDS,
+        deadline=None,
+        database=None,
+        derandomize="EXAMPLES" not in os.environ,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(changes=_changes(chart, shard))
+    def draw(changes: dict[Path_, Any]) -> None:
+        values = merged(chart, None)
+        for path, value in changes.items():
+            values = replaced(values, path, value)
+        if value_errors(chart, values):
+            return  # two values that exclude each other
+        answer = helm.template(chart, values=values, kube_version=f"{supported.KUBERNETES[0]}.0")
+        outcomes["rendered" if answer.exit_code == 0 else "refused"] += 1
+        drawn = {dotted(path): value for path, value in changes.items()}
+        if answer.exit_code != 0:
+            assert not broke(answer.stderr), (drawn, answer.stderr)
+            return
+        rendered = Manifests.parse(answer.stdout)
+        assert [error for item in rendered for error in object_errors(item, supported.KUBERNETES[0])] == [], drawn
+        assert selectors_are_minimal(rendered) == [], drawn
+        if not changes.get(("app", "serviceAccount", "automount")):
+            assert no_token_is_mounted(rendered) == [], drawn
+
+    draw()
+    # Properties of what nearly always is refused would say nothing.
+    assert outcomes["rendered"] > sum(outcomes.values()) / 3, outcomes
+
+
+@cache
+def _changes(chart: Path, shard: int) -> st.SearchStrategy[dict[Path_, Any]]:
+    schema: dict[str, Any] = json.loads((chart / "values.schema.json").read_text(encoding="utf-8"))
+    groups = {path for path in closed_objects(schema) if not any(isinstance(step, int) for step in path)}
+    paths = [(*group, key) for group in sorted(groups) for key in schema_at(schema, group)["properties"]]
+    leaves = [path for path in paths if path not in groups and not FREE & set(path) and path[0] != "global"]
+    tamed = {path: part for path in leaves if (part := _tame(schema, schema_at(schema, path))) is not None}
+    # Every value gets its turn in one of the shards.
+    strategies = {path: from_schema(part) for path, part in [*tamed.items()][shard::SHARDS]}
+    chosen = st.lists(st.sampled_from([*strategies]), min_size=1, max_size=4, unique=True)
+    return chosen.flatmap(lambda picked: st.fixed_dictionaries({path: strategies[path] for path in picked}))
+
+
+def _tame(schema: dict[str, Any], node: Any) -> dict[str, Any] | None:
+    """Return a part of a schema with its references resolved; ``None`` for what is left to Kubernetes to check."""
+    node = resolve(schema, node)
+    if node.get("type") == "object" and not {"properties", "additionalProperties"} & set(node):
+        return None
+    tamed = {key: value for key, value in node.items() if key not in ("description", "title", "default")}
+    if "properties" in tamed:
+        parts = {name: _tame(schema, part) for name, part in tamed["properties"].items()}
+        tamed["properties"] = {name: part for name, part in parts.items() if part is not None}
+    for key in ("additionalProperties", "propertyNames"):
+        if isinstance(tamed.get(key), dict):
+            tamed[key] = _tame(schema, tamed[key])
+    if "anyOf" in tamed:
+        tamed["anyOf"] = [part for choice in tamed["anyOf"] if (part := _tame(schema, choice)) is not None]
+    if tamed.get("type") == "array":
+        items = _tame(schema, tamed.get("items", {}))
+        tamed |= {"maxItems": 0} if items is None else {"maxItems": 3, "items": items}
+    return tamed
+
+
+def test_what_is_left_to_kubernetes_is_not_drawn() -> None:
+    """References are followed; open objects are left out, and lists of them are empty."""
+    schema = {"definitions": {"a": {"type": "array", "items": {"type": "object"}}}}
+    assert _tame(schema, {"type": "object"}) is None
+    assert _tame(schema, {"$ref": "#/definitions/a"}) == {"type": "array", "items": {"type": "object"}, "maxItems": 0}
+    both = {"type": "object", "properties": {"open": {"type": "object"}, "closed": {"type": "string"}}}
+    assert _tame(schema, both) == {"type": "object", "properties": {"closed": {"type": "string"}}}
