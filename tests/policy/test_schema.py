@@ -105,7 +105,7 @@ def test_every_value_is_read(value: tuple[Path, Path_], helm: Helm) -> None:
     """Changing a value changes what is rendered, or is refused, in at least one configuration of the chart."""
     chart, path = value
     # A value matters where its neighbours are set, so that is looked at first.
-    for base in sorted(_bases(chart), key=lambda base: -_depth_of_change(chart, base, path)):
+    for base in sorted(configurations(chart), key=lambda base: -_depth_of_change(chart, base, path)):
         before = helm.template(chart, values=base)
         for changed in islice(_changes(chart, base, path), 2):
             after = helm.template(chart, values=changed)
@@ -124,7 +124,7 @@ def _changes(chart: Path, base: dict[str, Any], path: Path_) -> Iterator[dict[st
 
 
 @cache
-def _bases(chart: Path) -> tuple[dict[str, Any], ...]:
+def configurations(chart: Path) -> tuple[dict[str, Any], ...]:
     """Return values of the chart: those with the most features, then each choice of each enum, then every case."""
     schema, values = schema_of(chart), merged_defaults(chart)
     choices = []
@@ -164,7 +164,7 @@ def _documented(values: dict[str, Any], above: Path_ = ()) -> list[Path_]:
 def _others(chart: Path, path: Path_) -> list[Any]:
     """Return values that might fit a path: what values files write there, then guesses by type."""
     found: list[Any] = []
-    for values in _bases(chart):
+    for values in configurations(chart):
         there: Any = values
         for step in path:
             there = there.get(step) if isinstance(there, dict) else None
