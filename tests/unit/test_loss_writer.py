@@ -83,6 +83,14 @@ def test_late_lines_go_to_the_renamed_file(tmp_path: Path) -> None:
     assert count(lines_of(tmp_path / "app.log.1", file), 100).exact
 
 
+def test_a_pause_before_each_rotation(tmp_path: Path) -> None:
+    """It delays the rotation and changes nothing else."""
+    options = ["--rotate", "copytruncate", "--rotations", 3, "--pause", 0.1]
+    report = write("--file", tmp_path / "app.log", "--lines", 40, *options)
+    assert report["seconds"] >= 0.3
+    assert report["written"] == 40
+
+
 def test_old_files_are_deleted(tmp_path: Path) -> None:
     """--keep N is the backupCount of Python's RotatingFileHandler."""
     options = ["--rotate", "rename", "--rotate-bytes", 1010, "--keep", 2]

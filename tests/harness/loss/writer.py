@@ -25,7 +25,9 @@ rename        ``app.log`` becomes ``app.log.1`` (``.1`` becomes ``.2`` and so on
               logrotate's ``create``, Python's RotatingFileHandler, log4j2. ``--naming serial`` appends an
               ever growing number instead of moving the older files up. With ``--late N`` the next N
               lines still go to the renamed file, as from a program that logrotate has yet to signal.
-copytruncate  ``app.log`` is copied to ``app.log.1``, then cut to nothing: same file, same inode.
+copytruncate  ``app.log`` is copied to ``app.log.1``, then cut to nothing: same file, same inode. A reader that
+              did not get to the last lines by then has lost them; ``--pause S`` writes nothing for S
+              seconds before, to tell a reader that keeps up on a busy machine from one that cannot.
 symlink       ``app.log`` is a link to ``app.log-0001``, then, in one step, to ``app.log-0002``.
 none          one file for ever.
 
@@ -194,12 +196,14 @@ class Writer:
         self.lines_per_file = 0
         self.most_rotations = 0
         self.late = 0
+        self.pause = 0.0
         self._in_file = 0
 
     def write(self, count: int) -> None:
         """Append `count` lines, rotating wherever one is due."""
         while count > 0:
             if self._due():
+                time.sleep(self.pause)
                 self.file.rotate()
                 self._in_file = 0
             if self.file.late and self._in_file >= self.late:
@@ -254,6 +258,7 @@ def run(options: argparse.Namespace) -> int:
     )
     if options.rotate != "none":
         writer.late = options.late
+        writer.pause = options.pause
         writer.most_rotations = options.rotations or sys.maxsize
         writer.lines_per_file = (
             max(1, options.rotate_bytes // options.size)
@@ -344,6 +349,7 @@ def parser() -> argparse.ArgumentParser:
     add("--naming", choices=["shift", "serial"], default="shift", help="names of the rotated files")
     add("--keep", type=int, default=0, metavar="N", help="rotated files kept, older are deleted (0: all)")
     add("--late", type=int, default=0, metavar="N", help="lines still written to a file after its rename")
+    add("--pause", type=float, default=0, metavar="S", help="seconds without a line before each rotation")
     add("--delay", type=float, default=0, metavar="S", help="seconds to wait before the first line")
     add("--on-term", type=int, default=0, metavar="N", help="lines to write after SIGTERM")
     add("--last-millisecond", type=int, default=0, metavar="N", help="N last lines at once, then exit")
@@ -353,7 +359,19 @@ def parser() -> argparse.ArgumentParser:
 
 def _complaint(options: argparse.Namespace) -> str:
     """What makes these options senseless, or nothing."""
-    numbers = ("lines", "rate", "burst", "first", "rotations", "rotate_bytes", "keep", "late", "delay", "on_term")
+    numbers = (
+        "lines",
+        "rate",
+        "burst",
+        "first",
+        "rotations",
+        "rotate_bytes",
+        "keep",
+        "late",
+        "pause",
+        "delay",
+        "on_term",
+    )
     for name in numbers:
         if getattr(options, name) < 0:
             return f"--{name.replace('_', '-')} cannot be negative"
