@@ -74,3 +74,15 @@ def test_tools_are_listed_with_version_and_place() -> None:
     first = {line.split()[0]: line.split()[1] for line in listed.stdout.splitlines()}
     assert first["helm"].startswith("v4.")
     assert {"helm3", "kubelet", "etcd", "containerd", "runc", "coredns", "kwok"} <= set(first)
+
+
+def test_reader_that_has_seen_enough_is_no_error() -> None:
+    """Piping into `head` ends quietly."""
+    shown = subprocess.run(
+        [f"{sys.executable} -m harness tools | head -1"],
+        shell=True,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": "tests"},
+        capture_output=True,
+        text=True,
+    )
+    assert (shown.stdout.split()[0], shown.stderr) == ("helm", "")
