@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import yaml
-from harness.helm import Helm
 
 from cluster.stage import Stage
 from harness.clusters import Cluster
+from harness.helm import Helm
 
 
 @pytest.fixture

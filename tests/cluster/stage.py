@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.helm import Helm
 
 from harness import images, tools
 from harness.clusters import Cluster
+from harness.helm import Helm
 from harness.loss import WRITER_SOURCE, ApiFollower, DirectoryFollower, Follower, container_directory
 
 CHART = Path("charts/log-sidecar")
