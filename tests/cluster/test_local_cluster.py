@@ -1,5 +1,6 @@
 """The cluster that needs no Docker: what it offers, and that it leaves nothing behind."""
 
+import contextlib
 import json
 import os
 import signal
@@ -59,30 +60,28 @@ def fetch(cluster: LocalCluster, pod: str, url: str) -> str:
     return kubectl(cluster, "exec", pod, "--", "python3", "-c", script, url).strip()
 
 
-def traces() -> dict[str, set[str]]:
-    """Everything of this machine that a cluster could leave behind."""
-    folders = [str(folder) for folder in Path("/sys/fs/cgroup").rglob("*") if folder.is_dir()]
-    processes = [path.read_bytes().replace(b"\0", b" ").decode() for path in _command_lines()]
+def traces(name: str) -> dict[str, set[str]]:
+    """Everything of this machine that the cluster of this name could leave behind."""
+    groups = [str(folder) for folder in Path("/sys/fs/cgroup").rglob(f"obs-local-{name}*") if folder.is_dir()]
     rules = subprocess.run(["iptables-save"], capture_output=True, text=True).stdout
     return {
-        "processes": {line for line in processes if "/clusters/" in line or "containerd-shim" in line},
+        "processes": set(processes(name)),
         "mounts": set(Path("/proc/mounts").read_text(encoding="utf-8").splitlines()),
         "interfaces": set(os.listdir("/sys/class/net")),
         "iptables rules": {line for line in rules.splitlines() if not line.startswith(("#", ":"))},
         "network namespaces": set(subprocess.run(["ip", "netns"], capture_output=True, text=True).stdout.split()),
-        "control groups": {folder for folder in folders if "obs-local" in folder},
+        "control groups": set(groups),
         "directories": {str(entry) for place in ("/var/log", "/var/lib", "/run") for entry in Path(place).iterdir()},
-        "clusters": {entry.name for entry in layout.root_of("x").parent.iterdir()},
+        "clusters": {name} if layout.root_of(name).exists() else set(),
     }
 
 
-def _command_lines() -> Iterator[Path]:
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            path.read_bytes()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        yield path
+def processes(name: str) -> Iterator[str]:
+    """The node's processes and their children, shims of containers too, know whose they are by environment."""
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+            if f"HARNESS_CLUSTER={name}".encode() in path.joinpath("environ").read_bytes().split(b"\0"):
+                yield path.joinpath("cmdline").read_bytes().replace(b"\0", b" ").decode()
 
 
 @pytest.fixture
@@ -102,12 +101,14 @@ def test_pods_resolve_services_by_name(cluster: LocalCluster) -> None:
 
 def test_cluster_leaves_nothing_behind() -> None:
     """After down, every kind of trace is what it was before up, although pods were running."""
-    before = traces()
+    before = traces("test-traces")
     with LocalCluster("test-traces") as cluster:
         serve(cluster, "web")
-        during = traces()
-        assert {kind for kind in before if during[kind] - before[kind]} >= {"processes", "interfaces", "control groups"}
-    assert traces() == before
+        during = traces("test-traces")
+        seen = {kind for kind in before if during[kind] - before[kind]}
+        assert seen >= {"processes", "interfaces", "control groups", "clusters"}
+        assert [process for process in during["processes"] if "containerd-shim" in process]
+    assert traces("test-traces") == before
 
 
 def test_clusters_side_by_side_do_not_meet(cluster: LocalCluster) -> None:
@@ -125,14 +126,14 @@ def test_clusters_side_by_side_do_not_meet(cluster: LocalCluster) -> None:
 
 def test_failure_names_the_component_and_keeps_its_logs() -> None:
     """A kubelet that refuses its configuration is named, its last lines are shown, and nothing is left."""
-    before = traces()
+    before = traces("test-failing")
     with pytest.raises(
         HarnessError, match=r"(?s)kubelet:.*failed to parse container log max size.*its logs are kept in"
     ) as failure:
         LocalCluster("test-failing", Options(container_log_max_size="enormous")).up()
     kept = Path(str(failure.value).rpartition(" ")[2])
     assert kept.joinpath("kubelet.log").stat().st_size > 0
-    assert traces() == before
+    assert traces("test-failing") == before
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])

@@ -139,6 +139,7 @@ class LocalCluster(Cluster):
             **os.environ,
             "PATH": os.pathsep.join([*search, os.environ["PATH"], "/usr/sbin", "/sbin"]),
             "PYTHONPATH": str(Path(__file__).parents[3]),
+            "HARNESS_CLUSTER": self.name,  # tells whose process it is
             "NO_PROXY": "*",
             "no_proxy": "*",
         }
