@@ -130,6 +130,11 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--cluster-type existing needs --kube-config FILE (or KUBECONFIG)")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    # Many tests wait for a process; one worker more than processors keeps these busy.
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if CLUSTER_FIXTURES & set(getattr(item, "fixturenames", ())):

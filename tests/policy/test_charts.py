@@ -14,6 +14,7 @@ from harness.manifests import Manifests
 from harness.schemas import object_errors, value_errors
 
 from .conftest import Case
+from .values_tree import read
 
 both_helms = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids=lambda major: f"helm-{major}")
 
@@ -46,11 +47,6 @@ UNSTABLE = re.compile(
     r"\b(lookup|rand\w+|gen\w+Cert\w*|genCA\w*|genPrivateKey|uuidv4|now|ago|getHostByName|htpasswd)\b"
 )
 ACTION = re.compile(r"\{\{-?\s*(?!/\*)(.*?)-?\}\}", re.DOTALL)
-
-
-def values_of(chart: Path) -> dict[str, Any]:
-    values: dict[str, Any] = yaml.safe_load((chart / "values.yaml").read_text(encoding="utf-8"))
-    return values
 
 
 def templates(chart: Path) -> list[Path]:
@@ -132,12 +128,12 @@ def test_each_template_file_is_one_object(case: Case, helm: Helm) -> None:
 
 def test_conventional_values_exist(chart: Path) -> None:
     """What users expect of any chart is there under its usual name."""
-    assert CONVENTIONAL_VALUES - keys_below(values_of(chart)) == set()
+    assert CONVENTIONAL_VALUES - keys_below(read(chart / "values.yaml")) == set()
 
 
 def test_every_image_can_be_moved_to_another_registry(chart: Path) -> None:
     """Each image block has all five parts, and `global.imageRegistry` reaches every image."""
-    blocks = [block for key, block in _walk(values_of(chart)) if key == "image"]
+    blocks = [block for key, block in _walk(read(chart / "values.yaml")) if key == "image"]
     assert blocks
     parts = {"registry", "repository", "tag", "digest", "pullPolicy"}
     assert [block for block in blocks if set(block) != parts] == []
@@ -154,7 +150,7 @@ def test_global_registry_reaches_every_image(case: Case, helm: Helm) -> None:
 
 def test_chart_metadata_is_complete(chart: Path) -> None:
     """Chart.yaml says what Artifact Hub shows, and a CHANGELOG tells the version's changes."""
-    metadata = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))
+    metadata = read(chart / "Chart.yaml")
     assert {"apiVersion", "kubeVersion", "home", "sources", "icon", "maintainers"} <= metadata.keys()
     assert metadata["annotations"].keys() >= CHART_ANNOTATIONS
     assert f"[{metadata['version']}]" in (chart / "CHANGELOG.md").read_text(encoding="utf-8")
@@ -162,9 +158,9 @@ def test_chart_metadata_is_complete(chart: Path) -> None:
 
 def test_listed_images_are_those_of_the_values(chart: Path) -> None:
     """The images that Artifact Hub scans are exactly the chart's own."""
-    metadata = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))
+    metadata = read(chart / "Chart.yaml")
     listed = {entry["image"] for entry in yaml.safe_load(metadata["annotations"]["artifacthub.io/images"])}
-    blocks = [block for key, block in _walk(values_of(chart)) if key == "image"]
+    blocks = [block for key, block in _walk(read(chart / "values.yaml")) if key == "image"]
     assert listed == {f"{block['registry']}/{block['repository']}:{block['tag']}" for block in blocks}
 
 
@@ -177,7 +173,7 @@ def test_secret_values_stay_in_secrets(chart: Path, helm: Helm) -> None:
         "stringData": {"token": "hunter2-is-secret"},
     }
     reference = {"name": "API_TOKEN", "valueFrom": {"secretKeyRef": {"name": "own", "key": "token"}}}
-    places = [path for path, value in _paths(values_of(chart)) if path[-1] == "extraEnv"]
+    places = [path for path, value in _paths(read(chart / "values.yaml")) if path[-1] == "extraEnv"]
     values: dict[str, Any] = {"extraObjects": [secret]}
     for path in places:
         _set(values, path, [reference])
@@ -194,7 +190,7 @@ def test_rendered_case_is_described_by_the_schema(case: Case, rendered: Callable
     assert rendered(case)
     files = [case.values] if case.values else [case.chart / "values.yaml"]
     for file in files:
-        assert value_errors(case.chart, yaml.safe_load(file.read_text(encoding="utf-8"))) == []
+        assert value_errors(case.chart, read(file)) == []
 
 
 def _walk(values: Any) -> list[tuple[str, Any]]:

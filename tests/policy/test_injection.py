@@ -13,7 +13,7 @@ from harness.manifests import Manifests
 from harness.schemas import value_errors
 
 from .conftest import Case
-from .values_tree import Path_, dotted, leaves, merged, replaced
+from .values_tree import Path_, dotted, leaves, merged, read, replaced
 
 CORPUS = {
     "double quote": 'a"b',
@@ -95,7 +95,7 @@ def _faults(helm: Helm, case: Case, values: dict[str, Any], places: list[Path_],
 def _strings(case: Case) -> Iterator[Path_]:
     """Yield the place of each string that a values file sets; for the chart's own values, each that they list."""
     own = case.values or case.chart / "values.yaml"
-    for path, value in leaves(yaml.safe_load(own.read_text(encoding="utf-8"))):
+    for path, value in leaves(read(own)):
         if isinstance(value, str) and not TEMPLATES & set(path):
             yield path
 

@@ -28,11 +28,6 @@ def schema_of(chart: Path) -> dict[str, Any]:
     return schema
 
 
-@cache
-def merged_defaults(chart: Path) -> dict[str, Any]:
-    return merged(chart, None)
-
-
 def is_closed(schema: dict[str, Any], path: Path_) -> bool:
     return schema_at(schema, path).get("additionalProperties") is False
 
@@ -83,7 +78,7 @@ def test_wrong_type_is_refused_for_every_value(chart: Path, helm: Helm) -> None:
 
 def test_schema_declares_what_values_list(chart: Path) -> None:
     """Every declared value stands, with its default, in values.yaml."""
-    schema, values = schema_of(chart), merged_defaults(chart)
+    schema, values = schema_of(chart), merged(chart, None)
     missing = []
     for path in closed_objects(schema):
         if any(isinstance(step, int) or KUBERNETES_SHAPED.search(str(step)) for step in path):
@@ -97,7 +92,7 @@ def test_schema_declares_what_values_list(chart: Path) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "value" in metafunc.fixturenames:
-        found = [(chart, path) for chart in charts() for path in _documented(merged_defaults(chart))]
+        found = [(chart, path) for chart in charts() for path in _documented(merged(chart, None))]
         metafunc.parametrize("value", found, ids=lambda found: f"{found[0].name}-{dotted(found[1])}")
 
 
@@ -126,7 +121,7 @@ def _changes(chart: Path, base: dict[str, Any], path: Path_) -> Iterator[dict[st
 @cache
 def configurations(chart: Path) -> tuple[dict[str, Any], ...]:
     """Return values of the chart: those with the most features, then each choice of each enum, then every case."""
-    schema, values = schema_of(chart), merged_defaults(chart)
+    schema, values = schema_of(chart), merged(chart, None)
     choices = []
     for path in _documented(values):
         with suppress(KeyError):  # below a part that the schema leaves to Kubernetes
@@ -143,7 +138,7 @@ def configurations(chart: Path) -> tuple[dict[str, Any], ...]:
 def _depth_of_change(chart: Path, base: dict[str, Any], path: Path_) -> int:
     """Return how many steps of a path lead to something that a base sets and the chart does not."""
     there: Any = base
-    default: Any = merged_defaults(chart)
+    default: Any = merged(chart, None)
     depth = 0
     for step in path:
         there, default = (part.get(step) if isinstance(part, dict) else None for part in (there, default))

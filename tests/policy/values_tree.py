@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,18 @@ import yaml
 Path_ = tuple[str | int, ...]
 
 
+@cache
 def merged(chart: Path, file: Path | None) -> dict[str, Any]:
-    """Return the values that a chart sees with a values file, merged as Helm merges them."""
-    values: dict[str, Any] = yaml.safe_load((chart / "values.yaml").read_text(encoding="utf-8"))
+    """Return the values that a chart sees with a values file, merged as Helm does; do not change them."""
+    values = read(chart / "values.yaml")
     if file is not None:
-        _merge(values, yaml.safe_load(file.read_text(encoding="utf-8")) or {})
+        _merge(values, read(file))
     return values
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Return the values in a file."""
+    return yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) or {}
 
 
 def leaves(values: Any, above: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
