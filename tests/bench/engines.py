@@ -201,8 +201,8 @@ Written by `make bench ARGS=--write` on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_co
 Linux {platform.release().split("-")[0]}, other work going on. Lines of 101 bytes; each figure is one run.
 
 The file is there, empty, when the reader starts, but for the link and where the case says otherwise: a native
-sidecar starts before its application. There GNU tail looks for the file once a second, Fluent Bit's defaults once a minute;
-what has not come 3 s after the rest counts as lost.
+sidecar starts before its application. There GNU tail looks for the file once a second, Fluent Bit's defaults once a
+minute; what has not come 3 s after the rest counts as lost.
 Before each copytruncate the writer pauses for 0.2 s: what has not been read by then is lost with every reader.
 GNU tail loses lines that a program still writes to a file after its rename ("late"). A SIGKILL doubles what the
 engine printed and had not yet ticked off: with the chart's Fluent Bit a part of one chunk, in 4 of 220 kills.
