@@ -94,7 +94,10 @@ def cluster() -> Iterator[LocalCluster]:
 def test_pods_resolve_services_by_name(cluster: LocalCluster) -> None:
     """A pod reaches another one, and itself, through a Service's name."""
     serve(cluster, "web")
-    assert fetch(cluster, "web", "http://web-service") == "200"
+    # A new Service takes a moment to reach the DNS server, which may have just said that there is none.
+    deadline = time.monotonic() + 20
+    while fetch(cluster, "web", "http://web-service") != "200":
+        assert time.monotonic() < deadline
     assert fetch(cluster, "web", "http://web-service.default.svc.cluster.local") == "200"
     assert fetch(cluster, "web", "http://nobody.default.svc.cluster.local") == "unreachable"
 
@@ -136,6 +139,11 @@ def test_failure_names_the_component_and_keeps_its_logs() -> None:
     assert traces("test-failing") == before
 
 
+def heed_interrupts() -> None:
+    """Undo what a shell does to its background jobs, which ignore SIGINT, and so would their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
 def test_cluster_ends_with_the_process_that_made_it(how: signal.Signals) -> None:
     """A run that is killed or interrupted takes its node with it, and the next up finds a clean machine."""
@@ -143,7 +151,12 @@ def test_cluster_ends_with_the_process_that_made_it(how: signal.Signals) -> None
         "from harness.clusters import LocalCluster; import time\n"
         "with LocalCluster('test-owned'): print('up', flush=True); time.sleep(99)"
     )
-    owner = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    owner = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=heed_interrupts,
+    )
     assert owner.stdout is not None
     assert owner.stdout.readline() == b"up\n"
     owner.send_signal(how)

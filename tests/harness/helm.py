@@ -5,7 +5,6 @@ import json
 import os
 import re
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -351,4 +350,5 @@ def _environment() -> dict[str, str]:
     """Return an environment in which nothing of the user's own Helm or cluster shows."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HELM_", "KUBE"))}
     homes = {f"HELM_{kind}_HOME": str(cache_dir("helm", kind.lower())) for kind in ("CACHE", "CONFIG", "DATA")}
-    return {**kept, **homes, "KUBECONFIG": os.devnull, "TMPDIR": tempfile.gettempdir()}
+    # Helm ends before collecting garbage pays: a quarter of a render's time.
+    return {**kept, **homes, "KUBECONFIG": os.devnull, "GOGC": "400"}
