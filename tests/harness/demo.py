@@ -12,13 +12,13 @@ from kubernetes import client, config
 from harness import images
 from harness.clusters import Cluster
 from harness.errors import HarnessError
-from harness.helm import Helm
+from harness.helm import Helm, HelmError
 from harness.loss import ApiFollower
 from harness.manifests import Manifests
 from harness.progress import Progress, elapsed
 
 CHART = Path(__file__).parents[2] / "charts" / "log-sidecar"
-NAMESPACE = "demo"
+NAMESPACE = "log-sidecar-demo"
 RELEASE = "demo"
 # How many of the arriving lines are shown: enough to see them flow, too few to be a wall.
 _SHOWN = 12
@@ -70,6 +70,7 @@ def run(cluster: Cluster, *, requests: int, engine: str | None = None, keep: boo
     made = not cluster.is_up()
     with _step(f"cluster {cluster.name}: {_KINDS[cluster.type]}"):
         cluster.up()
+    found = _namespace_exists(cluster)
     try:
         if note:
             print(note)
@@ -96,7 +97,7 @@ def run(cluster: Cluster, *, requests: int, engine: str | None = None, keep: boo
         return 0 if outcome.lost == 0 else 1
     finally:
         if not keep:
-            _clean_up(cluster, helm, made=made)
+            _clean_up(cluster, helm, made=made, found=found)
 
 
 _KINDS = {
@@ -186,11 +187,21 @@ def _explain(cluster: Cluster) -> None:
     )
 
 
-def _clean_up(cluster: Cluster, helm: Helm, *, made: bool) -> None:
-    """Remove what this run made: the whole cluster, or its release from a cluster that was there before."""
+def _namespace_exists(cluster: Cluster) -> bool:
+    with config.new_client_from_config(str(cluster.kubeconfig)) as api:
+        names = [item.metadata.name for item in client.CoreV1Api(api).list_namespace().items]
+    return NAMESPACE in names
+
+
+def _clean_up(cluster: Cluster, helm: Helm, *, made: bool, found: bool) -> None:
+    """Remove what this run made: the whole cluster, or its release and namespace from a cluster of others."""
     if made:
         cluster.down()
         return
-    helm.uninstall(RELEASE, namespace=NAMESPACE, kubeconfig=cluster.kubeconfig, wait=True)
-    with config.new_client_from_config(str(cluster.kubeconfig)) as api:
-        client.CoreV1Api(api).delete_namespace(NAMESPACE)
+    try:
+        helm.uninstall(RELEASE, namespace=NAMESPACE, kubeconfig=cluster.kubeconfig, wait=True)
+    except HelmError as error:  # interrupted before there was a release, for one
+        print(error)
+    if not found:
+        with config.new_client_from_config(str(cluster.kubeconfig)) as api:
+            client.CoreV1Api(api).delete_namespace(NAMESPACE)
