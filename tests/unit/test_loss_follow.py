@@ -247,7 +247,9 @@ def test_several_pods_match_a_pattern(tmp_path: Path) -> None:
         second.write(10)
         stranger.number = 20
         stranger.write(10)
-        assert follower.count(20).exact
+        report = follower.count(20)
+    # Between two pods there is no order.
+    assert (report.delivered, report.doubled, report.mangled, report.unknown) == (20, 0, 0, 0)
 
 
 class Api:
