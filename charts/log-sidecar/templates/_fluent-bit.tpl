@@ -11,7 +11,7 @@ What the input of a file must not read although its rotated names match it, such
 */}}
 {{- define "log-sidecar.excluded" -}}
 {{- $excluded := list (include "log-sidecar.compressed" .) -}}
-{{- range $other := .root.Values.logs.files -}}
+{{- range $other := ternary (list) .root.Values.logs.files (hasKey .file "paths") -}}
 {{- if or (hasPrefix (printf "%s." $.file.path) $other.path) (hasPrefix (printf "%s-" $.file.path) $other.path) -}}
 {{- $excluded = append $excluded (printf "%s*" $other.path) -}}
 {{- end -}}
@@ -28,6 +28,7 @@ What the input of a file must not read although its rotated names match it, such
 {{/*
 One tail input. `rotate_wait` is ten years: after it Fluent Bit would forget a rotated file, find it again by its
 rotated name, and deliver it a second time. A file that is deleted is closed at once in any case.
+`file.paths`, where a caller sets it, is taken for `path` as it is: "${LOG_PATHS}" leaves it to the environment.
 Arguments: dict "root" $ "sidecar" <map> "file" <map>; returns YAML.
 */}}
 {{- define "log-sidecar.fluentBitInput" -}}
@@ -38,7 +39,7 @@ Arguments: dict "root" $ "sidecar" <map> "file" <map>; returns YAML.
   "name" "tail"
   "alias" .file.name
   "tag" .file.name
-  "path" (include "log-sidecar.patterns" .file | fromJsonArray | join ",")
+  "path" (.file.paths | default (include "log-sidecar.patterns" .file | fromJsonArray | join ","))
   "exclude_path" (include "log-sidecar.excluded" .)
   "key" "log"
   "read_from_head" true
