@@ -59,6 +59,12 @@ class Sidecar:
         assert code == (0 if number == signal.SIGTERM else -number)
         return time.monotonic() - started
 
+    def bring_configuration(self) -> None:
+        """Hand the configuration over in the environment; there is no file of it any more."""
+        file = Path(self._environment.pop("CONFIG"))
+        self._environment["CONFIG_DATA"] = file.read_text(encoding="utf-8")
+        file.unlink()
+
     def kill(self) -> None:
         """Do what the end of a container does: nothing of it is left."""
         if self.process is not None:
@@ -97,7 +103,9 @@ def sidecar(install: Callable[..., Manifests], tmp_path: Path) -> Iterator[Calla
     """Start the sidecar of an install as a process of this machine."""
     started: list[Sidecar] = []
 
-    def start(engine: str, *, files: list[dict[str, Any]] | None = None, **settings: Any) -> Sidecar:
+    def start(
+        engine: str, *, files: list[dict[str, Any]] | None = None, inline: bool = False, **settings: Any
+    ) -> Sidecar:
         if engine == "fluent-bit":
             if images.fluent_bit() is None:
                 pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
@@ -107,6 +115,8 @@ def sidecar(install: Callable[..., Manifests], tmp_path: Path) -> Iterator[Calla
         if files is not None:
             values["logs"] = {"files": files}
         started.append(Sidecar(install(values), tmp_path))
+        if inline:
+            started[-1].bring_configuration()
         started[-1].start()
         return started[-1]
 
@@ -209,6 +219,18 @@ def test_fluent_bit_goes_on_where_it_was(sidecar: Callable[..., Sidecar]) -> Non
     running.wait_for("four")
     running.end()
     assert running.lines() == ["one", "two", "three", "four"]
+
+
+def test_configuration_may_come_in_the_environment(sidecar: Callable[..., Sidecar], tmp_path: Path) -> None:
+    """With CONFIG_DATA no file CONFIG is needed, and quotes and backslashes reach Fluent Bit as they are."""
+    file = {"name": "app", "path": "/var/log/app/app.log", "multiline": "python"}
+    running = sidecar("fluent-bit", files=[file], inline=True)
+    trace = ("Traceback (most recent call last):", '  File "x.py"', "KeyError: 'missing'")
+    running.write("app.log", *trace, "after")
+    running.wait_for("after")
+    running.end()
+    assert running.lines() == ["\\n".join(trace), "after"]
+    assert not [*tmp_path.joinpath("config").iterdir()]
 
 
 def test_fluent_bit_reads_globs(sidecar: Callable[..., Sidecar]) -> None:

@@ -2,6 +2,11 @@
 # last lines get through first, then Fluent Bit may end.
 set -u
 mkdir -p "$STATE_DIR"
+# A pod that has no ConfigMap of this chart, such as one that the sidecar is injected into.
+if [ -n "${CONFIG_DATA:-}" ]; then
+  CONFIG=$STATE_DIR/fluent-bit.yaml
+  printf '%s\n' "$CONFIG_DATA" >"$CONFIG" || exit 1
+fi
 "$AGENT" --quiet --config "$CONFIG" &
 agent=$!
 drain() {
