@@ -17,9 +17,9 @@ test: lint  ## every test that this machine can run; the last lines say what was
 	@$(BIN)/python -m harness tools --build
 	@$(BIN)/python -m pytest -q $(ARGS)
 
-fast: lint  ## lint and every test that needs no cluster, in parallel
+fast: lint  ## lint and the quick tests, which need no cluster, in parallel
 	@$(BIN)/python -m harness tools --build helm helm3
-	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not cluster" $(ARGS)
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not cluster and not slow" $(ARGS)
 
 bench: $(READY)  ## measure the engines side by side; compared with tests/bench/results.md (ARGS=--write writes it)
 	@$(BIN)/python tests/bench/engines.py $(ARGS)

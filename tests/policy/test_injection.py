@@ -12,7 +12,7 @@ from harness.helm import Helm
 from harness.manifests import Manifests
 from harness.schemas import value_errors
 
-from .conftest import Case
+from .conftest import Case, cases
 from .values_tree import Path_, dotted, leaves, merged, read, replaced
 
 CORPUS = {
@@ -55,17 +55,27 @@ BROKEN = ("nil pointer", "YAML parse error", "error converting YAML", "executing
 _refused_alone: set[tuple[Case, Path_]] = set()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "target" in metafunc.fixturenames:
+        # The file with most features shows nearly all.
+        targets = [
+            pytest.param(case, marks=() if case.values and case.values.stem == "all-values" else pytest.mark.slow)
+            for case in cases()
+        ]
+        metafunc.parametrize("target", targets, ids=str)
+
+
 @pytest.mark.parametrize("text", CORPUS.values(), ids=CORPUS)
-def test_strings_stay_strings(case: Case, text: str, helm: Helm) -> None:
+def test_strings_stay_strings(target: Case, text: str, helm: Helm) -> None:
     """Each string that a values file sets may be replaced by a hostile one: refused, or carried whole."""
-    values = merged(case.chart, case.values)
+    values = merged(target.chart, target.values)
     # What the schema refuses Helm refuses too, as test_schema shows.
     places = [
-        path for path in _strings(case) if not value_errors(case.chart, _part(replaced(values, path, text), path))
+        path for path in _strings(target) if not value_errors(target.chart, _part(replaced(values, path, text), path))
     ]
-    alone = [[path] for path in places if (case, path) in _refused_alone]
-    together = [path for path in places if (case, path) not in _refused_alone]
-    assert [fault for part in (together, *alone) for fault in _faults(helm, case, values, part, text)] == []
+    alone = [[path] for path in places if (target, path) in _refused_alone]
+    together = [path for path in places if (target, path) not in _refused_alone]
+    assert [fault for part in (together, *alone) for fault in _faults(helm, target, values, part, text)] == []
 
 
 def _faults(helm: Helm, case: Case, values: dict[str, Any], places: list[Path_], text: str) -> list[str]:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# Each is a test session of its own.
+pytestmark = pytest.mark.slow
 
 USES_CLUSTER = """
 def test_needs_a_cluster(kube_config, cluster_type):

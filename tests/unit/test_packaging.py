@@ -103,6 +103,7 @@ def test_chart_testing_files_are_named_in_its_configuration(name: str) -> None:
     assert (ROOT / name).is_file()
 
 
+@pytest.mark.slow
 def test_chart_testing_lints_every_chart(helm: Helm) -> None:
     """`ct lint` passes with ct.yaml: Chart.yaml by schema, YAML by style, each of ci/ by helm."""
     if shutil.which("ct") is None:

@@ -16,7 +16,10 @@ import pytest
 from harness import images
 from harness.manifests import Manifests
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, as the sidecar does")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, as the sidecar does"),
+]
 both_engines = pytest.mark.parametrize("engine", ["tail", "fluent-bit"])
 TWO_FILES = [{"name": "app", "path": "/var/log/app/app.log"}, {"name": "audit", "path": "/var/log/app/audit.log"}]
 # Enough for a machine that is busy with other tests; every wait ends as soon as it can.
