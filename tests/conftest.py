@@ -68,7 +68,14 @@ def supported_kubernetes() -> tuple[str, ...]:
     return supported.KUBERNETES
 
 
-@pytest.fixture(params=supported.KUBERNETES, ids=lambda version: f"kubernetes-{version}")
+@pytest.fixture(
+    params=[
+        # The oldest and the newest show nearly all.
+        pytest.param(version, marks=pytest.mark.slow if version in supported.KUBERNETES[1:-1] else ())
+        for version in supported.KUBERNETES
+    ],
+    ids=lambda version: f"kubernetes-{version}",
+)
 def kubernetes(request: pytest.FixtureRequest) -> str:
     """Each version of Kubernetes that the charts support."""
     version: str = request.param
