@@ -15,6 +15,8 @@ from harness.loss import count, written_by
 pytestmark = pytest.mark.cluster
 # What Fluent Bit says of itself on stderr when it ends; `kubectl logs` shows both streams.
 OWN_WORDS = re.compile(r"\[\d{4}/\d\d/\d\d \d\d:\d\d:\d\d")
+# There is no pkill in the image.
+KILL_FLUENT_BIT = 'for f in $(grep -lx fluent-bit /proc/[0-9]*/comm); do f=${f#/proc/}; kill -9 "${f%/comm}"; done'
 both_engines = pytest.mark.parametrize("engine", ["tail", "fluent-bit"])
 
 
@@ -59,6 +61,27 @@ def test_sidecar_killed_twice_loses_nothing(stage: Stage, eventually: Callable[.
     assert report.lost == 0, report
     assert report.mangled <= 2, report
     assert report.doubled <= 2 * 4000, report
+
+
+def test_job_delivers_everything_although_fluent_bit_dies_before_its_end(stage: Stage) -> None:
+    """Fluent Bit is killed twice in a Job's last seconds: the container goes on, as the kubelet would not start it."""
+    stage.add_writer()
+    options = ["--lines", "20000", "--rate", "2000", "--rotate", "rename", "--rotations", "10"]
+    with stage.follow("load-*", "sidecar") as sidecar:
+        stage.install("load", writer_values("Job", "fluent-bit", *options), wait=False)
+        for lines in (14_000, 18_500):
+            assert sidecar.wait(lines, timeout=60), "the load does not run"
+            [pod] = stage.get("pods")
+            stage.kubectl("exec", pod["metadata"]["name"], "-c", "sidecar", "--", "sh", "-c", KILL_FLUENT_BIT)
+        stage.kubectl("wait", "--for=condition=Complete", "job", "--all", "--timeout=60s")
+        report = sidecar.count(20_000)
+        [pod] = stage.get("pods")
+    assert statuses(pod)["sidecar"]["restartCount"] == 0
+    assert stage.kubectl("logs", pod["metadata"]["name"], "-c", "sidecar").count("is started again") == 2
+    # As above, a kill in the middle of a write repeats it.
+    assert report.lost == 0, report
+    assert report.mangled <= 2, report
+    assert report.doubled <= 2 * 400, report
 
 
 @both_engines

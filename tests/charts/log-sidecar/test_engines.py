@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +22,14 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, as the sidecar does"),
 ]
 both_engines = pytest.mark.parametrize("engine", ["tail", "fluent-bit"])
+# The images of the engines have one each.
+both_shells = pytest.mark.parametrize(
+    "shell",
+    [
+        pytest.param(name, marks=pytest.mark.skipif(shutil.which(name) is None, reason=f"needs {name} on PATH"))
+        for name in ("dash", "bash")
+    ],
+)
 TWO_FILES = [{"name": "app", "path": "/var/log/app/app.log"}, {"name": "audit", "path": "/var/log/app/audit.log"}]
 # Enough for a machine that is busy with other tests; every wait ends as soon as it can.
 PATIENCE_SECONDS = 15.0
@@ -29,7 +38,7 @@ PATIENCE_SECONDS = 15.0
 class Sidecar:
     """A rendered sidecar that runs here, in folders of the test in place of its volumes."""
 
-    def __init__(self, made: Manifests, folder: Path) -> None:
+    def __init__(self, made: Manifests, folder: Path, *, shell: str) -> None:
         self._folder = folder
         [container] = made.containers("sidecar")
         for name in ("logs", "state", "config"):
@@ -38,9 +47,11 @@ class Sidecar:
             for name, text in item["data"].items():
                 folder.joinpath("config", name).write_text(self._moved(text), encoding="utf-8")
         self._environment = {entry["name"]: self._moved(entry["value"]) for entry in container["env"]}
-        if "AGENT" in self._environment:
+        self._engine = "fluent-bit" if "AGENT" in self._environment else "tail"
+        if self._engine == "fluent-bit":
             self._environment["AGENT"] = str(images.fluent_bit())
-        self._command = [*container["command"], self._moved(container["args"][0])]
+        _, *options = container["command"]
+        self._command = [shell, *options, self._moved(container["args"][0])]
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -67,6 +78,15 @@ class Sidecar:
         file = Path(self._environment.pop("CONFIG"))
         self._environment["CONFIG_DATA"] = file.read_text(encoding="utf-8")
         file.unlink()
+
+    def spoil_configuration(self) -> None:
+        Path(self._environment["CONFIG"]).write_text("pipeline: {inputs: [{name: nonsense}]}", encoding="utf-8")
+
+    def kill_engine(self) -> None:
+        """Kill what the shell has started, as for want of memory."""
+        assert self.process is not None
+        name = {"fluent-bit": Path(str(images.fluent_bit())).name, "tail": "tail"}[self._engine]
+        subprocess.run(["pkill", "-KILL", "-s", str(self.process.pid), "-x", name], check=True)
 
     def kill(self) -> None:
         """Do what the end of a container does: nothing of it is left."""
@@ -107,7 +127,12 @@ def sidecar(install: Callable[..., Manifests], tmp_path: Path) -> Iterator[Calla
     started: list[Sidecar] = []
 
     def start(
-        engine: str, *, files: list[dict[str, Any]] | None = None, inline: bool = False, **settings: Any
+        engine: str,
+        *,
+        files: list[dict[str, Any]] | None = None,
+        prepare: Callable[[Sidecar], None] = lambda _: None,
+        shell: str = "/bin/sh",
+        **settings: Any,
     ) -> Sidecar:
         if engine == "fluent-bit":
             if images.fluent_bit() is None:
@@ -117,9 +142,8 @@ def sidecar(install: Callable[..., Manifests], tmp_path: Path) -> Iterator[Calla
         values["app"] = {"demo": {"enabled": False}, "command": ["serve"]}
         if files is not None:
             values["logs"] = {"files": files}
-        started.append(Sidecar(install(values), tmp_path))
-        if inline:
-            started[-1].bring_configuration()
+        started.append(Sidecar(install(values), tmp_path, shell=shell))
+        prepare(started[-1])
         started[-1].start()
         return started[-1]
 
@@ -196,16 +220,62 @@ def test_plain_container_waits_until_the_files_are_quiet(sidecar: Callable[..., 
     assert running.lines() == ["before", "after 0", "after 1", "after 2"]
 
 
-@both_engines
-def test_engine_that_dies_ends_the_container(sidecar: Callable[..., Sidecar], engine: str) -> None:
-    """The shell does not outlive its engine: the kubelet has to see that it failed."""
-    running = sidecar(engine)
+def test_tail_that_dies_ends_the_container(sidecar: Callable[..., Sidecar]) -> None:
+    """The shell does not outlive tail: the kubelet has to see that it failed."""
+    running = sidecar("tail")
     running.write("app.log", "one")
     running.wait_for("one")
     assert running.process is not None
-    name = {"tail": "tail", "fluent-bit": Path(str(images.fluent_bit())).name}[engine]
-    subprocess.run(["pkill", "-KILL", "-s", str(running.process.pid), "-x", name], check=True)
+    running.kill_engine()
     assert running.process.wait(timeout=PATIENCE_SECONDS) != 0
+
+
+@both_shells
+def test_fluent_bit_that_dies_is_started_in_place(sidecar: Callable[..., Sidecar], shell: str, tmp_path: Path) -> None:
+    """A crash is no end of the container, as the kubelet would let it wait; nothing is lost and stderr tells it."""
+    running = sidecar("fluent-bit", shell=shell)
+    running.write("app.log", "one")
+    running.wait_for("one")
+    time.sleep(0.5)  # the position is stored after the line is out
+    running.kill_engine()
+    running.write("app.log", "two")
+    running.wait_for("two")
+    running.end()
+    assert running.lines() == ["one", "two"]
+    assert "fluent-bit ended with status 137 and is started again" in tmp_path.joinpath("stderr").read_text()
+
+
+@both_shells
+@pytest.mark.parametrize("killed_after", [False, True], ids=["before SIGTERM", "while it drains"])
+def test_fluent_bit_killed_at_the_end_delivers_the_last_lines(
+    sidecar: Callable[..., Sidecar], shell: str, killed_after: bool
+) -> None:
+    """Killed right before SIGTERM or while the last lines are read, it is started once more for them."""
+    running = sidecar("fluent-bit", shell=shell)
+    running.write("app.log", "one")
+    running.wait_for("one")
+    time.sleep(0.5)
+    assert running.process is not None
+    if killed_after:
+        running.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+    running.kill_engine()
+    running.write("app.log", "two")
+    if not killed_after:
+        running.process.send_signal(signal.SIGTERM)
+    assert running.process.wait(timeout=PATIENCE_SECONDS) == 0
+    assert running.lines() == ["one", "two"]
+
+
+@both_shells
+def test_fluent_bit_that_cannot_start_ends_the_container(
+    sidecar: Callable[..., Sidecar], shell: str, tmp_path: Path
+) -> None:
+    """A fault that comes again at once is for the kubelet to show, with Fluent Bit's own status and words."""
+    running = sidecar("fluent-bit", shell=shell, prepare=Sidecar.spoil_configuration)
+    assert running.process is not None
+    assert running.process.wait(timeout=PATIENCE_SECONDS) == 1
+    assert tmp_path.joinpath("stderr").read_text().count("is started again") == 2
 
 
 def test_fluent_bit_goes_on_where_it_was(sidecar: Callable[..., Sidecar]) -> None:
@@ -227,7 +297,7 @@ def test_fluent_bit_goes_on_where_it_was(sidecar: Callable[..., Sidecar]) -> Non
 def test_configuration_may_come_in_the_environment(sidecar: Callable[..., Sidecar], tmp_path: Path) -> None:
     """With CONFIG_DATA no file CONFIG is needed, and quotes and backslashes reach Fluent Bit as they are."""
     file = {"name": "app", "path": "/var/log/app/app.log", "multiline": "python"}
-    running = sidecar("fluent-bit", files=[file], inline=True)
+    running = sidecar("fluent-bit", files=[file], prepare=Sidecar.bring_configuration)
     trace = ("Traceback (most recent call last):", '  File "x.py"', "KeyError: 'missing'")
     running.write("app.log", *trace, "after")
     running.wait_for("after")

@@ -7,17 +7,32 @@ if [ -n "${CONFIG_DATA:-}" ]; then
   CONFIG=$STATE_DIR/fluent-bit.yaml
   printf '%s\n' "$CONFIG_DATA" >"$CONFIG" || exit 1
 fi
-"$AGENT" --quiet --config "$CONFIG" &
-agent=$!
+start() { "$AGENT" --quiet --config "$CONFIG" & }
+# $! and no variable of our own: the signal may come right after the start. A Fluent Bit that is killed now is
+# started once more, for what it had not delivered.
 drain() {
   trap '' TERM INT
   wait_for_quiet
-  sleep "$DRAIN_SECONDS"
-  kill -TERM "$agent"
+  for _ in 1 2 3; do
+    kill -0 "${!:-none}" 2>/dev/null || start
+    sleep "$DRAIN_SECONDS"
+    kill -TERM "$!" 2>/dev/null
+    wait "$!" && exit 0
+    code=$?
+  done
+  exit "$code"
 }
 trap drain TERM INT
+# The kubelet lets a crashed container wait, and does not start it again once the application has ended: Fluent Bit is
+# started again here. When it ends three times within seconds, that is for the kubelet to show.
+ends=0
 while :; do
-  wait "$agent"
+  since=$(date +%s)
+  start
+  wait "$!"
   code=$?
-  kill -0 "$agent" 2>/dev/null || exit "$code"
+  [ $(($(date +%s) - since)) -lt 10 ] || ends=0
+  ends=$((ends + 1))
+  [ "$ends" -lt 3 ] || exit "$code"
+  echo "fluent-bit ended with status $code and is started again" >&2
 done
