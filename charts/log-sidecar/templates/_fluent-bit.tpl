@@ -143,11 +143,6 @@ code: |
 {{- dict "service" $service "pipeline" $pipeline | toYaml -}}
 {{- end -}}
 
-{{/* The data of the ConfigMap: one configuration for each sidecar; returns YAML. */}}
-{{- define "log-sidecar.configData" -}}
-{{- $data := dict -}}
-{{- range include "log-sidecar.sidecars" . | fromJsonArray -}}
-{{- $_ := set $data (printf "%s.yaml" .name) (include "log-sidecar.fluentBitConfig" (dict "root" $ "sidecar" .)) -}}
-{{- end -}}
-{{- $data | toYaml -}}
+{{- define "log-sidecar.config.fluent-bit" -}}
+{{- include "log-sidecar.fluentBitConfig" . -}}
 {{- end -}}

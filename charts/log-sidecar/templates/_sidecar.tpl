@@ -2,7 +2,9 @@
 
 {{/*
 The sidecars as JSON list, one for all files or one for each:
-[{"name": "sidecar", "files": [...], "index": 0}].
+[{"name": "sidecar", "files": [...], "index": 0}]. A caller of the templates below may write such a map itself, and
+add "inline" true: the configuration then comes in the environment instead of a ConfigMap; and "volumes", the names
+of the pod's volumes, {"logs": ..., "config": ..., "state": ...}, where these are not the chart's own.
 */}}
 {{- define "log-sidecar.sidecars" -}}
 {{- $sidecars := list -}}
@@ -38,8 +40,21 @@ order. A copy (copytruncate) holds lines that were already read.
 {{- addf .root.Values.sidecar.drainSeconds $held -}}
 {{- end -}}
 
+{{/* The values of the engine, of which the other engines know nothing: `fluentBit` for `fluent-bit`. */}}
+{{- define "log-sidecar.engineKey" -}}
+{{- .Values.sidecar.engine | replace "-" " " | title | nospace | untitle -}}
+{{- end -}}
+
 {{- define "log-sidecar.metricsPort" -}}
-{{- add .root.Values.sidecar.fluentBit.metrics.port .sidecar.index -}}
+{{- $settings := get .root.Values.sidecar (include "log-sidecar.engineKey" .root) -}}
+{{- add $settings.metrics.port .sidecar.index -}}
+{{- end -}}
+
+{{/* Name of one of the pod's volumes: dict "root" $ "sidecar" <map> "volume" "logs". */}}
+{{- define "log-sidecar.volumeName" -}}
+{{- $existing := ternary .root.Values.logs.volume.existing.name "" (eq .root.Values.logs.volume.type "existing") -}}
+{{- $own := ternary $existing .volume (and (eq .volume "logs") (ne $existing "")) -}}
+{{- get (.sidecar.volumes | default dict) .volume | default $own -}}
 {{- end -}}
 
 {{/* Folder of a sidecar's positions and buffers. */}}
@@ -47,7 +62,7 @@ order. A copy (copytruncate) holds lines that were already read.
 {{- printf "/var/lib/log-sidecar/%s" .name -}}
 {{- end -}}
 
-{{/* What both engines' scripts read, as list of environment variables: dict "root" $ "sidecar" <map>. */}}
+{{/* What every script reads, as list of environment variables: dict "root" $ "sidecar" <map>. */}}
 {{- define "log-sidecar.scriptEnv" -}}
 {{- $values := .root.Values -}}
 {{- $watch := list -}}
@@ -59,7 +74,7 @@ order. A copy (copytruncate) holds lines that were already read.
   (dict "name" "DRAIN_SECONDS" "value" (include "log-sidecar.drainSeconds" .))
 -}}
 {{- if not $values.sidecar.native -}}
-{{- /* What is left for waiting when the drain and Fluent Bit's own end still have to fit. */ -}}
+{{- /* What is left for waiting when the drain and the agent's own end still have to fit. */ -}}
 {{- $longest := sub $values.terminationGracePeriodSeconds (add (ceil $values.sidecar.drainSeconds) 4) -}}
 {{- $env = concat $env (list
   (dict "name" "QUIET_SECONDS" "value" (toString $values.sidecar.quietSeconds))
@@ -67,16 +82,23 @@ order. A copy (copytruncate) holds lines that were already read.
   (dict "name" "WATCH" "value" (join " " $watch))
 ) -}}
 {{- end -}}
-{{- if eq $values.sidecar.engine "fluent-bit" -}}
-{{- $env = concat $env (list
-  (dict "name" "AGENT" "value" $values.sidecar.fluentBit.binary)
-  (dict "name" "CONFIG" "value" (printf "/etc/log-sidecar/%s.yaml" .sidecar.name))
-  (dict "name" "STATE_DIR" "value" (include "log-sidecar.stateDir" .sidecar))
-) -}}
-{{- else -}}
-{{- $env = append $env (dict "name" "MESSAGES" "value" (toString (has $values.sidecar.logLevel (list "info" "debug")))) -}}
-{{- end -}}
 {{- $env | toYaml -}}
+{{- end -}}
+
+{{/* Where an agent finds its program, configuration and state, as list of environment variables; as above. */}}
+{{- define "log-sidecar.agentEnv" -}}
+{{- $settings := get .root.Values.sidecar (include "log-sidecar.engineKey" .root) -}}
+{{- $config := dict "name" "CONFIG" "value" (printf "/etc/log-sidecar/%s.yaml" .sidecar.name) -}}
+{{- if .sidecar.inline -}}
+{{- /* The kubelet expands "$(NAME)", and writes "$" for "$$". */ -}}
+{{- $text := include (printf "log-sidecar.config.%s" .root.Values.sidecar.engine) . -}}
+{{- $config = dict "name" "CONFIG_DATA" "value" ($text | replace "$" "$$") -}}
+{{- end -}}
+{{- list
+  (dict "name" "AGENT" "value" $settings.binary)
+  $config
+  (dict "name" "STATE_DIR" "value" (include "log-sidecar.stateDir" .sidecar))
+| toYaml -}}
 {{- end -}}
 
 {{/*
@@ -103,14 +125,90 @@ follow() {
 {{- .root.Files.Get (printf "files/sidecar/%s.sh" .root.Values.sidecar.engine) -}}
 {{- end -}}
 
+{{/*
+What is an engine's own, as YAML map; each engine has such a template `log-sidecar.engine.<engine>`, and, when it
+reads a configuration, one `log-sidecar.config.<engine>`: dict "root" $ "sidecar" <map>.
+  container: parts of the container, such as command, args, env
+  handler: what its probes ask, unless the values say
+  config, state: whether it has a configuration to mount, and a state to keep
+*/}}
+{{- define "log-sidecar.engine.fluent-bit" -}}
+config: true
+state: true
+handler:
+  httpGet:
+    path: /
+    port: {{ include "log-sidecar.metricsPort" . }}
+container:
+  command:
+    - /bin/sh
+    - -c
+  args:
+    - |
+      {{- include "log-sidecar.script" . | nindent 6 }}
+  env:
+    {{- include "log-sidecar.scriptEnv" . | nindent 4 }}
+    {{- include "log-sidecar.agentEnv" . | nindent 4 }}
+  ports:
+    - name: {{ ternary (printf "metrics-%d" (int .sidecar.index)) "metrics" .root.Values.sidecar.perFile | quote }}
+      containerPort: {{ include "log-sidecar.metricsPort" . }}
+{{- end -}}
+
+{{- define "log-sidecar.engine.tail" -}}
+config: false
+state: false
+container:
+  command:
+    - /bin/sh
+    - -c
+  args:
+    - |
+      {{- include "log-sidecar.script" . | nindent 6 }}
+  env:
+    {{- include "log-sidecar.scriptEnv" . | nindent 4 }}
+    - name: MESSAGES
+      value: {{ has .root.Values.sidecar.logLevel (list "info" "debug") | quote }}
+{{- end -}}
+
+{{/* The data of the ConfigMap: one configuration for each sidecar; returns YAML. */}}
+{{- define "log-sidecar.configData" -}}
+{{- $data := dict -}}
+{{- range include "log-sidecar.sidecars" . | fromJsonArray -}}
+{{- $text := include (printf "log-sidecar.config.%s" $.Values.sidecar.engine) (dict "root" $ "sidecar" .) -}}
+{{- $_ := set $data (printf "%s.yaml" .name) $text -}}
+{{- end -}}
+{{- $data | toYaml -}}
+{{- end -}}
+
+{{/* The mounts of a sidecar's container: dict "root" $ "sidecar" <map> "engine" <map>; returns a YAML list. */}}
+{{- define "log-sidecar.sidecarMounts" -}}
+{{- $logs := include "log-sidecar.volumeName" (dict "root" .root "sidecar" .sidecar "volume" "logs") -}}
+{{- $mount := include "log-sidecar.logsMount" .root | fromYaml -}}
+{{- $mounts := list (merge (dict "name" $logs "readOnly" true) $mount) -}}
+{{- if and .engine.config (not .sidecar.inline) -}}
+{{- $config := include "log-sidecar.volumeName" (dict "root" .root "sidecar" .sidecar "volume" "config") -}}
+{{- $mounts = append $mounts (dict "name" $config "mountPath" "/etc/log-sidecar" "readOnly" true) -}}
+{{- end -}}
+{{- if .engine.state -}}
+{{- $state := include "log-sidecar.volumeName" (dict "root" .root "sidecar" .sidecar "volume" "state") -}}
+{{- if eq .root.Values.logs.volume.type "persistentVolumeClaim" -}}
+{{- /* Beside the files that it describes, so that a new pod goes on where the old one ended. */ -}}
+{{- $mounts = append $mounts (dict "name" $logs "mountPath" "/var/lib/log-sidecar" "subPath" ".log-sidecar") -}}
+{{- else -}}
+{{- $mounts = append $mounts (dict "name" $state "mountPath" "/var/lib/log-sidecar") -}}
+{{- end -}}
+{{- end -}}
+{{- concat $mounts .root.Values.sidecar.extraVolumeMounts | toYaml -}}
+{{- end -}}
+
 {{/* The container of a sidecar: dict "root" $ "sidecar" <map>. */}}
 {{- define "log-sidecar.sidecarContainer" -}}
 {{- $values := .root.Values -}}
-{{- $fluentBit := eq $values.sidecar.engine "fluent-bit" -}}
-{{- $image := ternary $values.sidecar.fluentBit.image $values.sidecar.tail.image $fluentBit -}}
-{{- $handler := dict -}}
-{{- if $fluentBit -}}
-{{- $handler = dict "httpGet" (dict "path" "/" "port" (include "log-sidecar.metricsPort" . | int)) -}}
+{{- $engine := include (printf "log-sidecar.engine.%s" $values.sidecar.engine) . | fromYaml -}}
+{{- $image := (get $values.sidecar (include "log-sidecar.engineKey" .root)).image -}}
+{{- $env := $engine.container.env -}}
+{{- if ne (get (get $values "output" | default dict) "type" | default "stdout") "stdout" -}}
+{{- $env = concat $env ((include "log-sidecar.outputEnv" (dict "root" .root) | fromYaml).env | default list) -}}
 {{- end -}}
 name: {{ .sidecar.name | quote }}
 image: {{ include "log-sidecar.image" (dict "root" .root "image" $image) | quote }}
@@ -118,30 +216,19 @@ imagePullPolicy: {{ $image.pullPolicy | quote }}
 {{- if $values.sidecar.native }}
 restartPolicy: Always
 {{- end }}
-command:
-  - /bin/sh
-  - -c
-args:
-  - |
-    {{- include "log-sidecar.script" . | nindent 4 }}
+{{ omit $engine.container "env" | toYaml }}
+{{- with concat $env $values.sidecar.extraEnv }}
 env:
-  {{- include "log-sidecar.scriptEnv" . | nindent 2 }}
-  {{- with $values.sidecar.extraEnv }}
   {{- toYaml . | nindent 2 }}
-  {{- end }}
+{{- end }}
 {{- with $values.sidecar.extraEnvFrom }}
 envFrom:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- if $fluentBit }}
-ports:
-  - name: {{ ternary (printf "metrics-%d" (int .sidecar.index)) "metrics" $values.sidecar.perFile | quote }}
-    containerPort: {{ include "log-sidecar.metricsPort" . }}
-{{- end }}
 {{- range $kind := list "startupProbe" "livenessProbe" "readinessProbe" }}
 {{- $probe := get $values.sidecar $kind }}
 {{- if $probe.enabled }}
-{{- with include "log-sidecar.probe" (dict "probe" $probe "handler" $handler) | fromYaml }}
+{{- with include "log-sidecar.probe" (dict "probe" $probe "handler" ($engine.handler | default dict)) | fromYaml }}
 {{ $kind }}:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -156,23 +243,5 @@ securityContext:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 volumeMounts:
-  - {{ include "log-sidecar.logsMount" .root | nindent 4 | trim }}
-    readOnly: true
-  {{- if $fluentBit }}
-  - name: config
-    mountPath: /etc/log-sidecar
-    readOnly: true
-  {{- if eq $values.logs.volume.type "persistentVolumeClaim" }}
-  {{- /* Beside the files that it describes, so that a new pod goes on where the old one ended. */}}
-  - name: logs
-    mountPath: /var/lib/log-sidecar
-    subPath: .log-sidecar
-  {{- else }}
-  - name: state
-    mountPath: /var/lib/log-sidecar
-  {{- end }}
-  {{- end }}
-  {{- with $values.sidecar.extraVolumeMounts }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- include "log-sidecar.sidecarMounts" (dict "root" .root "sidecar" .sidecar "engine" $engine) | nindent 2 }}
 {{- end -}}
