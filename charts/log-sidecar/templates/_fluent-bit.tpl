@@ -26,6 +26,19 @@ What the input of a file must not read although its rotated names match it, such
 {{- end -}}
 
 {{/*
+Medium of the volume of positions and buffers; empty for disk. Fluent Bit passes over lines that it has no room to
+store, and counts them nowhere: what goes to stdout, at most `maxChunksUp` chunks, lies where nobody else fills the room.
+What other outputs keep for hours of an outage is too much for memory.
+*/}}
+{{- define "log-sidecar.stateMedium" -}}
+{{- $medium := .Values.sidecar.state.medium -}}
+{{- if eq $medium "auto" -}}
+{{- $medium = ternary "Memory" "" (eq (dig "type" "stdout" (.Values.output | default dict)) "stdout") -}}
+{{- end -}}
+{{- $medium -}}
+{{- end -}}
+
+{{/*
 One tail input. `rotate_wait` is ten years: after it Fluent Bit would forget a rotated file, find it again by its
 rotated name, and deliver it a second time. A file that is deleted is closed at once in any case.
 `file.paths`, where a caller sets it, is taken for `path` as it is: "${LOG_PATHS}" leaves it to the environment.

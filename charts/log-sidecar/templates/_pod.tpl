@@ -160,7 +160,7 @@ volumeMounts:
 {{- if ne $volume.type "persistentVolumeClaim" }}
 - name: state
   emptyDir:
-    {{- with .Values.sidecar.state.medium }}
+    {{- with include "log-sidecar.stateMedium" . }}
     medium: {{ . | quote }}
     {{- end }}
     sizeLimit: {{ .Values.sidecar.state.sizeLimit | quote }}

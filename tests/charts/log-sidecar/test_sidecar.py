@@ -95,7 +95,7 @@ def test_fluent_bit_container(sidecars: Sidecars, pod_spec: Callable[..., Object
         "CONFIG": "/etc/log-sidecar/sidecar.yaml",
         "STATE_DIR": "/var/lib/log-sidecar/sidecar",
     }
-    assert {"name": "state", "emptyDir": {"sizeLimit": "256Mi"}} in pod_spec()["volumes"]
+    assert {"name": "state", "emptyDir": {"medium": "Memory", "sizeLimit": "256Mi"}} in pod_spec()["volumes"]
 
 
 def test_tail_container(sidecars: Sidecars, pod_spec: Callable[..., Object]) -> None:

@@ -81,13 +81,16 @@ def test_positions_lie_beside_files_that_outlive_the_pod(pod_spec: PodSpec) -> N
     assert "state" not in volumes(on_claim)
     default = pod_spec()
     assert mounts(default["initContainers"][0])["/var/lib/log-sidecar"] == {"name": "state"}
-    assert volumes(default)["state"] == {"emptyDir": {"sizeLimit": "256Mi"}}
+    assert volumes(default)["state"] == {"emptyDir": {"sizeLimit": "256Mi", "medium": "Memory"}}
 
 
-def test_positions_can_lie_in_memory(pod_spec: PodSpec) -> None:
-    """The engine's own volume can be independent of the node's disk."""
-    values = {"sidecar": {"state": {"sizeLimit": "64Mi", "medium": "Memory"}}}
-    assert volumes(pod_spec(values))["state"] == {"emptyDir": {"sizeLimit": "64Mi", "medium": "Memory"}}
+@pytest.mark.parametrize(
+    ("medium", "expected"), [("auto", {"medium": "Memory"}), ("Memory", {"medium": "Memory"}), ("", {})]
+)
+def test_positions_lie_where_a_full_disk_does_no_harm(pod_spec: PodSpec, medium: str, expected: dict[str, str]) -> None:
+    """What waits for stdout lies in memory, unless the user wants the node's disk."""
+    values = {"sidecar": {"state": {"sizeLimit": "64Mi", "medium": medium}}}
+    assert volumes(pod_spec(values))["state"] == {"emptyDir": {"sizeLimit": "64Mi", **expected}}
 
 
 def existing(**app: Any) -> dict[str, Any]:
