@@ -84,6 +84,20 @@ def test_job_delivers_everything_although_fluent_bit_dies_before_its_end(stage: 
     assert report.doubled <= 2 * 400, report
 
 
+def test_job_that_writes_as_fast_as_it_can_loses_nothing(stage: Stage) -> None:
+    """Fluent Bit is far behind when the application ends, several rotated files of it: it reads all to the end."""
+    stage.add_writer()
+    options = ["--lines", "400000", "--rotate", "rename", "--rotations", "4"]
+    with stage.follow("load-*", "sidecar") as sidecar:
+        stage.install("load", writer_values("Job", "fluent-bit", *options), wait=False)
+        stage.kubectl("wait", "--for=condition=Complete", "job", "--all", "--timeout=90s")
+        report = sidecar.count(400_000)
+    # Files that wait together are read side by side.
+    assert report.complete, report
+    assert not report.doubled, report
+    assert not report.mangled, report
+
+
 @both_engines
 def test_last_lines_of_a_job_arrive(stage: Stage, engine: str) -> None:
     """Ten Jobs that write 500 lines in their last millisecond: 500 of 500 each, ended within 5 s of the app."""

@@ -8,6 +8,32 @@ if [ -n "${CONFIG_DATA:-}" ]; then
   printf '%s\n' "$CONFIG_DATA" >"$CONFIG" || exit 1
 fi
 start() { "$AGENT" --quiet --config "$CONFIG" & }
+# What Fluent Bit has not read of the files that it has open, in bytes. Unlike the logs, it also writes its own files.
+unread() {
+  ls -lnL "/proc/$!/fd" 2>/dev/null | {
+    bytes=0
+    while read -r mode _ _ _ size rest; do
+      { read -r _ position && read -r _ flags; } <"/proc/$!/fdinfo/${rest##* }" || continue
+      case $mode$flags in
+        -*0) [ "$position" -ge "$size" ] || bytes=$((bytes + size - position)) ;;
+      esac
+    done 2>/dev/null
+    echo "$bytes"
+  }
+}
+# Long enough for a file that is not known yet to be found, then as long as there is more and it gets on.
+read_on() {
+  left=0
+  stuck=0
+  while
+    before=$left
+    sleep "$DRAIN_SECONDS"
+    left=$(unread)
+    [ "$left" -gt 0 ] && [ "$stuck" -lt 5 ]
+  do
+    [ "$left" -lt "$before" ] && stuck=0 || stuck=$((stuck + 1))
+  done
+}
 # $! and no variable of our own: the signal may come right after the start. A Fluent Bit that is killed now is
 # started once more, for what it had not delivered.
 drain() {
@@ -15,7 +41,7 @@ drain() {
   wait_for_quiet
   for _ in 1 2 3; do
     kill -0 "${!:-none}" 2>/dev/null || start
-    sleep "$DRAIN_SECONDS"
+    read_on
     kill -TERM "$!" 2>/dev/null
     wait "$!" && exit 0
     code=$?
