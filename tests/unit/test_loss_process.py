@@ -62,6 +62,22 @@ def test_kills_make_a_forgetful_reader_double_its_lines(tmp_path: Path) -> None:
     assert measured.kills == 2
 
 
+def test_a_reader_whose_output_is_held_is_blocked(tmp_path: Path) -> None:
+    """Nothing arrives while it is held, and everything afterwards."""
+    seen: list[int] = []
+
+    def hold(follower: ProcessFollower, writing: "subprocess.Popen[str]") -> None:
+        follower.hold()
+        writing.wait()
+        seen.append(len(follower))
+        follower.release()
+
+    options = ["--lines", "4000", "--rate", "8000"]
+    measured = measure_process(reader(), tmp_path / "app.log", options, meanwhile=hold, lead=0.2)
+    assert measured.report.exact, measured
+    assert seen[0] < 4000
+
+
 def test_a_reader_that_will_not_end_is_killed(tmp_path: Path) -> None:
     """SIGKILL follows, and the status says so."""
     with ProcessFollower(["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"]) as follower:

@@ -1,5 +1,6 @@
 """The writer's word is what a measurement starts from, so it must be true."""
 
+import errno
 import itertools
 import json
 import os
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.loss import WRITER_SOURCE, count
+from harness.loss import WRITER_SOURCE, count, writer
 
 
 def command(*options: object) -> list[str]:
@@ -187,6 +188,36 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     run = subprocess.run(command("--file", tmp_path, "--lines", 1), capture_output=True, text=True)
     assert run.returncode == 2
     assert run.stderr == f"writer: cannot write {tmp_path}: Is a directory.\n"
+
+
+def test_a_full_disk_drops_lines_and_counts_them() -> None:
+    """With --drop-when-full the writer goes on, and says what it could not write."""
+    summary = write("--file", "/dev/full", "--lines", 100, "--drop-when-full")
+    assert (summary["written"], summary["failed"]) == (0, 100)
+
+
+def test_a_disk_that_is_full_for_a_while_tears_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written before and after is whole and numbered without a gap; the torn line is none of it."""
+    room = [250, 0, 10_000]
+    write_all = os.write
+
+    def small_disk(descriptor: int, data: memoryview) -> int:
+        if not room[0]:
+            room.pop(0)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        taken = write_all(descriptor, data[: room[0]])
+        room[0] -= taken
+        return taken
+
+    monkeypatch.setattr(writer.os, "write", small_disk)
+    log = writer.LogFile(tmp_path / "app.log")
+    log.drop_when_full = True
+    made = writer.Writer(log, stream="w", size=100)
+    for _ in range(3):
+        made.write(5)
+    assert (made.written, made.failed) == (2 + 0 + 5, 3 + 5)
+    report = count(lines_of(tmp_path / "app.log"), made.written)
+    assert (report.lost, report.doubled, report.reordered, report.mangled) == (0, 0, 0, 1)
 
 
 def test_the_help_teaches() -> None:

@@ -4,6 +4,7 @@ import os
 import select
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ class ProcessFollower(Follower):
         self._process: subprocess.Popen[bytes] | None = None
         self._outputs: list[IO[bytes]] = []
         self._ended: set[int] = set()  # descriptors at their end; they stay open, so no number is used twice
+        self._held = threading.Event()
         self._spent = 0.0
         self._peak = 0
 
@@ -88,6 +90,14 @@ class ProcessFollower(Follower):
         assert self._process.stdout is not None
         self._outputs.append(self._process.stdout)
         self._remember_usage()
+
+    def hold(self) -> None:
+        """Read nothing any more, until `release`: when the pipe is full, the command's writes block."""
+        self._held.set()
+
+    def release(self) -> None:
+        """Read again what the command writes."""
+        self._held.clear()
 
     @property
     def pid(self) -> int:
@@ -150,7 +160,8 @@ class ProcessFollower(Follower):
         looked = 0.0
         while True:
             last_pass = self._stopping.is_set()
-            outputs = [output for output in self._outputs if output.fileno() not in self._ended]
+            held = self._held.is_set() and not last_pass
+            outputs = [] if held else [output for output in self._outputs if output.fileno() not in self._ended]
             ready = select.select(outputs, [], [], 0 if last_pass else POLL_SECONDS)[0]
             for output in ready:
                 number = output.fileno()

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +18,21 @@ PLACEHOLDER = "{file}"
 
 @dataclass(frozen=True)
 class Measurement:
-    """A report and what it cost: `seconds` is the time that the writer took."""
+    """A report and what it cost.
+
+    Attributes:
+        seconds: what the writer took.
+        failed: lines that the writer could not write, as its disk was full; the report does not know them.
+        slowest: seconds of the writer's longest write.
+    """
 
     report: Report
     usage: Usage
     exit: Exit
     seconds: float
     kills: int
+    failed: int = 0
+    slowest: float = 0.0
 
     @property
     def cores(self) -> float:
@@ -35,6 +43,8 @@ class Measurement:
         text = f"{self.report}\n  writer {self.seconds:.1f} s"
         text += f"  reader {self.cores:.3f} core, {self.usage.peak_bytes / 1e6:.1f} MB"
         text += f", ended with {self.exit.status} {self.exit.seconds:.2f} s after SIGTERM"
+        if self.failed:
+            text += f"\n  {self.failed:,} lines not written, the disk was full; longest write {self.slowest:.3f} s"
         return text + (f"  killed {self.kills} times" if self.kills else "")
 
 
@@ -44,6 +54,7 @@ def measure_process(
     options: Sequence[str],
     *,
     kills: int = 0,
+    meanwhile: Callable[[ProcessFollower, "subprocess.Popen[str]"], None] | None = None,
     lead: float = 1.0,
     drain: bool = False,
     timeout: float = 60,
@@ -59,6 +70,7 @@ def measure_process(
         command: the reader; ``{file}`` in it stands for the file.
         options: of the writer, see ``python -m harness.loss.writer --help``.
         kills: SIGKILL the reader so many times, evenly over the writing, and start it again each time.
+        meanwhile: what else happens while the writer, its second argument, is at work.
         lead: seconds between the start of the reader and that of the writer.
         drain: send SIGTERM right after the writer's end, and count what still came. Otherwise wait first:
             until all lines are there, or `timeout` seconds, or `quiet` seconds without a line.
@@ -80,6 +92,8 @@ def measure_process(
             raise HarnessError(f"{command[0]} ended before a line was written: run it by itself to see why.")
         process = run_writer(file, options)
         try:
+            if meanwhile:
+                meanwhile(reader, process)
             _kill_evenly(reader, process, _duration(options), kills)
             summary = finish_writer(process)
         finally:
@@ -90,7 +104,7 @@ def measure_process(
         ended = reader.terminate(timeout=grace)
         reader.stop()
         report = reader.count({summary.stream: summary.written}, timeout=0)
-    return Measurement(report, usage, ended, summary.seconds, kills)
+    return Measurement(report, usage, ended, summary.seconds, kills, summary.failed, summary.slowest)
 
 
 def run_writer(file: Path, options: Sequence[str]) -> "subprocess.Popen[str]":
@@ -106,6 +120,8 @@ class Summary:
     stream: str
     written: int
     seconds: float
+    failed: int
+    slowest: float
 
 
 def finish_writer(process: "subprocess.Popen[str]") -> Summary:
@@ -114,7 +130,7 @@ def finish_writer(process: "subprocess.Popen[str]") -> Summary:
     if process.returncode != 0:
         raise HarnessError(errors.strip() or f"The writer ended with status {process.returncode}.")
     last = json.loads(output.splitlines()[-1])
-    return Summary(stream=last["stream"], written=last["written"], seconds=last["seconds"])
+    return Summary(**{name: last[name] for name in ("stream", "written", "seconds", "failed", "slowest")})
 
 
 def _duration(options: Sequence[str]) -> float:

@@ -31,12 +31,16 @@ copytruncate  ``app.log`` is copied to ``app.log.1``, then cut to nothing: same 
 symlink       ``app.log`` is a link to ``app.log-0001``, then, in one step, to ``app.log-0002``.
 none          one file for ever.
 
+A full disk ends the writer with status 1. With ``--drop-when-full`` it goes on, as Python's logging does: what the
+kernel does not take is dropped and counted as ``failed``, and its numbers go to the lines that come after.
+
 SIGTERM ends the writer at once (as process 1 of a container it would otherwise be ignored); with
 ``--on-term N`` it first writes N more lines, as an application that logs its own shutdown.
 """
 
 import argparse
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -94,6 +98,8 @@ class LogFile:
         """`keep` is how many rotated files stay (0: all); older ones are deleted, read or not."""
         self.path = path
         self.rotations = 0
+        self.drop_when_full = False
+        self.slowest = 0.0  # seconds that the longest call of the kernel took
         self._keep = keep
         self._naming = naming
         self._turn: Callable[[], None] = {
@@ -108,11 +114,20 @@ class LogFile:
         self._descriptor = self._open()
         self._late = False
 
-    def append(self, data: bytes) -> None:
-        """Hand all of it to the kernel."""
+    def append(self, data: bytes) -> int:
+        """Hand it to the kernel; returns how many bytes were taken, fewer only with `drop_when_full`."""
         view = memoryview(data)
         while view:
-            view = view[os.write(self._descriptor, view) :]
+            begin = time.monotonic()
+            try:
+                view = view[os.write(self._descriptor, view) :]
+            except OSError as error:
+                if error.errno != errno.ENOSPC or not self.drop_when_full:
+                    raise
+                break
+            finally:
+                self.slowest = max(self.slowest, time.monotonic() - begin)
+        return len(data) - len(view)
 
     def rotate(self) -> None:
         """Set the written part aside and go on with an empty file."""
@@ -193,11 +208,13 @@ class Writer:
         self.size = size
         self.first = first
         self.written = 0
+        self.failed = 0
         self.lines_per_file = 0
         self.most_rotations = 0
         self.late = 0
         self.pause = 0.0
         self._in_file = 0
+        self._torn = b""  # ends a line of which the disk took only a part
 
     def write(self, count: int) -> None:
         """Append `count` lines, rotating wherever one is due."""
@@ -215,9 +232,14 @@ class Writer:
             if self.file.late:
                 batch = min(batch, self.late - self._in_file)
             start = self.first + self.written
-            self.file.append(b"".join(encode(self.stream, start + i, self.size) for i in range(batch)))
-            self.written += batch
-            self._in_file += batch
+            data = self._torn + b"".join(encode(self.stream, start + i, self.size) for i in range(batch))
+            taken = self.file.append(data) - len(self._torn)
+            if taken >= 0:
+                self._torn = b"\n" if taken % self.size else b""
+            whole = max(0, taken) // self.size
+            self.written += whole
+            self.failed += batch - whole
+            self._in_file += whole
             count -= batch
 
     def _due(self) -> bool:
@@ -273,6 +295,7 @@ def run(options: argparse.Namespace) -> int:
         stop_requested = True
 
     signal.signal(signal.SIGTERM, on_term)
+    writer.file.drop_when_full = options.drop_when_full
     begin = time.monotonic()
 
     def check() -> None:
@@ -285,6 +308,8 @@ def run(options: argparse.Namespace) -> int:
             "first": writer.first,
             "written": writer.written,
             "rotations": writer.file.rotations,
+            "failed": writer.failed,
+            "slowest": round(writer.file.slowest, 3),
             "seconds": round(time.monotonic() - begin, 3),
         }
         print(json.dumps(summary), flush=True)
@@ -350,6 +375,7 @@ def parser() -> argparse.ArgumentParser:
     add("--keep", type=int, default=0, metavar="N", help="rotated files kept, older are deleted (0: all)")
     add("--late", type=int, default=0, metavar="N", help="lines still written to a file after its rename")
     add("--pause", type=float, default=0, metavar="S", help="seconds without a line before each rotation")
+    add("--drop-when-full", action="store_true", help="drop lines on a full disk and go on")
     add("--delay", type=float, default=0, metavar="S", help="seconds to wait before the first line")
     add("--on-term", type=int, default=0, metavar="N", help="lines to write after SIGTERM")
     add("--last-millisecond", type=int, default=0, metavar="N", help="N last lines at once, then exit")
