@@ -35,10 +35,16 @@ class Stage:
     releases: list[str] = field(default_factory=list)
 
     def install(
-        self, release: str, values: Mapping[str, Any] | None = None, *, files: tuple[Path, ...] = (), wait: bool = True
+        self,
+        release: str,
+        values: Mapping[str, Any] | None = None,
+        *,
+        files: tuple[Path, ...] = (),
+        wait: bool = True,
+        chart: Path = CHART,
     ) -> None:
         """Install the chart with the images that it asks for; upgrade it when the release exists."""
-        rendered = self.helm.render(CHART, release=release, values=values, value_files=files)
+        rendered = self.helm.render(chart, release=release, values=values, value_files=files)
         needed = {container["image"] for container in rendered.containers()}
         if self.cluster.type == "local":
             missing = sorted({tool for image in needed if (tool := images.missing_for(image))})
@@ -50,7 +56,7 @@ class Stage:
             self.releases.append(release)
         act(
             release,
-            CHART,
+            chart,
             namespace=self.namespace,
             kubeconfig=self.cluster.kubeconfig,
             values=values,

@@ -122,7 +122,12 @@ annotations:
 
 {{/* Whether the sidecars read their configuration from a ConfigMap. */}}
 {{- define "log-sidecar.hasConfig" -}}
-{{- if and .Values.app.enabled .Values.sidecar.enabled (eq .Values.sidecar.engine "fluent-bit") }}true{{ end -}}
+{{- if and .Values.app.enabled .Values.sidecar.enabled (ne .Values.sidecar.engine "tail") }}true{{ end -}}
+{{- end -}}
+
+{{/* Whether the engine keeps positions and buffers. */}}
+{{- define "log-sidecar.hasState" -}}
+{{- if ne .Values.sidecar.engine "tail" }}true{{ end -}}
 {{- end -}}
 
 {{/* Whether the demo application runs. */}}

@@ -1,15 +1,5 @@
 {{/* The application's pod, the same in every kind of workload. */}}
 
-{{/* The mount of the log files, without `readOnly`. */}}
-{{- define "log-sidecar.logsMount" -}}
-{{- $volume := .Values.logs.volume -}}
-name: {{ ternary $volume.existing.name "logs" (eq $volume.type "existing") | quote }}
-mountPath: {{ .Values.logs.directory | quote }}
-{{- if and (eq $volume.type "existing") $volume.existing.subPath }}
-subPath: {{ $volume.existing.subPath | quote }}
-{{- end }}
-{{- end -}}
-
 {{/* Whether the application has a mount of its own at the log directory. */}}
 {{- define "log-sidecar.appMountsLogs" -}}
 {{- range .Values.app.extraVolumeMounts -}}
@@ -111,7 +101,7 @@ securityContext:
 {{- if or (not $mountsLogs) $demo $app.tmp.enabled $app.extraVolumeMounts }}
 volumeMounts:
   {{- if not $mountsLogs }}
-  - {{ include "log-sidecar.logsMount" . | nindent 4 | trim }}
+  - {{ include "log-sidecar.logsMount" (dict "root" .) | nindent 4 | trim }}
   {{- end }}
   {{- if $demo }}
   - name: demo
@@ -128,20 +118,43 @@ volumeMounts:
 {{- end }}
 {{- end -}}
 
+{{/* A scratch volume: dict "name" <name> "settings" <map of medium and sizeLimit>. */}}
+{{- define "log-sidecar.emptyDir" -}}
+name: {{ .name | quote }}
+emptyDir:
+  {{- with .settings.medium }}
+  medium: {{ . | quote }}
+  {{- end }}
+  sizeLimit: {{ .settings.sizeLimit | quote }}
+{{- end -}}
+
+{{/* The volume of the log files, if it is not another's: dict "root" $ and "volumes" as for `log-sidecar.volumeName`. */}}
+{{- define "log-sidecar.logsVolume" -}}
+{{- $volume := .root.Values.logs.volume -}}
+{{- $name := include "log-sidecar.volumeName" (dict "root" .root "volume" "logs" "volumes" .volumes) -}}
+{{- if eq $volume.type "emptyDir" }}
+- {{ include "log-sidecar.emptyDir" (dict "name" $name "settings" $volume.emptyDir) | nindent 2 | trim }}
+{{- else if eq $volume.type "persistentVolumeClaim" }}
+- name: {{ $name | quote }}
+  persistentVolumeClaim:
+    claimName: {{ include "log-sidecar.claimName" .root | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* The volume of an engine's state, if it has one and it is not on the claim of the log files; arguments as above. */}}
+{{- define "log-sidecar.stateVolume" -}}
+{{- if and (include "log-sidecar.hasState" .root) (ne .root.Values.logs.volume.type "persistentVolumeClaim") }}
+{{- $name := include "log-sidecar.volumeName" (dict "root" .root "volume" "state" "volumes" .volumes) }}
+{{- $settings := dict "medium" (include "log-sidecar.stateMedium" .root) "sizeLimit" .root.Values.sidecar.state.sizeLimit }}
+- {{ include "log-sidecar.emptyDir" (dict "name" $name "settings" $settings) | nindent 2 | trim }}
+{{- end }}
+{{- end -}}
+
 {{- define "log-sidecar.volumes" -}}
 {{- $volume := .Values.logs.volume -}}
-{{- $sidecars := include "log-sidecar.sidecars" . | fromJsonArray -}}
-{{- if eq $volume.type "emptyDir" }}
-- name: logs
-  emptyDir:
-    {{- with $volume.emptyDir.medium }}
-    medium: {{ . | quote }}
-    {{- end }}
-    sizeLimit: {{ $volume.emptyDir.sizeLimit | quote }}
-{{- else if and (eq $volume.type "persistentVolumeClaim") (or $volume.persistentVolumeClaim.existingClaim (ne .Values.app.kind "StatefulSet")) }}
-- name: logs
-  persistentVolumeClaim:
-    claimName: {{ include "log-sidecar.claimName" . | quote }}
+{{- $ofStatefulSet := and (eq .Values.app.kind "StatefulSet") (not $volume.persistentVolumeClaim.existingClaim) -}}
+{{- if not (and (eq $volume.type "persistentVolumeClaim") $ofStatefulSet) }}
+{{- include "log-sidecar.logsVolume" (dict "root" .) }}
 {{- end }}
 {{- if include "log-sidecar.hasDemo" . }}
 - name: demo
@@ -154,17 +167,12 @@ volumeMounts:
     sizeLimit: {{ .Values.app.tmp.sizeLimit | quote }}
 {{- end }}
 {{- if include "log-sidecar.hasConfig" . }}
-- name: config
+- name: {{ include "log-sidecar.volumeName" (dict "root" . "volume" "config") | quote }}
   configMap:
     name: {{ include "log-sidecar.configName" . | quote }}
-{{- if ne $volume.type "persistentVolumeClaim" }}
-- name: state
-  emptyDir:
-    {{- with include "log-sidecar.stateMedium" . }}
-    medium: {{ . | quote }}
-    {{- end }}
-    sizeLimit: {{ .Values.sidecar.state.sizeLimit | quote }}
 {{- end }}
+{{- if and .Values.app.enabled .Values.sidecar.enabled }}
+{{- include "log-sidecar.stateVolume" (dict "root" .) }}
 {{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}

@@ -7,15 +7,24 @@ add "inline" true: the configuration then comes in the environment instead of a 
 of the pod's volumes, {"logs": ..., "config": ..., "state": ...}, where these are not the chart's own.
 */}}
 {{- define "log-sidecar.sidecars" -}}
-{{- $sidecars := list -}}
-{{- if and .Values.app.enabled .Values.sidecar.enabled -}}
-{{- if .Values.sidecar.perFile -}}
-{{- range $index, $file := .Values.logs.files -}}
-{{- $sidecars = append $sidecars (dict "name" (printf "%s-%s" $.Values.sidecar.name $file.name) "files" (list $file) "index" $index) -}}
-{{- end -}}
+{{- if .Values.app.enabled -}}
+{{- include "log-sidecar.listSidecars" (dict "root" .) -}}
 {{- else -}}
-{{- $sidecars = list (dict "name" .Values.sidecar.name "files" .Values.logs.files "index" 0) -}}
+[]
 {{- end -}}
+{{- end -}}
+
+{{/* The same whoever's the pod is: dict "root" $ and, if it is not the chart's, "inline" and "volumes" as above. */}}
+{{- define "log-sidecar.listSidecars" -}}
+{{- $values := .root.Values -}}
+{{- $sidecars := list -}}
+{{- if and $values.sidecar.enabled $values.sidecar.perFile -}}
+{{- range $index, $file := $values.logs.files -}}
+{{- $name := printf "%s-%s" $values.sidecar.name $file.name -}}
+{{- $sidecars = append $sidecars (merge (dict "name" $name "files" (list $file) "index" $index) (omit $ "root")) -}}
+{{- end -}}
+{{- else if $values.sidecar.enabled -}}
+{{- $sidecars = list (merge (dict "name" $values.sidecar.name "files" $values.logs.files "index" 0) (omit . "root")) -}}
 {{- end -}}
 {{- $sidecars | toJson -}}
 {{- end -}}
@@ -50,11 +59,23 @@ order. A copy (copytruncate) holds lines that were already read.
 {{- add $settings.metrics.port .sidecar.index -}}
 {{- end -}}
 
-{{/* Name of one of the pod's volumes: dict "root" $ "sidecar" <map> "volume" "logs". */}}
+{{/* Name of one of the pod's volumes: dict "root" $ "volume" "logs" and, if it is another's pod, "volumes" as above. */}}
 {{- define "log-sidecar.volumeName" -}}
-{{- $existing := ternary .root.Values.logs.volume.existing.name "" (eq .root.Values.logs.volume.type "existing") -}}
-{{- $own := ternary $existing .volume (and (eq .volume "logs") (ne $existing "")) -}}
-{{- get (.sidecar.volumes | default dict) .volume | default $own -}}
+{{- if and (eq .volume "logs") (eq .root.Values.logs.volume.type "existing") -}}
+{{- .root.Values.logs.volume.existing.name -}}
+{{- else -}}
+{{- get (.volumes | default dict) .volume | default .volume -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The mount of the log files, without `readOnly`; arguments as above. */}}
+{{- define "log-sidecar.logsMount" -}}
+{{- $volume := .root.Values.logs.volume -}}
+name: {{ include "log-sidecar.volumeName" (dict "root" .root "volume" "logs" "volumes" .volumes) | quote }}
+mountPath: {{ .root.Values.logs.directory | quote }}
+{{- if and (eq $volume.type "existing") $volume.existing.subPath }}
+subPath: {{ $volume.existing.subPath | quote }}
+{{- end }}
 {{- end -}}
 
 {{/* Folder of a sidecar's positions and buffers. */}}
@@ -130,11 +151,8 @@ What is an engine's own, as YAML map; each engine has such a template `log-sidec
 reads a configuration, one `log-sidecar.config.<engine>`: dict "root" $ "sidecar" <map>.
   container: parts of the container, such as command, args, env
   handler: what its probes ask, unless the values say
-  config, state: whether it has a configuration to mount, and a state to keep
 */}}
 {{- define "log-sidecar.engine.fluent-bit" -}}
-config: true
-state: true
 handler:
   httpGet:
     path: /
@@ -155,8 +173,6 @@ container:
 {{- end -}}
 
 {{- define "log-sidecar.engine.tail" -}}
-config: false
-state: false
 container:
   command:
     - /bin/sh
@@ -180,23 +196,21 @@ container:
 {{- $data | toYaml -}}
 {{- end -}}
 
-{{/* The mounts of a sidecar's container: dict "root" $ "sidecar" <map> "engine" <map>; returns a YAML list. */}}
+{{/* The mounts of a sidecar's container: dict "root" $ "sidecar" <map>; returns a YAML list. */}}
 {{- define "log-sidecar.sidecarMounts" -}}
-{{- $logs := include "log-sidecar.volumeName" (dict "root" .root "sidecar" .sidecar "volume" "logs") -}}
-{{- $mount := include "log-sidecar.logsMount" .root | fromYaml -}}
-{{- $mounts := list (merge (dict "name" $logs "readOnly" true) $mount) -}}
-{{- if and .engine.config (not .sidecar.inline) -}}
-{{- $config := include "log-sidecar.volumeName" (dict "root" .root "sidecar" .sidecar "volume" "config") -}}
+{{- $scope := dict "root" .root "volumes" .sidecar.volumes -}}
+{{- $logs := include "log-sidecar.logsMount" $scope | fromYaml -}}
+{{- $mounts := list (merge (dict "readOnly" true) $logs) -}}
+{{- if and (ne .root.Values.sidecar.engine "tail") (not .sidecar.inline) -}}
+{{- $config := include "log-sidecar.volumeName" (merge (dict "volume" "config") $scope) -}}
 {{- $mounts = append $mounts (dict "name" $config "mountPath" "/etc/log-sidecar" "readOnly" true) -}}
 {{- end -}}
-{{- if .engine.state -}}
-{{- $state := include "log-sidecar.volumeName" (dict "root" .root "sidecar" .sidecar "volume" "state") -}}
-{{- if eq .root.Values.logs.volume.type "persistentVolumeClaim" -}}
+{{- if and (include "log-sidecar.hasState" .root) (eq .root.Values.logs.volume.type "persistentVolumeClaim") -}}
 {{- /* Beside the files that it describes, so that a new pod goes on where the old one ended. */ -}}
-{{- $mounts = append $mounts (dict "name" $logs "mountPath" "/var/lib/log-sidecar" "subPath" ".log-sidecar") -}}
-{{- else -}}
+{{- $mounts = append $mounts (dict "name" $logs.name "mountPath" "/var/lib/log-sidecar" "subPath" ".log-sidecar") -}}
+{{- else if include "log-sidecar.hasState" .root -}}
+{{- $state := include "log-sidecar.volumeName" (merge (dict "volume" "state") $scope) -}}
 {{- $mounts = append $mounts (dict "name" $state "mountPath" "/var/lib/log-sidecar") -}}
-{{- end -}}
 {{- end -}}
 {{- concat $mounts .root.Values.sidecar.extraVolumeMounts | toYaml -}}
 {{- end -}}
@@ -243,5 +257,5 @@ securityContext:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 volumeMounts:
-  {{- include "log-sidecar.sidecarMounts" (dict "root" .root "sidecar" .sidecar "engine" $engine) | nindent 2 }}
+  {{- include "log-sidecar.sidecarMounts" . | nindent 2 }}
 {{- end -}}

@@ -3,17 +3,26 @@ What the schema cannot say. Each check returns nothing, or a message: what is wr
 instead. All of them are shown at once.
 */}}
 {{- define "log-sidecar.validate" -}}
-{{- $checks := list "Nulls" -}}
-{{- if and (not (include "log-sidecar.checkNulls" .)) .Values.app.enabled -}}
-{{- $checks = list "Files" "Volume" "Command" "Demo" "Kind" "Native" "Drain" "Tail" "Names" "Ports" "Budget" "Service" -}}
+{{- include "log-sidecar.refuse" (dict "root" . "checks" (list "Nulls")) -}}
+{{- if .Values.app.enabled -}}
+{{- $checks := list "Files" "Volume" "Command" "Demo" "Kind" "Native" "Drain" "Tail" "Names" "Ports" "Budget" "Service" -}}
+{{- include "log-sidecar.refuse" (dict "root" . "checks" $checks) -}}
 {{- end -}}
+{{- end -}}
+
+{{/* Stops with what the checks say, if they say anything: dict "root" $ "checks" <names>. */}}
+{{- define "log-sidecar.refuse" -}}
 {{- $messages := list -}}
-{{- range $checks -}}
-{{- range include (printf "log-sidecar.check%s" .) $ | splitList "\f" -}}
+{{- range .checks -}}
+{{- range include (printf "log-sidecar.check%s" .) $.root | splitList "\f" -}}
 {{- with trim . -}}
 {{- $messages = append $messages . -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+{{- if and $messages (not .root.Chart.IsRoot) -}}
+{{- $where := "What follows is about the values below `%s:` of the chart that has this one as a dependency." -}}
+{{- $messages = prepend $messages (printf $where .root.Chart.Name) -}}
 {{- end -}}
 {{- if $messages -}}
 {{- fail (printf "\n\n%s\n" (join "\n\n" $messages)) -}}

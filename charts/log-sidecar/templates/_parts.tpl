@@ -1,0 +1,106 @@
+{{/*
+Parts for pods of other charts, which have this one as a dependency; docs/named-templates.md describes them. All take
+the context of the dependency, `(index .Subcharts "log-sidecar")`, return a YAML list or map, or nothing, and refuse
+wrong values.
+*/}}
+
+{{/* The volumes have the dependency's name in theirs, as the other chart has volumes of its own. */}}
+{{- define "log-sidecar.parts.volumeNames" -}}
+{{- $volumes := dict -}}
+{{- range list "logs" "state" -}}
+{{- $_ := set $volumes . (printf "%s-%s" (include "log-sidecar.name" $ | trunc 57 | trimSuffix "-") .) -}}
+{{- end -}}
+{{- $volumes | toJson -}}
+{{- end -}}
+
+{{- define "log-sidecar.parts.sidecars" -}}
+{{- include "log-sidecar.parts.validate" . -}}
+{{- $volumes := include "log-sidecar.parts.volumeNames" . | fromJson -}}
+{{- $containers := list -}}
+{{- range include "log-sidecar.listSidecars" (dict "root" . "inline" true "volumes" $volumes) | fromJsonArray -}}
+{{- $container := include "log-sidecar.sidecarContainer" (dict "root" $ "sidecar" .) | fromYaml -}}
+{{- $containers = append $containers $container -}}
+{{- end -}}
+{{- with $containers -}}
+{{- toYaml . -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Native sidecars, to be put before the pod's own `initContainers`. */}}
+{{- define "log-sidecar.parts.initContainers" -}}
+{{- if include "log-sidecar.parts.isNative" . -}}
+{{- include "log-sidecar.parts.sidecars" . -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Plain sidecars, `sidecar.native: false`, for the pod's `containers`. */}}
+{{- define "log-sidecar.parts.containers" -}}
+{{- if not (include "log-sidecar.parts.isNative" .) -}}
+{{- include "log-sidecar.parts.sidecars" . -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "log-sidecar.parts.isNative" -}}
+{{- include "log-sidecar.parts.validate" . -}}
+{{- if .Values.sidecar.native }}true{{ end -}}
+{{- end -}}
+
+{{/* The pod's volumes: that of the log files, unless it is the other chart's, and that of the engine's state. */}}
+{{- define "log-sidecar.parts.volumes" -}}
+{{- include "log-sidecar.parts.validate" . -}}
+{{- $scope := dict "root" . "volumes" (include "log-sidecar.parts.volumeNames" . | fromJson) -}}
+{{- if .Values.sidecar.enabled -}}
+{{- printf "%s%s" (include "log-sidecar.logsVolume" $scope) (include "log-sidecar.stateVolume" $scope) | trim -}}
+{{- else -}}
+{{- include "log-sidecar.logsVolume" $scope | trim -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The mounts of the container that writes the log files. */}}
+{{- define "log-sidecar.parts.volumeMounts" -}}
+{{- include "log-sidecar.parts.validate" . -}}
+{{- $volumes := include "log-sidecar.parts.volumeNames" . | fromJson -}}
+{{- list (include "log-sidecar.logsMount" (dict "root" . "volumes" $volumes) | fromYaml) | toYaml -}}
+{{- end -}}
+
+{{/* A security context for the pod with which the sidecar may read what the application writes. */}}
+{{- define "log-sidecar.parts.podSecurityContext" -}}
+{{- include "log-sidecar.parts.validate" . -}}
+{{- with .Values.podSecurityContext -}}
+{{- toYaml . -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "log-sidecar.parts.validate" -}}
+{{- include "log-sidecar.refuse" (dict "root" . "checks" (list "Nulls")) -}}
+{{- $checks := list "Parts" "Files" "PartsVolume" "Native" "Drain" "Tail" -}}
+{{- include "log-sidecar.refuse" (dict "root" . "checks" $checks) -}}
+{{- end -}}
+
+{{- define "log-sidecar.checkParts" -}}
+{{- if .Values.app.enabled }}
+app.enabled is true: the chart would install an application of its own beside yours, which takes parts of it. Write:
+app:
+  enabled: false{{ "\f" }}
+{{- end }}
+{{- end -}}
+
+{{- define "log-sidecar.checkPartsVolume" -}}
+{{- $volume := .Values.logs.volume -}}
+{{- if and (eq $volume.type "existing") (not $volume.existing.name) }}
+logs.volume.type is existing, and logs.volume.existing.name does not say which volume of your pod holds the logs. Write:
+logs:
+  volume:
+    type: existing
+    existing:
+      name: my-logs{{ "\f" }}
+{{- end }}
+{{- if and (eq $volume.type "persistentVolumeClaim") (not $volume.persistentVolumeClaim.existingClaim) }}
+logs.volume.type is persistentVolumeClaim, and for another chart's pod this one makes no claim. Write the name of yours:
+logs:
+  volume:
+    type: persistentVolumeClaim
+    persistentVolumeClaim:
+      existingClaim: my-logs{{ "\f" }}
+{{- end }}
+{{- end -}}
