@@ -1,5 +1,6 @@
 """Every chart with every values file that this repository has for it; each policy holds for all of them."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,12 @@ class Case:
     chart: Path
     values: Path | None
 
+    @property
+    def oldest_kubernetes(self) -> str | None:
+        """The version that the file's first comment says it needs; ``None`` when each supported one will do."""
+        needs = re.search(r"Needs Kubernetes (\d+\.\d+)", _comment(self.values)) if self.values else None
+        return needs[1] if needs else None
+
     def __str__(self) -> str:
         return f"{self.chart.name}-{self.values.relative_to(ROOT).with_suffix('') if self.values else 'defaults'}"
 
@@ -47,8 +54,11 @@ def _examples(chart: Path) -> list[Path]:
 
 
 def _is_for(file: Path, chart: Path) -> bool:
-    comment = "".join(line for line in file.read_text(encoding="utf-8").splitlines(True) if line.startswith("#"))
-    return f"charts/{chart.name}" in comment
+    return f"charts/{chart.name}" in _comment(file)
+
+
+def _comment(file: Path) -> str:
+    return "".join(line for line in file.read_text(encoding="utf-8").splitlines(True) if line.startswith("#"))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -133,7 +133,7 @@ follow() {
   { stream {{ .path | squote }} | stdbuf -oL sed {{ printf "s/^/%s: /" .name | squote }}; kill "$life"; } &
 {{- end }}
 {{- else }}
-  { stream{{ range .sidecar.files }} {{ .path | squote }}{{ end }}; kill "$life"; } &
+  { stream{{ range .sidecar.files }} {{ .paths | default (squote .path) }}{{ end }}; kill "$life"; } &
 {{- end }}
 }
 {{- end -}}

@@ -10,14 +10,15 @@ app.serviceAccount.annotations logs logs.volume logs.volume.emptyDir logs.volume
 logs.volume.persistentVolumeClaim.annotations logs.volume.existing sidecar sidecar.resources
 sidecar.securityContext sidecar.startupProbe sidecar.livenessProbe sidecar.readinessProbe sidecar.state
 sidecar.fluentBit sidecar.fluentBit.image sidecar.fluentBit.metrics sidecar.tail sidecar.tail.image podLabels
+injection injection.namespaceSelector injection.volume injection.profiles injection.profiles.default
 podAnnotations podSecurityContext nodeSelector affinity podDisruptionBudget tests
 {{- end -}}
 
 {{- define "log-sidecar.lists" -}}
-global.imagePullSecrets imagePullSecrets app.command app.args app.env app.extraEnv app.envFrom
-app.extraEnvFrom app.ports app.extraVolumeMounts app.service.ports app.service.loadBalancerSourceRanges
-logs.files logs.volume.persistentVolumeClaim.accessModes sidecar.extraEnv sidecar.extraEnvFrom
-sidecar.extraVolumeMounts tolerations topologySpreadConstraints extraVolumes extraInitContainers
+global.imagePullSecrets imagePullSecrets app.command app.args app.env app.extraEnv app.envFrom app.extraEnvFrom
+app.ports app.extraVolumeMounts app.service.ports app.service.loadBalancerSourceRanges logs.files
+logs.volume.persistentVolumeClaim.accessModes sidecar.extraEnv sidecar.extraEnvFrom sidecar.extraVolumeMounts
+injection.excludeNamespaces tolerations topologySpreadConstraints extraVolumes extraInitContainers
 extraContainers extraObjects
 {{- end -}}
 
@@ -26,23 +27,24 @@ global.imageRegistry nameOverride fullnameOverride app.enabled app.kind app.name
 app.demo.linesPerRequest app.demo.jobLines app.demo.rotateBytes app.demo.rotateKeep app.image.registry
 app.image.repository app.image.tag app.image.digest app.image.pullPolicy app.workingDir app.tmp.enabled
 app.tmp.sizeLimit app.revisionHistoryLimit app.restartPolicy app.job.backoffLimit app.job.completions
-app.job.parallelism app.cronJob.schedule app.cronJob.timeZone app.cronJob.concurrencyPolicy
-app.cronJob.suspend app.cronJob.successfulJobsHistoryLimit app.cronJob.failedJobsHistoryLimit
-app.service.enabled app.service.type app.service.loadBalancerClass app.service.externalTrafficPolicy
-app.serviceAccount.create app.serviceAccount.name app.serviceAccount.automount logs.directory
-logs.multilineSeparator logs.volume.type logs.volume.emptyDir.sizeLimit logs.volume.emptyDir.medium
-logs.volume.persistentVolumeClaim.existingClaim logs.volume.persistentVolumeClaim.storageClassName
-logs.volume.persistentVolumeClaim.size logs.volume.existing.name logs.volume.existing.subPath sidecar.enabled
-sidecar.name sidecar.engine sidecar.native sidecar.perFile sidecar.fileLabel sidecar.drainSeconds
-sidecar.quietSeconds sidecar.logLevel sidecar.startupProbe.enabled sidecar.livenessProbe.enabled
-sidecar.readinessProbe.enabled sidecar.state.sizeLimit sidecar.state.medium sidecar.fluentBit.image.registry
-sidecar.fluentBit.image.repository sidecar.fluentBit.image.tag sidecar.fluentBit.image.digest
-sidecar.fluentBit.image.pullPolicy sidecar.fluentBit.binary sidecar.fluentBit.metrics.listen
-sidecar.fluentBit.metrics.port sidecar.fluentBit.flushSeconds sidecar.fluentBit.refreshMilliseconds
-sidecar.fluentBit.maxLineSize sidecar.fluentBit.maxChunksUp sidecar.tail.image.registry
-sidecar.tail.image.repository sidecar.tail.image.tag sidecar.tail.image.digest sidecar.tail.image.pullPolicy
-terminationGracePeriodSeconds priorityClassName runtimeClassName podDisruptionBudget.enabled
-podDisruptionBudget.minAvailable podDisruptionBudget.maxUnavailable tests.enabled
+app.job.parallelism app.cronJob.schedule app.cronJob.timeZone app.cronJob.concurrencyPolicy app.cronJob.suspend
+app.cronJob.successfulJobsHistoryLimit app.cronJob.failedJobsHistoryLimit app.service.enabled app.service.type
+app.service.loadBalancerClass app.service.externalTrafficPolicy app.serviceAccount.create
+app.serviceAccount.name app.serviceAccount.automount logs.directory logs.multilineSeparator logs.volume.type
+logs.volume.emptyDir.sizeLimit logs.volume.emptyDir.medium logs.volume.persistentVolumeClaim.existingClaim
+logs.volume.persistentVolumeClaim.storageClassName logs.volume.persistentVolumeClaim.size
+logs.volume.existing.name logs.volume.existing.subPath sidecar.enabled sidecar.name sidecar.engine
+sidecar.native sidecar.perFile sidecar.fileLabel sidecar.drainSeconds sidecar.quietSeconds sidecar.logLevel
+sidecar.startupProbe.enabled sidecar.livenessProbe.enabled sidecar.readinessProbe.enabled
+sidecar.state.sizeLimit sidecar.state.medium sidecar.fluentBit.image.registry sidecar.fluentBit.image.repository
+sidecar.fluentBit.image.tag sidecar.fluentBit.image.digest sidecar.fluentBit.image.pullPolicy
+sidecar.fluentBit.binary sidecar.fluentBit.metrics.listen sidecar.fluentBit.metrics.port
+sidecar.fluentBit.flushSeconds sidecar.fluentBit.refreshMilliseconds sidecar.fluentBit.maxLineSize
+sidecar.fluentBit.maxChunksUp sidecar.tail.image.registry sidecar.tail.image.repository sidecar.tail.image.tag
+sidecar.tail.image.digest sidecar.tail.image.pullPolicy injection.enabled injection.annotationPrefix
+injection.name injection.runAsUser injection.runAsGroup injection.volume.sizeLimit terminationGracePeriodSeconds
+priorityClassName runtimeClassName podDisruptionBudget.enabled podDisruptionBudget.minAvailable
+podDisruptionBudget.maxUnavailable tests.enabled
 {{- end -}}
 
 {{- define "log-sidecar.checkNulls" -}}

@@ -4,10 +4,14 @@ instead. All of them are shown at once.
 */}}
 {{- define "log-sidecar.validate" -}}
 {{- include "log-sidecar.refuse" (dict "root" . "checks" (list "Nulls")) -}}
+{{- $checks := list -}}
 {{- if .Values.app.enabled -}}
-{{- $checks := list "Files" "Volume" "Command" "Demo" "Kind" "Native" "Drain" "Tail" "Names" "Ports" "Budget" "Service" -}}
-{{- include "log-sidecar.refuse" (dict "root" . "checks" $checks) -}}
+{{- $checks = list "Files" "Volume" "Command" "Demo" "Kind" "Native" "Drain" "Tail" "Names" "Ports" "Budget" "Service" -}}
 {{- end -}}
+{{- if .Values.injection.enabled -}}
+{{- $checks = append $checks "Injection" -}}
+{{- end -}}
+{{- include "log-sidecar.refuse" (dict "root" . "checks" $checks) -}}
 {{- end -}}
 
 {{/* Stops with what the checks say, if they say anything: dict "root" $ "checks" <names>. */}}

@@ -14,7 +14,7 @@ both_majors = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids
 # What is passed to Kubernetes as it is: its own schema says which keys there are.
 PASSED_ON = ("securityContext", "podSecurityContext", "lifecycle", "affinity", "updateStrategy")
 FREE = (*PASSED_ON, "annotations", "labels", "nodeSelector", "commonLabels", "commonAnnotations")
-FREE += ("podLabels", "podAnnotations", "requests", "limits", "global")
+FREE += ("podLabels", "podAnnotations", "requests", "limits", "global", "namespaceSelector", "profiles")
 
 
 def blocks(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -1,0 +1,140 @@
+{{/*
+Injection: two admission policies, of which one adds the sidecar to pods that ask for it by annotation, and the other
+refuses what it cannot add. Both are written in CEL and share their variables (_injection-variables.tpl).
+*/}}
+
+{{/* Name of the policies and bindings. They belong to no namespace, so it has that of the release in it. */}}
+{{- define "log-sidecar.injectionName" -}}
+{{- printf "%s.%s" (include "log-sidecar.fullname" .) .Release.Namespace -}}
+{{- end -}}
+
+{{/* The metadata of such an object. */}}
+{{- define "log-sidecar.injectionMetadata" -}}
+{{- $metadata := include "log-sidecar.metadata" (dict "root" . "component" "injection" "name" (include "log-sidecar.injectionName" .)) -}}
+{{- omit (fromYaml $metadata) "namespace" | toYaml -}}
+{{- end -}}
+
+{{/* The annotations below the prefix, as JSON list. */}}
+{{- define "log-sidecar.injectionAnnotations" -}}
+{{- list "inject" "paths" "containers" "profile" "engine" "rotation" | toJson -}}
+{{- end -}}
+
+{{/*
+Any data as CEL expression. Maps and lists of CEL have values of one type, so each value is made dynamic. A map with the
+only key `$cel` holds an expression, which stays as it is.
+*/}}
+{{- define "log-sidecar.cel" -}}
+{{- if kindIs "map" . -}}
+{{- if hasKey . "$cel" -}}
+{{- get . "$cel" -}}
+{{- else -}}
+{{- $pairs := list -}}
+{{- range $key, $value := . -}}
+{{- $pairs = append $pairs (printf "%s: dyn(%s)" (toJson $key) (include "log-sidecar.cel" $value)) -}}
+{{- end -}}
+{ {{- join ", " $pairs -}} }
+{{- end -}}
+{{- else if kindIs "slice" . -}}
+{{- $items := list -}}
+{{- range . -}}{{- $items = append $items (printf "dyn(%s)" (include "log-sidecar.cel" .)) -}}{{- end -}}
+[ {{- join ", " $items -}} ]
+{{- else -}}
+{{- toJson . -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A map over which another is laid, in depth; unlike mergeOverwrite it also takes `false`, 0 and "" from above. */}}
+{{- define "log-sidecar.overlay" -}}
+{{- $merged := deepCopy .below -}}
+{{- range $key, $value := .above -}}
+{{- $there := get $merged $key -}}
+{{- if and (kindIs "map" $value) (kindIs "map" $there) -}}
+{{- $_ := set $merged $key (include "log-sidecar.overlay" (dict "below" $there "above" $value) | fromJson) -}}
+{{- else -}}
+{{- $_ := set $merged $key $value -}}
+{{- end -}}
+{{- end -}}
+{{- $merged | toJson -}}
+{{- end -}}
+
+{{/*
+The values that the sidecar of a profile is rendered with: the chart's own, the profile over them, and nothing that
+only the chart's own pod has. Arguments: dict "root" $ "profile" <map> "engine" "tail"; returns JSON.
+*/}}
+{{- define "log-sidecar.injectionValues" -}}
+{{- $profile := .profile -}}
+{{- $sidecar := dict
+  "engine" .engine
+  "native" true
+  "perFile" false
+  "fileLabel" false
+  "extraEnv" ($profile.env | default list)
+  "extraEnvFrom" list
+  "extraVolumeMounts" list
+-}}
+{{- range $key := list "resources" "logLevel" -}}
+{{- if hasKey $profile $key }}{{ $_ := set $sidecar $key (get $profile $key) }}{{ end -}}
+{{- end -}}
+{{- if hasKey $profile "metricsPort" -}}
+{{- $_ := set $sidecar "fluentBit" (dict "metrics" (dict "port" $profile.metricsPort)) -}}
+{{- end -}}
+{{- $above := dict "sidecar" $sidecar "logs" (dict "volume" (dict "type" "emptyDir")) -}}
+{{- with $profile.output -}}
+{{- $_ := set $above "output" . -}}
+{{- end -}}
+{{- include "log-sidecar.overlay" (dict "below" .root.Values "above" $above) -}}
+{{- end -}}
+
+{{/* A root for the templates of the sidecar, with other values: dict "root" $ "values" <map>; returns nothing, sets "made". */}}
+{{- define "log-sidecar.injectionRoot" -}}
+{{- $root := dict "Values" .values "Files" .root.Files "Chart" .root.Chart "Release" .root.Release "Capabilities" .root.Capabilities "Template" .root.Template -}}
+{{- $_ := set . "made" $root -}}
+{{- end -}}
+
+{{/*
+The sidecar of a profile as CEL expression: what the same templates make for the chart's own pod, with the parts that
+depend on the pod left to the policy. Arguments as above.
+*/}}
+{{- define "log-sidecar.injectionContainer" -}}
+{{- $scope := dict "root" .root "values" (include "log-sidecar.injectionValues" . | fromJson) -}}
+{{- include "log-sidecar.injectionRoot" $scope -}}
+{{- $root := $scope.made -}}
+{{- $name := .root.Values.injection.name -}}
+{{- $paths := ternary "$LOG_PATHS" "${LOG_PATHS}" (eq .engine "tail") -}}
+{{- $file := dict "name" "logs" "path" "" "paths" $paths "multiline" (.profile.multiline | default "") -}}
+{{- $sidecar := dict "name" $name "files" (list $file) "index" 0 "inline" true -}}
+{{- $container := include "log-sidecar.sidecarContainer" (dict "root" $root "sidecar" $sidecar) | fromYaml -}}
+{{- $env := prepend $container.env (dict "name" "LOG_PATHS" "value" (dict "$cel" "variables.logPaths")) -}}
+{{- $static := list -}}
+{{- range $container.volumeMounts -}}
+{{- if not (has .mountPath (list $root.Values.logs.directory "/var/lib/log-sidecar")) }}{{ $static = append $static . }}{{ end -}}
+{{- end -}}
+{{- $mounts := printf "variables.sidecarMounts + %s" (include "log-sidecar.cel" $static) -}}
+{{- $context := merge (dict
+  "runAsUser" (dict "$cel" "variables.user")
+  "runAsGroup" (dict "$cel" "variables.group")
+  "runAsNonRoot" (dict "$cel" "variables.user != 0")
+) ($container.securityContext | default dict) (dict "seccompProfile" (dict "type" "RuntimeDefault")) -}}
+{{- $_ := set $container "env" $env -}}
+{{- $_ := set $container "volumeMounts" (dict "$cel" $mounts) -}}
+{{- $_ := set $container "securityContext" $context -}}
+{{- include "log-sidecar.cel" $container -}}
+{{- end -}}
+
+{{/* Which requests the policies look at. Neither the cluster's own pods nor those of this release are touched. */}}
+{{- define "log-sidecar.injectionMatch" -}}
+{{- $selector := .Values.injection.namespaceSelector -}}
+{{- $excluded := concat (list "kube-system" .Release.Namespace) .Values.injection.excludeNamespaces | uniq -}}
+{{- $exclude := dict "key" "kubernetes.io/metadata.name" "operator" "NotIn" "values" $excluded -}}
+{{- $expressions := append ($selector.matchExpressions | default list) $exclude -}}
+matchPolicy: Equivalent
+namespaceSelector:
+  {{- mergeOverwrite (dict) $selector (dict "matchExpressions" $expressions) | toYaml | nindent 2 }}
+objectSelector: {}
+resourceRules:
+  - apiGroups: [""]
+    apiVersions: [v1]
+    operations: [CREATE]
+    resources: [pods]
+    scope: Namespaced
+{{- end -}}
