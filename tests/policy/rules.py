@@ -36,10 +36,12 @@ def pods_are_restricted(manifests: Manifests) -> list[str]:
 
 
 def root_file_systems_are_read_only(manifests: Manifests) -> list[str]:
-    """No container can change its image."""
+    """No container can change its image; Windows has no such protection, and Kubernetes refuses to be asked for it."""
     return [
-        f"{where}: readOnlyRootFilesystem is not true"
-        for where, container in _containers(manifests)
+        f"{pod} {container['name']}: readOnlyRootFilesystem is not true"
+        for pod in manifests.pods()
+        if not _is_windows(pod)
+        for container in pod.containers()
         if (container.get("securityContext") or {}).get("readOnlyRootFilesystem") is not True
     ]
 
@@ -210,22 +212,30 @@ def _container_faults(pod: Pod, container: dict[str, Any]) -> list[str]:
     capabilities = own.get("capabilities") or {}
     profile = (context.get("seccompProfile") or {}).get("type")
     options = context.get("windowsOptions") or {}
-    faults = {
-        "privileged is true": bool(own.get("privileged")),
+    # What a Windows pod cannot have; the standard asks only Linux pods for it, and Kubernetes refuses it elsewhere.
+    of_linux = {
         "allowPrivilegeEscalation is not false": own.get("allowPrivilegeEscalation") is not False,
         "capabilities.drop is not ALL": capabilities.get("drop") != ["ALL"],
+        "seccompProfile is neither RuntimeDefault nor Localhost": profile not in ("RuntimeDefault", "Localhost"),
+    }
+    faults = {
+        **({} if _is_windows(pod) else of_linux),
+        "privileged is true": bool(own.get("privileged")),
         "capabilities.add has more than NET_BIND_SERVICE": bool(
             set(capabilities.get("add") or []) - {"NET_BIND_SERVICE"}
         ),
         "runAsNonRoot is not true": context.get("runAsNonRoot") is not True,
         "runAsUser is 0": context.get("runAsUser") == 0,
-        "seccompProfile is neither RuntimeDefault nor Localhost": profile not in ("RuntimeDefault", "Localhost"),
         "procMount is set": own.get("procMount", "Default") != "Default",
         "seLinuxOptions are set": bool(context.get("seLinuxOptions")),
         "hostProcess is true": bool(options.get("hostProcess")),
         "a hostPort is set": any(port.get("hostPort") for port in container.get("ports") or []),
     }
     return [fault for fault, there in faults.items() if there]
+
+
+def _is_windows(pod: Pod) -> bool:
+    return (pod.spec.get("os") or {}).get("name") == "windows"
 
 
 def _selectors(manifests: Manifests) -> Iterator[tuple[str, dict[str, str]]]:

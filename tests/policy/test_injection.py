@@ -40,7 +40,17 @@ CORPUS = {
     "not ASCII": "ñandú 日本 🦤",
 }
 # Documented as free-form: what the user writes there runs, or is a template, by intention.
-FREE_FORM = {"command", "args", "env", "extraEnv", "lifecycle", "exec", "extraContainers", "extraInitContainers"}
+FREE_FORM = {
+    "command",
+    "args",
+    "env",
+    "extraEnv",
+    "lifecycle",
+    "exec",
+    "extraContainers",
+    "extraInitContainers",
+    "extraFilters",
+}
 TEMPLATES = {"extraObjects"}
 # What stands for a harmless string where the values file has an empty one.
 HARMLESS = ("x", "/x", "/var/log/app/x", "7Mi", "7", "x.invalid", "sha256:" + "a" * 64)

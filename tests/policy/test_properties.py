@@ -17,6 +17,7 @@ from harness.helm import Helm
 from harness.manifests import Manifests
 from harness.schemas import object_errors, value_errors
 
+from .exceptions import unexplained
 from .rules import no_token_is_mounted, selectors_are_minimal
 from .test_injection import broke
 from .test_schema import configurations
@@ -57,7 +58,7 @@ def test_values_of_the_schema_render(chart: Path, helm: Helm, shard: int) -> Non
         assert [error for item in rendered for error in object_errors(item, supported.KUBERNETES[0])] == [], drawn
         assert selectors_are_minimal(rendered) == [], drawn
         if not any("automount" in path for path in changes):
-            assert no_token_is_mounted(rendered) == [], drawn
+            assert unexplained(chart, no_token_is_mounted(rendered)) == [], drawn
 
     draw()
     # Properties of what nearly always is refused would say nothing.

@@ -1,6 +1,7 @@
 """Every policy holds for every chart with every values file; and every policy can be broken."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,8 @@ import yaml
 
 from harness.manifests import Manifests
 
-from .conftest import Case
+from .conftest import Case, cases
+from .exceptions import EXCEPTIONS, unexplained
 from .rules import RULES, Rule
 
 # One document, so that labels and container are written once.
@@ -117,7 +119,17 @@ every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name
 @every_rule
 def test_policy_holds(case: Case, rule: Rule, rendered: Callable[..., Manifests]) -> None:
     """Nothing that a chart renders breaks a policy."""
-    assert rule(rendered(case)) == []
+    assert unexplained(case.chart, rule(rendered(case))) == []
+
+
+@pytest.mark.parametrize(
+    ("excused", "pattern"),
+    [pytest.param(name, pattern, id=f"{name}-{pattern}") for name, found in EXCEPTIONS.items() for pattern, _ in found],
+)
+def test_exception_is_needed(excused: str, pattern: str, rendered: Callable[..., Manifests]) -> None:
+    """No chart is excused for what it does not do, with any of its values files."""
+    objects = (rendered(case) for case in cases() if case.chart.name == excused)
+    assert any(re.fullmatch(pattern, text) for made in objects for rule in RULES for text in rule(made))
 
 
 @pytest.fixture
@@ -147,6 +159,19 @@ def test_broken_policy_is_noticed(sound: list[dict[str, Any]], path: str, value:
         target[last] = value
     complaints = [text for rule in RULES for text in rule(Manifests(sound))]
     assert any(complaint in text for text in complaints), complaints
+
+
+def test_windows_pods_are_asked_for_what_windows_has(sound: list[dict[str, Any]]) -> None:
+    """A Windows pod needs no settings of Linux, and is still held to all others."""
+    deployment = Manifests(sound).one("Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+    pod |= {"os": {"name": "windows"}, "securityContext": {"runAsNonRoot": True}}
+    for container in (*pod["containers"], *pod["initContainers"]):
+        del container["securityContext"]
+    assert [text for rule in RULES for text in rule(Manifests(sound))] == []
+    pod["securityContext"] = {"windowsOptions": {"hostProcess": True}}
+    complaints = "".join(text for rule in RULES for text in rule(Manifests(sound)))
+    assert "hostProcess is true" in complaints and "runAsNonRoot is not true" in complaints
 
 
 def test_every_policy_is_broken_once() -> None:

@@ -1,0 +1,186 @@
+{{/* The pod of a DaemonSet: dict "root" $ "set" <item of fluent-bit-windows.daemonSets>. */}}
+
+{{/* Volumes, each with the path in the container where it differs from the node's: a list of maps, as JSON. */}}
+{{- define "fluent-bit-windows.hostPaths" -}}
+{{- $paths := list (dict "name" "state" "path" .Values.state.hostPath "mountPath" "C:\\fluent-bit-state" "readOnly" false) -}}
+{{- /* A host process sees the node's disk as it is; a container needs links and their targets at the same paths. */}}
+{{- if not (include "fluent-bit-windows.isHostProcess" .) -}}
+{{- if .Values.inputs.containerLogs.enabled -}}
+{{- $logs := list (dict "name" "container-logs" "path" "C:\\var\\log\\containers") (dict "name" "pod-logs" "path" "C:\\var\\log\\pods") -}}
+{{- if has "docker" .Values.windows.runtimes -}}
+{{- $logs = append $logs (dict "name" "docker-logs" "path" "C:\\ProgramData\\docker\\containers") -}}
+{{- end -}}
+{{- $paths = concat $paths $logs -}}
+{{- end -}}
+{{- if .Values.inputs.services.enabled -}}
+{{- range $index, $directory := .Values.inputs.services.directories -}}
+{{- $paths = append $paths (dict "name" (printf "services-%d" $index) "path" $directory) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $paths | toJson -}}
+{{- end -}}
+
+{{- define "fluent-bit-windows.volumes" -}}
+- name: config
+  configMap:
+    name: {{ include "eks-common.fullname" . | quote }}
+{{- range include "fluent-bit-windows.hostPaths" . | fromJsonArray }}
+- name: {{ .name | quote }}
+  hostPath:
+    path: {{ .path | quote }}
+    # A folder that a node has not, as docker's on one with containerd, would keep its pod from starting.
+    type: DirectoryOrCreate
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "fluent-bit-windows.volumeMounts" -}}
+- name: config
+  mountPath: C:\fluent-bit-config
+  readOnly: true
+{{- range include "fluent-bit-windows.hostPaths" . | fromJsonArray }}
+- name: {{ .name | quote }}
+  mountPath: {{ default .path .mountPath | quote }}
+  readOnly: {{ not (eq (toString .readOnly) "false") }}
+{{- end }}
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Environment that the configuration refers to. Secrets come from Secrets; argument: the root. */}}
+{{- define "fluent-bit-windows.env" -}}
+- name: HOST_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: spec.nodeName
+{{- $given := .Values.cluster.configMap }}
+{{- if $given.name }}
+{{- $keys := dict "CLUSTER_NAME" $given.keys.clusterName "LOGS_REGION" $given.keys.region "HTTP_SERVER" $given.keys.httpServer "HTTP_PORT" $given.keys.httpPort "READ_FROM_HEAD" $given.keys.readFromHead "READ_FROM_TAIL" $given.keys.readFromTail }}
+{{- range $name, $key := $keys }}
+{{- if $key }}
+- name: {{ $name }}
+  valueFrom:
+    configMapKeyRef:
+      name: {{ $given.name | quote }}
+      key: {{ $key | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $secret := .Values.output.secret }}
+{{- if and $secret.name (has .Values.output.type (list "opensearch" "http" "forward")) }}
+{{- range $name, $key := dict "OUTPUT_USER" $secret.userKey "OUTPUT_PASSWORD" $secret.passwordKey }}
+- name: {{ $name }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $secret.name | quote }}
+      key: {{ $key | quote }}
+{{- end }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/*
+Program and arguments. The images name the program as entry point and as command, so both are set here. A runtime
+replaces %CONTAINER_SANDBOX_MOUNT_POINT% by the folder in which a host process finds its image and volumes.
+*/}}
+{{- define "fluent-bit-windows.command" -}}
+{{- $drive := ternary "%CONTAINER_SANDBOX_MOUNT_POINT%" "C:" (eq .Values.mode "hostProcess") -}}
+command:
+  - {{ printf "%s\\fluent-bit\\bin\\fluent-bit.exe" $drive | quote }}
+args:
+  - --config
+  - {{ printf "%s\\fluent-bit-config\\%s" $drive (ternary "fluent-bit.conf" "fluent-bit.yaml" (eq .Values.profile "aws-legacy")) | quote }}
+{{- end -}}
+
+{{- define "fluent-bit-windows.probes" -}}
+{{- range $name, $path := dict "startupProbe" "/" "livenessProbe" "/" "readinessProbe" "/api/v1/health" }}
+{{- $probe := get $.Values $name }}
+{{- $handler := dict "httpGet" (dict "path" $path "port" "http") }}
+{{- if include "fluent-bit-windows.httpFromConfigMap" $ }}{{ $handler = dict }}{{ end }}
+{{- if $probe.enabled }}
+{{- $made := include "eks-common.probe" (dict "probe" $probe "handler" $handler) | fromYaml }}
+{{- with $made }}
+{{ $name }}:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "fluent-bit-windows.podTemplate" -}}
+{{- $root := .root -}}
+{{- $values := $root.Values -}}
+metadata:
+  labels:
+    {{- include "eks-common.labels" (dict "root" $root "component" .set.component "extra" $values.podLabels) | nindent 4 }}
+  annotations:
+    {{- $checksum := dict "checksum/config" (include "fluent-bit-windows.configData" $root | sha256sum) }}
+    {{- mergeOverwrite (dict) $values.commonAnnotations $values.podAnnotations $checksum | toYaml | nindent 4 }}
+spec:
+  os:
+    name: windows
+  nodeSelector:
+    {{- include "fluent-bit-windows.nodeSelector" (dict "root" $root "build" .set.nodes) | nindent 4 }}
+  {{- with $values.tolerations }}
+  tolerations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $values.affinity }}
+  affinity:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $values.priorityClassName }}
+  priorityClassName: {{ . | quote }}
+  {{- end }}
+  serviceAccountName: {{ include "fluent-bit-windows.serviceAccountName" $root | quote }}
+  automountServiceAccountToken: {{ ternary "true" "false" (ne (include "fluent-bit-windows.needsToken" $root) "") }}
+  {{- with include "eks-common.imagePullSecrets" $root }}
+  imagePullSecrets:
+    {{- . | nindent 4 }}
+  {{- end }}
+  terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds | int64 }}
+  {{- if include "fluent-bit-windows.isHostProcess" $root }}
+  hostNetwork: true
+  securityContext:
+    windowsOptions:
+      hostProcess: true
+      runAsUserName: {{ $values.hostProcess.runAsUserName | quote }}
+  {{- else }}
+  {{- with $values.podSecurityContext }}
+  securityContext:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- end }}
+  containers:
+    - name: fluent-bit
+      image: {{ include "fluent-bit-windows.image" (dict "root" $root "build" .set.build) | quote }}
+      imagePullPolicy: {{ (ternary $values.legacy.image $values.image (eq $values.profile "aws-legacy")).pullPolicy | quote }}
+      {{- include "fluent-bit-windows.command" $root | nindent 6 }}
+      env:
+        {{- include "fluent-bit-windows.env" $root | nindent 8 }}
+      {{- with $values.extraEnvFrom }}
+      envFrom:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- if not (include "fluent-bit-windows.httpFromConfigMap" $root) }}
+      ports:
+        - name: http
+          containerPort: {{ $values.http.port | int }}
+          {{- if include "fluent-bit-windows.isHostProcess" $root }}
+          hostPort: {{ $values.http.port | int }}
+          {{- end }}
+      {{- end }}
+      {{- include "fluent-bit-windows.probes" $root | trim | nindent 6 }}
+      resources:
+        {{- toYaml $values.resources | nindent 8 }}
+      volumeMounts:
+        {{- include "fluent-bit-windows.volumeMounts" $root | nindent 8 }}
+  volumes:
+    {{- include "fluent-bit-windows.volumes" $root | nindent 4 }}
+{{- end -}}
