@@ -71,6 +71,11 @@ class CloudWatchLogs:
         pages = self._client.get_paginator("describe_log_groups").paginate()
         return {group["logGroupName"] for page in pages for group in page["logGroups"]}
 
+    def streams(self, group: str) -> set[str]:
+        """Return the names of the streams of a group."""
+        pages = self._client.get_paginator("describe_log_streams").paginate(logGroupName=group)
+        return {stream["logStreamName"] for page in pages for stream in page["logStreams"]}
+
     def messages(self, group: str) -> list[str]:
         """Return the messages of all streams of a group; a group that does not exist has none."""
         if group not in self.groups():

@@ -16,7 +16,7 @@ from harness.helm import Helm
 from harness.schemas import value_errors
 
 from .conftest import cases, charts
-from .values_tree import Path_, closed_objects, dotted, merged, nested, replaced, resolve, schema_at
+from .values_tree import Path_, closed_objects, dotted, merged, nested, read, replaced, resolve, schema_at
 
 # Parts that have the shape of a Kubernetes object: values.yaml need not list all of their fields.
 KUBERNETES_SHAPED = re.compile(r"Probe$|^resources$")
@@ -99,8 +99,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def test_every_value_is_read(value: tuple[Path, Path_], helm: Helm) -> None:
     """Changing a value changes what is rendered, or is refused, in at least one configuration of the chart."""
     chart, path = value
+
     # A value matters where its neighbours are set, so that is looked at first.
-    for base in sorted(configurations(chart), key=lambda base: -_depth_of_change(chart, base, path)):
+    def far(base: dict[str, Any]) -> tuple[int, bool]:
+        return -_depth_of_change(chart, base, path), not _chosen(base) & set(path)
+
+    for base in sorted(configurations(chart), key=far):
         before = helm.template(chart, values=base)
         for changed in islice(_changes(chart, base, path), 2):
             after = helm.template(chart, values=changed)
@@ -122,7 +126,10 @@ def _changes(chart: Path, base: dict[str, Any], path: Path_) -> Iterator[dict[st
 
 @cache
 def configurations(chart: Path) -> tuple[dict[str, Any], ...]:
-    """Return values of the chart: those with the most features, then each choice of each enum, then every case."""
+    """Return values of the chart: those with the most features, then each choice of each enum, then every case.
+
+    A choice that a file makes is also made in every other way, as the file may describe them all.
+    """
     schema, values = schema_of(chart), merged(chart, None)
     files = [case.values for case in cases() if case.chart == chart]
     files.sort(key=lambda file: -file.stat().st_size if file else 0)
@@ -133,10 +140,20 @@ def configurations(chart: Path) -> tuple[dict[str, Any], ...]:
             chosen = schema_at(schema, path).get("enum", [])
             # A choice may need what only the file with the most features sets.
             choices += [replaced(base, path, choice) for base in (values, first) for choice in chosen]
+    for file in filter(None, files):
+        for path in _documented(read(file)):
+            with suppress(KeyError):
+                chosen = schema_at(schema, path).get("enum", [])
+                choices += [replaced(merged(chart, file), path, choice) for choice in chosen]
     bases: list[dict[str, Any]] = []
     for base in (first, *choices, *others):
         bases += [] if base in bases else [base]
     return tuple(bases)
+
+
+def _chosen(base: dict[str, Any]) -> set[Any]:
+    """Return the words that stand on the second level, such as `output.type`: often they name the block that counts."""
+    return {value for block in base.values() if isinstance(block, dict) for value in block.values() if value.__hash__}
 
 
 def _depth_of_change(chart: Path, base: dict[str, Any], path: Path_) -> int:

@@ -63,20 +63,51 @@ Arguments: dict "root" $ "sidecar" <map> "file" <map>; returns YAML.
   "watcher_interval" 1
   "rotate_wait" 315360000
   "buffer_chunk_size" "64k"
-  "buffer_max_size" $settings.maxLineSize
+  "buffer_max_size" (include "log-sidecar.maxLineSize" .)
   "skip_long_lines" true
   "truncate_long_lines" true
   "storage.type" "filesystem"
-  "storage.pause_on_chunks_overlimit" true
+  "storage.pause_on_chunks_overlimit" (not (include "log-sidecar.hasBackend" .))
 -}}
+{{- if include "log-sidecar.hasBackend" . -}}
+{{- /* Where a record stands in its file: it sorts records of one time, and keeps equal lines apart. */ -}}
+{{- $_ := set $input "offset_key" "offset" -}}
+{{- if or .file.paths (regexMatch "[*?\\[]" .file.path) -}}
+{{- $_ := set $input "path_key" "path" -}}
+{{- end -}}
+{{- end -}}
 {{- if has .file.multiline (list "docker" "cri") -}}
 {{- $_ := set $input "multiline.parser" .file.multiline -}}
 {{- end -}}
-{{- if $values.sidecar.fileLabel -}}
+{{- if or $values.sidecar.fileLabel (include "log-sidecar.hasBackend" .) -}}
 {{- $label := dict "name" "content_modifier" "action" "insert" "key" "file" "value" .file.name -}}
 {{- $_ := set $input "processors" (dict "logs" (list $label)) -}}
 {{- end -}}
 {{- $input | toYaml -}}
+{{- end -}}
+
+{{/* The name of a file's parser: a preset, or that of its own rules, which no preset has. */}}
+{{- define "log-sidecar.multilineParser" -}}
+{{- ternary (printf "records-of-%s" .file.name) .file.multiline (eq .file.multiline "regex") -}}
+{{- end -}}
+
+{{/*
+The parser of a file with rules of its own. Without a rule for the lines that follow, these are all up to the next one
+that starts a record.
+*/}}
+{{- define "log-sidecar.multilineRules" -}}
+{{- $start := .file.multilineRegex.start -}}
+{{- $continuation := .file.multilineRegex.continuation | default (printf "^(?!(?:%s))" $start) -}}
+name: {{ include "log-sidecar.multilineParser" . | quote }}
+type: regex
+flush_timeout: 500
+rules:
+  - state: start_state
+    regex: {{ printf "/%s/" $start | quote }}
+    next_state: more
+  - state: more
+    regex: {{ printf "/%s/" $continuation | quote }}
+    next_state: more
 {{- end -}}
 
 {{/*
@@ -87,7 +118,7 @@ loses it at the end; this one lets it go after two times flush_ms, and keeps emp
 name: multiline
 match: {{ .file.name | quote }}
 multiline.key_content: log
-multiline.parser: {{ .file.multiline }}
+multiline.parser: {{ include "log-sidecar.multilineParser" . }}
 mode: parser
 buffer: true
 flush_ms: 500
@@ -95,7 +126,10 @@ emitter_name: {{ printf "%s-records" .file.name | quote }}
 emitter_storage.type: filesystem
 {{- end -}}
 
-{{/* The filter that puts a multi-line record on one line, as each line of stdout is a record to its reader. */}}
+{{/*
+The filter that puts a multi-line record on one line, as each line of stdout is a record to its reader. A backend keeps
+the lines; only the newline at the end, which joining leaves there, is taken off.
+*/}}
 {{- define "log-sidecar.fluentBitOneLine" -}}
 name: lua
 match: {{ .file.name | quote }}
@@ -104,7 +138,11 @@ code: |
   function one_line(tag, timestamp, record)
     if type(record["log"]) == "string" then
       local line = record["log"]:gsub("[\r\n]+$", "")
+      {{- if include "log-sidecar.hasBackend" . }}
+      record["log"] = line
+      {{- else }}
       record["log"] = line:gsub("\r?\n", {{ .root.Values.logs.multilineSeparator | toJson }})
+      {{- end }}
     end
     return 2, timestamp, record
   end
@@ -116,6 +154,7 @@ code: |
 {{- $settings := $values.sidecar.fluentBit -}}
 {{- $inputs := list -}}
 {{- $filters := list -}}
+{{- $parsers := list -}}
 {{- range $file := .sidecar.files -}}
 {{- $scope := dict "root" $.root "sidecar" $.sidecar "file" $file -}}
 {{- $inputs = append $inputs (include "log-sidecar.fluentBitInput" $scope | fromYaml) -}}
@@ -124,24 +163,19 @@ code: |
 {{- $filters = append $filters (include "log-sidecar.fluentBitMultiline" $scope | fromYaml) -}}
 {{- end -}}
 {{- $filters = append $filters (include "log-sidecar.fluentBitOneLine" $scope | fromYaml) -}}
+{{- if eq $file.multiline "regex" -}}
+{{- $parsers = append $parsers (include "log-sidecar.multilineRules" $scope | fromYaml) -}}
 {{- end -}}
 {{- end -}}
-{{- $stdout := dict
-  "name" "file"
-  "alias" "stdout"
-  "match" "*"
-  "file" "/dev/stdout"
-  "format" "template"
-  "template" (ternary "{file}: {log}" "{log}" $values.sidecar.fileLabel)
-  "retry_limit" "no_limits"
--}}
-{{- $pipeline := dict "inputs" $inputs "outputs" (list $stdout) -}}
+{{- end -}}
+{{- $outputs := (include "log-sidecar.fluentBitOutputs" . | fromYaml).outputs -}}
+{{- $pipeline := dict "inputs" $inputs "outputs" $outputs -}}
 {{- if $filters -}}
 {{- $_ := set $pipeline "filters" $filters -}}
 {{- end -}}
 {{- $service := dict
-  "flush" $settings.flushSeconds
-  "grace" 3
+  "flush" (ternary $values.output.flushSeconds $settings.flushSeconds (eq (include "log-sidecar.hasBackend" .) "true"))
+  "grace" (include "log-sidecar.graceSeconds" . | int)
   "log_level" $values.sidecar.logLevel
   "http_server" true
   "http_listen" $settings.metrics.listen
@@ -153,7 +187,16 @@ code: |
   "storage.max_chunks_up" $settings.maxChunksUp
   "storage.backlog.mem_limit" "8M"
 -}}
-{{- dict "service" $service "pipeline" $pipeline | toYaml -}}
+{{- if include "log-sidecar.hasBackend" . -}}
+{{- /* Seconds between tries: doubled each time, from this base up to this cap (Fluent Bit's own is over half an hour). */ -}}
+{{- $_ := set $service "scheduler.base" 1 -}}
+{{- $_ := set $service "scheduler.cap" 30 -}}
+{{- end -}}
+{{- $config := dict "service" $service "pipeline" $pipeline -}}
+{{- with $parsers -}}
+{{- $_ := set $config "multiline_parsers" . -}}
+{{- end -}}
+{{- $config | toYaml -}}
 {{- end -}}
 
 {{- define "log-sidecar.config.fluent-bit" -}}

@@ -174,6 +174,11 @@ emptyDir:
 {{- if and .Values.app.enabled .Values.sidecar.enabled }}
 {{- include "log-sidecar.stateVolume" (dict "root" .) }}
 {{- end }}
+{{- if include "log-sidecar.sidecars" . | fromJsonArray }}
+{{- with (include "log-sidecar.outputVolumes" (dict "root" $) | fromYaml).volumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}
 {{- end }}

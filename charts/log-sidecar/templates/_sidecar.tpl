@@ -96,7 +96,7 @@ subPath: {{ $volume.existing.subPath | quote }}
 -}}
 {{- if not $values.sidecar.native -}}
 {{- /* What is left for waiting when the drain and the agent's own end still have to fit. */ -}}
-{{- $longest := sub $values.terminationGracePeriodSeconds (add (ceil $values.sidecar.drainSeconds) 4) -}}
+{{- $longest := sub $values.terminationGracePeriodSeconds (add (ceil $values.sidecar.drainSeconds) (include "log-sidecar.graceSeconds" . | int) 1) -}}
 {{- $env = concat $env (list
   (dict "name" "QUIET_SECONDS" "value" (toString $values.sidecar.quietSeconds))
   (dict "name" "LONGEST_SECONDS" "value" (toString (max 0 $longest)))
@@ -212,6 +212,7 @@ container:
 {{- $state := include "log-sidecar.volumeName" (merge (dict "volume" "state") $scope) -}}
 {{- $mounts = append $mounts (dict "name" $state "mountPath" "/var/lib/log-sidecar") -}}
 {{- end -}}
+{{- $mounts = concat $mounts (include "log-sidecar.outputMounts" (dict "root" .root) | fromYaml).mounts -}}
 {{- concat $mounts .root.Values.sidecar.extraVolumeMounts | toYaml -}}
 {{- end -}}
 

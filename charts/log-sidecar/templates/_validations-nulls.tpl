@@ -12,6 +12,13 @@ sidecar.securityContext sidecar.startupProbe sidecar.livenessProbe sidecar.readi
 sidecar.fluentBit sidecar.fluentBit.image sidecar.fluentBit.metrics sidecar.tail sidecar.tail.image podLabels
 injection injection.namespaceSelector injection.volume injection.profiles injection.profiles.default
 podAnnotations podSecurityContext nodeSelector affinity podDisruptionBudget tests
+output output.labels output.buffer output.ca output.cloudwatch output.elasticsearch output.elasticsearch.tls
+output.elasticsearch.username output.elasticsearch.password output.elasticsearch.apiKey
+output.elasticsearch.logstash output.opensearch output.opensearch.tls output.opensearch.username
+output.opensearch.password output.opensearch.aws output.opensearch.logstash output.sumologic
+output.sumologic.url output.http output.http.url output.http.tls output.http.username output.http.password
+output.http.headers output.http.secretHeaders output.forward output.forward.tls output.forward.sharedKey
+output.forward.username output.forward.password
 {{- end -}}
 
 {{- define "log-sidecar.lists" -}}
@@ -45,6 +52,30 @@ sidecar.tail.image.digest sidecar.tail.image.pullPolicy injection.enabled inject
 injection.name injection.runAsUser injection.runAsGroup injection.volume.sizeLimit terminationGracePeriodSeconds
 priorityClassName runtimeClassName podDisruptionBudget.enabled podDisruptionBudget.minAvailable
 podDisruptionBudget.maxUnavailable tests.enabled
+output.type output.retries output.flushSeconds output.graceSeconds output.buffer.maxSize output.ca.secret
+output.ca.configMap output.ca.key output.cloudwatch.region output.cloudwatch.logGroupName
+output.cloudwatch.logStreamName output.cloudwatch.autoCreateGroup output.cloudwatch.logRetentionDays
+output.cloudwatch.logGroupClass output.cloudwatch.endpoint output.cloudwatch.port output.cloudwatch.roleArn
+output.cloudwatch.format output.cloudwatch.maxLineSize output.elasticsearch.host output.elasticsearch.port
+output.elasticsearch.path output.elasticsearch.tls.enabled output.elasticsearch.tls.verify
+output.elasticsearch.username.name output.elasticsearch.username.key output.elasticsearch.password.name
+output.elasticsearch.password.key output.elasticsearch.apiKey.name output.elasticsearch.apiKey.key
+output.elasticsearch.index output.elasticsearch.logstash.enabled output.elasticsearch.logstash.prefix
+output.elasticsearch.logstash.dateFormat output.elasticsearch.generateId output.elasticsearch.gzip
+output.elasticsearch.traceError output.opensearch.host output.opensearch.port output.opensearch.path
+output.opensearch.tls.enabled output.opensearch.tls.verify output.opensearch.username.name
+output.opensearch.username.key output.opensearch.password.name output.opensearch.password.key
+output.opensearch.aws.enabled output.opensearch.aws.region output.opensearch.aws.service
+output.opensearch.aws.roleArn output.opensearch.index output.opensearch.logstash.enabled
+output.opensearch.logstash.prefix output.opensearch.logstash.dateFormat output.opensearch.generateId
+output.opensearch.gzip output.opensearch.traceError output.sumologic.url.name output.sumologic.url.key
+output.sumologic.sourceCategory output.sumologic.sourceName output.sumologic.sourceHost output.sumologic.gzip
+output.http.host output.http.port output.http.path output.http.url.name output.http.url.key
+output.http.tls.enabled output.http.tls.verify output.http.username.name output.http.username.key
+output.http.password.name output.http.password.key output.http.format output.http.gzip output.forward.host
+output.forward.port output.forward.tls.enabled output.forward.tls.verify output.forward.sharedKey.name
+output.forward.sharedKey.key output.forward.username.name output.forward.username.key
+output.forward.password.name output.forward.password.key output.forward.tag output.forward.requireAck
 {{- end -}}
 
 {{- define "log-sidecar.checkNulls" -}}

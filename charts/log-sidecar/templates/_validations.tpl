@@ -6,7 +6,7 @@ instead. All of them are shown at once.
 {{- include "log-sidecar.refuse" (dict "root" . "checks" (list "Nulls")) -}}
 {{- $checks := list -}}
 {{- if .Values.app.enabled -}}
-{{- $checks = list "Files" "Volume" "Command" "Demo" "Kind" "Native" "Drain" "Tail" "Names" "Ports" "Budget" "Service" -}}
+{{- $checks = list "Files" "Volume" "Command" "Demo" "Kind" "Native" "Drain" "Tail" "Names" "Ports" "Budget" "Service" "Output" "Multiline" -}}
 {{- end -}}
 {{- if .Values.injection.enabled -}}
 {{- $checks = append $checks "Injection" -}}
@@ -156,7 +156,7 @@ logs:
     existing:
       name: logs{{ "\f" }}
 {{- end }}
-{{- range list "config" "demo" "state" "tmp" }}
+{{- range list "config" "demo" "output-ca" "state" "tmp" }}
 {{- if has . $names }}
 extraVolumes has a volume {{ . | quote }}, the name of one of the chart's own. Write another:
 extraVolumes:

@@ -7,6 +7,16 @@ if [ -n "${CONFIG_DATA:-}" ]; then
   CONFIG=$STATE_DIR/fluent-bit.yaml
   printf '%s\n' "$CONFIG_DATA" >"$CONFIG" || exit 1
 fi
+# The URL of a backend can be a secret as a whole, and Fluent Bit wants it in parts.
+if [ -n "${OUTPUT_URL:-}" ]; then
+  export OUTPUT_TLS=on OUTPUT_PORT=443
+  case $OUTPUT_URL in http://*) OUTPUT_TLS=off OUTPUT_PORT=80 ;; esac
+  url=$(printf '%s' "${OUTPUT_URL#*://}" | tr -d '\r\n ')
+  OUTPUT_HOST=${url%%/*}
+  OUTPUT_URI=${url#"$OUTPUT_HOST"}
+  case $OUTPUT_HOST in *:*) OUTPUT_PORT=${OUTPUT_HOST##*:} OUTPUT_HOST=${OUTPUT_HOST%:*} ;; esac
+  export OUTPUT_HOST OUTPUT_URI="${OUTPUT_URI:-/}"
+fi
 start() { "$AGENT" --quiet --config "$CONFIG" & }
 # What Fluent Bit has not read of the files that it has open, in bytes. Unlike the logs, it also writes its own files.
 unread() {

@@ -1,0 +1,153 @@
+"""The chart's sidecar as a process of this machine, with the real fluent-bit, and no cluster."""
+
+import copy
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from harness import images
+from harness.aws import CREDENTIALS
+from harness.helm import Helm
+from harness.loss.follow import ProcessFollower
+from harness.loss.measure import finish_writer, run_writer
+from harness.receivers import Trouble
+
+CHART = Path(__file__).parents[2] / "charts" / "log-sidecar"
+# What the kubelet would write there.
+POD = {"OUTPUT_POD": "shop-0", "OUTPUT_NAMESPACE": "prd", "OUTPUT_NODE": "node-1"}
+
+
+class Sidecar(ProcessFollower):
+    """The script and the configuration that the chart renders, with folders of this machine for its volumes."""
+
+    def __init__(
+        self, folder: Path, values: Mapping[str, Any], *, agent: Path, secrets: Mapping[str, str], ca: Path | None
+    ) -> None:
+        self.folder = folder
+        self.file = folder / "logs" / "app.log"
+        self.port = free_port()
+        for part in ("logs", "state", "config"):
+            (folder / part).mkdir()
+        rendered = Helm().render(CHART, values=_local(values, self.port))
+        [container] = rendered.containers("sidecar")
+        for item in rendered.select("ConfigMap", component="sidecar"):
+            for name, text in item["data"].items():
+                (folder / "config" / name).write_text(self._moved(text, ca))
+        # Credentials come from Secrets; here they are what the test says.
+        environment = {entry["name"]: self._moved(entry["value"], ca) for entry in container["env"] if "value" in entry}
+        environment |= {**POD, **CREDENTIALS, **secrets, "AGENT": str(agent)}
+        super().__init__(
+            [*container["command"], self._moved(container["args"][0], ca)],
+            environment=environment,
+            stderr=folder / "stderr",
+            as_init=sys.platform == "linux" and os.geteuid() == 0,
+        )
+
+    def start(self) -> Self:
+        """Start it, and wait until it answers."""
+        super().start()
+        self.wait_for(lambda: self._get("/api/v2/metrics/prometheus") is not None)
+        return self
+
+    def write(self, options: str) -> int:
+        """Run the writer to its end, see ``python -m harness.loss.writer --help``; returns how many lines it wrote."""
+        return finish_writer(self.begin(options)).written
+
+    def begin(self, options: str) -> "subprocess.Popen[str]":
+        """Start the writer; `finish_writer` ends it."""
+        return run_writer(self.file, options.split())
+
+    def metric(self, metric: str, /, **labels: str) -> float:
+        """Return the value of one of fluent-bit's metrics, 0 if there is none of that name."""
+        wanted = [f'{key}="{value}"' for key, value in labels.items()]
+        found = 0.0
+        for line in (self._get("/api/v2/metrics/prometheus") or "").splitlines():
+            if re.match(rf"{metric}\b", line) and all(label in line for label in wanted):
+                found += float(line.rpartition(" ")[2])
+        return found
+
+    def errors(self) -> str:
+        """Return what it said on stderr."""
+        return (self.folder / "stderr").read_text(errors="replace")
+
+    def wait_for(self, ready: Callable[[], bool], *, seconds: float = 60) -> None:
+        """Wait until something holds.
+
+        Raises:
+            TimeoutError: it does not within that many seconds, or the sidecar ended; the message ends its stderr.
+        """
+        until = time.monotonic() + seconds
+        while not ready():
+            if time.monotonic() > until or not self.running:
+                raise TimeoutError(f"not within {seconds:.0f} s:\n{self.errors()[-2000:]}")
+            time.sleep(0.1)
+
+    def _get(self, path: str) -> str | None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                text: str = answer.read().decode()
+                return text
+        except OSError:
+            return None
+
+    def _moved(self, text: str, ca: Path | None) -> str:
+        places = {
+            "/etc/log-sidecar-ca/ca.crt": str(ca),
+            "/var/log/app": str(self.folder / "logs"),
+            "/var/lib/log-sidecar": str(self.folder / "state"),
+            "/etc/log-sidecar": str(self.folder / "config"),
+        }
+        for inside, outside in places.items():
+            text = text.replace(inside, outside)
+        return text
+
+
+@pytest.fixture
+def sidecar(tmp_path: Path) -> Iterator[Callable[..., Sidecar]]:
+    """Start a sidecar with these values, secrets (by the name of their variable) and authority."""
+    agent = images.fluent_bit()
+    if agent is None:
+        pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
+    started: list[Sidecar] = []
+
+    def start(
+        values: Mapping[str, Any] | None = None, *, secrets: Mapping[str, str] | None = None, ca: Path | None = None
+    ) -> Sidecar:
+        folder = tmp_path / f"sidecar-{len(started)}"
+        folder.mkdir()
+        started.append(Sidecar(folder, values or {}, agent=agent, secrets=secrets or {}, ca=ca))
+        return started[-1].start()
+
+    yield start
+    for one in started:
+        one.stop()
+
+
+def outage(receiver: Trouble, kinds: Sequence[str]) -> None:
+    """Let a backend fail in each of these ways; OUTAGE_SECONDS (6) says for how long in all."""
+    receiver.suffer(kinds, seconds=float(os.environ.get("OUTAGE_SECONDS", 6)))
+
+
+def _local(values: Mapping[str, Any], port: int) -> dict[str, Any]:
+    made: dict[str, Any] = copy.deepcopy(dict(values))
+    made.setdefault("app", {}).update({"demo": {"enabled": False}, "command": ["serve"]})
+    settings = made.setdefault("sidecar", {}).setdefault("fluentBit", {})
+    settings.setdefault("metrics", {"listen": "127.0.0.1", "port": port})
+    return made
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
