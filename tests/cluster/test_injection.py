@@ -1,0 +1,394 @@
+"""Injection on a real API server and kubelet: pods that ask for the sidecar get it, with every line, and no other."""
+
+import copy
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import yaml
+
+from cluster.pods import ASKS, IMAGES, WRITER, mount, patched, pod, sidecar_of, workload
+from cluster.stage import Stage
+from harness.clusters import Cluster
+from harness.helm import Helm
+from harness.loss import WRITER_SOURCE
+from harness.manifests import Object
+
+pytestmark = pytest.mark.cluster
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+VALUES: dict[str, Any] = {
+    "app": {"enabled": False},
+    "injection": {
+        "enabled": True,
+        "namespaceSelector": {"matchExpressions": [{"key": "logs", "operator": "NotIn", "values": ["none"]}]},
+        "profiles": {"default": {"logLevel": "warn"}, "java": {"multiline": "java"}, "small": {"engine": "tail"}},
+    },
+}
+OBJECTS = ",".join(
+    f"{kind}admissionpol{end}" for kind in ("mutating", "validating") for end in ("icies", "icybindings")
+)
+LINES = 2000
+WRITES = [*WRITER, "--lines", str(LINES), "--rate", "4000", "--rotate", "rename", "--rotations", "4"]
+STAYS = [*WRITES, "--stay"]
+OWN = {"volumes": [{"name": "own", "emptyDir": {}}]}
+INIT = {"name": "prepare", "command": ["sh", "-c", "test ! -e /var/log/app/app.log"]}
+
+# kind, annotations, containers, rest of the pod: one pod for each way in which an application can have its logs.
+CASES: dict[str, tuple[str, dict[str, str], list[dict[str, Any]], dict[str, Any]]] = {
+    "no-volumes": ("Deployment", {}, [{"command": STAYS}], {}),
+    "own-volume": ("Job", {}, [{"command": WRITES, "mounts": [mount("own", "/var/log/app")]}], OWN),
+    "parent-sub-path": ("DaemonSet", {}, [{"command": STAYS, "mounts": [mount("own", "/var/log", "a/b")]}], OWN),
+    "own-init": ("Pod", {}, [{"command": STAYS}], {"initContainers": [INIT]}),
+    "cron": ("CronJob", {"profile": "small"}, [{"command": WRITES}], {}),
+    "glob": ("Job", {"paths": "/var/log/app/*.log, /srv/logs/x.log"}, [{"command": WRITES}], {}),
+    "nested": (
+        "Job",
+        {"paths": "/var/log/*.log,/var/log/app/app.log"},
+        [{"command": WRITES, "mounts": [mount("own", "/var/log/app")]}],
+        OWN,
+    ),
+    "two-one-mounts": (
+        "Job",
+        {},
+        [{"command": ["true"]}, {"command": WRITES, "mounts": [mount("own", "/var/log/app")]}],
+        OWN,
+    ),
+    "two-write": (
+        "Job",
+        {"containers": "app,web", "paths": "/var/log/app/*.log"},
+        [{"command": WRITES}, {"command": [*WRITES, "--stream", "v", "--file", "/var/log/app/web.log"]}],
+        {},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def operator(kube_stage_cluster: Cluster, helm: Helm) -> Iterator[Stage]:
+    """The release that injects, in a namespace of its own."""
+    with _namespace(Stage(kube_stage_cluster, "t-injection", helm)) as stage:
+        kube_stage_cluster.load_images(IMAGES)
+        stage.install("x", VALUES)
+        # Policies are in force some moments after they were made.
+        while "log-sidecar-logs-0" not in _answer(Stage(kube_stage_cluster, "default", helm), pod("probe", ASKS)):
+            time.sleep(0.2)
+        yield stage
+
+
+@pytest.fixture
+def apps(stage: Stage, operator: Stage) -> Stage:
+    """A restricted namespace whose pods may ask for the sidecar."""
+    assert operator.releases
+    stage.add_writer()
+    return stage
+
+
+@pytest.fixture
+def volume(stage: Stage) -> Iterator[str]:
+    """A persistent volume that is a folder of the node, which every user may write to."""
+    with _volume(stage, f"{stage.namespace}-volume") as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def cases(operator: Stage) -> Iterator[Stage]:
+    """All of CASES at once in one restricted namespace."""
+    with _namespace(Stage(operator.cluster, "t-injection-cases", operator.helm), RESTRICTED) as stage:
+        stage.kubectl("create", "configmap", "writer", f"--from-file=writer.py={WRITER_SOURCE}")
+        items = [
+            workload(kind, pod(name, ASKS | annotations, containers, **rest))
+            for name, (kind, annotations, containers, rest) in CASES.items()
+        ]
+        stage.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(items))
+        stage.kubectl("create", "job", "cron-now", "--from=cronjob/cron")
+        yield stage
+
+
+def dry_run(stage: Stage, item: Object) -> Object:
+    """Return what the API server makes of an object, without storing it."""
+    made: Object = json.loads(
+        stage.kubectl("create", "--dry-run=server", "-o", "json", "-f", "-", stdin=json.dumps(item))
+    )
+    return made
+
+
+def refusal(stage: Stage, item: Object) -> str:
+    """Return what the API server says when it refuses an object."""
+    with pytest.raises(AssertionError) as caught:
+        dry_run(stage, item)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_line_arrives_once(cases: Stage, eventually: Callable[..., None], name: str) -> None:
+    """2,000 lines in files of mode 0600, rotated four times: each arrives once, and a Job ends."""
+    kind, _, containers, _ = CASES[name]
+    eventually(lambda: cases.get("pods", f"case={name}"), 60)
+    [made] = cases.get("pods", f"case={name}")
+    streams = {"w": LINES, "v": LINES} if len(containers) == 2 and name == "two-write" else {"w": LINES}
+    with cases.follow(made["metadata"]["name"], "log-sidecar") as lines:
+        report = lines.count(streams, timeout=90, quiet=30)
+    # Files that were rotated before Fluent Bit looked for the first time come in any order.
+    assert (report.lost, report.doubled, report.mangled) == (0, 0, 0), report
+    assert [box["name"] for box in made["spec"]["initContainers"]].count("log-sidecar") == 1
+    assert sidecar_of(made)["restartPolicy"] == "Always"
+    if kind in ("Job", "CronJob"):
+        cases.kubectl("wait", "--for=condition=Complete", "job", "-l", f"case={name}", "--timeout=60s")
+
+
+def test_next_pod_on_a_claim_goes_on_where_the_last_one_ended(
+    apps: Stage, volume: str, eventually: Callable[..., None]
+) -> None:
+    """A StatefulSet on a persistent volume: its second pod delivers what is new, and nothing again."""
+    writes = "for n in $(seq 300); do echo $(date +%s%N) $n >> /var/log/app/app.log; done; exec sleep 600"
+    box = {
+        "command": ["sh", "-c", f"umask 077; mkdir -p /var/log/app; {writes}"],
+        "mounts": [mount("logs", "/var/log", "shop")],
+    }
+    item = workload("StatefulSet", pod("claim", ASKS, [box], terminationGracePeriodSeconds=2))
+    claim = {
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": "",
+        "volumeName": volume,
+        "resources": {"requests": {"storage": "1Gi"}},
+    }
+    item["spec"]["volumeClaimTemplates"] = [{"metadata": {"name": "logs"}, "spec": claim}]
+    apps.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(item))
+    eventually(lambda: apps.get("pods", "case=claim"))
+    with apps.follow("claim-0", "log-sidecar") as first:
+        assert first.wait(300, timeout=60)
+    uid = apps.get("pods")[0]["metadata"]["uid"]
+    apps.kubectl("delete", "pod", "claim-0")
+    eventually(lambda: [made["metadata"]["uid"] for made in apps.get("pods", "case=claim")] not in ([], [uid]), 60)
+    apps.kubectl("wait", "--for=condition=Ready", "pod/claim-0", "--timeout=60s")
+    eventually(lambda: len(apps.kubectl("logs", "claim-0", "-c", "log-sidecar").splitlines()) >= 300)
+    second = apps.kubectl("logs", "claim-0", "-c", "log-sidecar").splitlines()
+    written = apps.kubectl("exec", "claim-0", "-c", "app", "--", "cat", "/var/log/app/app.log").splitlines()
+    delivered = [line.decode() for line in first.lines()] + second
+    assert sorted(set(delivered)) == sorted(written)
+    assert len(second) == 300
+
+
+def test_injected_sidecar_can_do_nothing_but_read(cases: Stage, eventually: Callable[..., None]) -> None:
+    """It has the user of the application, no capability, no token, and cannot write where it reads."""
+    eventually(lambda: cases.get("pods", "case=no-volumes"))
+    name = cases.get("pods", "case=no-volumes")[0]["metadata"]["name"]
+    cases.kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=60s")
+    script = (
+        "id -u; id -g; grep CapEff /proc/1/status; ls -A /run/secrets/kubernetes.io/*; touch /var/log/app/x /x 2>&1"
+    )
+    tried = cases.kubectl("exec", name, "-c", "log-sidecar", "--", "sh", "-c", f"{script}; true").splitlines()
+    assert tried[:3] == ["12345", "10001", "CapEff:\t0000000000000000"]
+    assert len(tried) == 5
+    assert all("Read-only file system" in line for line in tried[3:])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"metadata.annotations.log-sidecar/path": "/a/b"}, "The annotation log-sidecar/path is unknown."),
+        ({"metadata.annotations.log-sidecar/inject": ...}, 'Write log-sidecar/inject: "true".'),
+        ({"metadata.annotations.log-sidecar/inject": "yes"}, "log-sidecar/inject is 'yes'"),
+        ({"metadata.annotations.log-sidecar/paths": ...}, "log-sidecar/paths does not say which log files"),
+        ({"metadata.annotations.log-sidecar/paths": "a.log"}, "log-sidecar/paths has the relative path 'a.log'"),
+        ({"metadata.annotations.log-sidecar/paths": "/a/../b/c"}, "log-sidecar/paths has '/a/../b/c'"),
+        ({"metadata.annotations.log-sidecar/paths": "/a.log"}, "log-sidecar/paths has '/a.log'"),
+        ({"metadata.annotations.log-sidecar/paths": "/a/$(b)"}, "log-sidecar/paths has '/a/$(b)'"),
+        ({"metadata.annotations.log-sidecar/paths": "/a/b\n/c/d"}, "An annotation of log-sidecar/ is wrong"),
+        ({"metadata.annotations.log-sidecar/profile": "big"}, "'big'. The cluster has default, java, small."),
+        ({"metadata.annotations.log-sidecar/engine": "cat"}, "log-sidecar/engine is 'cat'"),
+        ({"metadata.annotations.log-sidecar/rotation": "no"}, "log-sidecar/rotation is 'no'"),
+        (
+            {"metadata.annotations.log-sidecar/engine": "tail", "metadata.annotations.log-sidecar/profile": "java"},
+            "log-sidecar/profile is 'java', whose multi-line records",
+        ),
+        (
+            {"metadata.annotations.log-sidecar/engine": "tail", "metadata.annotations.log-sidecar/paths": "/a/*"},
+            "log-sidecar/paths has the glob '/a/*'",
+        ),
+        ({"metadata.annotations.log-sidecar/containers": "app,api"}, "names 'api', and the pod's containers are app."),
+        ({"spec.nodeSelector": {"kubernetes.io/os": "windows"}}, "log-sidecar/inject is on a pod for Windows"),
+        ({"spec.initContainers": [{"name": "log-sidecar", "image": "x"}]}, "the pod has one of this name"),
+        ({"spec.hostNetwork": True}, "log-sidecar/inject is on a pod of the host's network"),
+        ({"spec.containers.0.ports": [{"containerPort": 2020}]}, "has the port 2020"),
+        ({"spec.containers.1": {"name": "web", "image": "x"}}, "none of the containers app, web mounts a volume"),
+        (
+            {"spec.containers.0.volumeMounts.0": {**mount("writer", "/var/log"), "subPathExpr": "$(A)"}},
+            "mounted with a subPathExpr",
+        ),
+        (
+            {
+                "spec.volumes": [{"name": "a", "emptyDir": {}}, {"name": "b", "emptyDir": {}}],
+                "spec.containers.0.volumeMounts": [mount("a", "/var/log/app")],
+                "spec.containers.1": {"name": "web", "image": "x", "volumeMounts": [mount("b", "/var/log")]},
+            },
+            "where the containers app, web mount different volumes. Write log-sidecar/containers",
+        ),
+    ],
+    ids=lambda value: ", ".join(key.rpartition(".")[2] for key in value) if isinstance(value, dict) else "",
+)
+def test_refusal_names_the_annotation(operator: Stage, change: dict[str, Any], says: str) -> None:
+    """What cannot be injected is refused with a sentence that says what to write."""
+    # Here nothing else refuses what PodSecurity would.
+    default = Stage(operator.cluster, "default", operator.helm)
+    assert sidecar_of(dry_run(default, pod("sound", ASKS)))
+    message = refusal(default, patched(pod("wrong", ASKS), change))
+    assert says in message
+    assert "log-sidecar/" in message.partition("denied request: ")[2]
+
+
+def test_nobody_else_is_touched(operator: Stage, apps: Stage) -> None:
+    """Pods without annotations, with inject false, and of namespaces that are left alone stay as they are."""
+    plain = {"log-sidecar/inject": "false"}
+    asked = pod("x", ASKS)
+    for namespace, item in [
+        (apps.namespace, pod("x", {})),
+        (apps.namespace, pod("x", plain)),
+        ("kube-system", asked),
+        (operator.namespace, asked),
+    ]:
+        made = dry_run(Stage(apps.cluster, namespace, apps.helm), copy.deepcopy(item))
+        assert not sidecar_of(made)
+        assert made["spec"]["volumes"][0]["name"] == "writer"
+    apps.kubectl("label", "namespace", apps.namespace, "logs=none")
+    assert not sidecar_of(dry_run(apps, asked))
+
+
+def test_injected_pod_created_again_is_left_as_it_is(apps: Stage) -> None:
+    """What `kubectl get pod -o yaml` shows can be created again and keeps its one sidecar; a stale one is refused."""
+    made = dry_run(apps, pod("again", ASKS))
+    again = {**made, "metadata": {key: made["metadata"][key] for key in ("name", "annotations")}}
+    assert dry_run(apps, again)["spec"]["initContainers"] == made["spec"]["initContainers"]
+    again["metadata"]["annotations"]["log-sidecar/paths"] = "/var/log/app/other.log"
+    assert "was not made for these annotations" in refusal(apps, again)
+
+
+def test_container_of_a_later_policy_counts(apps: Stage, eventually: Callable[..., None]) -> None:
+    """A policy after ours adds the container that the annotations name: ours is asked again, and acts once."""
+    expression = """object.spec.containers.exists(c, c.name == "late") ? [] : [JSONPatch{
+        op: "add", path: "/spec/containers/-", value: {"name": dyn("late"), "image": dyn("x"),
+        "securityContext": dyn(object.spec.containers[0].securityContext)}}]"""
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    selector = {"matchLabels": {"kubernetes.io/metadata.name": apps.namespace}}
+    spec = {
+        "failurePolicy": "Fail",
+        "reinvocationPolicy": "Never",
+        "matchConstraints": {"namespaceSelector": selector, "resourceRules": [rule]},
+        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": expression}}],
+    }
+    group = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": "zz-adds-a-container"}}
+    objects = [
+        {**group, "kind": "MutatingAdmissionPolicy", "spec": spec},
+        {**group, "kind": "MutatingAdmissionPolicyBinding", "spec": {"policyName": "zz-adds-a-container"}},
+    ]
+    apps.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(objects))
+    asked = pod("x", ASKS | {"containers": "late"})
+    try:
+        eventually(lambda: "log-sidecar-logs-0" in _answer(apps, asked))
+        made = dry_run(apps, asked)
+        assert [box["name"] for box in made["spec"]["initContainers"]] == ["log-sidecar"]
+        assert [box["name"] for box in made["spec"]["containers"]] == ["app", "late"]
+        assert mount("log-sidecar-logs-0", "/var/log/app") in made["spec"]["containers"][1]["volumeMounts"]
+    finally:
+        apps.kubectl("delete", "mutatingadmissionpolicy,mutatingadmissionpolicybinding", "zz-adds-a-container")
+
+
+def test_pods_made_during_an_upgrade_are_injected(apps: Stage, operator: Stage) -> None:
+    """While the policies are upgraded pods come up with the old or the new sidecar, never without."""
+    item = workload("Deployment", pod("many", ASKS, [{"command": ["sleep", "600"]}], terminationGracePeriodSeconds=0))
+    apps.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(item))
+    for replicas, level in ((3, "info"), (6, "error"), (9, "warn")):
+        apps.kubectl("scale", "deployment", "many", f"--replicas={replicas}")
+        values = copy.deepcopy(VALUES)
+        values["injection"]["profiles"]["default"]["logLevel"] = level
+        operator.install("x", values)
+    apps.kubectl("wait", "--for=jsonpath={.status.replicas}=9", "deployment/many", "--timeout=60s")
+    made = apps.get("pods", "case=many")
+    assert [[box["name"] for box in each["spec"]["initContainers"]] for each in made] == [["log-sidecar"]] * 9
+
+
+def test_uninstall_leaves_nothing_and_a_new_install_injects_again(
+    stage: Stage, operator: Stage, eventually: Callable[..., None]
+) -> None:
+    """Not one policy or binding stays, pods are made as before, and the next install works as the first."""
+    asked = pod("x", {key.replace("log-sidecar/", "second.example.com/"): value for key, value in ASKS.items()})
+    values = {"app": {"enabled": False}, "injection": {"enabled": True, "annotationPrefix": "second.example.com"}}
+    # The release's own namespace is never touched.
+    elsewhere = Stage(stage.cluster, "default", stage.helm)
+    ours = "app.kubernetes.io/instance=second"
+    for _ in range(2):
+        stage.install("second", values)
+        assert len(stage.get(OBJECTS, ours)) == 4
+        eventually(lambda: "log-sidecar-logs-0" in _answer(elsewhere, asked))
+        stage.uninstall("second")
+        assert stage.get(OBJECTS, ours) == []
+        # For a moment the policy that refuses may be there without the other one.
+        eventually(lambda: (made := _answer(elsewhere, asked)).startswith("{") and '"log-sidecar"' not in made)
+
+
+def test_broken_policy_stops_nobody_else(stage: Stage, operator: Stage, eventually: Callable[..., None]) -> None:
+    """A policy that fails for every pod: those that ask are refused, all others start."""
+    values = {"app": {"enabled": False}, "injection": {"enabled": True, "annotationPrefix": "third.example.com"}}
+    stage.install("third", values)
+    asked = pod("x", {key.replace("log-sidecar/", "third.example.com/"): value for key, value in ASKS.items()})
+    elsewhere = Stage(stage.cluster, "default", stage.helm)
+    [policy] = stage.get("mutatingadmissionpolicies", "app.kubernetes.io/instance=third")
+    policy["spec"]["variables"][0]["expression"] = "object.spec.nothing.at.all"
+    stage.kubectl("replace", "-f", "-", stdin=json.dumps(policy))
+    eventually(lambda: "no such key: nothing" in _answer(elsewhere, asked))
+    assert "no such key: nothing" in _answer(elsewhere, workload("Pod", asked))
+    for namespace in ("default", stage.namespace):
+        assert dry_run(Stage(stage.cluster, namespace, stage.helm), pod("x", {}))
+    assert dry_run(stage, asked), "the release's own namespace is not looked at"
+    assert sidecar_of(dry_run(elsewhere, pod("x", ASKS))), "the other release injects as before"
+
+
+@contextmanager
+def _namespace(stage: Stage, labels: dict[str, str] | None = None) -> Iterator[Stage]:
+    """Make a namespace; remove what was installed there, and it, afterwards."""
+    item = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": stage.namespace, "labels": labels or {}}}
+    stage.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(item))
+    try:
+        yield stage
+    finally:
+        for release in [*stage.releases]:
+            stage.uninstall(release)
+        stage.kubectl("delete", "namespace", stage.namespace, "--wait=false")
+
+
+@contextmanager
+def _volume(stage: Stage, name: str) -> Iterator[str]:
+    """Make a folder on the node with the help of a pod, as no pod of a restricted namespace could."""
+    folder = f"/tmp/{name}"
+    item = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": name},
+        "spec": {
+            "capacity": {"storage": "1Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "persistentVolumeReclaimPolicy": "Retain",
+            "hostPath": {"path": folder, "type": "DirectoryOrCreate"},
+        },
+    }
+    keeper = pod(name, {}, [{"command": ["sh", "-c", "chmod 777 /volume; sleep 600"]}], terminationGracePeriodSeconds=0)
+    keeper["spec"]["securityContext"] = {}
+    keeper["spec"]["volumes"] = [{"name": "volume", "hostPath": item["spec"]["hostPath"]}]  # type: ignore[index]
+    keeper["spec"]["containers"][0] |= {"securityContext": {}, "volumeMounts": [mount("volume", "/volume")]}
+    elsewhere = Stage(stage.cluster, "default", stage.helm)
+    elsewhere.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all([item, keeper]))
+    try:
+        elsewhere.kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=60s")
+        yield name
+    finally:
+        elsewhere.kubectl("exec", name, "--", "sh", "-c", "rm -rf /volume/* /volume/.[a-z]*")
+        elsewhere.kubectl("delete", f"pod/{name}", f"persistentvolume/{name}", "--wait=false")
+
+
+def _answer(stage: Stage, item: Object) -> str:
+    try:
+        return json.dumps(dry_run(stage, item))
+    except AssertionError as error:
+        return str(error)
