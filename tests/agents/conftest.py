@@ -3,6 +3,7 @@
 import copy
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from harness.receivers import Trouble
 CHART = Path(__file__).parents[2] / "charts" / "log-sidecar"
 # What the kubelet would write there.
 POD = {"OUTPUT_POD": "shop-0", "OUTPUT_NAMESPACE": "prd", "OUTPUT_NODE": "node-1"}
+OUTAGE_SECONDS = float(os.environ.get("OUTAGE_SECONDS") or 6)
 
 
 class Sidecar(ProcessFollower):
@@ -65,6 +67,12 @@ class Sidecar(ProcessFollower):
     def begin(self, options: str) -> "subprocess.Popen[str]":
         """Start the writer; `finish_writer` ends it."""
         return run_writer(self.file, options.split())
+
+    def terminating(self) -> Callable[[], int]:
+        """Send SIGTERM as the kubelet does; returns what waits for the end and returns the status."""
+        os.kill(self.pid, signal.SIGTERM)
+        assert self._process is not None
+        return self._process.wait
 
     def metric(self, metric: str, /, **labels: str) -> float:
         """Return the value of one of fluent-bit's metrics, 0 if there is none of that name."""
@@ -132,9 +140,9 @@ def sidecar(tmp_path: Path) -> Iterator[Callable[..., Sidecar]]:
         one.stop()
 
 
-def outage(receiver: Trouble, kinds: Sequence[str]) -> None:
-    """Let a backend fail in each of these ways; OUTAGE_SECONDS (6) says for how long in all."""
-    receiver.suffer(kinds, seconds=float(os.environ.get("OUTAGE_SECONDS", 6)))
+def outage(backend: Trouble, kinds: Sequence[str]) -> None:
+    """Let a backend fail in each of these ways, for OUTAGE_SECONDS in all; returns afterwards."""
+    backend.suffer(kinds, seconds=OUTAGE_SECONDS)
 
 
 def _local(values: Mapping[str, Any], port: int) -> dict[str, Any]:

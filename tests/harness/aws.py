@@ -1,15 +1,22 @@
 """AWS stand-ins on this machine's loopback address; nothing of them reaches AWS."""
 
+import io
+import json
 import threading
+from collections.abc import Iterable
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from harness.pki import Authority
+from harness.receivers import Trouble
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
@@ -22,8 +29,10 @@ class _Quiet(WSGIRequestHandler):
         """Say nothing: a line for each request would bury what a test prints."""
 
 
-class CloudWatchLogs:
+class CloudWatchLogs(Trouble):
     """A CloudWatch Logs API, by moto, over TLS as agents insist; also a context manager.
+
+    It can fail, as `Trouble` says; 429 is answered as AWS does, with status 400 and ``ThrottlingException``.
 
     Args:
         folder: where its certificates are written; it must not exist.
@@ -34,22 +43,28 @@ class CloudWatchLogs:
     """
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         authority = Authority(folder)
         authority.issue("server", "logs", hosts=("localhost", IPv4Address(HOST)))
         self.ca = folder / "ca.crt"
-        self._server = make_server(
-            HOST,
-            0,
-            DomainDispatcherApplication(create_backend_app),
-            threaded=True,
-            request_handler=_Quiet,
-            ssl_context=(str(folder / "server.crt"), str(folder / "server.key")),
-        )
-        self.port = self._server.server_port
-        self._thread = threading.Thread(target=self._server.serve_forever, name="CloudWatchLogs", daemon=True)
+        self._certificate = (str(folder / "server.crt"), str(folder / "server.key"))
+        self._application = _Moody(DomainDispatcherApplication(create_backend_app), self)
+        self._server: BaseWSGIServer | None = None
+        self.port = 0
+        self._listen()
+
+    def fail(self, kind: str) -> None:
+        super().fail(kind)
+        if kind == "refuse":
+            self._close()
+        else:
+            self._listen()
+
+    def heal(self) -> None:
+        super().heal()
+        self._listen()
 
     def __enter__(self) -> Self:
-        self._thread.start()
         self._client = boto3.client(
             "logs",
             region_name=REGION,
@@ -62,9 +77,7 @@ class CloudWatchLogs:
 
     def __exit__(self, *_: object) -> None:
         self._client.close()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._close()
 
     def groups(self) -> set[str]:
         """Return the names of the log groups."""
@@ -82,3 +95,50 @@ class CloudWatchLogs:
             return []
         pages = self._client.get_paginator("filter_log_events").paginate(logGroupName=group)
         return [event["message"] for page in pages for event in page["events"]]
+
+    def _listen(self) -> None:
+        if self._server is None:
+            self._server = make_server(
+                HOST,
+                self.port,
+                self._application,
+                threaded=True,
+                request_handler=_Quiet,
+                ssl_context=self._certificate,
+            )
+            self.port = self._server.server_port
+            threading.Thread(target=self._server.serve_forever, name="CloudWatchLogs", daemon=True).start()
+
+    def _close(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+
+class _Moody:
+    """Answers with the trouble of the moment instead of the API; `lost` is answered when all is done."""
+
+    def __init__(self, application: "WSGIApplication", trouble: Trouble) -> None:
+        self._application = application
+        self._trouble = trouble
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        kind = self._trouble.kind
+        if not kind:
+            return self._application(environ, start_response)
+        self._trouble.count_failure()
+        # What is not read would be taken for the next request on this connection.
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        if kind == "lost":
+            list(self._application({**environ, "wsgi.input": io.BytesIO(body)}, _nowhere))
+        status = {"429": "400 Bad Request", "503": "503 Service Unavailable"}.get(kind, "500 Internal Server Error")
+        fault = "ThrottlingException" if kind == "429" else "ServiceUnavailableException"
+        answer = json.dumps({"__type": fault, "message": "not now"}).encode()
+        start_response(status, [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(answer)))])
+        return [answer]
+
+
+def _nowhere(status: str, headers: list[tuple[str, str]], error: Any = None) -> Any:
+    """Take an answer that nobody gets."""
+    return bytes.__len__

@@ -80,7 +80,6 @@ list under the key `env`.
   "OUTPUT_URL" $block.url
   "OUTPUT_USERNAME" $block.username
   "OUTPUT_PASSWORD" $block.password
-  "OUTPUT_API_KEY" $block.apiKey
   "OUTPUT_SHARED_KEY" $block.sharedKey
 -}}
 {{- range $header, $secret := $block.secretHeaders -}}
@@ -216,6 +215,7 @@ document, and one that is cut off would be taken for a failure: so it may be of 
 {{- define "log-sidecar.outputBulk" -}}
 {{- $block := .block -}}
 {{- $output := dict
+  "name" "opensearch"
   "suppress_type_name" true
   "time_key" "@timestamp"
   "time_key_nanos" true
@@ -241,13 +241,13 @@ document, and one that is cut off would be taken for a failure: so it may be of 
 {{- merge $output $address (include "log-sidecar.outputLogin" . | fromYaml) | toYaml -}}
 {{- end -}}
 
+{{/*
+By Fluent Bit's output for OpenSearch, whose bulk API is the same: that for Elasticsearch (es, 5.1.1) takes a request for
+done as soon as one of its documents was taken, and loses the others; and tries for ever when all were there already.
+*/}}
 {{- define "log-sidecar.output.elasticsearch" -}}
 {{- $block := .root.Values.output.elasticsearch -}}
-{{- $output := include "log-sidecar.outputBulk" (dict "root" .root "sidecar" .sidecar "block" $block) | fromYaml -}}
-{{- if $block.apiKey.name -}}
-{{- $_ := set $output "http_api_key" "${OUTPUT_API_KEY}" -}}
-{{- end -}}
-{{- merge (dict "name" "es") $output | toYaml -}}
+{{- include "log-sidecar.outputBulk" (dict "root" .root "sidecar" .sidecar "block" $block) -}}
 {{- end -}}
 
 {{- define "log-sidecar.output.opensearch" -}}
@@ -262,7 +262,7 @@ document, and one that is cut off would be taken for a failure: so it may be of 
 {{- $_ := set $output "aws_role_arn" . -}}
 {{- end -}}
 {{- end -}}
-{{- merge (dict "name" "opensearch") $output | toYaml -}}
+{{- $output | toYaml -}}
 {{- end -}}
 
 {{/* An HTTP POST of JSON: dict "root" $ "block" <map> "headers" <list of texts>; returns YAML. */}}

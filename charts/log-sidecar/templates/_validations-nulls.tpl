@@ -13,7 +13,7 @@ sidecar.fluentBit sidecar.fluentBit.image sidecar.fluentBit.metrics sidecar.tail
 injection injection.namespaceSelector injection.volume injection.profiles injection.profiles.default
 podAnnotations podSecurityContext nodeSelector affinity podDisruptionBudget tests
 output output.labels output.buffer output.ca output.cloudwatch output.elasticsearch output.elasticsearch.tls
-output.elasticsearch.username output.elasticsearch.password output.elasticsearch.apiKey
+output.elasticsearch.username output.elasticsearch.password
 output.elasticsearch.logstash output.opensearch output.opensearch.tls output.opensearch.username
 output.opensearch.password output.opensearch.aws output.opensearch.logstash output.sumologic
 output.sumologic.url output.http output.http.url output.http.tls output.http.username output.http.password
@@ -59,7 +59,7 @@ output.cloudwatch.logGroupClass output.cloudwatch.endpoint output.cloudwatch.por
 output.cloudwatch.format output.cloudwatch.maxLineSize output.elasticsearch.host output.elasticsearch.port
 output.elasticsearch.path output.elasticsearch.tls.enabled output.elasticsearch.tls.verify
 output.elasticsearch.username.name output.elasticsearch.username.key output.elasticsearch.password.name
-output.elasticsearch.password.key output.elasticsearch.apiKey.name output.elasticsearch.apiKey.key
+output.elasticsearch.password.key
 output.elasticsearch.index output.elasticsearch.logstash.enabled output.elasticsearch.logstash.prefix
 output.elasticsearch.logstash.dateFormat output.elasticsearch.generateId output.elasticsearch.gzip
 output.elasticsearch.traceError output.opensearch.host output.opensearch.port output.opensearch.path

@@ -75,8 +75,8 @@ output:
     password:
       name: {{ $name }}
       key: {{ $block.password.key }}{{ "\f" }}
-{{- else if and $block.username.name (or (and $block.aws $block.aws.enabled) (and $block.apiKey $block.apiKey.name)) }}
-output.{{ $type }} has a user and {{ ternary "aws.enabled" "apiKey.name" (hasKey $block "aws") }}, and a request can say only one of them. Write:
+{{- else if and $block.username.name $block.aws $block.aws.enabled }}
+output.{{ $type }} has a user and aws.enabled, and a request can say only one of them. Write:
 output:
   {{ $type }}:
     username:

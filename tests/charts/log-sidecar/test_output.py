@@ -116,7 +116,13 @@ def test_cloudwatch_settings(agent_config: Configs) -> None:
 def test_elasticsearch_makes_repetition_harmless(output: Callable[[Values], Object]) -> None:
     """An id for every record, of its time in nanoseconds too, and answers of any size."""
     made = output(to("elasticsearch", index="logs-{namespace}-%Y"))
-    expected = {"name": "es", "host": "logs.test", "port": 9200, "index": "logs-${OUTPUT_NAMESPACE}-%Y", "tls": True}
+    expected = {
+        "name": "opensearch",
+        "host": "logs.test",
+        "port": 9200,
+        "index": "logs-${OUTPUT_NAMESPACE}-%Y",
+        "tls": True,
+    }
     expected |= {"generate_id": True, "time_key_nanos": True, "buffer_size": "False", "suppress_type_name": True}
     assert {key: made[key] for key in expected} == expected
     daily = output(to("elasticsearch", logstash={"enabled": True, "prefix": "shop", "dateFormat": "%Y.%m"}))
@@ -163,7 +169,6 @@ SECRETS: dict[str, tuple[Values, dict[str, tuple[str, str]]]] = {
     "stdout": (to("stdout"), {}),
     "cloudwatch": (to("cloudwatch"), {}),
     "user": (to("elasticsearch", **LOGIN), {"USERNAME": ("login", "user"), "PASSWORD": ("login", "password")}),
-    "API key": (to("elasticsearch", apiKey={"name": "es"}), {"API_KEY": ("es", "apiKey")}),
     "URL": (to("sumologic"), {"URL": ("source", "url")}),
     "header": (
         to("http", secretHeaders={"Authorization": {"name": "a", "key": "b"}}),

@@ -1,0 +1,143 @@
+"""A backend that fails, a sidecar that is killed, a buffer that is full: nothing is lost, or every loss is counted.
+
+OUTAGE_SECONDS sets how long a backend fails in all; 300 is what the published figures were measured with.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.aws import CloudWatchLogs
+from harness.loss.count import count
+from harness.loss.measure import finish_writer
+from harness.receivers import HOST, BulkReceiver, JsonReceiver
+
+from .conftest import OUTAGE_SECONDS, Sidecar, outage
+
+pytestmark = pytest.mark.slow
+RATE = 1000
+# It is written before, during and after the outage.
+LINES = f"--lines {int(RATE * (OUTAGE_SECONDS + 3))} --rate {RATE} --rotate rename --rotations 4"
+FAILURES = ["503", "429", "refuse"]
+DROPPED = "fluentbit_output_dropped_records_total"
+
+Start = Callable[..., Sidecar]
+
+
+def to(kind: str, port: int, *, buffer: str = "128M", **block: Any) -> dict[str, Any]:
+    """Values that send the lines to a backend of this machine, without TLS."""
+    where = {"host": HOST, "port": port, "tls": {"enabled": False}, **block}
+    return {"output": {"type": kind, kind: where, "buffer": {"maxSize": buffer}}}
+
+
+@pytest.mark.parametrize("kind", ["elasticsearch", "opensearch"])
+def test_bulk_api_that_fails(sidecar: Start, kind: str) -> None:
+    """5xx, throttling, refusal, single documents turned away, answers that never come: every line once."""
+    with BulkReceiver() as receiver:
+        started = sidecar(to(kind, receiver.port))
+        writer = started.begin(LINES)
+        outage(receiver, [*FAILURES, "partial", "lost"])
+        written = finish_writer(writer).written
+        sent = "fluentbit_output_proc_records_total"
+        started.wait_for(lambda: started.metric(sent, name=kind) >= written, seconds=120)
+        report = count(receiver.lines(), written)
+        assert (report.lost, report.doubled, report.mangled) == (0, 0, 0), report
+        # Not because nothing failed.
+        assert {*receiver.failed} >= {"503", "429", "partial", "lost"}
+        assert receiver.repeated > 0
+        assert started.metric(DROPPED, name=kind) == 0
+
+
+def test_http_that_fails(sidecar: Start) -> None:
+    """As long as the backend takes nothing that it does not acknowledge, every line comes once."""
+    with JsonReceiver() as receiver:
+        started = sidecar(to("http", receiver.port, format="json_lines"))
+        writer = started.begin(LINES)
+        outage(receiver, FAILURES)
+        written = finish_writer(writer).written
+        started.wait_for(lambda: len(receiver) >= written, seconds=120)
+        report = count(receiver.lines(), written)
+        assert (report.lost, report.doubled, report.mangled) == (0, 0, 0), report
+        assert started.metric("fluentbit_output_retries_total", name="http") > 0
+
+
+def test_doubles_are_retried_chunks(sidecar: Start) -> None:
+    """What an HTTP backend took without an answer comes again: no more than what was tried again."""
+    with JsonReceiver() as receiver:
+        started = sidecar(to("http", receiver.port))
+        writer = started.begin(LINES)
+        outage(receiver, ["lost"])
+        written = finish_writer(writer).written
+        sent = "fluentbit_output_proc_records_total"
+        started.wait_for(lambda: started.metric(sent, name="http") >= written, seconds=120)
+        report = count(receiver.lines(), written)
+        assert report.lost == 0
+        assert 0 < report.doubled <= started.metric("fluentbit_output_retried_records_total", name="http")
+
+
+def test_cloudwatch_that_fails(sidecar: Start, tmp_path: Path) -> None:
+    """5xx, ThrottlingException and refusal, from before the group is made: every line once."""
+    with CloudWatchLogs(tmp_path / "pki") as api:
+        block = {"endpoint": HOST, "port": api.port, "logGroupName": "/outage/{namespace}"}
+        started = sidecar({"output": {"type": "cloudwatch", "cloudwatch": block, "ca": {"secret": "a"}}}, ca=api.ca)
+        api.fail("503")
+        writer = started.begin(LINES)
+        outage(api, FAILURES)
+        written = finish_writer(writer).written
+        sent = "fluentbit_output_proc_records_total"
+        started.wait_for(lambda: started.metric(sent, name="cloudwatch") >= written, seconds=120)
+        report = count([json.loads(message)["log"] for message in api.messages("/outage/prd")], written)
+        assert (report.lost, report.doubled, report.mangled) == (0, 0, 0), report
+        assert {*api.failed} >= {"503", "429"}
+
+
+def test_killed_during_an_outage(sidecar: Start) -> None:
+    """Twice SIGKILL while nothing can be delivered: what was read waits on disk, what was not in the file."""
+    with BulkReceiver() as receiver:
+        started = sidecar(to("opensearch", receiver.port))
+        writer = started.begin(LINES)
+        receiver.fail("503")
+        for _ in range(2):
+            started.wait_for(lambda: started.metric("fluentbit_output_retries_total", name="opensearch") > 0)
+            started.kill()
+            started.restart()
+        written = finish_writer(writer).written
+        receiver.heal()
+        started.wait_for(lambda: len(receiver) >= written, seconds=120)
+        report = count(receiver.lines(), written)
+        assert (report.lost, report.mangled) == (0, 0), report
+        # Lines that were stored before their position was: a few of one read.
+        assert report.doubled <= 2 * RATE
+
+
+def test_pod_that_ends_during_an_outage(sidecar: Start) -> None:
+    """A backend that comes back within `graceSeconds` still gets all."""
+    with JsonReceiver() as receiver:
+        started = sidecar(to("http", receiver.port))
+        receiver.fail("503")
+        written = started.write("--lines 2000")
+        started.wait_for(lambda: started.metric("fluentbit_output_retries_total", name="http") > 0)
+        ending = started.terminating()
+        started.wait_for(lambda: "caught signal (SIGTERM)" in started.errors())
+        receiver.heal()
+        assert ending() == 0
+        assert count(receiver.lines(), written).lost == 0
+
+
+def test_full_buffer_drops_and_counts(sidecar: Start) -> None:
+    """Above `buffer.maxSize` the oldest lines go, the application never waits, and what is missing was counted."""
+    with JsonReceiver() as receiver:
+        started = sidecar(to("http", receiver.port, buffer="5M"))
+        receiver.fail("503")
+        written = started.write("--lines 100000 --rate 25000")
+        read = "fluentbit_input_records_total"
+        started.wait_for(lambda: started.metric(read, name="app") == written)
+        receiver.heal()
+        dropped = lambda: started.metric(DROPPED, name="http")  # noqa: E731
+        started.wait_for(lambda: len(receiver) + dropped() >= written, seconds=120)
+        report = count(receiver.lines(), written)
+        # Of a chunk that is dropped while it is being sent some may arrive.
+        assert 0 < report.lost <= dropped()
