@@ -21,8 +21,8 @@ fast: lint  ## lint and the quick tests, which need no cluster, in parallel
 	@$(BIN)/python -m harness tools --build helm helm3
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not cluster and not slow" $(ARGS)
 
-bench: $(READY)  ## measure the engines side by side; compared with tests/bench/results.md (ARGS=--write writes it)
-	@$(BIN)/python tests/bench/engines.py $(ARGS)
+bench: $(READY)  ## measure the engines side by side; compared with docs/benchmarks (ARGS=--write writes it)
+	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
 docs: $(READY)  ## write each chart's README from its values and README.md.gotmpl
 	@$(BIN)/python -m harness docs

@@ -1,0 +1,129 @@
+"""Compare ways of printing a log file: that of the articles, common ones, and those that log-sidecar ships.
+
+    make bench                        measure, and compare with docs/benchmarks: status 1 if the chart's
+                                      engines lose or double a line where they did not before
+    make bench ARGS=--write           measure, and write docs/benchmarks
+    make bench ARGS="--only kill"     rows whose name contains "kill"
+    make bench ARGS=--full            60 s of steady load instead of 6, 5 minutes of outage instead of 15 s
+
+Each reader runs as process 1 of a PID namespace while a writer rotates the file. The chart's readers are the
+script and the configuration that it renders, with folders of this machine in place of its volumes. Costs are
+given beside GNU tail's on the same machine: ratios travel, seconds do not. Readers that are not installed are
+left out, and named.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import outage, plots, readers, report, volumes
+from bench.cases import CASES, Case
+from harness.errors import HarnessError
+from harness.loss import Measurement, measure_process
+from harness.progress import elapsed
+
+
+def measure(name: str, case: Case, *, full: bool = False) -> Measurement | None:
+    """Run one case with one reader; None if the reader is not installed."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as temporary, ExitStack() as mounts:
+        folder = Path(temporary)
+        for part in ("logs", "state", "config"):
+            (folder / part).mkdir()
+        mounts.enter_context(volumes.mounted(folder / "logs", case.logs))
+        mounts.enter_context(volumes.mounted(folder / "state", case.state))
+        if not case.new_file:
+            (folder / "logs" / "app.log").touch()
+        chosen = readers.make(name, folder, case)
+        if chosen is None:
+            return None
+        writer = case.full if full and case.full else case.writer
+        return measure_process(
+            chosen.command,
+            folder / "logs" / "app.log",
+            writer.split(),
+            kills=case.kills,
+            meanwhile=case.meanwhile(folder),
+            drain=case.drain,
+            environment=chosen.environment,
+            stderr=folder / "stderr",
+            grace=report.GRACE_SECONDS if case.drain or name in readers.OURS else 1,
+            quiet=3,
+            as_init=sys.platform == "linux" and os.geteuid() == 0,
+        )
+
+
+def measure_again_if_unlucky(name: str, case: Case, *, full: bool) -> Measurement | None:
+    """A SIGKILL in the middle of a write repeats it, about one in sixty: that is told, and measured once more."""
+    measured = measure(name, case, full=full)
+    if measured and case.kills and name == readers.FLUENT_BIT and measured.report.doubled and measured.report.complete:
+        print(f"{case.name}, {name}: {measured.report.doubled:,} doubled by a kill in the middle of a write; again")
+        return measure(name, case, full=full)
+    return measured
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure every case with every reader."""
+    parser = argparse.ArgumentParser(
+        prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only cases whose name contains TEXT")
+    parser.add_argument("--full", action="store_true", help="a minute of steady load, five of outage")
+    options = parser.parse_args(arguments)
+    rows = [case.name for case in CASES] + [outage.NAME]
+    if not any(options.only in row for row in rows):
+        parser.error(f"no case contains {options.only!r}; there are: {', '.join(rows)}")
+    if options.write and options.only:
+        parser.error("--write needs all cases")
+    results: dict[tuple[str, str], Measurement] = {}
+    left_out = set()
+    begin = datetime.now(UTC)
+
+    def tell(case: str, name: str, measured: Measurement) -> None:
+        results[name, case] = measured
+        spent = elapsed((datetime.now(UTC) - begin).total_seconds())
+        print(f"[{spent}] {case}, {name}: {measured}", flush=True)
+
+    for case in CASES:
+        if options.only not in case.name:
+            continue
+        if case.mounts and not volumes.possible():
+            left_out.add(f"{case.name} (needs root on Linux)")
+            continue
+        for name in case.only or readers.NAMES:
+            measured = measure_again_if_unlucky(name, case, full=options.full)
+            if measured is None:
+                left_out.add(f"{name} (not installed)")
+            else:
+                tell(case.name, name, measured)
+    if options.only in outage.NAME:
+        measured = outage.measure(seconds=outage.FULL_SECONDS if options.full else outage.SHORT_SECONDS)
+        if measured is None:
+            left_out.add(f"{outage.NAME} (needs fluent-bit)")
+        else:
+            tell(outage.NAME, readers.FLUENT_BIT, measured)
+    print(f"\n{report.tables(results)}")
+    if left_out:
+        print(f"not measured here: {', '.join(sorted(left_out))}")
+    if options.write:
+        report.write(results, full=options.full)
+        plots.write(results, report.FOLDER)
+        return 0
+    complaints = report.worse(results)
+    for complaint in complaints:
+        print(f"worse than docs/benchmarks: {complaint}", file=sys.stderr)
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    volumes.enter()
+    try:
+        sys.exit(main())
+    except HarnessError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,108 @@
+"""The rows of the matrix."""
+
+import dataclasses
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import volumes
+from harness.loss import ProcessFollower
+
+TWO_SECONDS = 2.0
+SMALL_LOGS = "8m"  # 83,000 lines: full after 4 s at 20,000 lines/s
+SMALL_STATE = "64m"
+EVERYBODY: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One way to write, and what happens to the reader meanwhile.
+
+    Attributes:
+        name: the row.
+        writer: options of ``python -m harness.loss.writer``.
+        full: the same, where a full measurement takes longer.
+        kills: SIGKILLs, evenly over the writing.
+        drain: SIGTERM to the reader right after the writer's end.
+        ended_after: seconds after which the writer gets SIGTERM.
+        blocked: seconds for which nobody takes what the reader prints.
+        copytruncate: the chart is told so.
+        new_file: the file does not exist when the reader starts.
+        logs, state: size of the volume of the logs or of the reader's own; empty: that of this machine.
+        filled: for two seconds somebody else fills the reader's volume.
+        only: readers that are measured; empty: all.
+        priced: its cost is shown.
+    """
+
+    name: str
+    writer: str
+    full: str = ""
+    kills: int = 0
+    drain: bool = False
+    ended_after: float = 0
+    blocked: float = 0
+    copytruncate: bool = False
+    new_file: bool = False
+    logs: str = ""
+    state: str = ""
+    filled: bool = False
+    only: tuple[str, ...] = EVERYBODY
+    priced: bool = False
+
+    @property
+    def mounts(self) -> bool:
+        """It needs volumes of a size of their own."""
+        return bool(self.logs or self.state)
+
+    def meanwhile(self, folder: Path) -> Callable[[ProcessFollower, "subprocess.Popen[str]"], None]:
+        """What happens while the writer writes; the reader's volumes are below `folder`."""
+
+        def happen(reader: ProcessFollower, writer: "subprocess.Popen[str]") -> None:
+            if self.ended_after:
+                time.sleep(self.ended_after)
+                writer.terminate()
+            if self.blocked:
+                reader.hold()
+                time.sleep(self.blocked)
+                reader.release()
+            if self.filled:
+                time.sleep(1)
+                with volumes.filled(folder / "state"):
+                    time.sleep(TWO_SECONDS)
+
+        return happen
+
+
+LOAD = "--lines 120000 --rate 20000"
+RENAMES = f"{LOAD} --rotate rename --rotations 10"
+# The reader of all that the demo of this row needs a second to end; what matters is that it is told to at once.
+CASES = (
+    Case("steady 10,000/s", "--lines 60000 --rate 10000", "--lines 600000 --rate 10000", priced=True),
+    Case("steady 20,000/s", LOAD, "--lines 1200000 --rate 20000", priced=True),
+    Case("burst 100,000/s, 3 s", "--lines 300000 --rate 100000", priced=True),
+    Case("10 renames", RENAMES, priced=True),
+    Case("10 renames, 50 late lines each", f"{RENAMES} --late 50"),
+    Case("4 renames a second", "--lines 100000 --rate 20000 --rotate rename --rotations 19"),
+    Case("10 link swaps", f"{LOAD} --rotate symlink --rotations 10", new_file=True, priced=True),
+    Case("10 copytruncates", f"{LOAD} --rotate copytruncate --rotations 10", copytruncate=True),
+    Case(
+        "10 copytruncates, 0.2 s pause",
+        f"{LOAD} --rotate copytruncate --rotations 10 --pause 0.2",
+        copytruncate=True,
+        priced=True,
+    ),
+    Case("file made 3 s late, 10 renames", f"--delay 3 {RENAMES}", new_file=True),
+    Case("2 x SIGKILL, 10 renames", RENAMES, kills=2),
+    Case(
+        "pod deleted, 300 last lines",
+        "--forever --rate 20000 --rotate rename --rotate-bytes 2000000 --on-term 300",
+        ended_after=4,
+        drain=True,
+    ),
+    Case("Job ends, 500 last lines", "--delay 1 --last-millisecond 500", drain=True, new_file=True),
+    Case("Job at full speed, 5 renames", "--lines 1000000 --rotate rename --rotations 5", drain=True),
+    Case("stdout blocked for 4 s, 10 renames", RENAMES, blocked=4, state=SMALL_STATE),
+    Case("log volume full", f"{LOAD} --drop-when-full", logs=SMALL_LOGS),
+    Case("state volume full (on disk)", RENAMES, state=SMALL_STATE, filled=True, only=("chart: fluent-bit",)),
+)

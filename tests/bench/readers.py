@@ -1,0 +1,92 @@
+"""The columns of the matrix: ways of printing a log file."""
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.cases import Case
+from harness import images
+from harness.helm import Helm
+
+CHART = Path(__file__).parents[2] / "charts" / "log-sidecar"
+YARDSTICK = "GNU tail -F"
+FLUENT_BIT = "chart: fluent-bit"
+OURS = ("chart: tail", FLUENT_BIT)
+NAMES = ("busybox tail -f", YARDSTICK, "Fluent Bit, defaults", *OURS)
+METRICS_PORT = 20200
+
+AS_IT_COMES = """
+pipeline:
+  inputs: [{name: tail, path: LOGS/*.log, read_from_head: true, db: STATE/app.db}]
+  outputs: [{name: file, match: '*', file: /dev/stdout, format: template, template: '{log}'}]
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Reader:
+    """A command and its environment; `{file}` stands for the log file."""
+
+    command: Sequence[str]
+    environment: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+def make(name: str, folder: Path, case: Case) -> Reader | None:
+    """The reader of that name, its files below `folder`; None if this machine lacks a program that it needs."""
+    fluent_bit, busybox = images.fluent_bit(), shutil.which(os.environ.get("BUSYBOX", "busybox"))
+    if name == "busybox tail -f" and busybox:
+        (folder / "logs" / "app.log").touch()  # it does not wait for its file
+        return Reader([busybox, "tail", "-n+1", "-f", "{file}"])
+    if name == YARDSTICK:
+        return Reader(["tail", "-n", "+1", "-F", "{file}"])
+    if name == "Fluent Bit, defaults" and fluent_bit:
+        config = AS_IT_COMES.replace("LOGS", f"{folder}/logs").replace("STATE", f"{folder}/state")
+        (folder / "fluent-bit.yaml").write_text(config)
+        return Reader([str(fluent_bit), "-q", "-c", f"{folder}/fluent-bit.yaml"])
+    if name == "chart: tail":
+        return from_chart("tail", folder, copytruncate=case.copytruncate)
+    if name == FLUENT_BIT and fluent_bit:
+        return from_chart("fluent-bit", folder, copytruncate=case.copytruncate, agent=fluent_bit)
+    return None
+
+
+def from_chart(
+    engine: str,
+    folder: Path,
+    *,
+    copytruncate: bool = False,
+    agent: Path | None = None,
+    output: Mapping[str, Any] | None = None,
+) -> Reader:
+    """What the chart's sidecar runs, its folders below `folder` and its program at `agent`."""
+    values: dict[str, Any] = {
+        "app": {"demo": {"enabled": False}, "command": ["serve"]},
+        "logs": {"files": [{"name": "app", "path": "/var/log/app/app.log"}]},
+        "sidecar": {"engine": engine, "fluentBit": {"metrics": {"listen": "127.0.0.1", "port": METRICS_PORT}}},
+    }
+    if copytruncate:
+        values["logs"]["files"][0]["rotation"] = "copytruncate"
+    if output:
+        values["output"] = output
+    rendered = Helm().render(CHART, values=values)
+
+    def moved(text: str) -> str:
+        for inside, outside in (
+            ("/var/log/app", "logs"),
+            ("/var/lib/log-sidecar", "state"),
+            ("/etc/log-sidecar", "config"),
+        ):
+            text = text.replace(inside, str(folder / outside))
+        return text
+
+    [container] = rendered.containers("sidecar")
+    for item in rendered.select("ConfigMap", component="sidecar"):
+        for name, text in item["data"].items():
+            (folder / "config" / name).write_text(moved(text))
+    # What the kubelet would fill in, the pod's name for one, is left empty.
+    environment = {entry["name"]: moved(entry.get("value", "")) for entry in container["env"]}
+    if agent:
+        environment["AGENT"] = str(agent)
+    return Reader([*container["command"], moved(container["args"][0])], environment)
