@@ -9,6 +9,10 @@ cluster.configMap.keys inputs inputs.containerLogs inputs.containerLogs.namespac
 routing output output.cloudwatch output.opensearch output.firehose output.s3 output.http output.forward output.secret
 identity serviceAccount serviceAccount.annotations rbac http health state buffer podLabels podAnnotations
 podSecurityContext resources startupProbe livenessProbe readinessProbe updateStrategy nodeSelector affinity
+workloadDefaults workloadDefaults.startupProbe workloadDefaults.livenessProbe workloadDefaults.readinessProbe
+workloadDefaults.resources workloadDefaults.logMonitor workloadDefaults.service workloadDefaults.service.annotations
+workloadDefaults.autoscaling workloadDefaults.podDisruptionBudget workloadDefaults.updateStrategy
+workloadDefaults.nodeSelector workloadDefaults.affinity workloadDefaults.podLabels workloadDefaults.podAnnotations
 {{- end -}}
 
 {{- define "fluent-bit-windows.lists" -}}
@@ -16,6 +20,10 @@ global.imagePullSecrets imagePullSecrets windows.builds windows.runtimes inputs.
 inputs.containerLogs.namespaces.include inputs.containerLogs.namespaces.exclude inputs.eventLog.channels
 inputs.services.directories inputs.services.channels extraFilters routing.list extraEnv extraEnvFrom extraVolumes
 extraVolumeMounts tolerations extraObjects
+workloads workloadDefaults.command workloadDefaults.args workloadDefaults.env workloadDefaults.envFrom
+workloadDefaults.ports workloadDefaults.logMonitor.sources workloadDefaults.service.ports
+workloadDefaults.tolerations workloadDefaults.topologySpreadConstraints workloadDefaults.extraVolumes
+workloadDefaults.extraVolumeMounts
 {{- end -}}
 
 {{- define "fluent-bit-windows.scalars" -}}
@@ -39,4 +47,13 @@ serviceAccount.create serviceAccount.name rbac.create logLevel flushSeconds http
 health.retryFailures health.periodSeconds state.hostPath buffer.type buffer.memoryLimit buffer.maxChunksUp
 startupProbe.enabled livenessProbe.enabled readinessProbe.enabled revisionHistoryLimit
 terminationGracePeriodSeconds priorityClassName
+workloadDefaults.build workloadDefaults.replicas workloadDefaults.user workloadDefaults.logMonitor.from
+workloadDefaults.logMonitor.folder workloadDefaults.logMonitor.logFormat workloadDefaults.service.enabled
+workloadDefaults.service.type workloadDefaults.service.loadBalancerClass workloadDefaults.autoscaling.enabled
+workloadDefaults.autoscaling.minReplicas workloadDefaults.autoscaling.maxReplicas
+workloadDefaults.autoscaling.cpuPercent workloadDefaults.autoscaling.memoryPercent
+workloadDefaults.podDisruptionBudget.enabled workloadDefaults.podDisruptionBudget.minAvailable
+workloadDefaults.podDisruptionBudget.maxUnavailable workloadDefaults.revisionHistoryLimit
+workloadDefaults.serviceAccountName workloadDefaults.priorityClassName
+workloadDefaults.terminationGracePeriodSeconds
 {{- end -}}

@@ -7,7 +7,7 @@ instead. All of them are shown at once.
 {{- if include "fluent-bit-windows.checkNulls" . -}}
 {{- $checks = list "fluent-bit-windows.checkNulls" -}}
 {{- else -}}
-{{- range list "Builds" "Images" "Mode" "Identity" "Metadata" "Legacy" "Inputs" "Twice" "Groups" "Retention" "List" "Output" -}}
+{{- range list "Builds" "Images" "Mode" "Identity" "Metadata" "Legacy" "Inputs" "Twice" "Groups" "Retention" "List" "Output" "Workloads" -}}
 {{- $checks = append $checks (printf "fluent-bit-windows.check%s" .) -}}
 {{- end -}}
 {{- end -}}

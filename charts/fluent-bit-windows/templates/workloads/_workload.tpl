@@ -1,0 +1,177 @@
+{{/* Windows Deployments whose logs LogMonitor brings to stdout. */}}
+
+{{/*
+The workloads, as a JSON list: each with what `workloadDefaults` says where it says nothing itself, its component, the
+name of its objects and, where the chart writes it, LogMonitorConfig.json as text.
+*/}}
+{{- define "fluent-bit-windows.workloads" -}}
+{{- $made := list -}}
+{{- range .Values.workloads -}}
+{{- $workload := mustMergeOverwrite (deepCopy $.Values.workloadDefaults) . -}}
+{{- $_ := set $workload "component" (printf "workload-%s" .name) -}}
+{{- $_ := set $workload "objectName" (printf "%s-%s" (include "eks-common.fullname" $) .name) -}}
+{{- if eq $workload.logMonitor.from "initContainer" -}}
+{{- $_ := set $workload "config" (include "fluent-bit-windows.logMonitorConfig" $workload.logMonitor) -}}
+{{- end -}}
+{{- $made = append $made $workload -}}
+{{- end -}}
+{{- $made | toJson -}}
+{{- end -}}
+
+{{/* LogMonitorConfig.json of a workload; argument: its `logMonitor`. */}}
+{{- define "fluent-bit-windows.logMonitorConfig" -}}
+{{- dict "LogConfig" (dict "logFormat" .logFormat "sources" .sources) | toPrettyJson -}}
+{{- end -}}
+
+{{- define "fluent-bit-windows.logMonitorConfigName" -}}
+{{- printf "%s-logmonitor" .objectName -}}
+{{- end -}}
+
+{{/* Name of an image that belongs to a workload: dict "root" $ "image" <map>. */}}
+{{- define "fluent-bit-windows.workloadImage" -}}
+{{- $image := mergeOverwrite (dict "registry" "" "tag" "" "digest" "") .image -}}
+{{- include "eks-common.image" (dict "root" .root "image" $image) -}}
+{{- end -}}
+
+{{/*
+Command of a workload: LogMonitor starts the program that it is given, and passes its exit code on. The image's own
+entry point is left alone when LogMonitor is in it.
+*/}}
+{{- define "fluent-bit-windows.workloadCommand" -}}
+{{- if ne .logMonitor.from "entrypoint" -}}
+{{- $folder := ternary (include "fluent-bit-windows.logMonitorCopy" .) .logMonitor.folder (eq .logMonitor.from "initContainer") -}}
+command:
+  {{- prepend .command (printf "%s\\LogMonitor.exe" $folder) | toYaml | nindent 2 }}
+{{- end }}
+{{- with .args }}
+args:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* Where the init container puts LogMonitor: ContainerUser may make a folder in a volume, but no file in its root. */}}
+{{- define "fluent-bit-windows.logMonitorCopy" -}}
+C:\logmonitor-files\LogMonitor
+{{- end -}}
+
+{{/*
+Copies LogMonitor and its configuration into one folder, from which it reads both. A ConfigMap mounted there would hide
+the program, and Windows has no subPath. Arguments: dict "root" $ "workload" <map>.
+*/}}
+{{- define "fluent-bit-windows.logMonitorCopier" -}}
+{{- $settings := .workload.logMonitor -}}
+{{- $copy := include "fluent-bit-windows.logMonitorCopy" . -}}
+- name: logmonitor
+  image: {{ include "fluent-bit-windows.workloadImage" (dict "root" .root "image" $settings.image) | quote }}
+  imagePullPolicy: {{ default "IfNotPresent" $settings.image.pullPolicy | quote }}
+  command:
+    - cmd.exe
+    - /S
+    - /C
+    - {{ printf "(if not exist %[1]s mkdir %[1]s) && copy /Y %[2]s\\LogMonitor.exe %[1]s && copy /Y C:\\logmonitor-config\\LogMonitorConfig.json %[1]s" $copy $settings.folder | quote }}
+  resources:
+    {{- toYaml .workload.resources | nindent 4 }}
+  volumeMounts:
+    - name: logmonitor
+      mountPath: C:\logmonitor-files
+    - name: logmonitor-config
+      mountPath: C:\logmonitor-config
+      readOnly: true
+{{- end -}}
+
+{{- define "fluent-bit-windows.workloadContainer" -}}
+{{- $workload := .workload -}}
+- name: {{ $workload.name | quote }}
+  image: {{ include "fluent-bit-windows.workloadImage" (dict "root" .root "image" $workload.image) | quote }}
+  imagePullPolicy: {{ default "IfNotPresent" $workload.image.pullPolicy | quote }}
+  {{- include "fluent-bit-windows.workloadCommand" $workload | trim | nindent 2 }}
+  {{- range $field := list "env" "envFrom" "ports" }}
+  {{- with get $workload $field }}
+  {{ $field }}:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- end }}
+  {{- range $field := list "startupProbe" "livenessProbe" "readinessProbe" }}
+  {{- with get $workload $field }}
+  {{ $field }}:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- end }}
+  resources:
+    {{- toYaml $workload.resources | nindent 4 }}
+  {{- if or $workload.config $workload.extraVolumeMounts }}
+  volumeMounts:
+    {{- if $workload.config }}
+    - name: logmonitor
+      mountPath: C:\logmonitor-files
+      readOnly: true
+    {{- end }}
+    {{- with $workload.extraVolumeMounts }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- end }}
+{{- end -}}
+
+{{/* The pod of a workload: dict "root" $ "workload" <map>. */}}
+{{- define "fluent-bit-windows.workloadTemplate" -}}
+{{- $root := .root -}}
+{{- $workload := .workload -}}
+metadata:
+  labels:
+    {{- include "eks-common.labels" (dict "root" $root "component" $workload.component "extra" $workload.podLabels) | nindent 4 }}
+  {{- $annotations := mergeOverwrite (dict) $root.Values.commonAnnotations $workload.podAnnotations }}
+  {{- with $workload.config }}{{ $_ := set $annotations "checksum/config" (sha256sum .) }}{{ end }}
+  {{- with $annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  os:
+    name: windows
+  nodeSelector:
+    {{- $own := include "fluent-bit-windows.nodeSelector" (dict "root" $root "build" $workload.build) | fromYaml }}
+    {{- mergeOverwrite (dict) $workload.nodeSelector $own | toYaml | nindent 4 }}
+  {{- range $field := list "tolerations" "affinity" "topologySpreadConstraints" }}
+  {{- with get $workload $field }}
+  {{ $field }}:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- end }}
+  {{- with $workload.priorityClassName }}
+  priorityClassName: {{ . | quote }}
+  {{- end }}
+  {{- with $workload.serviceAccountName }}
+  serviceAccountName: {{ . | quote }}
+  {{- end }}
+  automountServiceAccountToken: false
+  enableServiceLinks: false
+  {{- with include "eks-common.imagePullSecrets" $root }}
+  imagePullSecrets:
+    {{- . | nindent 4 }}
+  {{- end }}
+  terminationGracePeriodSeconds: {{ $workload.terminationGracePeriodSeconds | int64 }}
+  securityContext:
+    runAsNonRoot: {{ ne $workload.user "ContainerAdministrator" }}
+    windowsOptions:
+      runAsUserName: {{ $workload.user | quote }}
+  {{- if $workload.config }}
+  initContainers:
+    {{- include "fluent-bit-windows.logMonitorCopier" . | nindent 4 }}
+  {{- end }}
+  containers:
+    {{- include "fluent-bit-windows.workloadContainer" . | nindent 4 }}
+  {{- if or $workload.config $workload.extraVolumes }}
+  volumes:
+    {{- if $workload.config }}
+    - name: logmonitor
+      emptyDir:
+        sizeLimit: 64Mi
+    - name: logmonitor-config
+      configMap:
+        name: {{ include "fluent-bit-windows.logMonitorConfigName" $workload | quote }}
+    {{- end }}
+    {{- with $workload.extraVolumes }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- end }}
+{{- end -}}
