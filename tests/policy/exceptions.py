@@ -17,6 +17,15 @@ EXCEPTIONS: dict[str, list[tuple[str, str]]] = {
             "a workload that asks for it: IIS starts as an administrator only",
         ),
     ],
+    "log-sidecar": [
+        (rf"Deployment/bot sumologic-collector: {fault}", f"Sumo Logic's own image {reason}")
+        for fault, reason in (
+            ("runAsNonRoot is not true", "runs as root"),
+            ("runAsUser is 0", "runs as root"),
+            ("readOnlyRootFilesystem is not true", "writes below /opt/SumoCollector"),
+            ("capabilities.add has more than NET_BIND_SERVICE", "reads and writes files of other users"),
+        )
+    ],
 }
 
 

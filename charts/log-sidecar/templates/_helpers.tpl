@@ -127,7 +127,7 @@ annotations:
 
 {{/* Whether the engine keeps positions and buffers. */}}
 {{- define "log-sidecar.hasState" -}}
-{{- if ne .Values.sidecar.engine "tail" }}true{{ end -}}
+{{- if has .Values.sidecar.engine (list "fluent-bit" "fluentd") }}true{{ end -}}
 {{- end -}}
 
 {{/* Whether the demo application runs. */}}

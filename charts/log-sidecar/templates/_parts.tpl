@@ -51,6 +51,9 @@ wrong values.
 {{- $scope := dict "root" . "volumes" (include "log-sidecar.parts.volumeNames" . | fromJson) -}}
 {{- if .Values.sidecar.enabled -}}
 {{- printf "%s%s" (include "log-sidecar.logsVolume" $scope) (include "log-sidecar.stateVolume" $scope) | trim -}}
+{{- with (include "log-sidecar.outputVolumes" $scope | fromYaml).volumes }}
+{{ toYaml . }}
+{{- end -}}
 {{- else -}}
 {{- include "log-sidecar.logsVolume" $scope | trim -}}
 {{- end -}}
@@ -73,7 +76,7 @@ wrong values.
 
 {{- define "log-sidecar.parts.validate" -}}
 {{- include "log-sidecar.refuse" (dict "root" . "checks" (list "Nulls")) -}}
-{{- $checks := list "Parts" "Files" "PartsVolume" "Native" "Drain" "Tail" -}}
+{{- $checks := list "Parts" "Files" "PartsVolume" "Native" "Drain" "Tail" "Sumologic" "Output" "Multiline" -}}
 {{- include "log-sidecar.refuse" (dict "root" . "checks" $checks) -}}
 {{- end -}}
 

@@ -46,7 +46,8 @@ order. A copy (copytruncate) holds lines that were already read.
 {{- define "log-sidecar.drainSeconds" -}}
 {{- $held := 0 -}}
 {{- range .sidecar.files -}}{{- if .multiline -}}{{- $held = 1 -}}{{- end -}}{{- end -}}
-{{- addf .root.Values.sidecar.drainSeconds $held -}}
+{{- $settings := get .root.Values.sidecar (include "log-sidecar.engineKey" .root) -}}
+{{- addf ($settings.drainSeconds | default .root.Values.sidecar.drainSeconds) $held -}}
 {{- end -}}
 
 {{/* The values of the engine, of which the other engines know nothing: `fluentBit` for `fluent-bit`. */}}
@@ -54,9 +55,12 @@ order. A copy (copytruncate) holds lines that were already read.
 {{- .Values.sidecar.engine | replace "-" " " | title | nospace | untitle -}}
 {{- end -}}
 
+{{/* Port of a sidecar's HTTP server, or nothing for an engine without one: dict "root" $ "sidecar" <map>. */}}
 {{- define "log-sidecar.metricsPort" -}}
 {{- $settings := get .root.Values.sidecar (include "log-sidecar.engineKey" .root) -}}
-{{- add $settings.metrics.port .sidecar.index -}}
+{{- with $settings.metrics -}}
+{{- add .port $.sidecar.index -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Name of one of the pod's volumes: dict "root" $ "volume" "logs" and, if it is another's pod, "volumes" as above. */}}
@@ -64,7 +68,9 @@ order. A copy (copytruncate) holds lines that were already read.
 {{- if and (eq .volume "logs") (eq .root.Values.logs.volume.type "existing") -}}
 {{- .root.Values.logs.volume.existing.name -}}
 {{- else -}}
-{{- get (.volumes | default dict) .volume | default .volume -}}
+{{- /* `logs-data` and `config-data` are the names in Sumo Logic's examples. */ -}}
+{{- $suffix := ternary "-data" "" (eq .root.Values.sidecar.engine "sumologic-collector") -}}
+{{- get (.volumes | default dict) .volume | default (printf "%s%s" .volume $suffix) -}}
 {{- end -}}
 {{- end -}}
 
@@ -96,7 +102,8 @@ subPath: {{ $volume.existing.subPath | quote }}
 -}}
 {{- if not $values.sidecar.native -}}
 {{- /* What is left for waiting when the drain and the agent's own end still have to fit. */ -}}
-{{- $longest := sub $values.terminationGracePeriodSeconds (add (ceil $values.sidecar.drainSeconds) (include "log-sidecar.graceSeconds" . | int) 1) -}}
+{{- $end := add (include "log-sidecar.drainSeconds" . | float64 | ceil) (include "log-sidecar.graceSeconds" . | int) 1 -}}
+{{- $longest := sub $values.terminationGracePeriodSeconds $end -}}
 {{- $env = concat $env (list
   (dict "name" "QUIET_SECONDS" "value" (toString $values.sidecar.quietSeconds))
   (dict "name" "LONGEST_SECONDS" "value" (toString (max 0 $longest)))
@@ -109,17 +116,17 @@ subPath: {{ $volume.existing.subPath | quote }}
 {{/* Where an agent finds its program, configuration and state, as list of environment variables; as above. */}}
 {{- define "log-sidecar.agentEnv" -}}
 {{- $settings := get .root.Values.sidecar (include "log-sidecar.engineKey" .root) -}}
-{{- $config := dict "name" "CONFIG" "value" (printf "/etc/log-sidecar/%s.yaml" .sidecar.name) -}}
+{{- $config := dict "name" "CONFIG" "value" (printf "/etc/log-sidecar/%s" (include "log-sidecar.configFile" .)) -}}
 {{- if .sidecar.inline -}}
 {{- /* The kubelet expands "$(NAME)", and writes "$" for "$$". */ -}}
 {{- $text := include (printf "log-sidecar.config.%s" .root.Values.sidecar.engine) . -}}
 {{- $config = dict "name" "CONFIG_DATA" "value" ($text | replace "$" "$$") -}}
 {{- end -}}
-{{- list
-  (dict "name" "AGENT" "value" $settings.binary)
-  $config
-  (dict "name" "STATE_DIR" "value" (include "log-sidecar.stateDir" .sidecar))
-| toYaml -}}
+{{- $env := list (dict "name" "AGENT" "value" $settings.binary) $config -}}
+{{- if include "log-sidecar.hasState" .root -}}
+{{- $env = append $env (dict "name" "STATE_DIR" "value" (include "log-sidecar.stateDir" .sidecar)) -}}
+{{- end -}}
+{{- $env | toYaml -}}
 {{- end -}}
 
 {{/*
@@ -186,12 +193,16 @@ container:
       value: {{ has .root.Values.sidecar.logLevel (list "info" "debug") | quote }}
 {{- end -}}
 
+{{- define "log-sidecar.configFile" -}}
+{{- printf "%s.%s" .sidecar.name (ternary "json" "yaml" (eq .root.Values.sidecar.engine "sumologic-collector")) -}}
+{{- end -}}
+
 {{/* The data of the ConfigMap: one configuration for each sidecar; returns YAML. */}}
 {{- define "log-sidecar.configData" -}}
 {{- $data := dict -}}
 {{- range include "log-sidecar.sidecars" . | fromJsonArray -}}
 {{- $text := include (printf "log-sidecar.config.%s" $.Values.sidecar.engine) (dict "root" $ "sidecar" .) -}}
-{{- $_ := set $data (printf "%s.yaml" .name) $text -}}
+{{- $_ := set $data (include "log-sidecar.configFile" (dict "root" $ "sidecar" .)) $text -}}
 {{- end -}}
 {{- $data | toYaml -}}
 {{- end -}}
@@ -220,11 +231,9 @@ container:
 {{- define "log-sidecar.sidecarContainer" -}}
 {{- $values := .root.Values -}}
 {{- $engine := include (printf "log-sidecar.engine.%s" $values.sidecar.engine) . | fromYaml -}}
-{{- $image := (get $values.sidecar (include "log-sidecar.engineKey" .root)).image -}}
-{{- $env := $engine.container.env -}}
-{{- if ne (get (get $values "output" | default dict) "type" | default "stdout") "stdout" -}}
-{{- $env = concat $env ((include "log-sidecar.outputEnv" (dict "root" .root) | fromYaml).env | default list) -}}
-{{- end -}}
+{{- $settings := get $values.sidecar (include "log-sidecar.engineKey" .root) -}}
+{{- $image := $settings.image -}}
+{{- $env := concat $engine.container.env (include "log-sidecar.outputEnv" . | fromYaml).env -}}
 name: {{ .sidecar.name | quote }}
 image: {{ include "log-sidecar.image" (dict "root" .root "image" $image) | quote }}
 imagePullPolicy: {{ $image.pullPolicy | quote }}
@@ -249,11 +258,11 @@ envFrom:
 {{- end }}
 {{- end }}
 {{- end }}
-{{- with $values.sidecar.resources }}
+{{- with $settings.resources | default $values.sidecar.resources }}
 resources:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with $values.sidecar.securityContext }}
+{{- with $settings.securityContext | default $values.sidecar.securityContext }}
 securityContext:
   {{- toYaml . | nindent 2 }}
 {{- end }}

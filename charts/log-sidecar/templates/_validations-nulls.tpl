@@ -9,11 +9,13 @@ app.cronJob app.service app.service.annotations app.service.labels app.serviceAc
 app.serviceAccount.annotations logs logs.volume logs.volume.emptyDir logs.volume.persistentVolumeClaim
 logs.volume.persistentVolumeClaim.annotations logs.volume.existing sidecar sidecar.resources
 sidecar.securityContext sidecar.startupProbe sidecar.livenessProbe sidecar.readinessProbe sidecar.state
-sidecar.fluentBit sidecar.fluentBit.image sidecar.fluentBit.metrics sidecar.tail sidecar.tail.image podLabels
-injection injection.namespaceSelector injection.volume injection.profiles injection.profiles.default
-podAnnotations podSecurityContext nodeSelector affinity podDisruptionBudget tests
-output output.labels output.buffer output.ca output.cloudwatch output.elasticsearch output.elasticsearch.tls
-output.elasticsearch.username output.elasticsearch.password
+sidecar.fluentBit sidecar.fluentBit.image sidecar.fluentBit.metrics sidecar.tail sidecar.tail.image
+sidecar.sumologicCollector sidecar.sumologicCollector.image sidecar.sumologicCollector.credentials
+sidecar.sumologicCollector.source sidecar.sumologicCollector.resources
+sidecar.sumologicCollector.securityContext podLabels injection injection.namespaceSelector injection.volume
+injection.profiles injection.profiles.default podAnnotations podSecurityContext nodeSelector affinity
+podDisruptionBudget tests output output.labels output.buffer output.ca output.cloudwatch output.elasticsearch
+output.elasticsearch.tls output.elasticsearch.username output.elasticsearch.password
 output.elasticsearch.logstash output.opensearch output.opensearch.tls output.opensearch.username
 output.opensearch.password output.opensearch.aws output.opensearch.logstash output.sumologic
 output.sumologic.url output.http output.http.url output.http.tls output.http.username output.http.password
@@ -22,11 +24,11 @@ output.forward.username output.forward.password
 {{- end -}}
 
 {{- define "log-sidecar.lists" -}}
-global.imagePullSecrets imagePullSecrets app.command app.args app.env app.extraEnv app.envFrom app.extraEnvFrom
-app.ports app.extraVolumeMounts app.service.ports app.service.loadBalancerSourceRanges logs.files
-logs.volume.persistentVolumeClaim.accessModes sidecar.extraEnv sidecar.extraEnvFrom sidecar.extraVolumeMounts
-injection.excludeNamespaces tolerations topologySpreadConstraints extraVolumes extraInitContainers
-extraContainers extraObjects
+global.imagePullSecrets imagePullSecrets app.command app.args app.env app.extraEnv app.envFrom
+app.extraEnvFrom app.ports app.extraVolumeMounts app.service.ports app.service.loadBalancerSourceRanges
+logs.files logs.volume.persistentVolumeClaim.accessModes sidecar.extraEnv sidecar.extraEnvFrom
+sidecar.extraVolumeMounts injection.excludeNamespaces tolerations topologySpreadConstraints extraVolumes
+extraInitContainers extraContainers extraObjects
 {{- end -}}
 
 {{- define "log-sidecar.scalars" -}}
@@ -34,32 +36,38 @@ global.imageRegistry nameOverride fullnameOverride app.enabled app.kind app.name
 app.demo.linesPerRequest app.demo.jobLines app.demo.rotateBytes app.demo.rotateKeep app.image.registry
 app.image.repository app.image.tag app.image.digest app.image.pullPolicy app.workingDir app.tmp.enabled
 app.tmp.sizeLimit app.revisionHistoryLimit app.restartPolicy app.job.backoffLimit app.job.completions
-app.job.parallelism app.cronJob.schedule app.cronJob.timeZone app.cronJob.concurrencyPolicy app.cronJob.suspend
-app.cronJob.successfulJobsHistoryLimit app.cronJob.failedJobsHistoryLimit app.service.enabled app.service.type
-app.service.loadBalancerClass app.service.externalTrafficPolicy app.serviceAccount.create
-app.serviceAccount.name app.serviceAccount.automount logs.directory logs.multilineSeparator logs.volume.type
-logs.volume.emptyDir.sizeLimit logs.volume.emptyDir.medium logs.volume.persistentVolumeClaim.existingClaim
-logs.volume.persistentVolumeClaim.storageClassName logs.volume.persistentVolumeClaim.size
-logs.volume.existing.name logs.volume.existing.subPath sidecar.enabled sidecar.name sidecar.engine
-sidecar.native sidecar.perFile sidecar.fileLabel sidecar.drainSeconds sidecar.quietSeconds sidecar.logLevel
-sidecar.startupProbe.enabled sidecar.livenessProbe.enabled sidecar.readinessProbe.enabled
-sidecar.state.sizeLimit sidecar.state.medium sidecar.fluentBit.image.registry sidecar.fluentBit.image.repository
-sidecar.fluentBit.image.tag sidecar.fluentBit.image.digest sidecar.fluentBit.image.pullPolicy
-sidecar.fluentBit.binary sidecar.fluentBit.metrics.listen sidecar.fluentBit.metrics.port
-sidecar.fluentBit.flushSeconds sidecar.fluentBit.refreshMilliseconds sidecar.fluentBit.maxLineSize
-sidecar.fluentBit.maxChunksUp sidecar.tail.image.registry sidecar.tail.image.repository sidecar.tail.image.tag
-sidecar.tail.image.digest sidecar.tail.image.pullPolicy injection.enabled injection.annotationPrefix
-injection.name injection.runAsUser injection.runAsGroup injection.volume.sizeLimit terminationGracePeriodSeconds
-priorityClassName runtimeClassName podDisruptionBudget.enabled podDisruptionBudget.minAvailable
-podDisruptionBudget.maxUnavailable tests.enabled
-output.type output.retries output.flushSeconds output.graceSeconds output.buffer.maxSize output.ca.secret
-output.ca.configMap output.ca.key output.cloudwatch.region output.cloudwatch.logGroupName
-output.cloudwatch.logStreamName output.cloudwatch.autoCreateGroup output.cloudwatch.logRetentionDays
-output.cloudwatch.logGroupClass output.cloudwatch.endpoint output.cloudwatch.port output.cloudwatch.roleArn
-output.cloudwatch.format output.cloudwatch.maxLineSize output.elasticsearch.host output.elasticsearch.port
-output.elasticsearch.path output.elasticsearch.tls.enabled output.elasticsearch.tls.verify
-output.elasticsearch.username.name output.elasticsearch.username.key output.elasticsearch.password.name
-output.elasticsearch.password.key
+app.job.parallelism app.cronJob.schedule app.cronJob.timeZone app.cronJob.concurrencyPolicy
+app.cronJob.suspend app.cronJob.successfulJobsHistoryLimit app.cronJob.failedJobsHistoryLimit
+app.service.enabled app.service.type app.service.loadBalancerClass app.service.externalTrafficPolicy
+app.serviceAccount.create app.serviceAccount.name app.serviceAccount.automount logs.directory
+logs.multilineSeparator logs.volume.type logs.volume.emptyDir.sizeLimit logs.volume.emptyDir.medium
+logs.volume.persistentVolumeClaim.existingClaim logs.volume.persistentVolumeClaim.storageClassName
+logs.volume.persistentVolumeClaim.size logs.volume.existing.name logs.volume.existing.subPath sidecar.enabled
+sidecar.name sidecar.engine sidecar.native sidecar.perFile sidecar.fileLabel sidecar.drainSeconds
+sidecar.quietSeconds sidecar.logLevel sidecar.startupProbe.enabled sidecar.livenessProbe.enabled
+sidecar.readinessProbe.enabled sidecar.state.sizeLimit sidecar.state.medium sidecar.fluentBit.image.registry
+sidecar.fluentBit.image.repository sidecar.fluentBit.image.tag sidecar.fluentBit.image.digest
+sidecar.fluentBit.image.pullPolicy sidecar.fluentBit.binary sidecar.fluentBit.metrics.listen
+sidecar.fluentBit.metrics.port sidecar.fluentBit.flushSeconds sidecar.fluentBit.refreshMilliseconds
+sidecar.fluentBit.maxLineSize sidecar.fluentBit.maxChunksUp sidecar.tail.image.registry
+sidecar.tail.image.repository sidecar.tail.image.tag sidecar.tail.image.digest sidecar.tail.image.pullPolicy
+sidecar.sumologicCollector.image.registry sidecar.sumologicCollector.image.repository
+sidecar.sumologicCollector.image.tag sidecar.sumologicCollector.image.digest
+sidecar.sumologicCollector.image.pullPolicy sidecar.sumologicCollector.binary
+sidecar.sumologicCollector.credentials.secretName sidecar.sumologicCollector.credentials.accessIdKey
+sidecar.sumologicCollector.credentials.accessKeyKey sidecar.sumologicCollector.url
+sidecar.sumologicCollector.namePrefix sidecar.sumologicCollector.category
+sidecar.sumologicCollector.javaMemoryMegabytes sidecar.sumologicCollector.drainSeconds injection.enabled
+injection.annotationPrefix injection.name injection.runAsUser injection.runAsGroup injection.volume.sizeLimit
+terminationGracePeriodSeconds priorityClassName runtimeClassName podDisruptionBudget.enabled
+podDisruptionBudget.minAvailable podDisruptionBudget.maxUnavailable tests.enabled output.type output.retries
+output.flushSeconds output.graceSeconds output.buffer.maxSize output.ca.secret output.ca.configMap
+output.ca.key output.cloudwatch.region output.cloudwatch.logGroupName output.cloudwatch.logStreamName
+output.cloudwatch.autoCreateGroup output.cloudwatch.logRetentionDays output.cloudwatch.logGroupClass
+output.cloudwatch.endpoint output.cloudwatch.port output.cloudwatch.roleArn output.cloudwatch.format
+output.cloudwatch.maxLineSize output.elasticsearch.host output.elasticsearch.port output.elasticsearch.path
+output.elasticsearch.tls.enabled output.elasticsearch.tls.verify output.elasticsearch.username.name
+output.elasticsearch.username.key output.elasticsearch.password.name output.elasticsearch.password.key
 output.elasticsearch.index output.elasticsearch.logstash.enabled output.elasticsearch.logstash.prefix
 output.elasticsearch.logstash.dateFormat output.elasticsearch.generateId output.elasticsearch.gzip
 output.elasticsearch.traceError output.opensearch.host output.opensearch.port output.opensearch.path

@@ -6,7 +6,7 @@ instead. All of them are shown at once.
 {{- include "log-sidecar.refuse" (dict "root" . "checks" (list "Nulls")) -}}
 {{- $checks := list -}}
 {{- if .Values.app.enabled -}}
-{{- $checks = list "Files" "Volume" "Command" "Demo" "Kind" "Native" "Drain" "Tail" "Names" "Ports" "Budget" "Service" "Output" "Multiline" -}}
+{{- $checks = list "Files" "Volume" "Command" "Demo" "Kind" "Native" "Drain" "Tail" "Sumologic" "Names" "Ports" "Budget" "Service" "Output" "Multiline" -}}
 {{- end -}}
 {{- if .Values.injection.enabled -}}
 {{- $checks = append $checks "Injection" -}}
@@ -148,15 +148,16 @@ extraVolumes:
   - name: {{ $volume.existing.name }}
     emptyDir: {}{{ "\f" }}
 {{- end }}
-{{- else if has "logs" $names }}
-extraVolumes has a volume `logs`, the name of the chart's own. If the logs are on it, write:
+{{- else if has (include "log-sidecar.volumeName" (dict "root" . "volume" "logs")) $names }}
+{{- $name := include "log-sidecar.volumeName" (dict "root" . "volume" "logs") }}
+extraVolumes has a volume `{{ $name }}`, the name of the chart's own. If the logs are on it, write:
 logs:
   volume:
     type: existing
     existing:
-      name: logs{{ "\f" }}
+      name: {{ $name }}{{ "\f" }}
 {{- end }}
-{{- range list "config" "demo" "output-ca" "state" "tmp" }}
+{{- range list (include "log-sidecar.volumeName" (dict "root" . "volume" "config")) "demo" "output-ca" "state" "tmp" }}
 {{- if has . $names }}
 extraVolumes has a volume {{ . | quote }}, the name of one of the chart's own. Write another:
 extraVolumes:
@@ -331,12 +332,13 @@ sidecar:
 {{- if include "log-sidecar.hasConfig" . }}
 {{- range include "log-sidecar.sidecars" . | fromJsonArray }}
 {{- $port := include "log-sidecar.metricsPort" (dict "root" $ "sidecar" .) }}
-{{- if hasKey $used $port }}
+{{- if and $port (hasKey $used $port) }}
+{{- $engine := include "log-sidecar.engineKey" $ }}
 The port {{ $port }} is that of the sidecar's metrics and in app.ports. Write another:
 sidecar:
-  fluentBit:
+  {{ $engine }}:
     metrics:
-      port: {{ add 10000 (int $.Values.sidecar.fluentBit.metrics.port) }}{{ "\f" }}
+      port: {{ add 10000 (int (get $.Values.sidecar $engine).metrics.port) }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end }}

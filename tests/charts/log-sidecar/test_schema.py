@@ -15,7 +15,7 @@ both_majors = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids
 PASSED_ON = ("securityContext", "podSecurityContext", "lifecycle", "affinity", "updateStrategy")
 FREE = (*PASSED_ON, "annotations", "labels", "nodeSelector", "commonLabels", "commonAnnotations")
 FREE += ("podLabels", "podAnnotations", "requests", "limits", "global", "namespaceSelector", "profiles")
-FREE += ("headers", "secretHeaders")
+FREE += ("headers", "secretHeaders", "source")
 
 
 def blocks(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

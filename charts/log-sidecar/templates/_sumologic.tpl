@@ -1,0 +1,133 @@
+{{/*
+The engine `sumologic-collector`: Sumo Logic's own collector, as its image documents it
+(https://github.com/SumoLogic/sumologic-collector-docker). It delivers by itself, to the account of its credentials.
+*/}}
+
+{{/*
+One source: https://help.sumologic.com/docs/send-data/use-json-configure-sources/json-parameters-installed-sources.
+A path that ends in "*" lets the collector know a rotated file again; compressed files it leaves out by itself.
+Arguments: dict "root" $ "file" <map>; returns JSON.
+*/}}
+{{- define "log-sidecar.sumologicSource" -}}
+{{- $settings := .root.Values.sidecar.sumologicCollector -}}
+{{- $copies := eq (.file.rotation | default "rename") "copytruncate" -}}
+{{- $excluded := list -}}
+{{- range .root.Values.logs.files -}}
+{{- if and (ne .path $.file.path) (hasPrefix $.file.path .path) (not $copies) -}}
+{{- $excluded = append $excluded (printf "%s*" .path) -}}
+{{- end -}}
+{{- end -}}
+{{- $own := dict
+  "sourceType" "LocalFile"
+  "name" .file.name
+  "pathExpression" (ternary .file.path (printf "%s*" (trimSuffix "*" .file.path)) $copies)
+  "denylist" $excluded
+  "category" ($settings.category | default (printf "%s/%s" .root.Release.Namespace (include "log-sidecar.fullname" .root)))
+  "encoding" "UTF-8"
+  "cutoffTimestamp" 0
+  "automaticDateParsing" true
+  "forceTimeZone" false
+  "multilineProcessingEnabled" (ne (.file.multiline | default "") "")
+  "useAutolineMatching" (ne (.file.multiline | default "") "")
+-}}
+{{- mergeOverwrite $own (deepCopy $settings.source) | toJson -}}
+{{- end -}}
+
+{{- define "log-sidecar.config.sumologic-collector" -}}
+{{- $sources := list -}}
+{{- range .sidecar.files -}}
+{{- $sources = append $sources (include "log-sidecar.sumologicSource" (dict "root" $.root "file" .) | fromJson) -}}
+{{- end -}}
+{{- dict "api.version" "v1" "sources" $sources | toPrettyJson -}}
+{{- end -}}
+
+{{- define "log-sidecar.engine.sumologic-collector" -}}
+{{- $settings := .root.Values.sidecar.sumologicCollector -}}
+{{- $credentials := $settings.credentials -}}
+container:
+  command:
+    - /bin/sh
+    - -c
+  args:
+    - |
+      {{- include "log-sidecar.script" . | nindent 6 }}
+  env:
+    {{- include "log-sidecar.scriptEnv" . | nindent 4 }}
+    {{- include "log-sidecar.agentEnv" . | nindent 4 }}
+    - name: SUMO_ACCESS_ID
+      valueFrom:
+        secretKeyRef:
+          name: {{ $credentials.secretName | quote }}
+          key: {{ $credentials.accessIdKey | quote }}
+    - name: SUMO_ACCESS_KEY
+      valueFrom:
+        secretKeyRef:
+          name: {{ $credentials.secretName | quote }}
+          key: {{ $credentials.accessKeyKey | quote }}
+    - name: SUMO_COLLECTOR_NAME
+      valueFrom:
+        fieldRef:
+          fieldPath: metadata.name
+    - name: SUMO_COLLECTOR_NAME_PREFIX
+      value: {{ $settings.namePrefix | quote }}
+    {{- /* The values are what counts, also when somebody edits the source in the web application. */}}
+    - name: SUMO_SYNC_SOURCES
+      value: "true"
+    - name: SUMO_COLLECTOR_EPHEMERAL
+      value: "true"
+    {{- /* A restarted container takes its own name over. */}}
+    - name: SUMO_CLOBBER
+      value: "true"
+    - name: SUMO_JAVA_MEMORY_MAX
+      value: {{ $settings.javaMemoryMegabytes | int | quote }}
+    {{- with $settings.url }}
+    - name: SUMO_RECEIVER_URL
+      value: {{ . | quote }}
+    {{- end }}
+{{- end -}}
+
+{{/* What the collector cannot do, or needs. */}}
+{{- define "log-sidecar.checkSumologic" -}}
+{{- if and .Values.sidecar.enabled (eq .Values.sidecar.engine "sumologic-collector") }}
+{{- $credentials := .Values.sidecar.sumologicCollector.credentials }}
+{{- if not $credentials.secretName }}
+sidecar.engine is sumologic-collector, and sidecar.sumologicCollector.credentials.secretName does not say which Secret of this namespace has its access ID and key. Write:
+sidecar:
+  sumologicCollector:
+    credentials:
+      secretName: sumologic
+and make it with: kubectl create secret generic sumologic --from-literal={{ $credentials.accessIdKey }}=... --from-literal={{ $credentials.accessKeyKey }}=...{{ "\f" }}
+{{- end }}
+{{- $output := (.Values.output | default dict).type | default "stdout" }}
+{{- if ne $output "stdout" }}
+output.type is {{ $output }}, and the sumologic-collector engine delivers to Sumo Logic by itself. Write:
+output:
+  type: stdout{{ if eq $output "sumologic" }}
+or, to send to an HTTP source of Sumo Logic:
+sidecar:
+  engine: fluent-bit{{ end }}{{ "\f" }}
+{{- end }}
+{{- if .Values.sidecar.perFile }}
+sidecar.perFile is true, and one collector has a source for each file already. Write:
+sidecar:
+  perFile: false{{ "\f" }}
+{{- end }}
+{{- if .Values.sidecar.fileLabel }}
+sidecar.fileLabel is true, and the sumologic-collector engine tells the file by the name of its source. Write:
+sidecar:
+  fileLabel: false{{ "\f" }}
+{{- end }}
+{{- range $index, $file := .Values.logs.files }}
+{{- if $file.rotated }}
+logs.files[{{ $index }}] ({{ $file.name }}): the sumologic-collector engine finds rotated files by {{ printf "%s*" $file.path | quote }} and takes no other names. Remove `rotated`, or write:
+sidecar:
+  engine: fluent-bit{{ "\f" }}
+{{- end }}
+{{- if has $file.multiline (list "docker" "cri") }}
+logs.files[{{ $index }}] ({{ $file.name }}): the sumologic-collector engine cannot read {{ $file.multiline }} records. Write:
+sidecar:
+  engine: fluent-bit{{ "\f" }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
