@@ -12,9 +12,9 @@ asked before it. No text has line breaks: the API server drops a message that ha
 {{- $backends := list -}}
 {{- $ports := dict -}}
 {{- range $name, $profile := $injection.profiles -}}
-{{- $values := include "log-sidecar.injectionValues" (dict "root" $ "profile" ($profile | default dict) "engine" "fluent-bit") | fromJson -}}
-{{- if not ($profile | default dict).multiline }}{{ $plain = append $plain $name }}{{ end -}}
-{{- if ne (dig "output" "type" "stdout" $values) "stdout" }}{{ $backends = append $backends $name }}{{ end -}}
+{{- $values := include "log-sidecar.injectionValues" (dict "root" $ "profile" $profile "engine" "fluent-bit") | fromJson -}}
+{{- if not $profile.multiline }}{{ $plain = append $plain $name }}{{ end -}}
+{{- if ne $values.output.type "stdout" }}{{ $backends = append $backends $name }}{{ end -}}
 {{- $_ := set $ports $name (int $values.sidecar.fluentBit.metrics.port) -}}
 {{- end -}}
 - if: variables.unknown.size() > 0

@@ -10,7 +10,7 @@
 {{- $prefix := printf "%s/" $injection.annotationPrefix -}}
 {{- $engines := dict -}}
 {{- range $name, $profile := $injection.profiles -}}
-{{- $_ := set $engines $name (($profile | default dict).engine | default $.Values.sidecar.engine) -}}
+{{- $_ := set $engines $name (include "log-sidecar.injectionEngine" (dict "root" $ "profile" $profile)) -}}
 {{- end -}}
 - name: annotations
   expression: object.metadata.?annotations.orValue({})
@@ -135,17 +135,20 @@
     !variables.mounts.exists(m, m.container == w && (d + "/").startsWith(m.path + "/"))).map(d, {"container": w, "path": d,
     "subPath": variables.holders[variables.directories.indexOf(d)][0].place,
     "volume": variables.holders[variables.directories.indexOf(d)][0].volume}))).flatten()
+- name: needs
+  expression: {{ printf "%s[variables.profile]" (include "log-sidecar.injectionVolumes" .) | toJson }}
 - name: newVolumes
   expression: >-
     variables.added.map(d, {"name": dyn({{ printf "%s-logs-" $injection.name | toJson }} + string(variables.added.indexOf(d))),
     "emptyDir": dyn({"sizeLimit": {{ toJson $injection.volume.sizeLimit }}})}) +
     variables.stateMounts.filter(m, m.name == {{ printf "%s-state" $injection.name | toJson }}).map(m, {"name": dyn(m.name),
-    "emptyDir": dyn({"sizeLimit": {{ toJson .Values.sidecar.state.sizeLimit }}})}) +
-    [{"name": dyn({{ printf "%s-none" $injection.name | toJson }}), "emptyDir": dyn({"sizeLimit": "1Mi"})}]
+    "emptyDir": dyn(variables.needs.state)}) +
+    [{"name": dyn({{ printf "%s-none" $injection.name | toJson }}), "emptyDir": dyn({"sizeLimit": "1Mi"})}] +
+    (variables.engine == "tail" ? [] : variables.needs.volumes)
 - name: names
   expression: object.spec.containers.map(c, string(c.name))
 {{- range $index, $name := keys $injection.profiles | sortAlpha }}
-{{- $profile := get $injection.profiles $name | default dict }}
+{{- $profile := get $injection.profiles $name }}
 {{- range $engine := list "fluent-bit" "tail" }}
 - name: {{ printf "sidecar_%d_%s" $index ($engine | replace "-" "_") }}
   expression: {{ include "log-sidecar.injectionContainer" (dict "root" $ "profile" $profile "engine" $engine) | toJson }}

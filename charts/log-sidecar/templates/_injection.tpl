@@ -47,11 +47,13 @@ only key `$cel` holds an expression, which stays as it is.
 {{- define "log-sidecar.overlay" -}}
 {{- $merged := deepCopy .below -}}
 {{- range $key, $value := .above -}}
+{{- if not (kindIs "invalid" $value) -}}
 {{- $there := get $merged $key -}}
 {{- if and (kindIs "map" $value) (kindIs "map" $there) -}}
 {{- $_ := set $merged $key (include "log-sidecar.overlay" (dict "below" $there "above" $value) | fromJson) -}}
 {{- else -}}
 {{- $_ := set $merged $key $value -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- $merged | toJson -}}
@@ -85,10 +87,19 @@ only the chart's own pod has. Arguments: dict "root" $ "profile" <map> "engine" 
 {{- include "log-sidecar.overlay" (dict "below" .root.Values "above" $above) -}}
 {{- end -}}
 
-{{/* A root for the templates of the sidecar, with other values: dict "root" $ "values" <map>; returns nothing, sets "made". */}}
+{{/* A root for the templates of the sidecar, with those values: as above; returns nothing, and sets `made` in the dict. */}}
 {{- define "log-sidecar.injectionRoot" -}}
-{{- $root := dict "Values" .values "Files" .root.Files "Chart" .root.Chart "Release" .root.Release "Capabilities" .root.Capabilities "Template" .root.Template -}}
+{{- $root := dict "Values" (include "log-sidecar.injectionValues" . | fromJson) -}}
+{{- range $key := list "Files" "Chart" "Release" "Capabilities" "Template" -}}
+{{- $_ := set $root $key (get $.root $key) -}}
+{{- end -}}
 {{- $_ := set . "made" $root -}}
+{{- end -}}
+
+{{/* The engine of a profile that does not say one: dict "root" $ "profile" <map>. */}}
+{{- define "log-sidecar.injectionEngine" -}}
+{{- $engine := .root.Values.sidecar.engine -}}
+{{- .profile.engine | default (ternary $engine "fluent-bit" (has $engine (list "fluent-bit" "tail"))) -}}
 {{- end -}}
 
 {{/*
@@ -96,29 +107,52 @@ The sidecar of a profile as CEL expression: what the same templates make for the
 depend on the pod left to the policy. Arguments as above.
 */}}
 {{- define "log-sidecar.injectionContainer" -}}
-{{- $scope := dict "root" .root "values" (include "log-sidecar.injectionValues" . | fromJson) -}}
+{{- $scope := merge (dict) . -}}
 {{- include "log-sidecar.injectionRoot" $scope -}}
 {{- $root := $scope.made -}}
 {{- $name := .root.Values.injection.name -}}
 {{- $paths := ternary "$LOG_PATHS" "${LOG_PATHS}" (eq .engine "tail") -}}
-{{- $file := dict "name" "logs" "path" "" "paths" $paths "multiline" (.profile.multiline | default "") -}}
-{{- $sidecar := dict "name" $name "files" (list $file) "index" 0 "inline" true -}}
+{{- $file := merge (dict "name" "logs" "path" "" "paths" $paths) (pick .profile "multiline" "multilineRegex") -}}
+{{- $sidecar := dict "name" $name "files" (list $file) "index" 0 "inline" true "container" "${LOG_CONTAINER}" -}}
 {{- $container := include "log-sidecar.sidecarContainer" (dict "root" $root "sidecar" $sidecar) | fromYaml -}}
-{{- $env := prepend $container.env (dict "name" "LOG_PATHS" "value" (dict "$cel" "variables.logPaths")) -}}
-{{- $static := list -}}
+{{- $env := list
+  (dict "name" "LOG_PATHS" "value" (dict "$cel" "variables.logPaths"))
+  (dict "name" "LOG_CONTAINER" "value" (dict "$cel" "variables.writers.size() == 1 ? variables.writers[0] : \"all\""))
+-}}
+{{- $mounts := list -}}
 {{- range $container.volumeMounts -}}
-{{- if not (has .mountPath (list $root.Values.logs.directory "/var/lib/log-sidecar")) }}{{ $static = append $static . }}{{ end -}}
+{{- if eq .name "output-ca" -}}
+{{- $mounts = append $mounts (set . "name" (printf "%s-ca" $name)) -}}
 {{- end -}}
-{{- $mounts := printf "variables.sidecarMounts + %s" (include "log-sidecar.cel" $static) -}}
+{{- end -}}
 {{- $context := merge (dict
   "runAsUser" (dict "$cel" "variables.user")
   "runAsGroup" (dict "$cel" "variables.group")
   "runAsNonRoot" (dict "$cel" "variables.user != 0")
 ) ($container.securityContext | default dict) (dict "seccompProfile" (dict "type" "RuntimeDefault")) -}}
-{{- $_ := set $container "env" $env -}}
-{{- $_ := set $container "volumeMounts" (dict "$cel" $mounts) -}}
+{{- $_ := set $container "env" (concat $env $container.env) -}}
+{{- $_ := set $container "volumeMounts" (dict "$cel" (printf "variables.sidecarMounts + %s" (include "log-sidecar.cel" $mounts))) -}}
 {{- $_ := set $container "securityContext" $context -}}
 {{- include "log-sidecar.cel" $container -}}
+{{- end -}}
+
+{{/*
+What the sidecars of the profiles need besides, as CEL expression: a map from profile to `state`, the settings of the
+volume for it, and `volumes`.
+*/}}
+{{- define "log-sidecar.injectionVolumes" -}}
+{{- $all := dict -}}
+{{- range $name, $profile := .Values.injection.profiles -}}
+{{- $scope := dict "root" $ "profile" $profile "engine" "fluent-bit" -}}
+{{- include "log-sidecar.injectionRoot" $scope -}}
+{{- $volumes := list -}}
+{{- range (include "log-sidecar.outputVolumes" (dict "root" $scope.made) | fromYaml).volumes -}}
+{{- $volumes = append $volumes (set . "name" (printf "%s-ca" $.Values.injection.name)) -}}
+{{- end -}}
+{{- $state := dict "medium" (include "log-sidecar.stateMedium" $scope.made) "sizeLimit" $scope.made.Values.sidecar.state.sizeLimit -}}
+{{- $_ := set $all $name (dict "state" $state "volumes" $volumes) -}}
+{{- end -}}
+{{- include "log-sidecar.cel" $all -}}
 {{- end -}}
 
 {{/* Which requests the policies look at. Neither the cluster's own pods nor those of this release are touched. */}}

@@ -9,24 +9,57 @@ app:
   enabled: true{{ "\f" }}
 {{- end }}
 {{- range $name, $profile := $injection.profiles }}
-{{- if kindIs "invalid" $profile }}
-injection.profiles.{{ $name }} is null. Leave the line out, or write:
-injection:
-  profiles:
-    {{ $name }}: {}{{ "\f" }}
-{{- else if and (eq ($profile.engine | default "") "tail") $profile.multiline }}
-injection.profiles.{{ $name }}: the tail engine cannot join the lines of {{ $profile.multiline }} records. Write:
-injection:
-  profiles:
-    {{ $name }}:
-      engine: fluent-bit
-      multiline: {{ $profile.multiline }}{{ "\f" }}
-{{- end }}
+{{- include "log-sidecar.checkProfile" (dict "root" $ "name" $name "profile" $profile) }}
 {{- end }}
 {{- $domain := splitList "." $injection.annotationPrefix -}}
 {{- if or (has "k8s" $domain) (has "kubernetes" $domain) }}
 injection.annotationPrefix is {{ $injection.annotationPrefix | quote }}, a name of Kubernetes itself. Write:
 injection:
   annotationPrefix: log-sidecar{{ "\f" }}
+{{- end }}
+{{- end -}}
+
+{{/* One profile: dict "root" $ "name" <name> "profile" <map>. What is wrong with its output is said as of the chart's own. */}}
+{{- define "log-sidecar.checkProfile" -}}
+{{- $name := .name -}}
+{{- $profile := .profile -}}
+{{- $scope := dict "root" .root "profile" $profile "engine" "fluent-bit" -}}
+{{- include "log-sidecar.injectionRoot" $scope -}}
+{{- $output := $scope.made.Values.output -}}
+{{- $multiline := $profile.multiline | default "" -}}
+{{- $tail := eq (include "log-sidecar.injectionEngine" (dict "root" .root "profile" $profile)) "tail" -}}
+{{- if and $tail $multiline }}
+injection.profiles.{{ $name }}: the tail engine cannot join the lines of {{ $multiline }} records. Write:
+injection:
+  profiles:
+    {{ $name }}:
+      engine: fluent-bit
+      multiline: {{ $multiline }}{{ "\f" }}
+{{- end }}
+{{- if and $tail (ne $output.type "stdout") }}
+injection.profiles.{{ $name }}: the tail engine only writes to stdout, and output.type is {{ $output.type }}. Write one of:
+injection:
+  profiles:
+    {{ $name }}:
+      engine: fluent-bit
+injection:
+  profiles:
+    {{ $name }}:
+      output:
+        type: stdout{{ "\f" }}
+{{- end }}
+{{- if and (eq $multiline "regex") (not (dig "multilineRegex" "start" "" $profile)) }}
+injection.profiles.{{ $name }} has no rule for the first line of a record. Write:
+injection:
+  profiles:
+    {{ $name }}:
+      multiline: regex
+      multilineRegex:
+        start: '^\d{4}-\d{2}-\d{2}'{{ "\f" }}
+{{- end }}
+{{- range include "log-sidecar.checkOutput" $scope.made | splitList "\f" }}
+{{- with trim . }}
+In injection.profiles.{{ $name }}: {{ . }}{{ "\f" }}
+{{- end }}
 {{- end }}
 {{- end -}}

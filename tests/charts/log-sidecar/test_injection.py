@@ -1,0 +1,297 @@
+"""The policies that inject the sidecar: which objects there are, whom they look at, and what they add."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from harness import supported
+from harness.helm import Helm, HelmError
+from harness.manifests import Manifests, Object
+from harness.schemas import value_errors
+
+from .conftest import CHART
+
+Install = Callable[..., Manifests]
+ON: dict[str, Any] = {"app": {"enabled": False}, "injection": {"enabled": True}}
+KINDS = ("MutatingAdmissionPolicy", "ValidatingAdmissionPolicy")
+
+
+def on(**injection: Any) -> dict[str, Any]:
+    return {**ON, "injection": {"enabled": True, **injection}}
+
+
+def variables(policy: Object) -> dict[str, str]:
+    return {entry["name"]: entry["expression"] for entry in policy["spec"]["variables"]}
+
+
+def data(expression: str) -> Any:
+    """Read the data that a CEL expression consists of; what the policy computes comes back as `cel: ...`."""
+    found, rest = _read(expression)
+    assert not rest.strip(), rest
+    return found
+
+
+def _read(text: str) -> tuple[Any, str]:
+    text = text.lstrip()
+    if text.startswith("dyn("):
+        inside, rest = _read(text.removeprefix("dyn("))
+        # An expression of the policy ends where its parenthesis does.
+        if not rest.lstrip().startswith(")"):
+            return _opaque(text.removeprefix("dyn("))
+        return inside, rest.lstrip()[1:]
+    if text.startswith(("{", "[")):
+        pairs, text = [], text[1:].lstrip()
+        while not text.startswith(("}", "]")):
+            key, text = _read(text)
+            value, text = _read(text[1:]) if text.startswith(":") else (None, text)
+            pairs.append((key, value))
+            text = text.lstrip().removeprefix(",").lstrip()
+        return (dict(pairs) if text[0] == "}" else [key for key, _ in pairs]), text[1:]
+    if re.match(r'["0-9tfn]|-\d', text) and not text.startswith("namespaceObject"):
+        value, end = json.JSONDecoder().raw_decode(text)
+        return value, text[end:]
+    return _opaque(text)
+
+
+def _opaque(text: str) -> tuple[str, str]:
+    """Take an expression up to the parenthesis that it does not open itself."""
+    depth = 0
+    for token in re.finditer(r'"(?:\\.|[^"\\])*"|[()]', text):
+        depth += {"(": 1, ")": -1}.get(token[0], 0)
+        if depth < 0:
+            return f"cel: {text[: token.start()]}", text[token.start() + 1 :]
+    return f"cel: {text}", ""
+
+
+@pytest.fixture
+def injected(install: Install) -> Callable[..., Object]:
+    """The container that a profile's pods get."""
+
+    def container(
+        values: dict[str, Any] | None = None, *, profile: str = "default", engine: str = "fluent-bit"
+    ) -> Object:
+        policy = install(values or ON).one("MutatingAdmissionPolicy")
+        profiles = sorted({"default", *(values or ON)["injection"].get("profiles", {})})
+        name = f"sidecar_{profiles.index(profile)}_{engine.replace('-', '_')}"
+        made: Object = data(variables(policy)[name])
+        return made
+
+    return container
+
+
+def test_objects_are_two_policies_and_their_bindings(install: Install) -> None:
+    """Four objects of the whole cluster, whose names say whose they are; none when injection is off."""
+    made = install(ON)
+    assert made.names() == {(f"{kind}{end}", "x-log-sidecar.prd") for kind in KINDS for end in ("", "Binding")}
+    assert not [item for item in made if "namespace" in item["metadata"]]
+    assert {item["spec"]["policyName"] for item in made if "policyName" in item["spec"]} == {"x-log-sidecar.prd"}
+    assert not [name for kind, name in install().names() if "Admission" in kind]
+    assert not install({"app": {"enabled": False}}).names()
+    assert {kind for kind, _ in install({"injection": {"enabled": True}}).names()} > {"Deployment", *KINDS}
+
+
+@pytest.mark.parametrize("version", [version for version in supported.KUBERNETES if version < "1.36"])
+def test_cluster_without_the_api_is_refused(helm: Helm, version: str) -> None:
+    """Below Kubernetes 1.36 the message names the version and the explicit mode, with the YAML to write."""
+    with pytest.raises(HelmError) as caught:
+        helm.render(CHART, values=ON, kube_version=f"v{version}.9-eks-1a2b3c4")
+    assert (
+        f"v{version}.9-eks-1a2b3c4 does not serve MutatingAdmissionPolicy, which came with 1.36" in caught.value.stderr
+    )
+    written = caught.value.stderr.partition("Write:\n")[2].partition("\n\n")[0]
+    assert yaml.safe_load(written) == {"injection": {"enabled": False}, "app": {"enabled": True}}
+    assert helm.render(CHART, values=ON, kube_version="v1.36.0-eks-1a2b3c4")
+
+
+def test_only_new_pods_of_chosen_namespaces_are_looked_at(install: Install) -> None:
+    """Both policies see the creation of pods, never in kube-system, the release's own or an excluded namespace."""
+    selector = {"matchLabels": {"logs": "files"}, "matchExpressions": [{"key": "team", "operator": "Exists"}]}
+    made = install(on(namespaceSelector=selector, excludeNamespaces=["monitoring", "prd"]))
+    excluded = {
+        "key": "kubernetes.io/metadata.name",
+        "operator": "NotIn",
+        "values": ["kube-system", "prd", "monitoring"],
+    }
+    for kind in KINDS:
+        match = made.one(kind)["spec"]["matchConstraints"]
+        assert match["namespaceSelector"]["matchLabels"] == {"logs": "files"}
+        assert match["namespaceSelector"]["matchExpressions"] == [*selector["matchExpressions"], excluded]
+        [rule] = match["resourceRules"]
+        assert (rule["operations"], rule["resources"], rule["apiGroups"]) == (["CREATE"], ["pods"], [""])
+        assert made.one(kind)["spec"]["failurePolicy"] == "Fail"
+    assert made.one("ValidatingAdmissionPolicyBinding")["spec"]["validationActions"] == ["Deny"]
+
+
+def test_pods_that_do_not_ask_are_not_evaluated(install: Install) -> None:
+    """A condition, which cannot fail for any pod, keeps both policies from all pods without annotations."""
+    made = install(on(annotationPrefix="logs.example.com"))
+    mutating, validating = (made.one(kind)["spec"]["matchConditions"] for kind in KINDS)
+    assert [entry["expression"] for entry in mutating] == [
+        'object.metadata.?annotations[?"logs.example.com/inject"].orValue("") == "true"'
+    ]
+    assert [entry["expression"] for entry in validating] == [
+        'object.metadata.?annotations.orValue({}).exists(k, k.startsWith("logs.example.com/"))'
+    ]
+    assert '"log-sidecar/' not in "".join(variables(made.one(KINDS[0])).values())
+
+
+def test_both_policies_compute_the_same(install: Install) -> None:
+    """The sentence that one refuses with is the reason for which the other keeps off, word for word."""
+    mutating, validating = (variables(install(ON).one(kind)) for kind in KINDS)
+    assert validating.items() <= mutating.items()
+    patch = install(ON).one("MutatingAdmissionPolicy")["spec"]["mutations"][0]["jsonPatch"]["expression"]
+    assert patch.startswith('variables.refusal != "" || variables.sidecars.size() > 0 ? []')
+    first = install(ON).one("ValidatingAdmissionPolicy")["spec"]["validations"][0]
+    assert (first["expression"], first["messageExpression"]) == ('variables.refusal == ""', "variables.refusal")
+
+
+@pytest.mark.parametrize("engine", ["fluent-bit", "tail"])
+def test_injected_container_is_that_of_the_charts_own_pod(
+    injected: Callable[..., Object], sidecars: Callable[..., list[Object]], engine: str
+) -> None:
+    """Image, command, probes, ports and resources are the same; what differs depends on the pod."""
+    [own] = sidecars({"sidecar": {"engine": engine}})
+    made = injected(engine=engine)
+    differ = {key for key in own.keys() | made.keys() if own.get(key) != made.get(key)}
+    assert differ == {"name", "env", "volumeMounts", "securityContext"} | ({"args"} if engine == "tail" else set())
+    assert made["name"] == "log-sidecar"
+    assert made["restartPolicy"] == "Always"
+    if engine == "tail":
+        assert made["args"][0].replace("stream $LOG_PATHS;", "stream '/var/log/app/app.log';") == own["args"][0]
+    context = {key: value for key, value in made["securityContext"].items() if not str(value).startswith("cel: ")}
+    assert context == {key: value for key, value in own["securityContext"].items() if key != "runAsNonRoot"} | {
+        "seccompProfile": {"type": "RuntimeDefault"}
+    }
+    assert made["securityContext"]["runAsUser"] == "cel: variables.user"
+
+
+def test_configuration_comes_in_the_environment(injected: Callable[..., Object]) -> None:
+    """It needs no object in the pod's namespace: Fluent Bit's configuration is data, with the paths as variable."""
+    env = {entry["name"]: entry.get("value") for entry in injected()["env"]}
+    assert env["LOG_PATHS"] == "cel: variables.logPaths"
+    # The kubelet reads "$$" as "$".
+    config = yaml.safe_load(env["CONFIG_DATA"].replace("$$", "$"))
+    [tail] = config["pipeline"]["inputs"]
+    assert (tail["path"], tail["db"]) == ("${LOG_PATHS}", "/var/lib/log-sidecar/log-sidecar/logs.db")
+    assert re.search(r"(?<!\$)\$(?!\$)", env["CONFIG_DATA"].replace("$$", "")) is None
+
+
+def test_profile_goes_over_the_charts_settings(injected: Callable[..., Object]) -> None:
+    """A profile says what is different; the rest is that of `sidecar` and `output`, and other profiles keep theirs."""
+    resources = {"requests": {"cpu": "1", "memory": "2Mi"}, "limits": {"memory": "3Mi"}}
+    password = {"name": "login", "key": "password"}
+    login = {"username": {"name": "login", "key": "user"}, "password": password}
+    big = {
+        "logLevel": "debug",
+        "resources": resources,
+        "metricsPort": 3020,
+        "multiline": "java",
+        "env": [{"name": "TZ", "value": "UTC"}],
+        "output": {"type": "elasticsearch", "elasticsearch": {"host": "es", **login, "tls": {"enabled": False}}},
+    }
+    values = on(profiles={"big": big}) | {"sidecar": {"extraEnv": [{"name": "OWN", "value": "x"}]}}
+    made = injected(values, profile="big")
+    env = {entry["name"]: entry for entry in made["env"]}
+    config = yaml.safe_load(env["CONFIG_DATA"]["value"])
+    assert made["resources"]["limits"] == {"memory": "3Mi"}
+    assert made["ports"] == [{"name": "metrics", "containerPort": 3020}]
+    assert made["livenessProbe"]["httpGet"]["port"] == config["service"]["http_port"] == 3020
+    assert config["service"]["log_level"] == "debug"
+    assert "java" in str(config["pipeline"]["filters"])
+    [output] = config["pipeline"]["outputs"]
+    assert (output["name"], output["host"], output["tls"]) == ("es", "es", False)
+    assert env["OUTPUT_PASSWORD"] == {"name": "OUTPUT_PASSWORD", "valueFrom": {"secretKeyRef": password}}
+    assert env["TZ"]["value"] == "UTC"
+    assert "OWN" not in env, "what may be a Secret of the release's namespace"
+    assert injected(values)["ports"][0]["containerPort"] == 2020
+    assert "OUTPUT_PASSWORD" not in str(injected(values))
+
+
+def test_every_profile_of_the_values_is_offered(install: Install) -> None:
+    """The policies know the profiles by name, each with its own engine."""
+    made = variables(install(on(profiles={"small": {"engine": "tail"}})).one("ValidatingAdmissionPolicy"))
+    assert 'orValue({"default":"fluent-bit","small":"tail"}[?variables.profile].orValue(""))' in made["engine"]
+    assert "The cluster has default, small." in made["refusal"]
+
+
+def test_names_and_sizes_of_what_is_added(install: Install, injected: Callable[..., Object]) -> None:
+    """Container and volumes begin with `injection.name`; sizes and the user of last resort are values."""
+    values = on(name="logs", runAsUser=7, runAsGroup=8, volume={"sizeLimit": "9Mi"}) | {
+        "sidecar": {"state": {"sizeLimit": "300Mi", "medium": "Memory"}}
+    }
+    made = variables(install(values).one("MutatingAdmissionPolicy"))
+    assert injected(values)["name"] == "logs"
+    assert '"logs-logs-"' in made["newVolumes"]
+    assert '{"sizeLimit": "9Mi"}' in made["newVolumes"]
+    assert data(made["needs"].removesuffix("[variables.profile]"))["default"]["state"] == {
+        "medium": "Memory",
+        "sizeLimit": "300Mi",
+    }
+    assert made["user"].endswith("orValue(7))")
+    assert made["group"].endswith("orValue(8))")
+
+
+def test_one_registry_for_the_injected_sidecar_too(injected: Callable[..., Object]) -> None:
+    """`global.imageRegistry` reaches the container in the policy."""
+    for engine in ("fluent-bit", "tail"):
+        assert injected(ON | {"global": {"imageRegistry": "r.example"}}, engine=engine)["image"].startswith(
+            "r.example/"
+        )
+
+
+def refused() -> Iterator[Any]:
+    tail = {"engine": "tail", "multiline": "java"}
+    yield "tail-multiline", {"profiles": {"a": tail}}, "cannot join the lines of java", {"a": {"engine": "fluent-bit"}}
+    backend = {"engine": "tail", "output": {"type": "cloudwatch"}}
+    yield "tail-backend", {"profiles": {"a": backend}}, "output.type is cloudwatch", {"a": {"engine": "fluent-bit"}}
+    host = {"output": {"type": "elasticsearch"}}
+    yield "output", {"profiles": {"a": host}}, "In injection.profiles.a: output.elasticsearch.host is empty", None
+    yield (
+        "regex",
+        {"profiles": {"a": {"multiline": "regex"}}},
+        "has no rule for the first line",
+        {"a": {"multiline": "regex"}},
+    )
+    yield "prefix", {"annotationPrefix": "logs.kubernetes.io"}, "a name of Kubernetes itself", None
+
+
+@pytest.mark.parametrize(("values", "says", "write"), [pytest.param(*case[1:], id=case[0]) for case in refused()])
+def test_profile_that_cannot_work_is_refused(
+    refusal: Callable[..., str], install: Install, values: dict[str, Any], says: str, write: dict[str, Any] | None
+) -> None:
+    """The message says which profile, what is wrong and what to write, which is taken."""
+    message = refusal(on(**values))
+    assert says in message
+    if write is None:
+        return
+    written = yaml.safe_load(
+        re.split(r"Write.*:\n", message, maxsplit=1)[1].partition("\n\n")[0].split("\ninjection:")[0]
+    )
+    profile = written["injection"]["profiles"]["a"]
+    assert profile.items() >= write["a"].items()
+    assert install(on(profiles={"a": profile}))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"engin": "tail"}, {"engine": "fluentd"}, {"output": {"typ": "http"}}, {"metricsPort": 80}]
+)
+def test_profile_has_a_schema(wrong: dict[str, Any]) -> None:
+    """A misspelt key or impossible value in a profile is refused, as anywhere else."""
+    assert value_errors(CHART, {"injection": {"profiles": {"default": {}}}}) == []
+    [error] = value_errors(CHART, {"injection": {"profiles": {"a": wrong}}})
+    assert error.startswith("injection.profiles.a")
+
+
+def test_notes_show_the_annotations(helm: Helm) -> None:
+    """An install prints what to write into a pod template, with the values' own prefix and profiles."""
+    if helm.major == 3:
+        pytest.skip("needs helm 4, which tells templates a current version of Kubernetes without a cluster")
+    text = helm.notes(CHART, release="x", values=on(annotationPrefix="l.example", profiles={"small": {}}, name="logs"))
+    assert 'l.example/inject: "true"' in text
+    assert "one of default, small" in text
+    assert "kubectl logs --namespace NAMESPACE POD -c logs -f" in text
+    assert "l.example" not in helm.notes(CHART, release="x", values={"app": {"enabled": False}})
