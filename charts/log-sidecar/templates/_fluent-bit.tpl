@@ -86,28 +86,45 @@ Arguments: dict "root" $ "sidecar" <map> "file" <map>; returns YAML.
 {{- $input | toYaml -}}
 {{- end -}}
 
-{{/* The name of a file's parser: a preset, or that of its own rules, which no preset has. */}}
+{{/* The name of a file's parser: a preset of Fluent Bit, or one of the chart's, which has no preset's name. */}}
 {{- define "log-sidecar.multilineParser" -}}
-{{- ternary (printf "records-of-%s" .file.name) .file.multiline (eq .file.multiline "regex") -}}
+{{- if has .file.multiline (list "regex" "python") -}}
+{{- printf "records-of-%s" .file.name -}}
+{{- else -}}
+{{- .file.multiline -}}
+{{- end -}}
 {{- end -}}
 
-{{/*
-The parser of a file with rules of its own. Without a rule for the lines that follow, these are all up to the next one
-that starts a record.
-*/}}
+{{/* The parser of a file, if it is one of the chart's; returns YAML. */}}
 {{- define "log-sidecar.multilineRules" -}}
+{{- $rules := list -}}
+{{- if eq .file.multiline "python" -}}
+{{- /* Fluent Bit's own (5.1.1) delivers the last line of a trace twice, and knows no exceptions that others cause. */ -}}
+{{- $start := "^\\s*Traceback \\(most recent call last\\):" -}}
+{{- $rules = list
+  (list "start_state" $start "trace")
+  (list "trace" "^[\\t ]" "trace")
+  (list "trace" "^(?:[^\\s.():]+\\.)*[^\\s.():]+(?::|$)" "end")
+  (list "end" "^(?:During handling of the above|The above exception was|$)" "end")
+  (list "end" $start "trace")
+-}}
+{{- else if eq .file.multiline "regex" -}}
 {{- $start := .file.multilineRegex.start -}}
+{{- /* Without a rule for the lines that follow, these are all up to the next one that starts a record. */ -}}
 {{- $continuation := .file.multilineRegex.continuation | default (printf "^(?!(?:%s))" $start) -}}
+{{- $rules = list (list "start_state" $start "more") (list "more" $continuation "more") -}}
+{{- end -}}
+{{- if $rules -}}
 name: {{ include "log-sidecar.multilineParser" . | quote }}
 type: regex
 flush_timeout: 500
 rules:
-  - state: start_state
-    regex: {{ printf "/%s/" $start | quote }}
-    next_state: more
-  - state: more
-    regex: {{ printf "/%s/" $continuation | quote }}
-    next_state: more
+  {{- range $rules }}
+  - state: {{ index . 0 }}
+    regex: {{ printf "/%s/" (index . 1) | quote }}
+    next_state: {{ index . 2 }}
+  {{- end }}
+{{- end -}}
 {{- end -}}
 
 {{/*
@@ -163,8 +180,8 @@ code: |
 {{- $filters = append $filters (include "log-sidecar.fluentBitMultiline" $scope | fromYaml) -}}
 {{- end -}}
 {{- $filters = append $filters (include "log-sidecar.fluentBitOneLine" $scope | fromYaml) -}}
-{{- if eq $file.multiline "regex" -}}
-{{- $parsers = append $parsers (include "log-sidecar.multilineRules" $scope | fromYaml) -}}
+{{- with include "log-sidecar.multilineRules" $scope -}}
+{{- $parsers = append $parsers (fromYaml .) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -327,8 +327,8 @@ done as soon as one of its documents was taken, and loses the others; and tries 
 {{- end -}}
 
 {{/*
-The outputs: dict "root" $ "sidecar" <map>; returns YAML, a list under the key `outputs`. One worker sends the chunks of a
-backend one after another, which keeps them in order as long as none has to be tried again.
+The outputs: dict "root" $ "sidecar" <map>; returns YAML, a list under the key `outputs`. With one worker chunks seldom
+overtake each other, but large ones and those that are tried again do: `offset` says where a record stood.
 */}}
 {{- define "log-sidecar.fluentBitOutputs" -}}
 {{- $settings := .root.Values.output -}}

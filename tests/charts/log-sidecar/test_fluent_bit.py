@@ -159,7 +159,7 @@ def test_lines_of_a_record_are_joined_by_a_filter(agent_config: Configs, preset:
         "name": "multiline",
         "match": "app",
         "multiline.key_content": "log",
-        "multiline.parser": preset,
+        "multiline.parser": "records-of-app" if preset == "python" else preset,
         "mode": "parser",
         "buffer": True,
         "flush_ms": 500,

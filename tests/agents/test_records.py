@@ -1,0 +1,148 @@
+"""What a record is: long lines, bytes that are no text, stack traces; on stdout and at a backend."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from harness.receivers import HOST, JsonReceiver
+
+from .conftest import Sidecar
+
+pytestmark = pytest.mark.slow
+MEGABYTE = 1_000_000
+
+JAVA = """\
+2026-11-21 10:00:00 ERROR it failed
+java.lang.IllegalStateException: no
+\tat shop.Cart.total(Cart.java:42)
+\tat shop.Main.main(Main.java:7)
+Caused by: java.io.IOException: gone
+\tat shop.Store.read(Store.java:9)
+\t... 2 more"""
+PYTHON = """\
+Traceback (most recent call last):
+  File "/app/shop.py", line 3, in <module>
+    {}["missing"]
+KeyError: 'missing'"""
+CAUSED = f"""\
+{PYTHON}
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "/app/shop.py", line 5, in <module>
+    raise shop.errors.Gone("x")
+shop.errors.Gone: x"""
+RUBY = """\
+shop.rb:3:in `/': divided by 0 (ZeroDivisionError)
+\tfrom shop.rb:3:in `total'
+\tfrom shop.rb:7:in `<main>'"""
+GO = """\
+panic: my panic
+
+goroutine 4 [running]:
+panic(0x45cb40, 0x47ad70)
+\t/usr/local/go/src/runtime/panic.go:542 +0x46c
+main.main.func1(0xc420024120)
+\tfoo.go:6 +0x39
+created by main.main
+\tfoo.go:5 +0x58"""
+OWN = """\
+#7 begin
+not indented
+#not a number, so no beginning"""
+
+Start = Callable[..., Sidecar]
+
+
+def values(kind: str, port: int = 0, **file: Any) -> dict[str, Any]:
+    """Values with one log file, to stdout or to a backend of this machine."""
+    made: dict[str, Any] = {"logs": {"files": [{"name": "app", "path": "/var/log/app/app.log", **file}]}}
+    if kind != "stdout":
+        made["output"] = {"type": kind, kind: {"host": HOST, "port": port, "tls": {"enabled": False}}}
+    return made
+
+
+TRACES = {
+    "java": (JAVA, {"multiline": "java"}),
+    "python": (PYTHON, {"multiline": "python"}),
+    "python with a cause": (CAUSED, {"multiline": "python"}),
+    "ruby": (RUBY, {"multiline": "ruby"}),
+    "go": (GO, {"multiline": "go"}),
+    "own rules": (OWN, {"multiline": "regex", "multilineRegex": {"start": r"^#\d"}}),
+}
+
+
+@pytest.mark.parametrize(("trace", "file"), TRACES.values(), ids=TRACES)
+def test_stack_trace_is_one_record(sidecar: Start, trace: str, file: dict[str, Any]) -> None:
+    """A backend gets it with its lines, between the lines that stood before and after it."""
+    with JsonReceiver() as receiver:
+        started = sidecar(values("http", receiver.port, **file))
+        before, after = ("#1 before", "#2 after") if "Regex" in str(file) else ("before", "after")
+        # The Go parser takes no empty line for a part of a trace at its end.
+        started.file.write_text("".join(f"{text}\n" for text in (before, trace, after, trace, after)))
+        started.wait_for(lambda: len(receiver) >= 5)
+        arrived = [line.decode() for line in receiver.lines()]
+    if trace == JAVA:
+        # Its first line is a log line of its own, as far as the preset knows.
+        first, rest = trace.split("\n", 1)
+        assert arrived in ([before, trace, after, trace, after], [before, first, rest, after, first, rest, after])
+    else:
+        assert arrived == [before, trace, after, trace, after]
+
+
+@pytest.mark.parametrize(("trace", "file"), TRACES.values(), ids=TRACES)
+def test_stack_traces_stay_in_order_on_stdout(sidecar: Start, trace: str, file: dict[str, Any]) -> None:
+    """A hundred of them between numbered lines: each in its place, on one line of stdout."""
+    started = sidecar(values("stdout", **file))
+    head = "#" if "Regex" in str(file) else "line "
+    with started.file.open("w") as log:
+        for number in range(100):
+            log.write(f"{head}{number}\n{trace}\n")
+    last = trace.rpartition("\n")[2]
+    started.wait_for(lambda: sum(line.endswith(last.encode()) for line in started.lines()) >= 100)
+    lines = [line.decode() for line in started.lines()]
+    numbered = [int(line[len(head) :]) for line in lines if line.startswith(head) and line[len(head) :].isdigit()]
+    assert numbered == list(range(100))
+    assert sum(line.endswith(last) for line in lines) == 100
+
+
+@pytest.mark.parametrize("kind", ["stdout", "http"])
+def test_lines_of_a_megabyte(sidecar: Start, kind: str) -> None:
+    """A line up to the limit arrives whole, one above it is cut there and counted, and the next line follows."""
+    with JsonReceiver() as receiver:
+        started = sidecar(values(kind, receiver.port))
+        sizes = [999_000, 1_048_576, 3 * MEGABYTE]
+        with started.file.open("w") as log:
+            for number, size in enumerate(sizes):
+                log.write(f"{number} {'x' * (size - 2)}\nnext {number}\n")
+        started.wait_for(lambda: len(started if kind == "stdout" else receiver) >= 6)
+        # The backend gets chunks, of which a small one may overtake a large one.
+        records = sorted(receiver.records, key=lambda record: int(record["offset"]))
+        arrived = started.lines() if kind == "stdout" else [record["log"].encode() for record in records]
+        started.wait_for(lambda: started.metric("fluentbit_input_long_line_truncated_total", name="app") == 2)
+    assert [line[:6] for line in arrived[1::2]] == [b"next 0", b"next 1", b"next 2"]
+    whole, cut, longest = arrived[::2]
+    assert len(whole) == sizes[0]
+    assert {len(cut), len(longest)} <= {MEGABYTE - 1, MEGABYTE}
+
+
+def test_bytes_arrive_unchanged_on_stdout(sidecar: Start) -> None:
+    """Whatever a line consists of, as long as it is no newline: Latin-1, cut UTF-8, NUL, escapes."""
+    started = sidecar(values("stdout"))
+    lines = [bytes([*range(1, 10), 11, 12, *range(14, 256)]), b"caf\xe9", b"\xe2\x82", b"a\x00b", b"\xff\xfe", b"{log}"]
+    started.file.write_bytes(b"".join(line + b"\n" for line in lines))
+    started.wait_for(lambda: len(started) >= len(lines))
+    assert started.lines() == lines
+
+
+def test_bytes_that_are_no_text_stall_nothing(sidecar: Start) -> None:
+    """A backend gets JSON, which has no place for them: they are replaced, the text around them is not."""
+    with JsonReceiver() as receiver:
+        started = sidecar(values("http", receiver.port))
+        started.file.write_bytes(b"before \xe9\xff after\n\xe2\x82\nlast\n")
+        started.wait_for(lambda: len(receiver) >= 3)
+        first, _, last = receiver.lines()
+    assert first.startswith(b"before ") and first.endswith(b" after")
+    assert last == b"last"
