@@ -84,8 +84,13 @@ class CloudWatchLogs(Trouble):
         pages = self._client.get_paginator("describe_log_groups").paginate()
         return {group["logGroupName"] for page in pages for group in page["logGroups"]}
 
+    def retention(self) -> dict[str, int | None]:
+        """Return for each log group the days after which its events expire; ``None`` when they never do."""
+        pages = self._client.get_paginator("describe_log_groups").paginate()
+        return {group["logGroupName"]: group.get("retentionInDays") for page in pages for group in page["logGroups"]}
+
     def streams(self, group: str) -> set[str]:
-        """Return the names of the streams of a group."""
+        """Return the names of a group's streams."""
         pages = self._client.get_paginator("describe_log_streams").paginate(logGroupName=group)
         return {stream["logStreamName"] for page in pages for stream in page["logStreams"]}
 

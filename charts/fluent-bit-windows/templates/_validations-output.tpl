@@ -22,7 +22,7 @@ output:
 {{- if not (regexMatch "^[A-Za-z0-9._/#,-]*$" $rest) }}
 {{ $name }} is {{ $template | quote }}: besides variables such as $kubernetes['namespace_name'] it may have letters, digits and . - _ / # only.{{ "\f" }}
 {{- else if regexMatch (printf "%s[^A-Za-z0-9_.,\\[]" $variable) $template }}
-{{ $name }} is {{ $template | quote }}: a variable ends at a point or at the end of the text only, so that this would be looked up as one name. Write for example {{ regexReplaceAll (printf "(%s)[/#$-]+" $variable) $template "${1}." | quote }}.{{ "\f" }}
+{{ $name }} is {{ $template | quote }}: a variable ends at a point or at the end of the text only, so that this would be looked up as one name. Write for example {{ regexReplaceAll (printf "(%s)[/#-]+" $variable) $template "${1}." | quote }}.{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -47,7 +47,8 @@ windows:
       digest: sha256:...
 {{- end }}{{ "\f" }}
 {{- end }}
-{{- range $index, $build := $builds }}
+{{- /* A host process runs the first build's image only. */}}
+{{- range $index, $build := ternary (list (first $builds)) $builds (eq .Values.mode "hostProcess") }}
 {{- $own := or $build.tag $build.digest $image.digest }}
 {{- if not (or $own $legacy (ne $build.name "2019")) }}
 windows.builds[{{ $index }}] is "2019", for which Fluent Bit has published no image since 5.0. Write one of:

@@ -1,0 +1,219 @@
+"""The DaemonSets: which there are, on which nodes their pods land, what they see of a node."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from harness.manifests import Manifests
+
+Install = Callable[..., Manifests]
+ALL_BUILDS = {"windows": {"builds": [{"name": "2019", "tag": "own-2019"}, {"name": "2022"}, {"name": "2025"}]}}
+LABELS = {"2019": "10.0.17763", "2022": "10.0.20348", "2025": "10.0.26100"}
+HOST_PROCESS = {"mode": "hostProcess"}
+BUILD = "node.kubernetes.io/windows-build"
+
+
+def pods(made: Manifests) -> dict[str, dict[str, Any]]:
+    return {item["metadata"]["name"]: item["spec"]["template"]["spec"] for item in made.select("DaemonSet")}
+
+
+def test_containers_run_on_their_own_build(install: Install) -> None:
+    """A Windows container starts on its image's build only: there is one DaemonSet for each, with that image."""
+    made = pods(install(ALL_BUILDS))
+    assert {name: spec["nodeSelector"] for name, spec in made.items()} == {
+        f"x-fluent-bit-windows-{build}": {"kubernetes.io/os": "windows", BUILD: label}
+        for build, label in LABELS.items()
+    }
+    assert [spec["containers"][0]["image"].rpartition(":")[2] for spec in made.values()] == [
+        "own-2019",
+        "windows-2022-5.1.1",
+        "windows-2025-5.1.1",
+    ]
+
+
+def test_host_process_runs_on_every_build(install: Install) -> None:
+    """A host process runs any build's image on any build: one DaemonSet for all Windows nodes."""
+    [(name, spec)] = pods(install({**HOST_PROCESS, **ALL_BUILDS})).items()
+    assert name == "x-fluent-bit-windows"
+    assert spec["nodeSelector"] == {"kubernetes.io/os": "windows"}
+    assert spec["hostNetwork"] is True
+    assert spec["securityContext"]["windowsOptions"] == {
+        "hostProcess": True,
+        "runAsUserName": "NT AUTHORITY\\SYSTEM",
+    }
+    assert all(spec["securityContext"].keys() == {"windowsOptions"} for spec in pods(install()).values())
+
+
+@pytest.mark.parametrize("values", [ALL_BUILDS, HOST_PROCESS, {"nodeSelector": {"kubernetes.io/os": "linux"}}])
+def test_no_pod_lands_on_linux(install: Install, values: dict[str, Any]) -> None:
+    """Whatever a user selects, the operating system is Windows, and said twice."""
+    for spec in pods(install(values)).values():
+        assert spec["nodeSelector"]["kubernetes.io/os"] == spec["os"]["name"] == "windows"
+
+
+def test_selectors_are_distinct_and_stay(install: Install) -> None:
+    """No DaemonSet takes another one's pods for its own, whatever labels a user adds."""
+    seen = []
+    for values in (ALL_BUILDS, {**ALL_BUILDS, "commonLabels": {"app.kubernetes.io/component": "other"}}):
+        made = install({**values, "podLabels": {"app.kubernetes.io/instance": "y"}}).select("DaemonSet")
+        seen.append([item["spec"]["selector"]["matchLabels"] for item in made])
+        for item in made:
+            labels = item["spec"]["template"]["metadata"]["labels"]
+            assert item["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    assert seen[0] == seen[1]
+    assert len({str(selector) for selector in seen[0]}) == len(LABELS)
+
+
+def test_links_and_their_targets_are_mounted_where_they_are(pod_spec: Callable[..., dict[str, Any]]) -> None:
+    """Container logs are links: each folder on their way is in the container where it is on the node, read-only."""
+    runtimes = {"windows": {"builds": [{"name": "2022"}], "runtimes": ["containerd", "docker"]}}
+    spec = pod_spec(runtimes)
+    paths = {volume["name"]: volume["hostPath"]["path"] for volume in spec["volumes"] if "hostPath" in volume}
+    mounts = {mount["name"]: mount for mount in spec["containers"][0]["volumeMounts"]}
+    logs = {name for name in paths if name != "state"}
+    assert {paths[name] for name in logs} == {
+        "C:\\var\\log\\containers",
+        "C:\\var\\log\\pods",
+        "C:\\ProgramData\\docker\\containers",
+    }
+    assert all(mounts[name]["mountPath"] == paths[name] and mounts[name]["readOnly"] for name in logs)
+
+
+def test_state_outlives_the_pod(pod_spec: Callable[..., dict[str, Any]]) -> None:
+    """Positions and buffers are in a folder of the node, made when it is not there, in both modes."""
+    for values in ({}, HOST_PROCESS):
+        spec = pod_spec({**values, "state": {"hostPath": "D:\\agent"}})
+        [volume] = [volume for volume in spec["volumes"] if volume["name"] == "state"]
+        assert volume["hostPath"] == {"path": "D:\\agent", "type": "DirectoryOrCreate"}
+        [mount] = [mount for mount in spec["containers"][0]["volumeMounts"] if mount["name"] == "state"]
+        assert not mount["readOnly"]
+
+
+def test_host_process_finds_its_files_below_the_sandbox(agent: Callable[..., dict[str, Any]]) -> None:
+    """A host process finds image and volumes below a folder that the runtime names; entry points are not relied on."""
+    assert agent()["command"] == ["C:\\fluent-bit\\bin\\fluent-bit.exe"]
+    assert agent()["args"] == ["--config", "C:\\fluent-bit-config\\fluent-bit.yaml"]
+    sandbox = "%CONTAINER_SANDBOX_MOUNT_POINT%"
+    assert agent(HOST_PROCESS)["command"] == [f"{sandbox}\\fluent-bit\\bin\\fluent-bit.exe"]
+    assert agent(HOST_PROCESS)["args"][1] == f"{sandbox}\\fluent-bit-config\\fluent-bit.yaml"
+
+
+def test_roll_out_and_priority(install: Install) -> None:
+    """A tenth of the nodes is updated at a time, pods are not the first to go, and one taint is tolerated."""
+    for item in install().select("DaemonSet"):
+        strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "10%"}}
+        assert item["spec"]["updateStrategy"] == strategy
+        spec = item["spec"]["template"]["spec"]
+        assert spec["priorityClassName"] == "system-node-critical"
+        assert spec["tolerations"] == [{"key": "os", "operator": "Equal", "value": "windows", "effect": "NoSchedule"}]
+
+
+def test_changed_configuration_makes_new_pods(install: Install) -> None:
+    """The pods' checksum changes with the configuration, and with nothing else."""
+
+    def checksum(values: dict[str, Any]) -> str:
+        first, *_ = install(values).select("DaemonSet")
+        found: str = first["spec"]["template"]["metadata"]["annotations"]["checksum/config"]
+        return found
+
+    assert checksum({"logLevel": "debug"}) != checksum({}) == checksum({"podLabels": {"a": "b"}})
+
+
+def test_probes_ask_what_a_restart_can_mend(agent: Callable[..., dict[str, Any]]) -> None:
+    """Whether the agent answers decides about its life; whether its backend does, about its readiness only."""
+    paths = {name: probe["httpGet"]["path"] for name, probe in agent().items() if name.endswith("Probe")}
+    assert paths == {"startupProbe": "/", "livenessProbe": "/", "readinessProbe": "/api/v1/health"}
+    assert agent()["ports"] == [{"name": "http", "containerPort": 2020}]
+    assert agent(HOST_PROCESS)["ports"] == [{"name": "http", "containerPort": 2020, "hostPort": 2020}]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "values", "rules"),
+    [
+        ("tag", {}, []),
+        ("api", {}, [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]),
+        ("kubelet", HOST_PROCESS, [{"apiGroups": [""], "resources": ["nodes/pods"], "verbs": ["get"]}]),
+    ],
+)
+def test_metadata_needs_the_least_role(
+    install: Install, metadata: str, values: dict[str, Any], rules: list[dict[str, Any]]
+) -> None:
+    """Each way to get metadata has exactly the role and token that it needs; file names need neither."""
+    made = install({**values, "metadata": metadata})
+    assert [rule for item in made.select("ClusterRole") for rule in item["rules"]] == rules
+    assert {pod.spec["automountServiceAccountToken"] for pod in made.pods()} == {bool(rules)}
+    [account] = made.select("ServiceAccount")
+    assert account["automountServiceAccountToken"] is False
+    for binding in made.select("ClusterRoleBinding"):
+        [subject] = binding["subjects"]
+        assert (subject["name"], subject["namespace"]) == (account["metadata"]["name"], "amazon-cloudwatch")
+
+
+def test_roles_of_two_releases_have_two_names(install: Install) -> None:
+    """Roles of the whole cluster are named after the namespace too."""
+    values = {"metadata": "api"}
+    names = {install(values, namespace=space).one("ClusterRole")["metadata"]["name"] for space in ("a", "b")}
+    assert len(names) == 2
+
+
+def test_role_of_the_service_account(install: Install) -> None:
+    """The role's ARN is on the service account for IRSA, and nowhere for the node's role."""
+    arn = "arn:aws:iam::111122223333:role/logs"
+    account = install({"identity": {"roleArn": arn}}).one("ServiceAccount")
+    assert account["metadata"]["annotations"] == {"eks.amazonaws.com/role-arn": arn}
+    assert "annotations" not in install({"identity": {"type": "node"}}).one("ServiceAccount")["metadata"]
+
+
+def test_profile_chooses_the_image(install: Install) -> None:
+    """The legacy profile is AWS's image, tagged by build, and its configuration's format is the classic one."""
+    values = {"profile": "aws-legacy", "metadata": "api", "windows": {"builds": [{"name": "2019"}]}}
+    [box] = install(values).containers("fluent-bit")
+    assert box["image"] == "public.ecr.aws/aws-observability/aws-for-fluent-bit:2.32.3-ltsc2019"
+    assert box["args"][1].endswith("fluent-bit.conf")
+    assert install(values).one("ConfigMap")["data"].keys() == {"fluent-bit.conf"}
+
+
+def test_config_map_of_the_article(agent: Callable[..., dict[str, Any]], agent_config: Callable[..., Any]) -> None:
+    """A ConfigMap of the user's decides about cluster, region, HTTP server and where files are begun, by its keys."""
+    values = {"cluster": {"configMap": {"name": "fluent-bit-cluster-info"}}}
+    entries = {entry["name"]: entry["valueFrom"] for entry in agent(values)["env"] if entry["name"] != "HOST_NAME"}
+    assert {entry["configMapKeyRef"]["name"] for entry in entries.values()} == {"fluent-bit-cluster-info"}
+    assert {name: entry["configMapKeyRef"]["key"] for name, entry in entries.items()} == {
+        "CLUSTER_NAME": "cluster.name",
+        "LOGS_REGION": "logs.region",
+        "HTTP_SERVER": "http.server",
+        "HTTP_PORT": "http.port",
+        "READ_FROM_HEAD": "read.head",
+        "READ_FROM_TAIL": "read.tail",
+    }
+    config = agent_config(values)
+    assert (config["service"]["http_server"], config["service"]["http_port"]) == ("${HTTP_SERVER}", "${HTTP_PORT}")
+    [tail] = config["pipeline"]["inputs"]
+    [output] = config["pipeline"]["outputs"]
+    assert tail["read_from_head"] == "${READ_FROM_HEAD}"
+    assert output["region"] == "${LOGS_REGION}"
+    assert output["log_group_name"] == "/aws/containerinsights/${CLUSTER_NAME}/other"
+    # Whether and where the server listens is not known here, so no probe can ask it.
+    assert not [name for name in agent(values) if name.endswith("Probe") or name == "ports"]
+
+
+def test_keys_of_a_config_map_can_be_named(agent: Callable[..., dict[str, Any]]) -> None:
+    """Keys spelt as the article spells its shell variables are read too; a key that is empty is left to the values."""
+    keys = {"readFromHead": "FluentBitReadFromHead", "readFromTail": "", "httpServer": "", "httpPort": ""}
+    box = agent({"cluster": {"configMap": {"name": "info", "keys": keys}}})
+    names = {entry["name"]: entry["valueFrom"] for entry in box["env"]}
+    assert names["READ_FROM_HEAD"]["configMapKeyRef"]["key"] == "FluentBitReadFromHead"
+    assert not {"READ_FROM_TAIL", "HTTP_SERVER", "HTTP_PORT"} & names.keys()
+    assert box["livenessProbe"]["httpGet"]["port"] == "http"
+
+
+def test_credentials_come_from_a_secret(agent: Callable[..., dict[str, Any]], agent_config: Callable[..., Any]) -> None:
+    """User and password of a backend are references to a Secret, which the configuration names by variables."""
+    values = {"output": {"type": "forward", "forward": {"host": "h"}, "secret": {"name": "backend"}}}
+    references = [entry["valueFrom"].get("secretKeyRef") for entry in agent(values)["env"]]
+    assert [item["key"] for item in references if item] == ["password", "username"]
+    [output] = agent_config(values)["pipeline"]["outputs"]
+    assert (output["username"], output["password"]) == ("${OUTPUT_USER}", "${OUTPUT_PASSWORD}")
+    without = {"output": {"secret": {"name": "backend"}}}
+    assert not [entry for entry in agent(without)["env"] if "secretKeyRef" in entry["valueFrom"]]

@@ -1,0 +1,117 @@
+"""What users expect of any chart: names, labels, images, scheduling, under their usual values."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from harness.manifests import Manifests
+
+Install = Callable[..., Manifests]
+
+
+@pytest.mark.parametrize(
+    ("release", "values", "name"),
+    [
+        ("x", {}, "x-fluent-bit-windows"),
+        ("my-fluent-bit-windows", {}, "my-fluent-bit-windows"),
+        ("x", {"nameOverride": "logs"}, "x-logs"),
+        ("x", {"fullnameOverride": "agent"}, "agent"),
+        ("r" * 53, {}, "r" * 50),
+    ],
+    ids=["release", "release-has-it", "name", "full-name", "long"],
+)
+def test_names(install: Install, release: str, values: dict[str, Any], name: str) -> None:
+    """Objects are called after the release and the chart, or as the values say, never longer than what fits."""
+    made = install(values, release=release)
+    assert made.names() == {
+        ("ConfigMap", name),
+        ("DaemonSet", f"{name}-2022"),
+        ("DaemonSet", f"{name}-2025"),
+        ("ServiceAccount", name),
+    }
+    assert all(len(item["metadata"]["name"]) <= 63 for item in made)
+
+
+def test_labels_and_annotations_of_the_user(install: Install) -> None:
+    """Common ones reach every object and pod, those of pods only pods, and none replaces the chart's own."""
+    values = {
+        "commonLabels": {"team": "platform", "app.kubernetes.io/version": "9"},
+        "podLabels": {"tier": "agents", "app.kubernetes.io/instance": "y"},
+        "commonAnnotations": {"example.com/owner": "a"},
+        "podAnnotations": {"example.com/scrape": "true", "checksum/config": "x"},
+    }
+    made = install(values)
+    for item in made:
+        assert item["metadata"]["labels"]["team"] == "platform"
+        assert item["metadata"]["labels"]["app.kubernetes.io/version"] == "5.1.1"
+        assert item["metadata"]["annotations"] == {"example.com/owner": "a"}
+        assert "tier" not in item["metadata"]["labels"]
+    for pod in made.pods():
+        labels, annotations = pod.metadata["labels"], pod.metadata["annotations"]
+        assert (labels["team"], labels["tier"]) == ("platform", "agents")
+        assert labels["app.kubernetes.io/instance"] == "x"
+        assert annotations.items() > {"example.com/owner": "a", "example.com/scrape": "true"}.items()
+        assert annotations["checksum/config"] != "x"
+
+
+@pytest.mark.parametrize("profile", ["upstream", "aws-legacy"])
+def test_images_can_be_replaced(install: Install, profile: str) -> None:
+    """Registry, repository, tag, digest and policy come from the values; a build's own tag and digest win."""
+    digest = "sha256:" + "0" * 64
+    image = {"registry": "r.example", "repository": "a/b", "tag": "7.0.0", "pullPolicy": "Always"}
+    builds = [{"name": "2019", "tag": "own"}, {"name": "2022", "digest": digest}]
+    block = {"image": image} if profile == "upstream" else {"legacy": {"image": image}}
+    made = install({"profile": profile, "metadata": "api", "windows": {"builds": builds}, **block})
+    assert [box["image"] for box in made.containers()] == ["r.example/a/b:own", f"r.example/a/b@{digest}"]
+    assert {box["imagePullPolicy"] for box in made.containers()} == {"Always"}
+
+
+def test_pull_secrets(install: Install) -> None:
+    """Global and own pull secrets, by name or as objects, reach every pod, each once."""
+    values = {"global": {"imagePullSecrets": ["one", {"name": "two"}]}, "imagePullSecrets": ["two", "three"]}
+    for pod in install(values).pods():
+        assert pod.spec["imagePullSecrets"] == [{"name": "one"}, {"name": "two"}, {"name": "three"}]
+    assert all("imagePullSecrets" not in pod.spec for pod in install().pods())
+
+
+@pytest.mark.parametrize(
+    ("field", "given"),
+    [
+        ("tolerations", [{"key": "dedicated", "operator": "Exists"}]),
+        ("affinity", {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}}),
+        ("priorityClassName", "high"),
+        ("terminationGracePeriodSeconds", 86400),
+    ],
+)
+def test_pod_wide_values(pod_spec: Callable[..., dict[str, Any]], field: str, given: Any) -> None:
+    """What is said of the pod stands in its specification."""
+    assert pod_spec({field: given})[field] == given
+
+
+def test_extra_parts_of_the_pod(pod_spec: Callable[..., dict[str, Any]]) -> None:
+    """Volumes, mounts and environment of the user are added behind the chart's; node labels beside them."""
+    spec = pod_spec(
+        {
+            "extraVolumes": [{"name": "data", "emptyDir": {}}],
+            "extraVolumeMounts": [{"name": "data", "mountPath": "C:\\data"}],
+            "extraEnv": [{"name": "A", "value": "b"}],
+            "extraEnvFrom": [{"secretRef": {"name": "s"}}],
+            "nodeSelector": {"pool": "windows"},
+        }
+    )
+    [box] = spec["containers"]
+    assert [volume["name"] for volume in spec["volumes"]] == ["config", "state", "container-logs", "pod-logs", "data"]
+    assert box["volumeMounts"][-1] == {"name": "data", "mountPath": "C:\\data"}
+    assert box["env"][-1] == {"name": "A", "value": "b"}
+    assert box["envFrom"] == [{"secretRef": {"name": "s"}}]
+    assert spec["nodeSelector"]["pool"] == "windows"
+    assert len(spec["nodeSelector"]) == 3
+
+
+def test_no_settings_of_linux(install: Install) -> None:
+    """Kubernetes refuses a Windows pod that has a setting of Linux."""
+    for pod in install({"mode": "hostProcess"}).pods():
+        [box] = pod.containers()
+        assert "securityContext" not in box
+        assert pod.spec["securityContext"].keys() == {"windowsOptions"}

@@ -1,0 +1,265 @@
+"""The configuration that is rendered: sound by the checker and by Fluent Bit, with each record sent once."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness import fluentbit, images
+from harness.manifests import Manifests, Pod
+
+Configs = Callable[..., dict[str, Any]]
+Install = Callable[..., Manifests]
+CHART = Path(__file__).parents[3] / "charts" / "fluent-bit-windows"
+FILES = sorted(CHART.glob("ci/*-values.yaml"))
+NAMESPACES = ("default", "shop", "amazon-cloudwatch", "not-listed")
+HOST_PROCESS = {"mode": "hostProcess"}
+ENVIRONMENT = {
+    "CLUSTER_NAME": "shop",
+    "CONTAINER_SANDBOX_MOUNT_POINT": "C:\\hpc",
+    "HOST_NAME": "node-1",
+    "HTTP_PORT": "2020",
+    "HTTP_SERVER": "On",
+    "KUBERNETES_SERVICE_HOST": "10.100.0.1",
+    "LOGS_REGION": "us-east-1",
+    "OUTPUT_PASSWORD": "secret",
+    "OUTPUT_USER": "agent",
+    "READ_FROM_HEAD": "On",
+}
+# Every type of output beside CloudWatch, each with the least that it needs.
+OUTPUTS = {
+    "opensearch": {"host": "logs.example.com"},
+    "firehose": {"deliveryStream": "windows"},
+    "s3": {"bucket": "logs"},
+    "http": {"host": "logs.example.com"},
+    "forward": {"host": "logs.example.com"},
+}
+every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+every_output = pytest.mark.parametrize("kind", OUTPUTS)
+
+
+def text_of(made: Manifests) -> tuple[str, str]:
+    [(name, text)] = made.one("ConfigMap", "x-fluent-bit-windows")["data"].items()
+    return name, text
+
+
+def check(made: Manifests) -> list[str]:
+    """Say what the checker finds: unknown names, unset variables, tags, parsers, routes, paths outside of mounts."""
+    config = fluentbit.parse(text_of(made)[1], environment=ENVIRONMENT)
+    read = [path for path in map(log_of, NAMESPACES) if fluentbit.inputs_of(config, path)]
+    found = []
+    for pod in made.pods():
+        [container] = pod.containers()
+        found += fluentbit.faults(config, paths=read, mounts=[*fluentbit.mounts_of(pod, container), *token(pod)])
+    return found
+
+
+def token(pod: Pod) -> list[fluentbit.Mount]:
+    """Return the mount that Kubernetes adds to a pod that asks for a token."""
+    there = pod.spec["automountServiceAccountToken"]
+    return [fluentbit.Mount("C:\\var\\run\\secrets\\kubernetes.io\\serviceaccount", read_only=True)] if there else []
+
+
+def log_of(namespace: str) -> str:
+    return fluentbit.container_log(namespace, "web-1")
+
+
+def dry_run(made: Manifests, folder: Path) -> None:
+    """Let Fluent Bit check a configuration on Linux, which has no event log: those inputs are replaced by `dummy`."""
+    program = images.fluent_bit()
+    if program is None:
+        pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
+    name, text = text_of(made)
+    if name.endswith(".yaml"):
+        config = yaml.safe_load(text)
+        for plugin in config["pipeline"]["inputs"]:
+            if plugin["name"] == "winevtlog":
+                tag = plugin["tag"]
+                plugin.clear()
+                plugin.update(name="dummy", tag=tag)
+        text = yaml.safe_dump(config)
+    assert "winlog" not in text and "winevtlog" not in text
+    file = folder / name
+    file.write_text(text, encoding="utf-8")
+    command = [str(program), "--dry-run", "-c", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **ENVIRONMENT})
+    assert done.returncode == 0 and "configuration test is successful" in done.stdout + done.stderr, done.stderr
+
+
+@every_file
+def test_every_configuration_is_sound(file: Path, install: Install) -> None:
+    """With every values file each tag reaches exactly one output, and every path lies in a mount."""
+    assert check(install(files=[file])) == []
+
+
+@every_file
+def test_fluent_bit_takes_every_configuration(file: Path, install: Install, tmp_path: Path) -> None:
+    """The real program accepts the configuration of every values file."""
+    dry_run(install(files=[file]), tmp_path)
+
+
+@every_output
+def test_fluent_bit_takes_every_output(kind: str, install: Install, tmp_path: Path) -> None:
+    """The real program accepts each type of output, and each takes everything, once."""
+    secret = {"secret": {"name": "backend"}} if kind in ("http", "forward") else {}
+    made = install({"output": {"type": kind, kind: OUTPUTS[kind], **secret}})
+    assert check(made) == []
+    dry_run(made, tmp_path)
+
+
+def test_dry_run_finds_a_wrong_option(install: Install, tmp_path: Path) -> None:
+    """A configuration with an option that the program does not know is not accepted."""
+    wrong = install({"extraFilters": [{"name": "modify", "match": "*", "nonsense": "x"}]})
+    with pytest.raises(AssertionError, match="nonsense"):
+        dry_run(wrong, tmp_path)
+
+
+def test_every_input_has_its_own_tag_and_output(agent_config: Configs) -> None:
+    """Containers, event log and services go to three groups; each record is taken by one output."""
+    inputs = {"eventLog": {"enabled": True}, "services": {"enabled": True, "channels": ["EKS"]}}
+    pipeline = agent_config({**HOST_PROCESS, "inputs": inputs})["pipeline"]
+    assert {plugin["alias"]: plugin["tag"] for plugin in pipeline["inputs"]} == {
+        "containers": "application.*",
+        "events": "events.host",
+        "services": "services.files.*",
+        "services-events": "services.events",
+    }
+    assert {plugin["match"]: plugin["log_group_name"] for plugin in pipeline["outputs"]} == {
+        "application.*": "/aws/containerinsights/eks/other",
+        "events.*": "/aws/containerinsights/eks/host",
+        "services.*": "/aws/containerinsights/eks/dataplane",
+    }
+    assert len({plugin["db"] for plugin in pipeline["inputs"]}) == len(pipeline["inputs"])
+
+
+def test_container_input(agent_config: Configs) -> None:
+    """The whole input of the default install; both formats of container logs are known."""
+    [tail] = agent_config()["pipeline"]["inputs"]
+    assert tail == {
+        "name": "tail",
+        "alias": "containers",
+        "tag": "application.*",
+        "path": "C:\\var\\log\\containers\\*.log",
+        "db": "C:\\fluent-bit-state\\containers.db",
+        "db.locking": True,
+        "read_from_head": False,
+        "refresh_interval": 5,
+        "rotate_wait": 30,
+        "buffer_max_size": "256k",
+        "skip_long_lines": True,
+        "mem_buf_limit": "50M",
+        "multiline.parser": "docker, cri",
+    }
+
+
+@pytest.mark.parametrize(
+    ("chosen", "read"),
+    [
+        ({}, set(NAMESPACES)),
+        ({"include": ["default", "shop"]}, {"default", "shop"}),
+        ({"exclude": ["shop"]}, {"default", "amazon-cloudwatch", "not-listed"}),
+    ],
+    ids=["all", "include", "exclude"],
+)
+def test_namespaces_are_chosen_by_file_name(install: Install, chosen: dict[str, Any], read: set[str]) -> None:
+    """A namespace that is not wanted is not even read, and no other one whose name is like it is left out."""
+    made = install({"inputs": {"containerLogs": {"namespaces": chosen}}})
+    config = fluentbit.parse(text_of(made)[1], environment=ENVIRONMENT)
+    assert {name for name in NAMESPACES if fluentbit.inputs_of(config, log_of(name))} == read
+    alike = fluentbit.container_log("shop-2", "shop", "shop")
+    assert bool(fluentbit.inputs_of(config, alike)) is ("include" not in chosen)
+
+
+@pytest.mark.parametrize(
+    ("values", "options"),
+    [
+        ({}, {"use_tag_for_meta": True, "labels": False, "annotations": False}),
+        (
+            {"metadata": "api"},
+            {
+                "kube_url": "https://kubernetes.default.svc.cluster.local:443",
+                "kube_token_file": "C:\\var\\run\\secrets\\kubernetes.io\\serviceaccount\\token",
+                "buffer_size": 0,
+            },
+        ),
+        (
+            {**HOST_PROCESS, "metadata": "kubelet"},
+            {"kube_url": "https://${KUBERNETES_SERVICE_HOST}:443", "use_kubelet": True, "kubelet_host": "127.0.0.1"},
+        ),
+    ],
+    ids=["tag", "api", "kubelet"],
+)
+def test_metadata_filter(agent_config: Configs, values: dict[str, Any], options: dict[str, Any]) -> None:
+    """Each source of metadata has its settings; a host process never waits for a name that it cannot look up."""
+    [found] = [plugin for plugin in agent_config(values)["pipeline"]["filters"] if plugin["name"] == "kubernetes"]
+    assert options.items() <= found.items()
+    assert found["kube_tag_prefix"] == "application.C.var.log.containers."
+
+
+def test_records_of_several_lines(agent_config: Configs) -> None:
+    """Records are joined before they get metadata, and none is joined unless asked for."""
+    logs = {"inputs": {"containerLogs": {"multiline": ["java", "go"]}}}
+    names = [plugin["name"] for plugin in agent_config(logs)["pipeline"]["filters"]]
+    assert names == ["multiline", "record_modifier", "kubernetes"]
+    assert "multiline" not in [plugin["name"] for plugin in agent_config()["pipeline"]["filters"]]
+
+
+@pytest.mark.parametrize(
+    ("routing", "groups"),
+    [
+        ({}, {name: f"/aws/containerinsights/eks/{name}" for name in NAMESPACES}),
+        ({"mode": "static"}, dict.fromkeys(NAMESPACES, "/aws/containerinsights/eks/application")),
+        (
+            {"mode": "list", "list": [{"namespace": "default"}, {"namespace": "shop", "group": "/shop"}]},
+            {
+                "default": "/aws/containerinsights/eks/default",
+                "shop": "/shop",
+                "amazon-cloudwatch": "/aws/containerinsights/eks/other",
+                "not-listed": "/aws/containerinsights/eks/other",
+            },
+        ),
+        (
+            {"prefix": "/a", "groupTemplate": "/b/$kubernetes['namespace_name']"},
+            {name: f"/b/{name}" for name in NAMESPACES},
+        ),
+    ],
+    ids=["namespace", "static", "list", "template"],
+)
+def test_groups(install: Install, routing: dict[str, Any], groups: dict[str, str]) -> None:
+    """Each namespace has the group that the values say, listed or not, by the simulation of all filters and outputs."""
+    config = fluentbit.parse(text_of(install({"routing": routing}))[1], environment=ENVIRONMENT)
+    found = {}
+    for name in NAMESPACES:
+        [reader] = fluentbit.inputs_of(config, log_of(name))
+        [arrived] = fluentbit.deliveries(config, fluentbit.tag_of(reader, log_of(name)), {"log": "x"})
+        found[name] = arrived.group
+        assert arrived.stream == "web-1.app"
+    assert found == groups
+
+
+def test_formats_hold_the_same(install: Install) -> None:
+    """The classic format of the legacy profile has the options of the YAML, but those that 1.9.10 lacks."""
+    values = {"metadata": "api", "windows": {"builds": [{"name": "2022"}]}}
+    new, old = (
+        fluentbit.parse(text_of(install({**values, "profile": profile}))[1], environment=ENVIRONMENT)
+        for profile in ("upstream", "aws-legacy")
+    )
+    for one, other in zip(new.plugins, old.plugins, strict=True):
+        assert one.name == other.name
+        assert set(one.options) - set(other.options) == ({"log_group_class"} if one.kind == "output" else set())
+
+
+def test_mounts_are_told_apart_by_mode(install: Install) -> None:
+    """The checker sees a path outside of a mount, so that its silence above says something."""
+    made = install()
+    name, text = text_of(made)
+    moved = fluentbit.parse(text.replace("C:\\fluent-bit-state", "C:\\elsewhere"), environment=ENVIRONMENT)
+    pod: Pod = made.pods()[0]
+    assert name == "fluent-bit.yaml"
+    assert any(
+        "elsewhere" in fault for fault in fluentbit.faults(moved, mounts=fluentbit.mounts_of(pod, pod.containers()[0]))
+    )

@@ -1,0 +1,161 @@
+"""What an install prints: commands, the least policies for its values, and what an uninstall leaves."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.helm import Helm
+from harness.manifests import Manifests
+
+CHART = Path(__file__).parents[3] / "charts" / "fluent-bit-windows"
+ROLE = "arn:aws:iam::444455556666:role/logs"
+
+
+@pytest.fixture
+def notes(helm: Helm) -> Callable[..., str]:
+    """Return the notes of an install in namespace amazon-cloudwatch."""
+    if helm.major == 3:
+        pytest.skip("needs helm 4, which tells templates a current version of Kubernetes without a cluster")
+
+    def text(values: dict[str, Any] | None = None) -> str:
+        return helm.notes(CHART, release="x", namespace="amazon-cloudwatch", values=values)
+
+    return text
+
+
+def policies(text: str) -> list[dict[str, Any]]:
+    """Return the first statement of each policy in a text."""
+    documents = re.findall(r"^  \{\n.*?^  \}$", text, re.MULTILINE | re.DOTALL)
+    return [json.loads(document)["Statement"][0] for document in documents]
+
+
+def test_commands_find_the_pods(notes: Callable[..., str], install: Callable[..., Manifests]) -> None:
+    """Each command's selector fits the pods of the release."""
+    selectors = re.findall(r"-l '(.*?)'", notes())
+    labels = [pod.metadata["labels"] for pod in install().pods()]
+    assert selectors and labels
+    for selector in selectors:
+        wanted = dict(pair.split("=") for pair in selector.split(","))
+        assert all(wanted.items() <= found.items() for found in labels)
+
+
+@pytest.mark.parametrize(
+    ("values", "actions", "resources"),
+    [
+        (
+            {"cluster": {"name": "shop", "region": "eu-west-1"}},
+            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:PutRetentionPolicy"],
+            ["arn:aws:logs:eu-west-1:ACCOUNT:log-group:/aws/containerinsights/shop/*:*"],
+        ),
+        (
+            {"routing": {"mode": "static"}, "output": {"cloudwatch": {"createGroups": False}}},
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            ["arn:aws:logs:us-east-1:ACCOUNT:log-group:/aws/containerinsights/eks/application:*"],
+        ),
+        (
+            {
+                "cluster": {"region": "cn-north-1"},
+                "routing": {"mode": "list", "fallbackGroup": "/rest", "list": [{"namespace": "a", "group": "/a"}]},
+                "output": {"cloudwatch": {"retentionDays": 0}},
+            },
+            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+            [f"arn:aws-cn:logs:cn-north-1:ACCOUNT:log-group:{group}:*" for group in ("/a", "/rest")],
+        ),
+        (
+            {"output": {"type": "firehose", "firehose": {"deliveryStream": "windows"}}},
+            ["firehose:PutRecordBatch"],
+            ["arn:aws:firehose:us-east-1:ACCOUNT:deliverystream/windows"],
+        ),
+        (
+            {"output": {"type": "s3", "s3": {"bucket": "logs"}}},
+            ["s3:PutObject"],
+            ["arn:aws:s3:::logs/*"],
+        ),
+        (
+            {"output": {"type": "opensearch", "opensearch": {"host": "h"}}},
+            ["es:ESHttpPost", "es:ESHttpPut"],
+            ["arn:aws:es:us-east-1:ACCOUNT:domain/DOMAIN/*"],
+        ),
+        (
+            {"output": {"type": "opensearch", "opensearch": {"host": "h", "awsService": "aoss"}}},
+            ["aoss:APIAccessAll"],
+            ["arn:aws:aoss:us-east-1:ACCOUNT:collection/COLLECTION"],
+        ),
+    ],
+    ids=["namespace", "static", "list-in-china", "firehose", "s3", "opensearch", "serverless"],
+)
+def test_policy_is_the_least(
+    notes: Callable[..., str], values: dict[str, Any], actions: list[str], resources: list[str]
+) -> None:
+    """The policy has the actions that the values need, on the groups that they name, and no other."""
+    policy = policies(notes(values))[0]
+    assert (policy["Action"], policy["Resource"]) == (actions, resources)
+
+
+def test_trust_is_for_one_service_account(notes: Callable[..., str]) -> None:
+    """The role trusts this service account (`sub`) for AWS (`aud`), both exactly."""
+    trust = policies(notes({"cluster": {"region": "eu-west-1"}, "serviceAccount": {"name": "logs"}}))[-1]
+    provider = "oidc.eks.eu-west-1.amazonaws.com/id/OIDC_ID"
+    assert trust["Condition"] == {
+        "StringEquals": {
+            f"{provider}:sub": "system:serviceaccount:amazon-cloudwatch:logs",
+            f"{provider}:aud": "sts.amazonaws.com",
+        }
+    }
+    assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
+
+
+def test_role_of_another_account(notes: Callable[..., str]) -> None:
+    """With a role to assume there are two policies: what that role may, and that the agent's may assume it."""
+    text = notes({"output": {"roleArn": ROLE}})
+    there, own, trust = policies(text)
+    assert "logs:PutLogEvents" in there["Action"]
+    assert own == {"Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": [ROLE]}
+    assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
+
+
+def test_no_policy_without_aws(notes: Callable[..., str]) -> None:
+    """A backend that AWS does not guard needs no role."""
+    assert policies(notes({"output": {"type": "http", "http": {"host": "h"}}})) == []
+    assert len(policies(notes({"identity": {"type": "node"}}))) == 1
+
+
+def test_leftovers_are_listed(notes: Callable[..., str]) -> None:
+    """The log groups that an uninstall leaves are named, each with the command that deletes it."""
+    inputs = {"eventLog": {"enabled": True}, "services": {"enabled": True}}
+    routing = {"mode": "static", "eventLogGroup": "/events"}
+    commands = re.findall(
+        r"aws logs delete-log-group --region eu-west-1 --log-group-name (\S+)",
+        notes({"mode": "hostProcess", "inputs": inputs, "routing": routing, "cluster": {"region": "eu-west-1"}}),
+    )
+    start = "/aws/containerinsights/eks"
+    assert set(commands) == {f"{start}/application", "/events", f"{start}/dataplane"}
+    assert "Container Insights has groups of this prefix too" in notes()
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"cluster": {"configMap": {"name": "info"}}}, "Cluster and region are those of the ConfigMap info"),
+        ({"mode": "hostProcess"}, "as a host process"),
+        (
+            {"profile": "aws-legacy", "metadata": "api", "windows": {"builds": [{"name": "2019"}]}},
+            "Fluent Bit 1.9.10 gets no fixes",
+        ),
+        ({"identity": {"type": "node"}}, "The least policy of the nodes' role"),
+    ],
+    ids=["config-map", "host-process", "legacy", "node"],
+)
+def test_what_an_install_has_to_know(notes: Callable[..., str], values: dict[str, Any], says: str) -> None:
+    """What is particular to an install is said, and to no other."""
+    assert says in notes(values)
+    assert says not in notes()
+
+
+def test_loss_at_the_end_is_not_concealed(notes: Callable[..., str]) -> None:
+    """Windows has no SIGTERM: the notes say what that can cost, in seconds of the values."""
+    assert "what it read in the last 3 s and has not sent may be lost" in notes({"flushSeconds": 3})

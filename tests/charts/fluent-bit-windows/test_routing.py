@@ -1,0 +1,212 @@
+"""A real Fluent Bit with the rendered configuration, from container log files to the log groups of CloudWatch.
+
+Linux stands in for Windows. Replaced are the folders, which are here below the test's own, and the address of
+CloudWatch, which is that of a stand-in; tags, filters, routes and templates are those that are rendered.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+import yaml
+
+from harness import images
+from harness.aws import CREDENTIALS, HOST, REGION, CloudWatchLogs
+from harness.manifests import Manifests
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, for which there is a Fluent Bit at hand"),
+]
+Install = Callable[..., Manifests]
+NAMESPACES = ("default", "amazon-cloudwatch", "shop", "team-a", "kube-system")
+PATIENCE_SECONDS = 30.0
+
+
+class Node:
+    """A Windows node: container logs as containerd writes them, links to them, and the agent.
+
+    Groups are named by what is behind the prefix of their cluster's, as one stand-in may serve several nodes.
+    """
+
+    def __init__(self, folder: Path, api: CloudWatchLogs, cluster: str, made: Manifests) -> None:
+        self._folder = folder
+        self._api = api
+        self._prefix = f"/aws/containerinsights/{cluster}/"
+        self._config = folder / "fluent-bit.yaml"
+        for name in ("C/var/log/containers", "C/var/log/pods", "state"):
+            folder.joinpath(name).mkdir(parents=True)
+        config = _moved(yaml.safe_load(made.one("ConfigMap", "x-fluent-bit-windows")["data"]["fluent-bit.yaml"]))
+        for output in config["pipeline"]["outputs"]:
+            output |= {"endpoint": HOST, "port": api.port, "tls.ca_file": str(api.ca)}
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            config["service"] |= {"http_port": probe.getsockname()[1], "http_listen": HOST}
+        self._config.write_text(yaml.safe_dump(config), encoding="utf-8")
+        self._agent: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        environment = {**os.environ, **CREDENTIALS, "HOST_NAME": "node-1"}
+        command = [str(images.fluent_bit()), "-q", "-c", str(self._config)]
+        with open(self._folder / "agent.log", "ab") as log:
+            self._agent = subprocess.Popen(command, cwd=self._folder, env=environment, stdout=log, stderr=log)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._agent is not None
+        self._agent.terminate()
+        self._agent.wait(timeout=PATIENCE_SECONDS)
+
+    def write(self, namespace: str, *lines: str) -> None:
+        """Write lines as a container of the namespace's pod."""
+        file = self._log(namespace)
+        if not file.exists():
+            file.parent.mkdir(exist_ok=True)
+            file.touch()
+        link = self._folder / "C/var/log/containers" / f"web-1_{namespace}_app-{'c0ffee42' * 8}.log"
+        if not link.is_symlink():
+            link.symlink_to(file)
+        with file.open("a", encoding="utf-8") as log:
+            log.writelines(f"2026-11-21T10:00:00.000000001Z stdout F {line}\n" for line in lines)
+
+    def rotate(self, namespace: str) -> None:
+        """Rotate as the kubelet does: the file gets a name that nobody reads, and a new one takes its place."""
+        file = self._log(namespace)
+        file.rename(file.with_name("0.log.20261121-100000"))
+        file.touch()
+
+    def wait_for(self, group: str, *lines: str) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not set(lines) <= set(self.lines(group)):
+            errors = (self._folder / "agent.log").read_text(encoding="utf-8")
+            assert time.monotonic() < deadline, f"not in {group}: {set(lines) - set(self.lines(group))}\n{errors}"
+            time.sleep(0.2)
+
+    def lines(self, group: str) -> list[str]:
+        return [record["log"] for record in self.records(group)]
+
+    def records(self, group: str) -> list[dict[str, Any]]:
+        return [json.loads(message) for message in self._api.messages(self._prefix + group)]
+
+    def retention(self) -> dict[str, int | None]:
+        """Return the groups there are, each with the days that its events are kept."""
+        found = self._api.retention().items()
+        return {name.removeprefix(self._prefix): days for name, days in found if name.startswith(self._prefix)}
+
+    def streams(self, group: str) -> set[str]:
+        return self._api.streams(self._prefix + group)
+
+    def _log(self, namespace: str) -> Path:
+        return self._folder / "C/var/log/pods" / f"{namespace}_web-1" / "0.log"
+
+
+def _moved(value: Any) -> Any:
+    """Put the folders of a Windows node below the agent's working directory, and leave all else as it is."""
+    if isinstance(value, dict):
+        return {key: _moved(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_moved(child) for child in value]
+    if isinstance(value, str) and value.startswith(("C:\\var\\log\\", "C:\\fluent-bit-state")):
+        return value.replace("C:\\fluent-bit-state", "state").replace("C:\\", "C/").replace("\\", "/")
+    return value
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[CloudWatchLogs]:
+    """A CloudWatch Logs that takes what it gets."""
+    with CloudWatchLogs(tmp_path / "pki") as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def node(api: CloudWatchLogs, install: Install, tmp_path: Path) -> Callable[..., Node]:
+    """A node with the agent that an install gives it, which is not yet started."""
+    if images.fluent_bit() is None:
+        pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
+
+    def of(**values: Any) -> Node:
+        cluster = {"name": tmp_path.name, "region": REGION}
+        quick = {"inputs": {"containerLogs": {"refreshSeconds": 1}}, "flushSeconds": 0.2}
+        made = install({"cluster": cluster, "readFrom": "head", **quick, **values})
+        return Node(tmp_path / "node", api, tmp_path.name, made)
+
+    return of
+
+
+def test_each_namespace_has_its_group(node: Callable[..., Node]) -> None:
+    """Records of five namespaces, none of them listed anywhere, arrive in five groups, once, with pod and stream."""
+    written = {name: [f"{name} {number}" for number in range(50)] for name in NAMESPACES}
+    with node() as running:
+        for name, lines in written.items():
+            running.write(name, *lines)
+        for name, lines in written.items():
+            running.wait_for(name, *lines)
+    assert running.retention() == dict.fromkeys(NAMESPACES, 30)
+    for name, lines in written.items():
+        records = running.records(name)
+        assert Counter(record["log"] for record in records) == Counter(lines)
+        for record in records:
+            assert "_p" not in record
+            assert record["kubernetes"]["namespace_name"] == name
+            assert record["kubernetes"]["pod_name"] == "web-1"
+            assert record["kubernetes"]["container_name"] == "app"
+        assert running.streams(name) == {"web-1.app"}
+
+
+def test_list_catches_the_others(node: Callable[..., Node]) -> None:
+    """With a list, namespaces that are not on it arrive in the fallback's group: none is lost, none comes twice."""
+    listed = [{"namespace": "default"}, {"namespace": "amazon-cloudwatch"}]
+    with node(routing={"mode": "list", "list": listed}) as running:
+        for name in NAMESPACES:
+            running.write(name, name)
+        running.wait_for("default", "default")
+        running.wait_for("amazon-cloudwatch", "amazon-cloudwatch")
+        running.wait_for("other", "shop", "team-a", "kube-system")
+    assert {group: sorted(running.lines(group)) for group in running.retention()} == {
+        "default": ["default"],
+        "amazon-cloudwatch": ["amazon-cloudwatch"],
+        "other": ["kube-system", "shop", "team-a"],
+    }
+
+
+def test_rotation_and_restart_lose_nothing(node: Callable[..., Node]) -> None:
+    """Lines before and after a rotation, and those written while the agent was away, arrive once each."""
+    group = "default"
+    parts = [[f"{part} {number}" for number in range(200)] for part in ("first", "rotated", "away", "back")]
+    running = node()
+    with running:
+        running.write("default", *parts[0])
+        running.wait_for(group, *parts[0])
+        running.rotate("default")
+        running.write("default", *parts[1])
+        running.wait_for(group, *parts[1])
+    running.write("default", *parts[2])
+    with running:
+        running.wait_for(group, *parts[2])
+        running.write("default", *parts[3])
+        running.wait_for(group, *parts[3])
+    assert Counter(running.lines(group)) == Counter(line for part in parts for line in part)
+
+
+def test_records_of_several_lines_arrive_as_one(node: Callable[..., Node]) -> None:
+    """A stack trace is one record, with the metadata of its pod, in its namespace's group."""
+    trace = [
+        "java.lang.IllegalStateException: gone",
+        "\tat shop.Cart.add(Cart.java:7)",
+        "\tat shop.Main.main(Main.java:3)",
+    ]
+    logs = {"containerLogs": {"multiline": ["java"], "refreshSeconds": 1}}
+    with node(inputs=logs) as running:
+        running.write("shop", *trace, "ready")
+        running.wait_for("shop", "ready")
+    [record] = [record for record in running.records("shop") if "gone" in record["log"]]
+    assert record["log"].splitlines() == trace
+    assert record["kubernetes"]["namespace_name"] == "shop"
