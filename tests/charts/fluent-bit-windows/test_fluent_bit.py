@@ -47,12 +47,17 @@ def text_of(made: Manifests) -> tuple[str, str]:
     return name, text
 
 
+def agents(made: Manifests) -> list[Pod]:
+    """Return the agent's pods; the chart may have workloads besides."""
+    return [pod for pod in made.pods() if pod.owner["kind"] == "DaemonSet"]
+
+
 def check(made: Manifests) -> list[str]:
     """Say what the checker finds: unknown names, unset variables, tags, parsers, routes, paths outside of mounts."""
     config = fluentbit.parse(text_of(made)[1], environment=ENVIRONMENT)
     read = [path for path in map(log_of, NAMESPACES) if fluentbit.inputs_of(config, path)]
     found = []
-    for pod in made.pods():
+    for pod in agents(made):
         [container] = pod.containers()
         found += fluentbit.faults(config, paths=read, mounts=[*fluentbit.mounts_of(pod, container), *token(pod)])
     return found
@@ -258,7 +263,7 @@ def test_mounts_are_told_apart_by_mode(install: Install) -> None:
     made = install()
     name, text = text_of(made)
     moved = fluentbit.parse(text.replace("C:\\fluent-bit-state", "C:\\elsewhere"), environment=ENVIRONMENT)
-    pod: Pod = made.pods()[0]
+    pod = agents(made)[0]
     assert name == "fluent-bit.yaml"
     assert any(
         "elsewhere" in fault for fault in fluentbit.faults(moved, mounts=fluentbit.mounts_of(pod, pod.containers()[0]))
