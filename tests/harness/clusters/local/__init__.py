@@ -14,7 +14,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ class LocalCluster(Cluster):
         self._options = options or Options()
         self._keep = keep
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._simulates = False
         self.root = layout.root_of(name)
         self.kubeconfig = self.root / "admin.kubeconfig"
         self.pod_logs = self.root / "var-log" / "pods"
@@ -83,6 +84,7 @@ class LocalCluster(Cluster):
         for process in self._processes:
             process.wait(_STOP_SECONDS)
         self._processes = []
+        self._simulates = False
         plan = layout.find(self.name)
         if plan is not None:
             _remove_cgroups(plan.cgroup)
@@ -104,20 +106,30 @@ class LocalCluster(Cluster):
         if done.returncode != 0:
             raise HarnessError(f"container {container_id} cannot be killed: {done.stderr.strip()}")
 
-    def add_fake_nodes(self, count: int, labels: dict[str, str] | None = None) -> None:
+    def add_fake_nodes(
+        self,
+        count: int,
+        labels: dict[str, str] | None = None,
+        *,
+        prefix: str = "fake",
+        taints: Sequence[dict[str, str]] = (),
+    ) -> None:
         """Add nodes that only pretend to run their pods, for tests of scheduling and roll-out.
 
         Args:
             count: how many.
             labels: labels of each, ``kubernetes.io/os`` for instance.
+            prefix: start of their names, which a number from 0 on ends.
+            taints: taints of each, besides the one that keeps real pods away.
         """
-        stages = [argument for stage in addons.kwok_stages() for argument in ("--config", str(stage))]
-        plan = layout.find(self.name)
-        assert plan is not None, "the cluster is up"
-        self._spawn(
-            "kwok", [str(tools.path("kwok")), "--kubeconfig", str(self.kubeconfig), *addons.KWOK_FLAGS, *stages]
-        )
-        addons.create_fake_nodes(self.kubeconfig, count, labels or {})
+        assert layout.find(self.name) is not None, "the cluster is up"
+        if not self._simulates:
+            stages = [argument for stage in addons.kwok_stages() for argument in ("--config", str(stage))]
+            kwok = [str(tools.path("kwok")), "--kubeconfig", str(self.kubeconfig)]
+            self._spawn("kwok", [*kwok, *addons.KWOK_FLAGS, *stages])
+            self._simulates = True
+        names = [f"{prefix}-{number:05d}" for number in range(count)]
+        addons.create_fake_nodes(self.kubeconfig, names, labels or {}, taints)
 
     def exec(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         """Run a command on the node, in its namespaces."""

@@ -1,5 +1,6 @@
 """What a local cluster needs inside its API: the DNS Service, and simulated nodes on request."""
 
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -74,26 +75,29 @@ def kwok_stages() -> list[Path]:
     return [*(stages / name for name in chosen), *sorted(stages.glob("pod/fast/pod-*.yaml"))]
 
 
-def create_fake_nodes(kubeconfig: Path, count: int, labels: dict[str, str]) -> None:
+def create_fake_nodes(
+    kubeconfig: Path, names: Iterable[str], labels: dict[str, str], taints: Sequence[dict[str, str]]
+) -> None:
     """Register simulated nodes; they become Ready once kwok has seen them.
 
     Args:
         kubeconfig: administrator's access.
-        count: how many.
+        names: their names.
         labels: labels of each.
+        taints: taints of each, besides kwok's.
     """
     with _api(kubeconfig) as api:
         core = client.CoreV1Api(api)
-        for number in range(count):
-            name = f"fake-{number:05d}"
-            core.create_node(_fake_node(name, {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", **labels}))
+        for name in names:
+            own = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", **labels}
+            core.create_node(_fake_node(name, own, taints))
 
 
-def _fake_node(name: str, labels: dict[str, str]) -> dict[str, Any]:
+def _fake_node(name: str, labels: dict[str, str], taints: Sequence[dict[str, str]]) -> dict[str, Any]:
     size = {"cpu": "32", "memory": "256Gi", "pods": "110"}
     return {
         "metadata": {"name": name, "labels": labels, "annotations": _FAKE},
         # Real pods stay away: only what a test sends here is to be simulated.
-        "spec": {"taints": [{"key": "kwok.x-k8s.io/node", "value": "fake", "effect": "NoSchedule"}]},
+        "spec": {"taints": [{"key": "kwok.x-k8s.io/node", "value": "fake", "effect": "NoSchedule"}, *taints]},
         "status": {"allocatable": size, "capacity": size},
     }

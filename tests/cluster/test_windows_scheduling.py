@@ -1,0 +1,213 @@
+"""Windows agents and workloads on a real control plane: which node each pod lands on, and how a change rolls out.
+
+The nodes are simulated by kwok: they are Ready and say that their pods run. What decides where pods go, the scheduler
+and the controllers, is real.
+"""
+
+import math
+import os
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes import client, config, watch
+
+from harness.clusters import LocalCluster
+from harness.helm import Helm
+from harness.kube import wait_ready
+
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="a local cluster needs Linux and root"),
+]
+
+CHART = Path("charts/fluent-bit-windows")
+BUILDS = {"2019": "10.0.17763", "2022": "10.0.20348", "2025": "10.0.26100"}
+WINDOWS_TAINT = {"key": "os", "value": "windows", "effect": "NoSchedule"}
+# kwok's nodes keep everything away that does not ask for them.
+TOLERATIONS = [
+    {"key": "os", "operator": "Equal", "value": "windows", "effect": "NoSchedule"},
+    {"key": "kwok.x-k8s.io/node", "operator": "Exists"},
+]
+AGENTS = {"tolerations": TOLERATIONS}
+WORKLOADS = {
+    "workloadDefaults": {"tolerations": TOLERATIONS, "replicas": 3, "command": ["app.exe"]},
+    "workloads": [
+        {"name": f"app-{build}", "build": build, "image": {"registry": "a.invalid", "repository": "app", "tag": build}}
+        for build in BUILDS
+    ],
+}
+CONTAINERS = {
+    **AGENTS,
+    **WORKLOADS,
+    "windows": {"builds": [{"name": build, "tag": f"own-{build}"} for build in BUILDS]},
+}
+HOST_PROCESS = {**AGENTS, "mode": "hostProcess"}
+
+
+def add_windows(cluster: LocalCluster, count: int, build: str, *, prefix: str) -> None:
+    labels = {"kubernetes.io/os": "windows", "node.kubernetes.io/windows-build": build}
+    cluster.add_fake_nodes(count, labels, prefix=prefix, taints=[WINDOWS_TAINT])
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    """Twenty Linux nodes, ten Windows nodes of each build, and one of a build that is no longer supported."""
+    with LocalCluster("test-windows") as made:
+        made.add_fake_nodes(20, prefix="linux")
+        for build, number in BUILDS.items():
+            add_windows(made, 10, number, prefix=f"w{build}")
+        add_windows(made, 1, "10.0.14393", prefix="w2016")
+        yield made
+
+
+@pytest.fixture(scope="module")
+def core(cluster: LocalCluster) -> Iterator[client.CoreV1Api]:
+    """The cluster's API."""
+    settings = client.Configuration()
+    config.load_kube_config(str(cluster.kubeconfig), client_configuration=settings)
+    settings.proxy = None
+    with client.ApiClient(settings) as api:
+        yield client.CoreV1Api(api)
+
+
+@pytest.fixture(scope="module")
+def installed(cluster: LocalCluster, core: client.CoreV1Api, helm: Helm) -> LocalCluster:
+    """The cluster, all of its nodes Ready, with the agents of each build and a workload for each."""
+    until(lambda: all(is_ready(node) for node in core.list_node().items), "some node is not Ready")
+    helm.install("a", CHART, namespace="logs", kubeconfig=cluster.kubeconfig, values=CONTAINERS, wait=False)
+    for build in BUILDS:
+        ready(cluster, "DaemonSet", f"a-fluent-bit-windows-{build}")
+        ready(cluster, "Deployment", f"a-fluent-bit-windows-app-{build}")
+    return cluster
+
+
+def ready(cluster: LocalCluster, kind: str, name: str, namespace: str = "logs") -> dict[str, Any]:
+    return wait_ready(cluster.kubeconfig, kind, name, namespace=namespace, timeout=120)
+
+
+def agents_by_node(core: client.CoreV1Api, namespace: str = "logs") -> dict[str, list[str]]:
+    """The component of each agent's pod, by node."""
+    found = defaultdict(list)
+    for pod in core.list_namespaced_pod(namespace).items:
+        if component_of(pod).startswith("fluent-bit"):
+            found[pod.spec.node_name].append(component_of(pod))
+    return dict(found)
+
+
+def nodes_of(build: str, count: int = 10) -> list[str]:
+    return [f"w{build}-{number:05d}" for number in range(count)]
+
+
+def test_each_node_has_the_agent_of_its_build(installed: LocalCluster, core: client.CoreV1Api) -> None:
+    """One agent on every Windows node, that of its build; none on Linux nodes nor on a build without an image."""
+    expected = {node: [f"fluent-bit-{build}"] for build in BUILDS for node in nodes_of(build)}
+    assert agents_by_node(core) == expected
+    assert len(core.list_node().items) == 1 + 20 + 30 + 1
+
+
+def test_workloads_stay_on_their_build(installed: LocalCluster, core: client.CoreV1Api) -> None:
+    """A container of Windows runs only on the build that it was made for."""
+    for build in BUILDS:
+        label = f"app.kubernetes.io/component=workload-app-{build}"
+        pods = core.list_namespaced_pod("logs", label_selector=label).items
+        assert len(pods) == 3
+        assert {pod.spec.node_name[: len("w2019")] for pod in pods} == {f"w{build}"}
+
+
+def test_new_node_gets_its_agent(installed: LocalCluster, core: client.CoreV1Api) -> None:
+    """A Windows node that joins has the agent of its build at once, and nothing else moves."""
+    before = agents_by_node(core)
+    add_windows(installed, 1, BUILDS["2025"], prefix="late")
+    until(lambda: "late-00000" in agents_by_node(core), "the new node has no agent")
+    ready(installed, "DaemonSet", "a-fluent-bit-windows-2025")
+    assert agents_by_node(core) == {**before, "late-00000": ["fluent-bit-2025"]}
+
+
+def test_change_rolls_out_a_tenth_at_a_time(installed: LocalCluster, core: client.CoreV1Api, helm: Helm) -> None:
+    """A changed value replaces every agent; at no time is more than a tenth of a DaemonSet's nodes without one."""
+    changed = {**CONTAINERS, "logLevel": "debug"}
+    agents = Agents(core, "logs")
+    helm.upgrade("a", CHART, namespace="logs", kubeconfig=installed.kubeconfig, values=changed, wait=False)
+    nodes = {}
+    for build in BUILDS:
+        status = ready(installed, "DaemonSet", f"a-fluent-bit-windows-{build}")["status"]
+        nodes[f"fluent-bit-{build}"] = status["desiredNumberScheduled"]
+    fewest = agents.fewest()
+    assert set(nodes.values()) == {10, 11}
+    missing = {component: wanted - fewest[component] for component, wanted in nodes.items()}
+    # Some pod was replaced, so at some time one was missing.
+    assert all(1 <= missing[component] <= math.ceil(wanted / 10) for component, wanted in nodes.items()), missing
+
+
+def test_host_process_runs_on_every_windows_node(installed: LocalCluster, core: client.CoreV1Api, helm: Helm) -> None:
+    """One DaemonSet serves all builds, those without an image of their own too, and no Linux node."""
+    kubeconfig = installed.kubeconfig
+    helm.install("b", CHART, namespace="host", kubeconfig=kubeconfig, values=HOST_PROCESS, wait=False)
+    ready(installed, "DaemonSet", "b-fluent-bit-windows", "host")
+    windows = {node.metadata.name for node in core.list_node(label_selector="kubernetes.io/os=windows").items}
+    assert agents_by_node(core, "host") == {node: ["fluent-bit"] for node in windows}
+    agents = Agents(core, "host")
+    changed = {**HOST_PROCESS, "logLevel": "debug"}
+    helm.upgrade("b", CHART, namespace="host", kubeconfig=kubeconfig, values=changed, wait=False)
+    ready(installed, "DaemonSet", "b-fluent-bit-windows", "host")
+    assert 1 <= len(windows) - agents.fewest()["fluent-bit"] <= math.ceil(len(windows) / 10)
+    helm.uninstall("b", namespace="host", kubeconfig=kubeconfig)
+    until(lambda: agents_by_node(core, "host") == {}, "agents are left after the release")
+
+
+class Agents:
+    """The agents of a namespace, from now on.
+
+    Args:
+        core: the cluster's API.
+        namespace: the namespace.
+    """
+
+    def __init__(self, core: client.CoreV1Api, namespace: str) -> None:
+        self._core, self._namespace = core, namespace
+        self._before = core.list_namespaced_pod(namespace)
+
+    def fewest(self) -> dict[str, int]:
+        """The fewest that were ready at a time, by component: every change since, in its order, told once more."""
+        components = {pod.metadata.uid: component_of(pod) for pod in self._before.items}
+        up = {pod.metadata.uid for pod in self._before.items if is_up(pod)}
+        fewest = {component: len(components) for component in components.values()}
+        since = self._before.metadata.resource_version
+        told = watch.Watch().stream(
+            self._core.list_namespaced_pod, self._namespace, resource_version=since, timeout_seconds=2
+        )
+        for event in told:
+            pod = event["object"]
+            components[pod.metadata.uid] = component_of(pod)
+            (up.add if event["type"] != "DELETED" and is_up(pod) else up.discard)(pod.metadata.uid)
+            for component, count in fewest.items():
+                fewest[component] = min(count, sum(components[uid] == component for uid in up))
+        return fewest
+
+
+def component_of(pod: client.V1Pod) -> str:
+    component: str = pod.metadata.labels["app.kubernetes.io/component"]
+    return component
+
+
+def is_ready(node: client.V1Node) -> bool:
+    conditions = {one.type: one.status for one in node.status.conditions or []}
+    # A new node is kept free by a taint until it is Ready.
+    return conditions.get("Ready") == "True" and not any("not-ready" in one.key for one in node.spec.taints or [])
+
+
+def is_up(pod: client.V1Pod) -> bool:
+    conditions = {one.type: one.status for one in pod.status.conditions or []}
+    return conditions.get("Ready") == "True" and pod.metadata.deletion_timestamp is None
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.2)
