@@ -7,26 +7,6 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Environment that the demo reads, as list of environment variables. */}}
-{{- define "log-sidecar.demoEnv" -}}
-{{- $demo := .Values.app.demo -}}
-- name: LOG_FILE
-  value: {{ (first .Values.logs.files).path | quote }}
-- name: LOG_ROTATE_BYTES
-  value: {{ $demo.rotateBytes | int64 | quote }}
-- name: LOG_ROTATE_KEEP
-  value: {{ $demo.rotateKeep | int | quote }}
-{{- if include "log-sidecar.runsToEnd" . }}
-- name: LINES
-  value: {{ $demo.jobLines | int64 | quote }}
-{{- else }}
-- name: LINES_PER_REQUEST
-  value: {{ $demo.linesPerRequest | int | quote }}
-- name: PORT
-  value: {{ (first .Values.app.ports).containerPort | int | quote }}
-{{- end }}
-{{- end -}}
-
 {{- define "log-sidecar.appContainer" -}}
 {{- $app := .Values.app -}}
 {{- $demo := include "log-sidecar.hasDemo" . -}}
@@ -112,6 +92,11 @@ volumeMounts:
   - name: tmp
     mountPath: /tmp
   {{- end }}
+  {{- if include "log-sidecar.ships" . }}
+  {{- with (include "log-sidecar.outputMounts" (dict "root" .) | fromYaml).mounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+  {{- end }}
   {{- with $app.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -174,7 +159,7 @@ emptyDir:
 {{- if and .Values.app.enabled .Values.sidecar.enabled }}
 {{- include "log-sidecar.stateVolume" (dict "root" .) }}
 {{- end }}
-{{- if include "log-sidecar.sidecars" . | fromJsonArray }}
+{{- if or (include "log-sidecar.sidecars" . | fromJsonArray) (include "log-sidecar.ships" .) }}
 {{- with (include "log-sidecar.outputVolumes" (dict "root" $) | fromYaml).volumes }}
 {{ toYaml . }}
 {{- end }}
@@ -197,7 +182,8 @@ emptyDir:
 {{- define "log-sidecar.podAnnotations" -}}
 {{- $annotations := dict "kubectl.kubernetes.io/default-container" .Values.app.name -}}
 {{- if include "log-sidecar.hasDemo" . -}}
-{{- $_ := set $annotations "checksum/demo" (.Files.Get "files/demo/app.py" | sha256sum) -}}
+{{- $source := printf "%s%s" (.Files.Get "files/demo/app.py") (include "log-sidecar.shipData" .) -}}
+{{- $_ := set $annotations "checksum/demo" (sha256sum $source) -}}
 {{- end -}}
 {{- if include "log-sidecar.hasConfig" . -}}
 {{- $_ := set $annotations "checksum/sidecar" (include "log-sidecar.configData" . | sha256sum) -}}

@@ -33,7 +33,7 @@ extraInitContainers extraContainers extraObjects
 
 {{- define "log-sidecar.scalars" -}}
 global.imageRegistry nameOverride fullnameOverride app.enabled app.kind app.name app.demo.enabled
-app.demo.linesPerRequest app.demo.jobLines app.demo.rotateBytes app.demo.rotateKeep app.image.registry
+app.demo.logTo app.demo.queueLines app.demo.linesPerRequest app.demo.jobLines app.demo.rotateBytes app.demo.rotateKeep app.image.registry
 app.image.repository app.image.tag app.image.digest app.image.pullPolicy app.workingDir app.tmp.enabled
 app.tmp.sizeLimit app.revisionHistoryLimit app.restartPolicy app.job.backoffLimit app.job.completions
 app.job.parallelism app.cronJob.schedule app.cronJob.timeZone app.cronJob.concurrencyPolicy

@@ -4,10 +4,12 @@
     python3 app.py batch    write $LINES lines and end
 
 Only the standard library is used. Set by environment: LOG_FILE, LOG_ROTATE_BYTES (0: never rotate),
-LOG_ROTATE_KEEP, PORT, LINES_PER_REQUEST, LINES.
+LOG_ROTATE_KEEP, PORT, LINES_PER_REQUEST, LINES. With SHIP, a file of settings, it sends its lines to a backend instead;
+/metrics then counts them.
 """
 
 import itertools
+import json
 import logging
 import logging.handlers
 import os
@@ -16,6 +18,7 @@ import signal
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 LOG_FILE = os.environ.get("LOG_FILE", "/var/log/app/app.log")
@@ -53,6 +56,7 @@ class Handler(BaseHTTPRequestHandler):
     server_version = "demo"
     sys_version = ""
     lines = Lines()
+    shipper: Any = None
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
@@ -60,6 +64,8 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(200, "ok")
         elif url.path == "/log":
             self._write_lines(parse_qs(url.query))
+        elif url.path == "/metrics" and self.shipper:
+            self._answer(200, counts(self.shipper))
         else:
             self._answer(404, "not found; there are /log, /log?lines=100 and /healthz")
 
@@ -82,22 +88,42 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing: the kubelet's probes would fill the log."""
 
 
-def open_log() -> None:
-    """Send log lines to the file, rotated by name: app.log becomes app.log.1."""
-    handler = logging.handlers.RotatingFileHandler(
+def counts(shipper: Any) -> str:
+    """Return what became of the lines, as Prometheus reads it."""
+    numbers = {"sent_total": shipper.sent, "dropped_total": shipper.dropped, "waiting": shipper.waiting}
+    return "\n".join(f"demo_lines_{name} {number}" for name, number in numbers.items())
+
+
+def open_file() -> logging.Handler:
+    """Log to the file, rotated by name: app.log becomes app.log.1."""
+    return logging.handlers.RotatingFileHandler(
         LOG_FILE,
         maxBytes=int(os.environ.get("LOG_ROTATE_BYTES", "1048576")),
         backupCount=int(os.environ.get("LOG_ROTATE_KEEP", "5")),
         encoding="utf-8",
     )
+
+
+def open_log() -> Any:
+    """Send log lines to the file, or to a backend; return what sends them there, or nothing."""
+    shipper = None
+    if os.environ.get("SHIP"):
+        # Only then: the module is not needed, and the image of the Dockerfile may be without it.
+        from ship import Shipper  # noqa: PLC0415
+
+        with open(os.environ["SHIP"], encoding="utf-8") as file:
+            shipper = Shipper(json.load(file))
+    handler: logging.Handler = shipper or open_file()
     handler.setFormatter(logging.Formatter(FORMAT))
     log.addHandler(handler)
     log.setLevel(logging.DEBUG)
+    return shipper
 
 
-def serve() -> None:
+def serve(shipper: Any) -> None:
     """Answer requests until SIGTERM or SIGINT."""
     port = int(os.environ.get("PORT", "5000"))
+    Handler.shipper = shipper
     server = ThreadingHTTPServer(("", port), Handler)
     server.daemon_threads = True
 
@@ -107,30 +133,36 @@ def serve() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    print(f"demo listens on port {port} and logs to {LOG_FILE}", flush=True)
+    print(f"demo listens on port {port} and logs to {'a backend' if shipper else LOG_FILE}", flush=True)
     server.serve_forever(poll_interval=0.1)
     server.server_close()
+    if shipper:
+        shipper.end(float(os.environ.get("SHIP_GRACE_SECONDS", "10")))
+        print(counts(shipper), flush=True)
     print("demo ended", flush=True)
 
 
-def batch() -> None:
-    """Write the lines that were asked for and end."""
+def batch(shipper: Any) -> None:
+    """Write the lines that were asked for and end, when a backend has them."""
     # As process 1 of a container SIGTERM would be ignored.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     count = int(os.environ.get("LINES", "500"))
-    print(f"demo writes {count} lines to {LOG_FILE}", flush=True)
+    print(f"demo writes {count} lines to {'a backend' if shipper else LOG_FILE}", flush=True)
     Lines().write(count)
+    if shipper:
+        shipper.end(None)
+        print(counts(shipper), flush=True)
     print("demo ended", flush=True)
 
 
 def main() -> None:
     if sys.argv[1:] not in ([], ["batch"]):
         sys.exit(f"usage: {sys.argv[0]} [batch]")
-    open_log()
+    shipper = open_log()
     if sys.argv[1:]:
-        batch()
+        batch(shipper)
     else:
-        serve()
+        serve(shipper)
 
 
 if __name__ == "__main__":

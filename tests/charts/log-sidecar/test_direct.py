@@ -1,0 +1,212 @@
+"""`app.demo.logTo: backend`: the demo sends its own lines; the real process, against real HTTP servers."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import receivers
+from harness.manifests import Manifests, Object
+
+PATIENCE_SECONDS = 20.0
+
+
+def direct(output: dict[str, Any], **demo: Any) -> dict[str, Any]:
+    return {
+        "app": {"demo": {"logTo": "backend", **demo}},
+        "sidecar": {"enabled": False},
+        "output": {"flushSeconds": 0.1, "graceSeconds": 1, **output},
+    }
+
+
+def http(port: int = 80) -> dict[str, Any]:
+    return {"type": "http", "http": {"host": receivers.HOST, "port": port, "path": "/x", "tls": {"enabled": False}}}
+
+
+class Demo:
+    """The demo of an install, running here with the settings of its ConfigMap."""
+
+    def __init__(self, made: Manifests, folder: Path, *arguments: str) -> None:
+        for name, text in made.one("ConfigMap", "x-log-sidecar-demo")["data"].items():
+            folder.joinpath(name).write_text(text, encoding="utf-8")
+        [container] = made.containers("app")
+        given = {entry["name"]: entry.get("value", entry["name"].lower()) for entry in container["env"]}
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._address = f"http://127.0.0.1:{probe.getsockname()[1]}"
+        given |= {"SHIP": str(folder / "ship.json"), "PORT": self._address.rpartition(":")[2]}
+        command = [sys.executable, "-B", str(folder / "app.py"), *arguments]
+        self.process = subprocess.Popen(command, env={**os.environ, **given}, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        assert "a backend" in self.process.stdout.readline()
+
+    def get(self, path: str) -> str:
+        # The port is bound before the first line is printed.
+        with urllib.request.urlopen(self._address + path, timeout=PATIENCE_SECONDS) as answer:
+            return str(answer.read().decode())
+
+    def log(self, count: int) -> list[str]:
+        return self.get(f"/log?lines={count}").splitlines()
+
+    def counts(self) -> dict[str, int]:
+        return {name: int(number) for name, number in (line.split() for line in self.get("/metrics").splitlines())}
+
+    def wait_until_sent(self) -> dict[str, int]:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (counts := self.counts())["demo_lines_waiting"]:
+            assert time.monotonic() < deadline, counts
+            time.sleep(0.05)
+        return counts
+
+    def end(self) -> str:
+        self.process.send_signal(signal.SIGTERM)
+        said, _ = self.process.communicate(timeout=PATIENCE_SECONDS)
+        assert self.process.returncode == 0
+        return str(said)
+
+
+@pytest.fixture
+def start(install: Callable[..., Manifests], tmp_path: Path) -> Iterator[Callable[..., Demo]]:
+    """Start the demo with values."""
+    started: list[Demo] = []
+
+    def run(values: dict[str, Any], *arguments: str) -> Demo:
+        started.append(Demo(install(values), tmp_path, *arguments))
+        return started[-1]
+
+    yield run
+    for demo in started:
+        demo.process.kill()
+        demo.process.communicate()
+
+
+def test_one_pod_without_sidecar(install: Callable[..., Manifests], pod_spec: Callable[..., Object]) -> None:
+    """There is no sidecar and no configuration of one; credentials come by reference, the rest by ConfigMap."""
+    block = {"host": "es", "username": {"name": "login"}, "password": {"name": "login"}}
+    values = direct({"type": "elasticsearch", "elasticsearch": block, "ca": {"secret": "authority"}})
+    spec = pod_spec(values)
+    [container] = spec["containers"]
+    assert "initContainers" not in spec
+    assert {volume["name"] for volume in spec["volumes"]} == {"logs", "demo", "tmp", "output-ca"}
+    by_name = {entry["name"]: entry for entry in container["env"]}
+    assert by_name["OUTPUT_PASSWORD"]["valueFrom"] == {"secretKeyRef": {"name": "login", "key": "password"}}
+    assert {"name": "output-ca", "mountPath": "/etc/log-sidecar-ca", "readOnly": True} in container["volumeMounts"]
+    settings = json.loads(install(values).one("ConfigMap", "x-log-sidecar-demo")["data"]["ship.json"])
+    assert settings["url"] == "https://es:9200/_bulk"
+    assert (settings["login"], settings["ca"], settings["index"]) == (True, "/etc/log-sidecar-ca/ca.crt", "logs")
+
+
+def test_settings_roll_the_pods(install: Callable[..., Manifests]) -> None:
+    """Another address is another checksum."""
+    found = [
+        install(direct(http(port))).one("Deployment")["spec"]["template"]["metadata"]["annotations"]["checksum/demo"]
+        for port in (80, 81)
+    ]
+    assert found[0] != found[1]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"app": {"demo": {"logTo": "backend"}}}, "sidecar:\n  enabled: false"),
+        (direct({"type": "stdout"}), "output:\n  type: http"),
+        (direct({"type": "cloudwatch"}), "cannot send to cloudwatch"),
+        (direct({"type": "http"}), "host:"),
+        (direct({"type": "opensearch", "opensearch": {"host": "x", "aws": {"enabled": True}}}), "enabled: false"),
+        (direct({**http()}) | {"sidecar": {"enabled": False, "engine": "tail"}}, "engine: fluent-bit"),
+    ],
+    ids=["sidecar", "stdout", "CloudWatch", "no host", "SigV4", "engine"],
+)
+def test_what_it_cannot_do_is_refused(refusal: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
+    """The message shows the YAML to write."""
+    assert said in refusal(values)
+
+
+@pytest.mark.slow
+def test_lines_survive_an_outage(start: Callable[..., Demo]) -> None:
+    """5xx, throttling, refused connections and lost answers: 0 lost, and the application answers all the while."""
+    with receivers.JsonReceiver() as backend:
+        demo = start(direct(http(backend.port)))
+        written = demo.log(200)
+        for kind in ("503", "429", "refuse"):
+            backend.fail(kind)
+            written += demo.log(100)
+            time.sleep(0.7)
+        backend.heal()
+        written += demo.log(100)
+        assert demo.wait_until_sent() == {
+            "demo_lines_sent_total": 600,
+            "demo_lines_dropped_total": 0,
+            "demo_lines_waiting": 0,
+        }
+        assert [line.decode() for line in backend.lines()] == written
+        assert backend.records[0]["pod"] == "output_pod"
+        assert "demo_lines_sent_total 600" in demo.end()
+
+
+@pytest.mark.slow
+def test_documents_are_stored_once(start: Callable[..., Demo]) -> None:
+    """Sent again after a lost answer, or refused one by one, each document is there exactly once."""
+    with receivers.BulkReceiver(user="output_username", password="output_password") as backend:
+        login = {"username": {"name": "login"}, "password": {"name": "login"}, "tls": {"enabled": False}}
+        block = {"host": receivers.HOST, "port": backend.port, **login}
+        demo = start(direct({"type": "elasticsearch", "elasticsearch": block}))
+        written = []
+        for kind in ("lost", "partial"):
+            backend.fail(kind)
+            written += demo.log(100)
+            time.sleep(0.7)
+        backend.heal()
+        counts = demo.wait_until_sent()
+        assert (counts["demo_lines_sent_total"], counts["demo_lines_dropped_total"]) == (200, 0)
+        assert sorted(line.decode() for line in backend.lines()) == sorted(written)
+
+
+@pytest.mark.slow
+def test_full_queue_drops_and_counts(start: Callable[..., Demo]) -> None:
+    """While nobody takes the lines, the application goes on; what does not fit is counted, to the last line."""
+    with receivers.JsonReceiver() as backend:
+        backend.fail("refuse")
+        demo = start(direct(http(backend.port), queueLines=100))
+        demo.log(2000)
+        counts = demo.counts()
+        assert counts["demo_lines_dropped_total"] >= 1000
+        backend.heal()
+        counts = demo.wait_until_sent()
+        assert counts["demo_lines_sent_total"] == len(backend.lines())
+        assert counts["demo_lines_sent_total"] + counts["demo_lines_dropped_total"] == 2000
+
+
+@pytest.mark.slow
+def test_end_waits_no_longer_than_the_grace(start: Callable[..., Demo]) -> None:
+    """At SIGTERM it delivers for `output.graceSeconds`, and says what it had to leave."""
+    with receivers.JsonReceiver() as backend:
+        backend.fail("503")
+        demo = start(direct(http(backend.port)))
+        demo.log(50)
+        said = demo.end()
+        assert "demo_lines_sent_total 0" in said
+        assert "demo_lines_dropped_total 50" in said
+
+
+@pytest.mark.slow
+def test_job_ends_when_everything_is_delivered(start: Callable[..., Demo]) -> None:
+    """As a Job it waits for the backend, however long that is away."""
+    with receivers.JsonReceiver() as backend:
+        backend.fail("refuse")
+        values = direct(http(backend.port), jobLines=700)
+        demo = start({**values, "app": {**values["app"], "kind": "Job"}}, "batch")
+        time.sleep(1)
+        assert demo.process.poll() is None
+        backend.heal()
+        assert demo.process.wait(timeout=PATIENCE_SECONDS) == 0
+        assert len(set(backend.lines())) == 700
