@@ -20,7 +20,7 @@ FENCE = re.compile(r"^( *)```([\w-]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 TAKEN = ("install", "upgrade", "template")
 # What a command may say that changes where or how long, but not what is rendered.
-SWITCHES = {"--create-namespace", "--install", "--wait", "--atomic", "--debug"}
+SWITCHES = {"--create-namespace", "--install", "--wait", "--atomic", "--debug", "--dry-run=client"}
 IGNORED = {"--timeout", "--kubeconfig", "--kube-context"}
 WITH_VALUE = {"-f": "files", "--values": "files", "--set": "sets", "--set-string": "sets", "--set-json": "sets"}
 IDENTITIES = {
