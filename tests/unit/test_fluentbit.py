@@ -138,6 +138,16 @@ def test_sound_configuration_has_no_faults() -> None:
             "filter kubernetes.0: it finds no pod in the tag application.C.var.log.containers.pod-x_namespace-x_"
             f"container-x-{'c0ffee42' * 8}.log; kube_tag_prefix is cut off by its length",
         ),
+        pytest.param(
+            "C:\\var\\log\\containers\\*.log",
+            "C:/var/log/containers/*.log",
+            "input tail.0: C:/var/log/containers/*.log fits no file on Windows, where a pattern needs backslashes",
+        ),
+        pytest.param(
+            "containers\\*.log",
+            "containers\\[a-z]*.log",
+            "input tail.0: C:\\var\\log\\containers\\[a-z]*.log has a set in brackets, which Windows does not know",
+        ),
         pytest.param("${AWS_REGION}", "${AWS_REGON}", "${AWS_REGON} has no value"),
         pytest.param(
             "Channels  System",

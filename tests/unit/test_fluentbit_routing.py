@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 import yaml
 
 from harness import images
-from harness.fluentbit import Mount, container_log, deliveries, mounts_of, parse, tag_of
+from harness.fluentbit import Mount, container_log, deliveries, inputs_of, mounts_of, parse, tag_of
 from harness.fluentbit.mounts import mount_at
 from harness.fluentbit.patterns import meeting
 from harness.manifests import Pod
@@ -176,3 +177,72 @@ def test_fluent_bit_sends_records_the_same_way(fluent_bit: Path, tmp_path: Path)
     }
     assert arrived == expected
     assert len(arrived) > 50
+
+
+@pytest.mark.slow
+def test_fluent_bit_reads_and_enriches_the_same_files(fluent_bit: Path, tmp_path: Path) -> None:
+    """Files that patterns choose and leave out, metadata from tags, namespaces dropped and listed: as it does it."""
+    logs = tmp_path / "var" / "log" / "containers"
+    logs.mkdir(parents=True)
+    pods = [("shop", "web-1"), ("shop-2", "shop"), ("bank", "shop"), ("kube-system", "dns.x"), ("default", "a")]
+    files = [container_log(namespace, pod, folder=str(logs)) for namespace, pod in pods]
+    files += [str(logs / name) for name in ("old.log.gz", "notes.txt", "bare.log")]
+    for file in files:
+        Path(file).write_text(f"{file}\n", encoding="utf-8")
+    prefix = tag_of(parse("[INPUT]\n  Name tail\n  Tag app.*\n").inputs[0], str(logs)) + "."
+    tail = {"name": "tail", "read_from_head": True, "refresh_interval": 1}
+    inputs = [
+        {**tail, "tag": "app.*", "path": f"{logs}/*.log", "exclude_path": "*_shop-2_*,*.gz"},
+        {**tail, "tag": "rest", "path": f"{logs}/*.gz,{logs}/[a-n]*.txt,{logs}/*_shop-2_*"},
+    ]
+    kubernetes = {"name": "kubernetes", "match": "app.*", "kube_tag_prefix": prefix, "use_tag_for_meta": True}
+    drop = {"name": "grep", "match": "app.*", "exclude": "$kubernetes['namespace_name'] ^kube-"}
+    start = r"app\..*containers\.[^_]+_"
+    wanted = [
+        {"match_regex": f"{start}shop_"},
+        {"match_regex": f"{start}(?!(?:shop)_)"},
+        {"match": "rest"},
+        {"match": "app.*_bank_*"},
+        {"match": "app.*bare.log"},
+    ]
+    outputs = [{"name": "file", "path": str(tmp_path), "file": f"{i}.txt", **how} for i, how in enumerate(wanted)]
+    text = pipeline(inputs=inputs, filters=[kubernetes, drop], outputs=outputs)
+    (tmp_path / "all.yaml").write_text(text, encoding="utf-8")
+    subprocess.run(["timeout", "-s", "INT", "3", str(fluent_bit), "-q", "-c", str(tmp_path / "all.yaml")], check=False)
+    config = parse(text)
+    expected = set()
+    for file in files:
+        for reader in inputs_of(config, file):
+            for one in deliveries(config, tag_of(reader, file), {"log": file}):
+                expected.add((one.output.get("file"), one.tag, namespace_of(one.record)))
+    arrived = set()
+    for output in tmp_path.glob("*.txt"):
+        for line in output.read_text(encoding="utf-8").splitlines():
+            tag, _, rest = line.partition(": [")
+            arrived.add((output.name, tag, namespace_of(json.loads(rest[rest.index("{") :].rstrip("]")))))
+    assert arrived == expected
+    assert {namespace for _, _, namespace in arrived} == {"shop", "bank", "default", ""}
+
+
+@pytest.mark.parametrize(
+    ("folder", "pattern", "left_out"),
+    [
+        ("C:\\logs", "*_shop_*", True),
+        ("C:\\logs", "WEB-1_*", True),
+        ("C:\\logs", "C:\\logs\\web*", True),
+        ("C:\\logs", "*_shop-2_*", False),
+        ("/logs", "*_shop_*", True),
+        ("/logs", "web-1_*", False),
+    ],
+)
+def test_files_are_left_out_by_path_or_name(folder: str, pattern: str, left_out: bool) -> None:
+    """Windows compares a pattern with the file's path and with its name, in any case; Linux with its path alone."""
+    file = container_log("shop", "web-1", folder=folder)
+    slash = "\\" if "\\" in folder else "/"
+    tail = {"name": "tail", "tag": "a.*", "path": f"{folder}{slash}*.log", "exclude_path": pattern}
+    assert (inputs_of(parse(pipeline(inputs=[tail])), file) == []) is left_out
+
+
+def namespace_of(record: Mapping[str, Any]) -> str:
+    namespace: str = record.get("kubernetes", {}).get("namespace_name", "")
+    return namespace

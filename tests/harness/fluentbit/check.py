@@ -88,6 +88,7 @@ def faults(
     found += _names(config, options)
     found += _tags(config)
     found += _parsers(config, set(parsers))
+    found += _globs(config)
     found += _routes(config, list(paths), list(records))
     found += _stores(config)
     for output in config.outputs:
@@ -140,6 +141,18 @@ def _parsers(config: Config, image: set[str]) -> Iterator[str]:
         for name in globs(plugin, "multiline.parser"):
             if name.lower() not in joined:
                 yield f"{plugin}: the multiline parser {name} is not defined"
+
+
+def _globs(config: Config) -> Iterator[str]:
+    """Find patterns that Fluent Bit reads differently on Windows; see in_tail/tail_scan_win32.c."""
+    for plugin in config.inputs:
+        for path in globs(plugin, "path") if plugin.name == "tail" else []:
+            if not re.match(r"[A-Za-z]:", path):
+                continue
+            if "/" in path and "*" in path:
+                yield f"{plugin}: {path} fits no file on Windows, where a pattern needs backslashes"
+            if "[" in path:
+                yield f"{plugin}: {path} has a set in brackets, which Windows does not know"
 
 
 def _routes(config: Config, paths: list[str], records: list[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:

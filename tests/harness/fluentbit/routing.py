@@ -74,8 +74,9 @@ def inputs_of(config: Config, path: str) -> list[Plugin]:
     return [
         plugin
         for plugin in config.inputs
-        if any(_fits(glob, path) for glob in globs(plugin, "path"))
-        and not any(_fits(glob, path) for glob in globs(plugin, "exclude_path"))
+        if any(_fits(glob, path, folders=True) for glob in globs(plugin, "path"))
+        # Here a * also stands for several folders: `*.gz` leaves out every such file, wherever it is.
+        and not any(_fits(glob, path, folders=False) for glob in globs(plugin, "exclude_path"))
     ]
 
 
@@ -161,9 +162,13 @@ def _glob(pattern: str) -> re.Pattern[str]:
     return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
 
 
-def _fits(glob: str, path: str) -> bool:
+def _fits(glob: str, path: str, *, folders: bool) -> bool:
     # Patterns name files on Windows too, where case does not matter and both slashes do the same.
     plain, name = (text.replace("\\", "/") for text in (glob, path))
     if re.match(r"[A-Za-z]:", path):
         plain, name = plain.lower(), name.lower()
-    return plain.count("/") == name.count("/") and bool(re.fullmatch(translate(plain), name))
+    if folders:
+        return plain.count("/") == name.count("/") and bool(re.fullmatch(translate(plain), name))
+    # Windows also looks at the file's name alone.
+    names = [name, name.rpartition("/")[2]] if re.match(r"[A-Za-z]:", path) else [name]
+    return any(re.fullmatch(translate(plain), one) for one in names)
