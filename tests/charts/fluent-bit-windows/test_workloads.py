@@ -1,6 +1,8 @@
 """Windows Deployments that LogMonitor wraps: objects, its configuration, and refusals of what it would pass over."""
 
 import json
+import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -61,6 +63,17 @@ def copied(*sources: Mapping[str, Any], **settings: Any) -> dict[str, Any]:
         "sources": list(sources),
         **settings,
     }
+
+
+def messages(made: Render, workloads: list[dict[str, Any]]) -> dict[int, list[str]]:
+    """Return what the chart says about each of several workloads at once, by its place in the list."""
+    with pytest.raises(HelmError) as caught:
+        made(*workloads)
+    told: dict[int, list[str]] = defaultdict(list)
+    for each in re.split(r"\n(?=workloads\[\d+\] )", caught.value.stderr):
+        if match := re.match(r"workloads\[(\d+)\]", each):
+            told[int(match[1])].append(each)
+    return told
 
 
 def pod_of(manifests: Manifests, name: str = "x-fluent-bit-windows-web") -> Object:
@@ -199,54 +212,55 @@ def test_selectors_of_workloads_differ(made: Render) -> None:
     assert len(selectors) == len(set(selectors)) > 2
 
 
-@pytest.mark.parametrize(
-    ("source", "log_format", "message"),
-    [
-        ({**FILE, "waitInSeconds": "60"}, "JSON", "waitInSeconds: 60"),
-        ({**FILE, "waitInSeconds": "soon"}, "JSON", "waitInSeconds: 300"),
-        (FILE, "Custom", 'customLogFormat: "%TimeStamp% %Source% %Message%"'),
-        (ETW, "Custom", 'customLogFormat: "%TimeStamp% %Source% %EventData%"'),
-        ({**FILE, "customLogFormat": "%Message%"}, "JSON", "logFormat: Custom"),
-        (
-            {"type": "File", "directory": "C:\\", "includeSubdirectories": True},
-            "JSON",
-            "directory: C:\\logs\n          includeSubdirectories: true",
-        ),
-        ({"type": "File", "directory": "d:", "includeSubdirectories": True}, "JSON", "directory: d:\\logs"),
-        ({"type": "File", "directory": "logs"}, "JSON", 'directory is "logs", and has to be a path with its drive'),
-        ({"type": "File"}, "JSON", "directory: C:\\inetpub\\logs"),
-        ({"type": "File", "Directory": "C:\\logs"}, "JSON", 'directory: "C:\\\\logs"'),
-        ({**FILE, "IncludeSubdirectories": True}, "JSON", "includeSubdirectories: true"),
-        ({**FILE, "includeSubdirectories": "True"}, "JSON", "includeSubdirectories: true"),
-        ({**EVENTS, "startAtOldestRecord": "no"}, "JSON", "startAtOldestRecord: false"),
-        ({**FILE, "channels": []}, "JSON", "File has no key channels. Write only: type, customLogFormat, directory"),
-        ({"type": "EventLog"}, "JSON", "channels:\n            - name: System\n              level: Error"),
-        ({"type": "EventLog", "channels": [{"level": "Error"}]}, "JSON", "channels[0]: it has no name"),
-        ({"type": "EventLog", "channels": [{"Name": "System"}]}, "JSON", 'name: "System"'),
-        ({"type": "ETW"}, "JSON", 'providers:\n            - providerName: "IIS: WWW Server"'),
-        ({"type": "ETW", "providers": [{"level": "Error"}]}, "JSON", "neither providerName nor providerGuid"),
-        ({"type": "ETW", "providers": [{"providerName": "x", "keywords": 3}]}, "JSON", 'keywords: "3"'),
-        ({"directory": "C:\\logs"}, "JSON", "it has no type. Write:\n        - type: File"),
-        ({"Type": "File", "directory": "C:\\logs"}, "JSON", 'type: "File"'),
-    ],
-)
-def test_mistake_is_refused_with_the_line_to_write(
-    refused: Callable[..., str], source: dict[str, Any], log_format: str, message: str
-) -> None:
+MISTAKES = [
+    ({**FILE, "waitInSeconds": "60"}, "JSON", "waitInSeconds: 60"),
+    ({**FILE, "waitInSeconds": "soon"}, "JSON", "waitInSeconds: 300"),
+    (FILE, "Custom", 'customLogFormat: "%TimeStamp% %Source% %Message%"'),
+    (ETW, "Custom", 'customLogFormat: "%TimeStamp% %Source% %EventData%"'),
+    ({**FILE, "customLogFormat": "%Message%"}, "JSON", "logFormat: Custom"),
+    (
+        {"type": "File", "directory": "C:\\", "includeSubdirectories": True},
+        "JSON",
+        "directory: C:\\logs\n          includeSubdirectories: true",
+    ),
+    ({"type": "File", "directory": "d:", "includeSubdirectories": True}, "JSON", "directory: d:\\logs"),
+    ({"type": "File", "directory": "logs"}, "JSON", 'directory is "logs", and has to be a path with its drive'),
+    ({"type": "File"}, "JSON", "directory: C:\\inetpub\\logs"),
+    ({"type": "File", "Directory": "C:\\logs"}, "JSON", 'directory: "C:\\\\logs"'),
+    ({**FILE, "IncludeSubdirectories": True}, "JSON", "includeSubdirectories: true"),
+    ({**FILE, "includeSubdirectories": "True"}, "JSON", "includeSubdirectories: true"),
+    ({**EVENTS, "startAtOldestRecord": "no"}, "JSON", "startAtOldestRecord: false"),
+    ({**FILE, "channels": []}, "JSON", "File has no key channels. Write only: type, customLogFormat, directory"),
+    ({"type": "EventLog"}, "JSON", "channels:\n            - name: System\n              level: Error"),
+    ({"type": "EventLog", "channels": [{"level": "Error"}]}, "JSON", "channels[0]: it has no name"),
+    ({"type": "EventLog", "channels": [{"Name": "System"}]}, "JSON", 'name: "System"'),
+    ({"type": "ETW"}, "JSON", 'providers:\n            - providerName: "IIS: WWW Server"'),
+    ({"type": "ETW", "providers": [{"level": "Error"}]}, "JSON", "neither providerName nor providerGuid"),
+    ({"type": "ETW", "providers": [{"providerName": "x", "keywords": 3}]}, "JSON", 'keywords: "3"'),
+    ({"directory": "C:\\logs"}, "JSON", "it has no type. Write:\n        - type: File"),
+    ({"Type": "File", "directory": "C:\\logs"}, "JSON", 'type: "File"'),
+]
+
+
+@pytest.mark.parametrize("index", range(len(MISTAKES)), ids=lambda index: MISTAKES[index][2].split("\n")[0])
+def test_mistake_is_refused_with_the_line_to_write(made: Render, index: int) -> None:
     """What LogMonitor would pass over in silence is refused, by its place; the strict schema agrees."""
-    stderr = refused(logMonitor=copied(source, logFormat=log_format))
-    assert "workloads[0] (web): logMonitor.sources[0]" in stderr
-    assert message in stderr
+    every = [
+        workload(name=f"web-{number}", logMonitor=copied(source, logFormat=log_format))
+        for number, (source, log_format, _) in enumerate(MISTAKES)
+    ]
+    source, log_format, message = MISTAKES[index]
+    told = messages(made, every)[index]
+    assert all(f"workloads[{index}] (web-{index}): logMonitor.sources[0]" in each for each in told)
+    assert message in "\n".join(told)
     assert list(STRICT.iter_errors({"LogConfig": {"logFormat": log_format, "sources": [source]}})) != []
 
 
-@pytest.mark.parametrize(
-    "source", [FILE, EVENTS, ETW, {"type": "File", "directory": "C:"}], ids=lambda one: one["type"]
-)
-def test_sound_source_is_taken(made: Render, source: dict[str, Any]) -> None:
+def test_sound_sources_are_taken(made: Render) -> None:
     """The least of each type is enough, for the chart and for the strict schema."""
-    assert list(STRICT.iter_errors({"LogConfig": {"logFormat": "JSON", "sources": [source]}})) == []
-    assert made(workload(logMonitor=copied(source))).select("ConfigMap", "x-fluent-bit-windows-web-logmonitor")
+    sources = [FILE, EVENTS, ETW, {"type": "File", "directory": "C:"}, {"type": "Process"}]
+    assert list(STRICT.iter_errors({"LogConfig": {"logFormat": "JSON", "sources": sources}})) == []
+    assert made(workload(logMonitor=copied(*sources))).select("ConfigMap", "x-fluent-bit-windows-web-logmonitor")
 
 
 def test_sources_of_one_type_would_replace_each_other(refused: Callable[..., str], made: Render) -> None:
@@ -255,47 +269,46 @@ def test_sources_of_one_type_would_replace_each_other(refused: Callable[..., str
     assert made(workload(logMonitor=copied(FILE, {**FILE, "directory": "D:\\more"})))
 
 
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"command": []}, "LogMonitor has nothing to start"),
-        ({"logMonitor": {"from": "entrypoint"}}, "command: []\n    logMonitor:\n      from: entrypoint"),
-        ({"logMonitor": {"sources": [FILE]}}, "this image brings its own. Write:\n    logMonitor:\n      from: init"),
-        ({"logMonitor": copied()}, "LogMonitor would read nothing"),
-        ({"logMonitor": {"from": "initContainer", "sources": [FILE]}}, "repository: logmonitor\n        tag: 2.2.1"),
-        ({"logMonitor": copied(FILE, image={"repository": "a"})}, "logMonitor.image has neither a tag nor a digest"),
-        ({"image": {"repository": "app"}}, "its image has neither a tag nor a digest"),
-        ({"service": {"enabled": True}}, "its Service is enabled and has no ports"),
-        (
-            {"service": {"enabled": True, "ports": [{"port": 80, "targetPort": "http"}]}},
-            "ports:\n      - name: http\n        containerPort: 80",
-        ),
-        (
-            {"service": {"enabled": True, "ports": [{"port": 80}], "loadBalancerClass": "a"}},
-            "service:\n      type: LoadBalancer",
-        ),
-        ({"autoscaling": {"enabled": True, "minReplicas": 9}}, "minReplicas: 5"),
-        ({"autoscaling": {"enabled": True, "cpuPercent": 0}}, "cpuPercent: 80"),
-        ({"podDisruptionBudget": {"enabled": True, "maxUnavailable": ""}}, "maxUnavailable: 1"),
-        ({"extraVolumes": [{"name": "logmonitor", "emptyDir": {}}]}, "name: my-logmonitor"),
-        ({"name": "a" * 30, "podLabels": {}}, None),
-        ({"build": "2019"}, 'windows:\n  builds:\n    - name: "2022"\n    - name: "2025"\n    - name: "2019"'),
-        ({"build": "2016"}, "at '/workloads/0/build': value must be one of '2019', '2022'"),
-        ({"user": "Administrator"}, "at '/workloads/0/user'"),
-        (
-            {"logMonitor": copied({**FILE, "type": "Files"})},
-            "value must be one of 'EventLog', 'File', 'ETW', 'Process'",
-        ),
-    ],
-)
-def test_workload_that_cannot_work_is_refused(
-    refused: Callable[..., str], made: Render, fields: dict[str, Any], message: str | None
-) -> None:
+CANNOT_WORK = [
+    ({"command": []}, "LogMonitor has nothing to start"),
+    ({"logMonitor": {"from": "entrypoint"}}, "command: []\n    logMonitor:\n      from: entrypoint"),
+    ({"logMonitor": {"sources": [FILE]}}, "this image brings its own. Write:\n    logMonitor:\n      from: init"),
+    ({"logMonitor": copied()}, "LogMonitor would read nothing"),
+    ({"logMonitor": {"from": "initContainer", "sources": [FILE]}}, "repository: logmonitor\n        tag: 2.2.1"),
+    ({"logMonitor": copied(FILE, image={"repository": "a"})}, "logMonitor.image has neither a tag nor a digest"),
+    ({"image": {"repository": "app"}}, "its image has neither a tag nor a digest"),
+    ({"service": {"enabled": True}}, "its Service is enabled and has no ports"),
+    (
+        {"service": {"enabled": True, "ports": [{"port": 80, "targetPort": "http"}]}},
+        "ports:\n      - name: http\n        containerPort: 80",
+    ),
+    (
+        {"service": {"enabled": True, "ports": [{"port": 80}], "loadBalancerClass": "a"}},
+        "service:\n      type: LoadBalancer",
+    ),
+    ({"autoscaling": {"enabled": True, "minReplicas": 9}}, "minReplicas: 5"),
+    ({"autoscaling": {"enabled": True, "cpuPercent": 0}}, "cpuPercent: 80"),
+    ({"podDisruptionBudget": {"enabled": True, "maxUnavailable": ""}}, "maxUnavailable: 1"),
+    ({"extraVolumes": [{"name": "logmonitor", "emptyDir": {}}]}, "name: my-logmonitor"),
+    ({"build": "2019"}, 'windows:\n  builds:\n    - name: "2022"\n    - name: "2025"\n    - name: "2019"'),
+]
+
+
+@pytest.mark.parametrize("index", range(len(CANNOT_WORK)), ids=lambda index: CANNOT_WORK[index][1].split("\n")[0])
+def test_workload_that_cannot_work_is_refused(made: Render, index: int) -> None:
     """Each message says which workload, and what to write."""
-    if message is None:
-        assert made(workload(**fields))
-    else:
-        assert message in refused(**fields)
+    every = [workload(name=f"web-{number}", **fields) for number, (fields, _) in enumerate(CANNOT_WORK)]
+    told = messages(made, every)[index]
+    assert CANNOT_WORK[index][1] in "\n".join(told)
+    assert all(each.startswith(f"workloads[{index}] (web-{index}): ") for each in told)
+
+
+def test_unknown_choices_are_refused(refused: Callable[..., str]) -> None:
+    """A build, a user and a type of source are what there is, and nothing else."""
+    stderr = refused(build="2016", user="Administrator", logMonitor=copied({**FILE, "type": "Files"}))
+    assert "at '/workloads/0/build': value must be one of '2019', '2022', '2025'" in stderr
+    assert "at '/workloads/0/user': value must be one of 'ContainerUser', 'ContainerAdministrator'" in stderr
+    assert "value must be one of 'EventLog', 'File', 'ETW', 'Process'" in stderr
 
 
 def test_names_are_unique_and_short_enough(made: Render) -> None:
