@@ -90,8 +90,9 @@ def _tame(schema: dict[str, Any], node: Any) -> dict[str, Any] | None:
     for key in ("additionalProperties", "propertyNames"):
         if isinstance(tamed.get(key), dict):
             tamed[key] = _tame(schema, tamed[key])
-    if "anyOf" in tamed:
-        tamed["anyOf"] = [part for choice in tamed["anyOf"] if (part := _tame(schema, choice)) is not None]
+    for key in ("anyOf", "allOf"):
+        if key in tamed:
+            tamed[key] = [part for choice in tamed[key] if (part := _tame(schema, choice)) is not None]
     if tamed.get("type") == "array":
         items = _tame(schema, tamed.get("items", {}))
         tamed |= {"maxItems": 0} if items is None else {"maxItems": 3, "items": items}

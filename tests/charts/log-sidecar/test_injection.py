@@ -203,7 +203,7 @@ def test_profile_goes_over_the_charts_settings(injected: Callable[..., Object]) 
     assert config["service"]["log_level"] == "debug"
     assert "java" in str(config["pipeline"]["filters"])
     [output] = config["pipeline"]["outputs"]
-    assert (output["name"], output["host"], output["tls"]) == ("es", "es", False)
+    assert (output["alias"], output["host"], output["tls"]) == ("elasticsearch", "es", False)
     assert env["OUTPUT_PASSWORD"] == {"name": "OUTPUT_PASSWORD", "valueFrom": {"secretKeyRef": password}}
     assert env["TZ"]["value"] == "UTC"
     assert "OWN" not in env, "what may be a Secret of the release's namespace"
