@@ -2,12 +2,15 @@
 
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis_jsonschema import from_schema
 from jsonschema import Draft7Validator
 
 from harness import supported
@@ -261,6 +264,34 @@ def test_sound_sources_are_taken(made: Render) -> None:
     sources = [FILE, EVENTS, ETW, {"type": "File", "directory": "C:"}, {"type": "Process"}]
     assert list(STRICT.iter_errors({"LogConfig": {"logFormat": "JSON", "sources": sources}})) == []
     assert made(workload(logMonitor=copied(*sources))).select("ConfigMap", "x-fluent-bit-windows-web-logmonitor")
+
+
+@pytest.mark.slow
+def test_what_the_chart_takes_logmonitor_reads(helm: Helm) -> None:
+    """Sources drawn from the values' schema: what renders passes the strict schema, all else is refused in words."""
+    schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
+    source = {**schema["definitions"]["logMonitorSource"], "definitions": schema["definitions"]}
+    outcomes: Counter[str] = Counter()
+
+    @settings(max_examples=30, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(source=from_schema(source), right=st.sampled_from([FILE, EVENTS, ETW]))
+    def draw(source: dict[str, Any], right: dict[str, Any]) -> None:
+        # Half of the draws begin with a sound source, which nearly no draw is by itself.
+        for each in (source, {**source, **right}):
+            log_format = "Custom" if "customLogFormat" in each else "JSON"
+            values = {"workloads": [workload(logMonitor=copied(each, logFormat=log_format))]}
+            answer = helm.template(CHART, release="x", values=values)
+            outcomes["rendered" if answer.exit_code == 0 else "refused"] += 1
+            if answer.exit_code != 0:
+                assert "workloads[0] (web): logMonitor.sources[0]" in answer.stderr, (each, answer.stderr)
+                continue
+            config = {"LogConfig": {"logFormat": log_format, "sources": [each]}}
+            assert [error.message for error in STRICT.iter_errors(config)] == [], each
+            written = Manifests.parse(answer.stdout).one("ConfigMap", "x-fluent-bit-windows-web-logmonitor")["data"]
+            assert json.loads(written["LogMonitorConfig.json"]) == config
+
+    draw()
+    assert min(outcomes.values()) > 10, outcomes
 
 
 def test_sources_of_one_type_would_replace_each_other(refused: Callable[..., str], made: Render) -> None:
