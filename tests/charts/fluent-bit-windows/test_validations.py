@@ -236,7 +236,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 }
 
 
-@both_majors
 @pytest.mark.parametrize(("values", "says", "shows"), REFUSED.values(), ids=REFUSED)
 def test_refusal_shows_what_to_write(
     refusal: Callable[..., str], values: dict[str, Any], says: str, shows: str
@@ -273,6 +272,7 @@ def test_kubelet_of_old_asks_for_too_much(refusal: Callable[..., str], install: 
     assert install(values, kubernetes="1.33.0")
 
 
+@both_majors
 def test_all_faults_are_told_at_once(refusal: Callable[..., str]) -> None:
     """One render shows every fault, each once."""
     message = refusal({**builds("2016"), **cloudwatch(retentionDays=8), "metadata": "kubelet"})
