@@ -161,6 +161,25 @@ def test_container_input(agent_config: Configs) -> None:
     }
 
 
+def test_service(agent_config: Configs) -> None:
+    """The whole service section, whose keys Fluent Bit does not check; chunks are kept on disk on request only."""
+    service = {
+        "flush": 1,
+        "grace": 5,
+        "log_level": "info",
+        "http_server": True,
+        "http_listen": "0.0.0.0",
+        "http_port": 2020,
+        "health_check": True,
+        "hc_errors_count": 20,
+        "hc_retry_failure_count": 20,
+        "hc_period": 60,
+    }
+    chunks = {"storage.path": "C:\\fluent-bit-state\\chunks", "storage.max_chunks_up": 64, "storage.metrics": True}
+    assert agent_config()["service"] == service
+    assert agent_config({"buffer": {"type": "filesystem"}})["service"] == {**service, **chunks}
+
+
 @pytest.mark.parametrize(
     ("chosen", "read"),
     [
