@@ -232,7 +232,10 @@ def test_tail_that_dies_ends_the_container(sidecar: Callable[..., Sidecar]) -> N
 
 @both_shells
 def test_fluent_bit_that_dies_is_started_in_place(sidecar: Callable[..., Sidecar], shell: str, tmp_path: Path) -> None:
-    """A crash is no end of the container, as the kubelet would let it wait; nothing is lost and stderr tells it."""
+    """A crash is no end of the container, as the kubelet would let it wait; nothing is lost and stderr tells it.
+
+    An empty line ends the one that may have been torn.
+    """
     running = sidecar("fluent-bit", shell=shell)
     running.write("app.log", "one")
     running.wait_for("one")
@@ -241,7 +244,7 @@ def test_fluent_bit_that_dies_is_started_in_place(sidecar: Callable[..., Sidecar
     running.write("app.log", "two")
     running.wait_for("two")
     running.end()
-    assert running.lines() == ["one", "two"]
+    assert running.lines() == ["one", "", "two"]
     assert "fluent-bit ended with status 137 and is started again" in tmp_path.joinpath("stderr").read_text()
 
 
@@ -264,7 +267,7 @@ def test_fluent_bit_killed_at_the_end_delivers_the_last_lines(
     if not killed_after:
         running.process.send_signal(signal.SIGTERM)
     assert running.process.wait(timeout=PATIENCE_SECONDS) == 0
-    assert running.lines() == ["one", "two"]
+    assert running.lines() == ["one", "", "two"]
 
 
 @both_shells

@@ -18,6 +18,11 @@ if [ -n "${OUTPUT_URL:-}" ]; then
   export OUTPUT_HOST OUTPUT_URI="${OUTPUT_URI:-/}"
 fi
 start() { "$AGENT" --quiet --config "$CONFIG" & }
+# The line in the middle of which Fluent Bit was killed must not run into the next one.
+start_again() {
+  echo
+  start
+}
 # What Fluent Bit has not read of the files that it has open, in bytes. Unlike the logs, it also writes its own files.
 unread() {
   ls -lnL "/proc/$!/fd" 2>/dev/null | {
@@ -50,7 +55,8 @@ drain() {
   trap '' TERM INT
   wait_for_quiet
   for _ in 1 2 3; do
-    kill -0 "${!:-none}" 2>/dev/null || start
+    [ -n "${!:-}" ] || start
+    kill -0 "$!" 2>/dev/null || start_again
     read_on
     kill -TERM "$!" 2>/dev/null
     wait "$!" && exit 0
@@ -62,13 +68,14 @@ trap drain TERM INT
 # The kubelet lets a crashed container wait, and does not start it again once the application has ended: Fluent Bit is
 # started again here. When it ends three times within seconds, that is for the kubelet to show.
 ends=0
+start
 while :; do
   since=$(date +%s)
-  start
   wait "$!"
   code=$?
   [ $(($(date +%s) - since)) -lt 10 ] || ends=0
   ends=$((ends + 1))
   [ "$ends" -lt 3 ] || exit "$code"
   echo "fluent-bit ended with status $code and is started again" >&2
+  start_again
 done
