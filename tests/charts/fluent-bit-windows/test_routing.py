@@ -29,6 +29,11 @@ pytestmark = [
 Install = Callable[..., Manifests]
 NAMESPACES = ("default", "amazon-cloudwatch", "shop", "team-a", "kube-system")
 PATIENCE_SECONDS = 30.0
+NOW = "2026-11-21T10:00:00.000000001Z"
+FORMATS: dict[str, Callable[[str], str]] = {
+    "containerd": lambda line: f"{NOW} stdout F {line}\n",
+    "docker": lambda line: json.dumps({"log": f"{line}\n", "stream": "stdout", "time": NOW}) + "\n",
+}
 
 
 class Node:
@@ -65,8 +70,11 @@ class Node:
         self._agent.terminate()
         self._agent.wait(timeout=PATIENCE_SECONDS)
 
-    def write(self, namespace: str, *lines: str) -> None:
-        """Write lines as a container of the namespace's pod."""
+    def write(self, namespace: str, *lines: str, runtime: str = "containerd") -> None:
+        """Write lines as a container of the namespace's pod, in the format of a container runtime."""
+        self.write_raw(namespace, "".join(FORMATS[runtime](line) for line in lines))
+
+    def write_raw(self, namespace: str, text: str) -> None:
         file = self._log(namespace)
         if not file.exists():
             file.parent.mkdir(exist_ok=True)
@@ -75,7 +83,7 @@ class Node:
         if not link.is_symlink():
             link.symlink_to(file)
         with file.open("a", encoding="utf-8") as log:
-            log.writelines(f"2026-11-21T10:00:00.000000001Z stdout F {line}\n" for line in lines)
+            log.write(text)
 
     def rotate(self, namespace: str) -> None:
         """Rotate as the kubelet does: the file gets a name that nobody reads, and a new one takes its place."""
@@ -90,8 +98,16 @@ class Node:
             assert time.monotonic() < deadline, f"not in {group}: {set(lines) - set(self.lines(group))}\n{errors}"
             time.sleep(0.2)
 
+    def wait_for_reader(self, namespace: str) -> None:
+        """Wait until the agent has found a log, as it says in its own."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while f"web-1_{namespace}_" not in (self._folder / "agent.log").read_text(encoding="utf-8"):
+            assert time.monotonic() < deadline, f"the log of {namespace} is not read"
+            time.sleep(0.05)
+
     def lines(self, group: str) -> list[str]:
-        return [record["log"] for record in self.records(group)]
+        # Docker's records keep the line's end.
+        return [record["log"].removesuffix("\n") for record in self.records(group)]
 
     def records(self, group: str) -> list[dict[str, Any]]:
         return [json.loads(message) for message in self._api.messages(self._prefix + group)]
@@ -210,3 +226,30 @@ def test_records_of_several_lines_arrive_as_one(node: Callable[..., Node]) -> No
     [record] = [record for record in running.records("shop") if "gone" in record["log"]]
     assert record["log"].splitlines() == trace
     assert record["kubernetes"]["namespace_name"] == "shop"
+
+
+def test_both_runtimes_are_read(node: Callable[..., Node]) -> None:
+    """Records of docker and of containerd arrive alike, also when one node has both; parts of a line are joined."""
+    with node() as running:
+        running.write("default", "of docker", "again", runtime="docker")
+        running.write("shop", "of containerd")
+        running.write_raw("shop", f"{NOW} stdout P long, \n{NOW} stdout F and whole\n")
+        running.wait_for("shop", "of containerd")
+        running.wait_for("default", "of docker", "again")
+        running.wait_for("shop", "long, and whole")
+    [record] = [record for record in running.records("default") if "again" in record["log"]]
+    assert record["stream"] == "stdout"
+    assert sorted(running.lines("shop")) == ["long, and whole", "of containerd"]
+
+
+def test_tail_leaves_out_only_what_was_there_before(node: Callable[..., Node]) -> None:
+    """With `readFrom: tail`, old lines are left out, and a pod that starts later is read from its first line."""
+    running = node(readFrom="tail")
+    running.write("default", "old")
+    with running:
+        running.wait_for_reader("default")
+        running.write("shop", "first", "second")
+        running.wait_for("shop", "first", "second")
+        running.write("default", "new")
+        running.wait_for("default", "new")
+    assert running.lines("default") == ["new"]
