@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-import yaml
 
-from cluster.stage import Stage
+from cluster.pods import ASKS, IMAGES, INJECTS, answer, pod
+from cluster.stage import Stage, namespace
 from harness.clusters import Cluster
 from harness.helm import Helm
 
@@ -17,14 +17,28 @@ def stage(kube_stage_cluster: Cluster, helm: Helm, request: pytest.FixtureReques
     name = "t-" + "".join(letter if letter.isalnum() else "-" for letter in request.node.name.lower())[-40:].strip("-")
     made = Stage(kube_stage_cluster, name, helm)
     labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
-    made.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(namespace))
-    try:
+    with namespace(made, labels):
         yield made
-    finally:
-        for release in [*made.releases]:
-            made.uninstall(release)
-        made.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def operator(kube_stage_cluster: Cluster, helm: Helm) -> Iterator[Stage]:
+    """The release that injects, in a namespace of its own."""
+    with namespace(Stage(kube_stage_cluster, "t-injection", helm)) as stage:
+        kube_stage_cluster.load_images(IMAGES)
+        stage.install("x", INJECTS)
+        # Policies are in force some moments after they were made.
+        while "log-sidecar-logs-0" not in answer(Stage(kube_stage_cluster, "default", helm), pod("probe", ASKS)):
+            time.sleep(0.2)
+        yield stage
+
+
+@pytest.fixture
+def apps(stage: Stage, operator: Stage) -> Stage:
+    """A restricted namespace whose pods may ask for the sidecar."""
+    assert operator.releases
+    stage.add_writer()
+    return stage
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """Pods as other people's charts make them, for the tests of injection."""
 
 import copy
+import json
 from typing import Any
 
+from cluster.stage import Stage
 from harness.manifests import Object
 
 PYTHON = "public.ecr.aws/docker/library/python:3.11-slim-bookworm"
@@ -12,6 +14,14 @@ IMAGES = (
     "public.ecr.aws/aws-observability/aws-for-fluent-bit:3.4.17",
 )
 ASKS = {"log-sidecar/inject": "true", "log-sidecar/paths": "/var/log/app/app.log"}
+INJECTS: dict[str, Any] = {
+    "app": {"enabled": False},
+    "injection": {
+        "enabled": True,
+        "namespaceSelector": {"matchExpressions": [{"key": "logs", "operator": "NotIn", "values": ["none"]}]},
+        "profiles": {"default": {"logLevel": "warn"}, "java": {"multiline": "java"}, "small": {"engine": "tail"}},
+    },
+}
 # Its files can be read by its own user only.
 WRITER = ["sh", "-c", 'umask 077; exec python3 /writer/writer.py "$@"', "sh", "--file", "/var/log/app/app.log"]
 _CONTEXT = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True}
@@ -93,6 +103,22 @@ def patched(made: Object, change: dict[str, Any]) -> Object:
         else:
             target[steps[-1]] = value
     return made
+
+
+def dry_run(stage: Stage, item: Object) -> Object:
+    """Return what the API server makes of an object, without storing it."""
+    made: Object = json.loads(
+        stage.kubectl("create", "--dry-run=server", "-o", "json", "-f", "-", stdin=json.dumps(item))
+    )
+    return made
+
+
+def answer(stage: Stage, item: Object) -> str:
+    """Return what the API server makes of an object, or its refusal."""
+    try:
+        return json.dumps(dry_run(stage, item))
+    except AssertionError as error:
+        return str(error)
 
 
 def _container(name: str, part: dict[str, Any]) -> dict[str, Any]:

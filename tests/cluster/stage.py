@@ -2,12 +2,14 @@
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from harness import images, tools
 from harness.clusters import Cluster
@@ -93,6 +95,19 @@ class Stage:
     def add_writer(self) -> None:
         """Put the loss meter's writer into the namespace, for `writer_values`."""
         self.kubectl("create", "configmap", "writer", f"--from-file=writer.py={WRITER_SOURCE}")
+
+
+@contextmanager
+def namespace(stage: Stage, labels: dict[str, str] | None = None) -> Iterator[Stage]:
+    """Make a namespace; remove what was installed there, and it, afterwards."""
+    item = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": stage.namespace, "labels": labels or {}}}
+    stage.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(item))
+    try:
+        yield stage
+    finally:
+        for release in [*stage.releases]:
+            stage.uninstall(release)
+        stage.kubectl("delete", "namespace", stage.namespace, "--wait=false")
 
 
 def writer_values(kind: str, engine: str, *arguments: str, **sidecar: Any) -> dict[str, Any]:

@@ -2,31 +2,19 @@
 
 import copy
 import json
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import yaml
 
-from cluster.pods import ASKS, IMAGES, WRITER, mount, patched, pod, sidecar_of, workload
-from cluster.stage import Stage
-from harness.clusters import Cluster
-from harness.helm import Helm
+from cluster.pods import ASKS, INJECTS, WRITER, answer, dry_run, mount, patched, pod, sidecar_of, workload
+from cluster.stage import Stage, namespace
 from harness.loss import WRITER_SOURCE
 from harness.manifests import Object
 
 pytestmark = pytest.mark.cluster
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
-VALUES: dict[str, Any] = {
-    "app": {"enabled": False},
-    "injection": {
-        "enabled": True,
-        "namespaceSelector": {"matchExpressions": [{"key": "logs", "operator": "NotIn", "values": ["none"]}]},
-        "profiles": {"default": {"logLevel": "warn"}, "java": {"multiline": "java"}, "small": {"engine": "tail"}},
-    },
-}
 OBJECTS = ",".join(
     f"{kind}admissionpol{end}" for kind in ("mutating", "validating") for end in ("icies", "icybindings")
 )
@@ -66,36 +54,9 @@ CASES: dict[str, tuple[str, dict[str, str], list[dict[str, Any]], dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def operator(kube_stage_cluster: Cluster, helm: Helm) -> Iterator[Stage]:
-    """The release that injects, in a namespace of its own."""
-    with _namespace(Stage(kube_stage_cluster, "t-injection", helm)) as stage:
-        kube_stage_cluster.load_images(IMAGES)
-        stage.install("x", VALUES)
-        # Policies are in force some moments after they were made.
-        while "log-sidecar-logs-0" not in _answer(Stage(kube_stage_cluster, "default", helm), pod("probe", ASKS)):
-            time.sleep(0.2)
-        yield stage
-
-
-@pytest.fixture
-def apps(stage: Stage, operator: Stage) -> Stage:
-    """A restricted namespace whose pods may ask for the sidecar."""
-    assert operator.releases
-    stage.add_writer()
-    return stage
-
-
-@pytest.fixture
-def volume(stage: Stage) -> Iterator[str]:
-    """A persistent volume that is a folder of the node, which every user may write to."""
-    with _volume(stage, f"{stage.namespace}-volume") as name:
-        yield name
-
-
-@pytest.fixture(scope="module")
 def cases(operator: Stage) -> Iterator[Stage]:
     """All of CASES at once in one restricted namespace."""
-    with _namespace(Stage(operator.cluster, "t-injection-cases", operator.helm), RESTRICTED) as stage:
+    with namespace(Stage(operator.cluster, "t-injection-cases", operator.helm), RESTRICTED) as stage:
         stage.kubectl("create", "configmap", "writer", f"--from-file=writer.py={WRITER_SOURCE}")
         items = [
             workload(kind, pod(name, ASKS | annotations, containers, **rest))
@@ -104,14 +65,6 @@ def cases(operator: Stage) -> Iterator[Stage]:
         stage.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(items))
         stage.kubectl("create", "job", "cron-now", "--from=cronjob/cron")
         yield stage
-
-
-def dry_run(stage: Stage, item: Object) -> Object:
-    """Return what the API server makes of an object, without storing it."""
-    made: Object = json.loads(
-        stage.kubectl("create", "--dry-run=server", "-o", "json", "-f", "-", stdin=json.dumps(item))
-    )
-    return made
 
 
 def refusal(stage: Stage, item: Object) -> str:
@@ -136,39 +89,6 @@ def test_every_line_arrives_once(cases: Stage, eventually: Callable[..., None], 
     assert sidecar_of(made)["restartPolicy"] == "Always"
     if kind in ("Job", "CronJob"):
         cases.kubectl("wait", "--for=condition=Complete", "job", "-l", f"case={name}", "--timeout=60s")
-
-
-def test_next_pod_on_a_claim_goes_on_where_the_last_one_ended(
-    apps: Stage, volume: str, eventually: Callable[..., None]
-) -> None:
-    """A StatefulSet on a persistent volume: its second pod delivers what is new, and nothing again."""
-    writes = "for n in $(seq 300); do echo $(date +%s%N) $n >> /var/log/app/app.log; done; exec sleep 600"
-    box = {
-        "command": ["sh", "-c", f"umask 077; mkdir -p /var/log/app; {writes}"],
-        "mounts": [mount("logs", "/var/log", "shop")],
-    }
-    item = workload("StatefulSet", pod("claim", ASKS, [box], terminationGracePeriodSeconds=2))
-    claim = {
-        "accessModes": ["ReadWriteOnce"],
-        "storageClassName": "",
-        "volumeName": volume,
-        "resources": {"requests": {"storage": "1Gi"}},
-    }
-    item["spec"]["volumeClaimTemplates"] = [{"metadata": {"name": "logs"}, "spec": claim}]
-    apps.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(item))
-    eventually(lambda: apps.get("pods", "case=claim"))
-    with apps.follow("claim-0", "log-sidecar") as first:
-        assert first.wait(300, timeout=60)
-    uid = apps.get("pods")[0]["metadata"]["uid"]
-    apps.kubectl("delete", "pod", "claim-0")
-    eventually(lambda: [made["metadata"]["uid"] for made in apps.get("pods", "case=claim")] not in ([], [uid]), 60)
-    apps.kubectl("wait", "--for=condition=Ready", "pod/claim-0", "--timeout=60s")
-    eventually(lambda: len(apps.kubectl("logs", "claim-0", "-c", "log-sidecar").splitlines()) >= 300)
-    second = apps.kubectl("logs", "claim-0", "-c", "log-sidecar").splitlines()
-    written = apps.kubectl("exec", "claim-0", "-c", "app", "--", "cat", "/var/log/app/app.log").splitlines()
-    delivered = [line.decode() for line in first.lines()] + second
-    assert sorted(set(delivered)) == sorted(written)
-    assert len(second) == 300
 
 
 def test_injected_sidecar_can_do_nothing_but_read(cases: Stage, eventually: Callable[..., None]) -> None:
@@ -243,13 +163,13 @@ def test_nobody_else_is_touched(operator: Stage, apps: Stage) -> None:
     """Pods without annotations, with inject false, and of namespaces that are left alone stay as they are."""
     plain = {"log-sidecar/inject": "false"}
     asked = pod("x", ASKS)
-    for namespace, item in [
+    for place, item in [
         (apps.namespace, pod("x", {})),
         (apps.namespace, pod("x", plain)),
         ("kube-system", asked),
         (operator.namespace, asked),
     ]:
-        made = dry_run(Stage(apps.cluster, namespace, apps.helm), copy.deepcopy(item))
+        made = dry_run(Stage(apps.cluster, place, apps.helm), copy.deepcopy(item))
         assert not sidecar_of(made)
         assert made["spec"]["volumes"][0]["name"] == "writer"
     apps.kubectl("label", "namespace", apps.namespace, "logs=none")
@@ -286,7 +206,7 @@ def test_container_of_a_later_policy_counts(apps: Stage, eventually: Callable[..
     apps.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(objects))
     asked = pod("x", ASKS | {"containers": "late"})
     try:
-        eventually(lambda: "log-sidecar-logs-0" in _answer(apps, asked))
+        eventually(lambda: "log-sidecar-logs-0" in answer(apps, asked))
         made = dry_run(apps, asked)
         assert [box["name"] for box in made["spec"]["initContainers"]] == ["log-sidecar"]
         assert [box["name"] for box in made["spec"]["containers"]] == ["app", "late"]
@@ -301,7 +221,7 @@ def test_pods_made_during_an_upgrade_are_injected(apps: Stage, operator: Stage) 
     apps.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(item))
     for replicas, level in ((3, "info"), (6, "error"), (9, "warn")):
         apps.kubectl("scale", "deployment", "many", f"--replicas={replicas}")
-        values = copy.deepcopy(VALUES)
+        values = copy.deepcopy(INJECTS)
         values["injection"]["profiles"]["default"]["logLevel"] = level
         operator.install("x", values)
     apps.kubectl("wait", "--for=jsonpath={.status.replicas}=9", "deployment/many", "--timeout=60s")
@@ -321,11 +241,11 @@ def test_uninstall_leaves_nothing_and_a_new_install_injects_again(
     for _ in range(2):
         stage.install("second", values)
         assert len(stage.get(OBJECTS, ours)) == 4
-        eventually(lambda: "log-sidecar-logs-0" in _answer(elsewhere, asked))
+        eventually(lambda: "log-sidecar-logs-0" in answer(elsewhere, asked))
         stage.uninstall("second")
         assert stage.get(OBJECTS, ours) == []
         # For a moment the policy that refuses may be there without the other one.
-        eventually(lambda: (made := _answer(elsewhere, asked)).startswith("{") and '"log-sidecar"' not in made)
+        eventually(lambda: (made := answer(elsewhere, asked)).startswith("{") and '"log-sidecar"' not in made)
 
 
 def test_broken_policy_stops_nobody_else(stage: Stage, operator: Stage, eventually: Callable[..., None]) -> None:
@@ -337,58 +257,9 @@ def test_broken_policy_stops_nobody_else(stage: Stage, operator: Stage, eventual
     [policy] = stage.get("mutatingadmissionpolicies", "app.kubernetes.io/instance=third")
     policy["spec"]["variables"][0]["expression"] = "object.spec.nothing.at.all"
     stage.kubectl("replace", "-f", "-", stdin=json.dumps(policy))
-    eventually(lambda: "no such key: nothing" in _answer(elsewhere, asked))
-    assert "no such key: nothing" in _answer(elsewhere, workload("Pod", asked))
-    for namespace in ("default", stage.namespace):
-        assert dry_run(Stage(stage.cluster, namespace, stage.helm), pod("x", {}))
+    eventually(lambda: "no such key: nothing" in answer(elsewhere, asked))
+    assert "no such key: nothing" in answer(elsewhere, workload("Pod", asked))
+    for place in ("default", stage.namespace):
+        assert dry_run(Stage(stage.cluster, place, stage.helm), pod("x", {}))
     assert dry_run(stage, asked), "the release's own namespace is not looked at"
     assert sidecar_of(dry_run(elsewhere, pod("x", ASKS))), "the other release injects as before"
-
-
-@contextmanager
-def _namespace(stage: Stage, labels: dict[str, str] | None = None) -> Iterator[Stage]:
-    """Make a namespace; remove what was installed there, and it, afterwards."""
-    item = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": stage.namespace, "labels": labels or {}}}
-    stage.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(item))
-    try:
-        yield stage
-    finally:
-        for release in [*stage.releases]:
-            stage.uninstall(release)
-        stage.kubectl("delete", "namespace", stage.namespace, "--wait=false")
-
-
-@contextmanager
-def _volume(stage: Stage, name: str) -> Iterator[str]:
-    """Make a folder on the node with the help of a pod, as no pod of a restricted namespace could."""
-    folder = f"/tmp/{name}"
-    item = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": name},
-        "spec": {
-            "capacity": {"storage": "1Gi"},
-            "accessModes": ["ReadWriteOnce"],
-            "persistentVolumeReclaimPolicy": "Retain",
-            "hostPath": {"path": folder, "type": "DirectoryOrCreate"},
-        },
-    }
-    keeper = pod(name, {}, [{"command": ["sh", "-c", "chmod 777 /volume; sleep 600"]}], terminationGracePeriodSeconds=0)
-    keeper["spec"]["securityContext"] = {}
-    keeper["spec"]["volumes"] = [{"name": "volume", "hostPath": item["spec"]["hostPath"]}]  # type: ignore[index]
-    keeper["spec"]["containers"][0] |= {"securityContext": {}, "volumeMounts": [mount("volume", "/volume")]}
-    elsewhere = Stage(stage.cluster, "default", stage.helm)
-    elsewhere.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all([item, keeper]))
-    try:
-        elsewhere.kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=60s")
-        yield name
-    finally:
-        elsewhere.kubectl("exec", name, "--", "sh", "-c", "rm -rf /volume/* /volume/.[a-z]*")
-        elsewhere.kubectl("delete", f"pod/{name}", f"persistentvolume/{name}", "--wait=false")
-
-
-def _answer(stage: Stage, item: Object) -> str:
-    try:
-        return json.dumps(dry_run(stage, item))
-    except AssertionError as error:
-        return str(error)
