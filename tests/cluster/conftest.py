@@ -25,7 +25,7 @@ def stage(kube_stage_cluster: Cluster, helm: Helm, request: pytest.FixtureReques
 def operator(kube_stage_cluster: Cluster, helm: Helm) -> Iterator[Stage]:
     """The release that injects, in a namespace of its own."""
     with namespace(Stage(kube_stage_cluster, "t-injection", helm)) as stage:
-        kube_stage_cluster.load_images(IMAGES)
+        stage.load_images(IMAGES)
         stage.install("x", INJECTS)
         # Policies are in force some moments after they were made.
         while "log-sidecar-logs-0" not in answer(Stage(kube_stage_cluster, "default", helm), pod("probe", ASKS)):

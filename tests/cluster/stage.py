@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,12 +47,7 @@ class Stage:
     ) -> None:
         """Install the chart with the images that it asks for; upgrade it when the release exists."""
         rendered = self.helm.render(chart, release=release, values=values, value_files=files)
-        needed = {container["image"] for container in rendered.containers()}
-        if self.cluster.type == "local":
-            missing = sorted({tool for image in needed if (tool := images.missing_for(image))})
-            if missing:
-                pytest.skip(f"needs {', '.join(missing)} on PATH (or in $FLUENT_BIT)")
-        self.cluster.load_images(needed)
+        self.load_images({container["image"] for container in rendered.containers()})
         act = self.helm.upgrade if release in self.releases else self.helm.install
         if release not in self.releases:
             self.releases.append(release)
@@ -66,6 +61,15 @@ class Stage:
             wait=wait,
             timeout=120,
         )
+
+    def load_images(self, names: Iterable[str]) -> None:
+        """Make images available to the nodes; skip the test where one cannot be assembled."""
+        needed = set(names)
+        if self.cluster.type == "local":
+            missing = sorted({tool for image in needed if (tool := images.missing_for(image))})
+            if missing:
+                pytest.skip(f"needs {', '.join(missing)} on PATH (or in $FLUENT_BIT)")
+        self.cluster.load_images(needed)
 
     def uninstall(self, release: str) -> None:
         """Remove a release and wait until its objects are gone."""
