@@ -299,6 +299,16 @@ def _handler(answer: Callable[[Request], tuple[int, bytes] | None]) -> type[Base
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_GET(self) -> None:
+            """Say what Elasticsearch's own clients ask for before they send anything."""
+            said = b'{"version": {"number": "8.15.0"}, "tagline": "You Know, for Search"}'
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("X-Elastic-Product", "Elasticsearch")
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
         def do_POST(self) -> None:
             answered = answer(Request(self))
             if answered is None:

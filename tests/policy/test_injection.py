@@ -61,6 +61,12 @@ EVALUATED = re.compile(r": evaluated\s*$", re.MULTILINE)
 BROKEN = ("nil pointer", "YAML parse error", "error converting YAML", "executing ", "wrong type")
 
 
+class Loader(yaml.CSafeLoader):
+    """Reads agents' configuration as well, in which fluentd marks what it takes from the environment."""
+
+
+Loader.add_constructor("!fluent/s", lambda loader, node: str(loader.construct_scalar(node)))  # type: ignore[arg-type]
+
 # Places where a text was refused: the next one is tried there alone, which saves searching for the place again.
 _refused_alone: set[tuple[Case, Path_]] = set()
 
@@ -165,7 +171,7 @@ def _shape(value: Any, key: str = "") -> Any:
     if isinstance(value, list):
         return [_shape(child) for child in value]
     if isinstance(value, str) and key.endswith((".yaml", ".yml", ".json")):
-        return _shape(yaml.load(value, Loader=yaml.CSafeLoader))
+        return _shape(yaml.load(value, Loader=Loader))
     if isinstance(value, str) and key.endswith(".conf"):
         return [line.partition(" ")[0] for line in value.splitlines()]
     return type(value).__name__

@@ -5,7 +5,7 @@ credentials reach Fluent Bit as environment variables from Secrets, which it wri
 
 {{/* Whether the lines go to a backend and not to stdout: dict "root" $. */}}
 {{- define "log-sidecar.hasBackend" -}}
-{{- if and (eq .root.Values.sidecar.engine "fluent-bit") (ne .root.Values.output.type "stdout") }}true{{ end -}}
+{{- if and (has .root.Values.sidecar.engine (list "fluent-bit" "fluentd")) (ne .root.Values.output.type "stdout") }}true{{ end -}}
 {{- end -}}
 
 {{/* Seconds that Fluent Bit may take to deliver what it has read, after the drain. */}}

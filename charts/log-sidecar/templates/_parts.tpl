@@ -76,7 +76,7 @@ wrong values.
 
 {{- define "log-sidecar.parts.validate" -}}
 {{- include "log-sidecar.refuse" (dict "root" . "checks" (list "Nulls")) -}}
-{{- $checks := list "Parts" "Files" "PartsVolume" "Native" "Drain" "Tail" "Sumologic" "Output" "Multiline" -}}
+{{- $checks := list "Parts" "Files" "PartsVolume" "Native" "Drain" "Tail" "Fluentd" "Sumologic" "Output" "Multiline" -}}
 {{- include "log-sidecar.refuse" (dict "root" . "checks" $checks) -}}
 {{- end -}}
 

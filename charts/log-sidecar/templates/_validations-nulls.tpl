@@ -12,15 +12,15 @@ sidecar.securityContext sidecar.startupProbe sidecar.livenessProbe sidecar.readi
 sidecar.fluentBit sidecar.fluentBit.image sidecar.fluentBit.metrics sidecar.tail sidecar.tail.image
 sidecar.sumologicCollector sidecar.sumologicCollector.image sidecar.sumologicCollector.credentials
 sidecar.sumologicCollector.source sidecar.sumologicCollector.resources
-sidecar.sumologicCollector.securityContext podLabels injection injection.namespaceSelector injection.volume
-injection.profiles injection.profiles.default podAnnotations podSecurityContext nodeSelector affinity
-podDisruptionBudget tests output output.labels output.buffer output.ca output.cloudwatch output.elasticsearch
-output.elasticsearch.tls output.elasticsearch.username output.elasticsearch.password
-output.elasticsearch.logstash output.opensearch output.opensearch.tls output.opensearch.username
-output.opensearch.password output.opensearch.aws output.opensearch.logstash output.sumologic
-output.sumologic.url output.http output.http.url output.http.tls output.http.username output.http.password
-output.http.headers output.http.secretHeaders output.forward output.forward.tls output.forward.sharedKey
-output.forward.username output.forward.password
+sidecar.sumologicCollector.securityContext sidecar.fluentd sidecar.fluentd.image sidecar.fluentd.metrics
+sidecar.fluentd.resources podLabels injection injection.namespaceSelector injection.volume injection.profiles
+injection.profiles.default podAnnotations podSecurityContext nodeSelector affinity podDisruptionBudget tests
+output output.labels output.buffer output.ca output.cloudwatch output.elasticsearch output.elasticsearch.tls
+output.elasticsearch.username output.elasticsearch.password output.elasticsearch.logstash output.opensearch
+output.opensearch.tls output.opensearch.username output.opensearch.password output.opensearch.aws
+output.opensearch.logstash output.sumologic output.sumologic.url output.http output.http.url output.http.tls
+output.http.username output.http.password output.http.headers output.http.secretHeaders output.forward
+output.forward.tls output.forward.sharedKey output.forward.username output.forward.password
 {{- end -}}
 
 {{- define "log-sidecar.lists" -}}
@@ -33,19 +33,20 @@ extraInitContainers extraContainers extraObjects
 
 {{- define "log-sidecar.scalars" -}}
 global.imageRegistry nameOverride fullnameOverride app.enabled app.kind app.name app.demo.enabled
-app.demo.logTo app.demo.queueLines app.demo.linesPerRequest app.demo.jobLines app.demo.rotateBytes app.demo.rotateKeep app.image.registry
-app.image.repository app.image.tag app.image.digest app.image.pullPolicy app.workingDir app.tmp.enabled
-app.tmp.sizeLimit app.revisionHistoryLimit app.restartPolicy app.job.backoffLimit app.job.completions
-app.job.parallelism app.cronJob.schedule app.cronJob.timeZone app.cronJob.concurrencyPolicy
-app.cronJob.suspend app.cronJob.successfulJobsHistoryLimit app.cronJob.failedJobsHistoryLimit
-app.service.enabled app.service.type app.service.loadBalancerClass app.service.externalTrafficPolicy
-app.serviceAccount.create app.serviceAccount.name app.serviceAccount.automount logs.directory
-logs.multilineSeparator logs.volume.type logs.volume.emptyDir.sizeLimit logs.volume.emptyDir.medium
-logs.volume.persistentVolumeClaim.existingClaim logs.volume.persistentVolumeClaim.storageClassName
-logs.volume.persistentVolumeClaim.size logs.volume.existing.name logs.volume.existing.subPath sidecar.enabled
-sidecar.name sidecar.engine sidecar.native sidecar.perFile sidecar.fileLabel sidecar.drainSeconds
-sidecar.quietSeconds sidecar.logLevel sidecar.startupProbe.enabled sidecar.livenessProbe.enabled
-sidecar.readinessProbe.enabled sidecar.state.sizeLimit sidecar.state.medium sidecar.fluentBit.image.registry
+app.demo.logTo app.demo.queueLines app.demo.linesPerRequest app.demo.jobLines app.demo.rotateBytes
+app.demo.rotateKeep app.image.registry app.image.repository app.image.tag app.image.digest
+app.image.pullPolicy app.workingDir app.tmp.enabled app.tmp.sizeLimit app.revisionHistoryLimit
+app.restartPolicy app.job.backoffLimit app.job.completions app.job.parallelism app.cronJob.schedule
+app.cronJob.timeZone app.cronJob.concurrencyPolicy app.cronJob.suspend app.cronJob.successfulJobsHistoryLimit
+app.cronJob.failedJobsHistoryLimit app.service.enabled app.service.type app.service.loadBalancerClass
+app.service.externalTrafficPolicy app.serviceAccount.create app.serviceAccount.name
+app.serviceAccount.automount logs.directory logs.multilineSeparator logs.volume.type
+logs.volume.emptyDir.sizeLimit logs.volume.emptyDir.medium logs.volume.persistentVolumeClaim.existingClaim
+logs.volume.persistentVolumeClaim.storageClassName logs.volume.persistentVolumeClaim.size
+logs.volume.existing.name logs.volume.existing.subPath sidecar.enabled sidecar.name sidecar.engine
+sidecar.native sidecar.perFile sidecar.fileLabel sidecar.drainSeconds sidecar.quietSeconds sidecar.logLevel
+sidecar.startupProbe.enabled sidecar.livenessProbe.enabled sidecar.readinessProbe.enabled
+sidecar.state.sizeLimit sidecar.state.medium sidecar.fluentBit.image.registry
 sidecar.fluentBit.image.repository sidecar.fluentBit.image.tag sidecar.fluentBit.image.digest
 sidecar.fluentBit.image.pullPolicy sidecar.fluentBit.binary sidecar.fluentBit.metrics.listen
 sidecar.fluentBit.metrics.port sidecar.fluentBit.flushSeconds sidecar.fluentBit.refreshMilliseconds
@@ -57,12 +58,16 @@ sidecar.sumologicCollector.image.pullPolicy sidecar.sumologicCollector.binary
 sidecar.sumologicCollector.credentials.secretName sidecar.sumologicCollector.credentials.accessIdKey
 sidecar.sumologicCollector.credentials.accessKeyKey sidecar.sumologicCollector.url
 sidecar.sumologicCollector.namePrefix sidecar.sumologicCollector.category
-sidecar.sumologicCollector.javaMemoryMegabytes sidecar.sumologicCollector.drainSeconds injection.enabled
-injection.annotationPrefix injection.name injection.runAsUser injection.runAsGroup injection.volume.sizeLimit
-terminationGracePeriodSeconds priorityClassName runtimeClassName podDisruptionBudget.enabled
-podDisruptionBudget.minAvailable podDisruptionBudget.maxUnavailable tests.enabled output.type output.retries
-output.flushSeconds output.graceSeconds output.buffer.maxSize output.ca.secret output.ca.configMap
-output.ca.key output.cloudwatch.region output.cloudwatch.logGroupName output.cloudwatch.logStreamName
+sidecar.sumologicCollector.javaMemoryMegabytes sidecar.sumologicCollector.drainSeconds
+sidecar.fluentd.image.registry sidecar.fluentd.image.repository sidecar.fluentd.image.tag
+sidecar.fluentd.image.digest sidecar.fluentd.image.pullPolicy sidecar.fluentd.binary
+sidecar.fluentd.metrics.listen sidecar.fluentd.metrics.port sidecar.fluentd.refreshSeconds
+sidecar.fluentd.drainSeconds injection.enabled injection.annotationPrefix injection.name injection.runAsUser
+injection.runAsGroup injection.volume.sizeLimit terminationGracePeriodSeconds priorityClassName
+runtimeClassName podDisruptionBudget.enabled podDisruptionBudget.minAvailable
+podDisruptionBudget.maxUnavailable tests.enabled output.type output.retries output.flushSeconds
+output.graceSeconds output.buffer.maxSize output.ca.secret output.ca.configMap output.ca.key
+output.cloudwatch.region output.cloudwatch.logGroupName output.cloudwatch.logStreamName
 output.cloudwatch.autoCreateGroup output.cloudwatch.logRetentionDays output.cloudwatch.logGroupClass
 output.cloudwatch.endpoint output.cloudwatch.port output.cloudwatch.roleArn output.cloudwatch.format
 output.cloudwatch.maxLineSize output.elasticsearch.host output.elasticsearch.port output.elasticsearch.path

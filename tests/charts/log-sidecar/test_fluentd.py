@@ -1,0 +1,197 @@
+"""The engine fluentd: its configuration in YAML, and the real program where there is one on PATH."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness import receivers
+from harness.manifests import Manifests, Object
+
+from .conftest import ROOT
+from .test_engines import Sidecar, free_port
+
+EXAMPLE = ROOT / "values" / "examples" / "fluentd-sidecar.yaml"
+ENGINE = {"engine": "fluentd"}
+Parts = dict[str, list[dict[str, Any]]]
+
+
+class Loader(yaml.SafeLoader):
+    """Knows fluentd's embedded strings, which read the environment."""
+
+
+Loader.add_constructor("!fluent/s", lambda loader, node: ("embedded", loader.construct_scalar(node)))  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture
+def config(install: Callable[..., Manifests]) -> Callable[..., Parts]:
+    """The sources, filters and matches of the first sidecar."""
+
+    def parts(values: dict[str, Any] | None = None, **options: Any) -> Parts:
+        [item] = install(values, **options).select("ConfigMap", component="sidecar")
+        found: Parts = {"source": [], "filter": [], "match": []}
+        config = yaml.load(sorted(item["data"].items())[0][1], Loader=Loader)["config"]
+        for part in [*config[:-1], *config[-1]["label"]["config"]]:
+            [(kind, body)] = part.items()
+            found[kind].append(body)
+        return found
+
+    return parts
+
+
+def test_every_file_is_a_source_that_loses_nothing(config: Callable[..., Parts]) -> None:
+    """From the head, by inode, with rotated names, positions on the state volume; compressed copies are left out."""
+    files = [
+        {"name": "a", "path": "/var/log/app/a.log"},
+        {"name": "b", "path": "/var/log/app/b.log", "rotation": "copytruncate"},
+    ]
+    first, second, monitor = config({"logs": {"files": files}, "sidecar": ENGINE})["source"]
+    assert first["path"] == "/var/log/app/a.log-*,/var/log/app/a.log.*,/var/log/app/a.log"
+    assert second["path"] == "/var/log/app/b.log"
+    for source in (first, second):
+        assert source["pos_file"] == f"/var/lib/log-sidecar/sidecar/{source['tag']}.pos"
+        assert source["read_from_head"] is source["follow_inodes"] is True
+        assert "*.gz" in source["exclude_path"]
+    assert (monitor["$type"], monitor["port"]) == ("monitor_agent", 24220)
+
+
+def test_stdout_has_no_buffer(config: Callable[..., Parts]) -> None:
+    """Lines go out as they are; nothing is read that is not out, so nothing can be lost in between."""
+    made = config({"sidecar": ENGINE})
+    assert made["match"] == [
+        {
+            "$type": "stdout",
+            "$tag": "**",
+            "$id": "stdout",
+            "format": {"$type": "single_value", "message_key": "log"},
+        }
+    ]
+    assert made["filter"] == []
+    [label] = config({"sidecar": {**ENGINE, "fileLabel": True}})["filter"]
+    assert label["record"] == {"log": '${tag}: ${record["log"]}'}
+
+
+def test_example_sends_to_elasticsearch(config: Callable[..., Parts], pod_spec: Callable[..., Object]) -> None:
+    """As in the article: address, user and a password from a Secret; what does not fit waits in the files."""
+    [match] = config(files=[EXAMPLE])["match"]
+    assert (match["host"], match["port"], match["scheme"]) == ("elasticsearch.logging.svc.cluster.local", 9200, "http")
+    assert match["password"] == ("embedded", "#{ENV['OUTPUT_PASSWORD']}")
+    buffer = match["buffer"]
+    assert (buffer["overflow_action"], buffer["retry_forever"], buffer["total_limit_size"]) == ("block", True, "128M")
+    assert buffer["path"].startswith("/var/lib/log-sidecar/")
+    [container] = pod_spec(files=[EXAMPLE])["initContainers"]
+    env = {entry["name"]: entry for entry in container["env"]}
+    assert env["OUTPUT_PASSWORD"]["valueFrom"] == {"secretKeyRef": {"name": "efk-pw-elastic", "key": "password"}}
+    assert container["livenessProbe"]["httpGet"] == {"path": "/api/plugins.json", "port": 24220}
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"sidecar": ENGINE, "output": {"type": "cloudwatch"}}, "sidecar:\n  engine: fluent-bit"),
+        (
+            {"sidecar": ENGINE, "logs": {"files": [{"name": "a", "path": "/var/log/app/a", "multiline": "go"}]}},
+            "sidecar:\n  engine: fluent-bit",
+        ),
+        (
+            {
+                "sidecar": ENGINE,
+                "output": {"type": "elasticsearch", "elasticsearch": {"host": "x", "index": "x-{namespace}"}},
+            },
+            "has placeholders",
+        ),
+        ({"sidecar": {**ENGINE, "fluentd": {"refreshSeconds": 5}}}, "drainSeconds: 10"),
+    ],
+    ids=["CloudWatch", "multiline", "placeholders", "drain"],
+)
+def test_what_it_does_not_do_is_refused(refusal: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
+    """The message shows the YAML to write."""
+    assert said in refusal(values)
+
+
+class Fluentd(Sidecar):
+    """The rendered sidecar with the fluentd of this machine."""
+
+    def __init__(self, made: Manifests, folder: Path, environment: dict[str, str]) -> None:
+        [container] = made.containers("sidecar")
+        container["env"] = [{"value": "", **entry} for entry in container["env"]]
+        super().__init__(made, folder, shell="/bin/sh")
+        self._environment |= {"AGENT": str(shutil.which("fluentd")), **environment}
+
+
+@pytest.fixture
+def fluentd(install: Callable[..., Manifests], tmp_path: Path) -> Iterator[Callable[..., Fluentd]]:
+    """Start the sidecar of an install as a process of this machine."""
+    if shutil.which("fluentd") is None:
+        pytest.skip("needs fluentd on PATH")
+    started: list[Fluentd] = []
+
+    def start(output: dict[str, Any] | None = None, **sidecar: Any) -> Fluentd:
+        settings = {"metrics": {"listen": "127.0.0.1", "port": free_port()}, "drainSeconds": 3}
+        values: dict[str, Any] = {"sidecar": {**ENGINE, "fluentd": settings, **sidecar}, "output": output or {}}
+        names = {f"OUTPUT_{name}": name.lower() for name in ("NAMESPACE", "NODE", "POD", "USERNAME", "PASSWORD")}
+        started.append(Fluentd(install(values), tmp_path, names))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.kill()
+
+
+@pytest.mark.slow
+def test_lines_arrive_across_a_rotation_and_at_the_end(fluentd: Callable[..., Fluentd]) -> None:
+    """In order, once, and those that are written a moment before SIGTERM as well."""
+    running = fluentd()
+    running.write("app.log", "one", "  two\t$HOME 'quoted' \\n ñ")
+    running.wait_for("one")
+    running.rotate("app.log")
+    running.write("app.log", "three")
+    running.wait_for("three")
+    running.write("app.log", "last")
+    running.end()
+    assert running.lines() == ["one", "  two\t$HOME 'quoted' \\n ñ", "three", "last"]
+
+
+@pytest.mark.slow
+def test_it_goes_on_where_it_was(fluentd: Callable[..., Fluentd]) -> None:
+    """Killed and started again on its positions, it neither loses nor doubles, also across a rotation."""
+    running = fluentd()
+    running.write("app.log", "one", "two")
+    running.wait_for("two")
+    time.sleep(1.5)  # positions are written once a second
+    running.kill()
+    running.write("app.log", "three")
+    running.rotate("app.log")
+    running.write("app.log", "four")
+    running.start()
+    running.wait_for("three", "four")
+    running.end()
+    assert sorted(running.lines()) == ["four", "one", "three", "two"]
+
+
+@pytest.mark.slow
+def test_elasticsearch_gets_every_document_once(fluentd: Callable[..., Fluentd]) -> None:
+    """Through refused connections and 503 no line is lost, and none is there twice."""
+    with receivers.BulkReceiver(user="username", password="password") as backend:
+        login = {"username": {"name": "login"}, "password": {"name": "login"}, "tls": {"enabled": False}}
+        block = {"host": receivers.HOST, "port": backend.port, **login}
+        running = fluentd({"type": "elasticsearch", "elasticsearch": block, "flushSeconds": 0.5})
+        lines = [f"{number:07d} x" for number in range(300)]
+        running.write("app.log", *lines[:100])
+        for part, kind in ((lines[100:200], "refuse"), (lines[200:], "503")):
+            time.sleep(2)
+            backend.fail(kind)
+            running.write("app.log", *part)
+        time.sleep(2)
+        backend.heal()
+        deadline = time.monotonic() + 60
+        while len(backend) < 300 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert sorted(line.decode() for line in backend.lines()) == lines
+        assert backend.records[0]["pod"] == "pod"
