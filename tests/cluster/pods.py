@@ -14,12 +14,26 @@ IMAGES = (
     "public.ecr.aws/aws-observability/aws-for-fluent-bit:3.4.17",
 )
 ASKS = {"log-sidecar/inject": "true", "log-sidecar/paths": "/var/log/app/app.log"}
+# A backend in the pod's own namespace, with a Secret that is there too.
+HTTP: dict[str, Any] = {
+    "host": "receiver",
+    "port": 8080,
+    "tls": {"enabled": False},
+    "format": "json_lines",
+    "gzip": False,
+    "secretHeaders": {"Authorization": {"name": "ingest", "key": "token"}},
+}
 INJECTS: dict[str, Any] = {
     "app": {"enabled": False},
     "injection": {
         "enabled": True,
         "namespaceSelector": {"matchExpressions": [{"key": "logs", "operator": "NotIn", "values": ["none"]}]},
-        "profiles": {"default": {"logLevel": "warn"}, "java": {"multiline": "java"}, "small": {"engine": "tail"}},
+        "profiles": {
+            "default": {"logLevel": "warn"},
+            "java": {"multiline": "java"},
+            "small": {"engine": "tail"},
+            "backend": {"output": {"type": "http", "http": HTTP}},
+        },
     },
 }
 # Its files can be read by its own user only.

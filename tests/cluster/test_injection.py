@@ -10,7 +10,8 @@ import yaml
 
 from cluster.pods import ASKS, INJECTS, WRITER, answer, dry_run, mount, patched, pod, sidecar_of, workload
 from cluster.stage import Stage, namespace
-from harness.loss import WRITER_SOURCE
+from cluster.test_output import receiver
+from harness.loss import WRITER_SOURCE, count
 from harness.manifests import Object
 
 pytestmark = pytest.mark.cluster
@@ -117,12 +118,16 @@ def test_injected_sidecar_can_do_nothing_but_read(cases: Stage, eventually: Call
         ({"metadata.annotations.log-sidecar/paths": "/a.log"}, "log-sidecar/paths has '/a.log'"),
         ({"metadata.annotations.log-sidecar/paths": "/a/$(b)"}, "log-sidecar/paths has '/a/$(b)'"),
         ({"metadata.annotations.log-sidecar/paths": "/a/b\n/c/d"}, "An annotation of log-sidecar/ is wrong"),
-        ({"metadata.annotations.log-sidecar/profile": "big"}, "'big'. The cluster has default, java, small."),
+        ({"metadata.annotations.log-sidecar/profile": "big"}, "'big'. The cluster has backend, default, java, small."),
         ({"metadata.annotations.log-sidecar/engine": "cat"}, "log-sidecar/engine is 'cat'"),
         ({"metadata.annotations.log-sidecar/rotation": "no"}, "log-sidecar/rotation is 'no'"),
         (
             {"metadata.annotations.log-sidecar/engine": "tail", "metadata.annotations.log-sidecar/profile": "java"},
             "log-sidecar/profile is 'java', whose multi-line records",
+        ),
+        (
+            {"metadata.annotations.log-sidecar/engine": "tail", "metadata.annotations.log-sidecar/profile": "backend"},
+            "log-sidecar/profile is 'backend', which sends to a backend",
         ),
         (
             {"metadata.annotations.log-sidecar/engine": "tail", "metadata.annotations.log-sidecar/paths": "/a/*"},
@@ -183,6 +188,19 @@ def test_injected_pod_created_again_is_left_as_it_is(apps: Stage) -> None:
     assert dry_run(apps, again)["spec"]["initContainers"] == made["spec"]["initContainers"]
     again["metadata"]["annotations"]["log-sidecar/paths"] = "/var/log/app/other.log"
     assert "was not made for these annotations" in refusal(apps, again)
+
+
+def test_profile_sends_to_a_backend(apps: Stage, eventually: Callable[..., None]) -> None:
+    """The lines of a profile arrive at its backend with the names of pod and container by a Secret of the pod's own."""
+    asks = ASKS | {"profile": "backend"}
+    items = [*receiver(), pod("sends", asks, [{"command": [*WRITER, "--lines", "100", "--stay"]}])]
+    apps.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(items))
+    eventually(lambda: apps.get("pods", "app=receiver")[0]["status"]["phase"] == "Running", 60)
+    eventually(lambda: len(apps.kubectl("logs", "receiver").splitlines()) >= 100, 60)
+    records = [json.loads(line) for line in apps.kubectl("logs", "receiver").splitlines()]
+    assert count([record["log"] for record in records], 100).exact
+    names = {"namespace": apps.namespace, "pod": "sends", "container": "app", "path": "/var/log/app/app.log"}
+    assert {key: records[0][key] for key in names} == names
 
 
 def test_container_of_a_later_policy_counts(apps: Stage, eventually: Callable[..., None]) -> None:
