@@ -72,8 +72,9 @@ def test_commands_reach_the_service(notes: Callable[..., str], install: Callable
             "kubectl get persistentvolumeclaim --namespace prd -l 'app.kubernetes.io/name=log-sidecar",
         ),
         ({"app": {"enabled": False}}, "installed no application"),
+        ({"output": {"type": "cloudwatch"}}, "The lines of its log files go to cloudwatch."),
     ],
-    ids=["tail", "plain", "none", "job", "load-balancer", "claims", "off"],
+    ids=["tail", "plain", "none", "job", "load-balancer", "claims", "off", "backend"],
 )
 def test_what_an_install_has_to_know(notes: Callable[..., str], values: dict[str, Any], says: str) -> None:
     """What is particular to an install is said, and to no other."""
