@@ -6,4 +6,6 @@ outage.py   the row whose lines go to a backend that fails
 volumes.py  small volumes, and a mount namespace for them
 report.py   the tables, and what got worse since they were last written
 plots.py    the pictures
+
+injection.py is a benchmark of its own: what the admission policy costs when a pod is created.
 """

@@ -45,6 +45,13 @@ def test_a_case_that_never_was_exact_is_no_regression() -> None:
     assert report.worse({key: measured(lost=400) for key in known}) == []
 
 
+def test_bad_luck_is_no_regression() -> None:
+    """The race of copytruncate is lost now and then, by every reader; a run without it is no promise."""
+    good = {(readers.FLUENT_BIT, "10 copytruncates"): measured()}
+    report.write(good, full=False)
+    assert report.worse({key: measured(lost=266) for key in good}) == []
+
+
 def test_what_is_committed_shows_the_chart_losing_nothing() -> None:
     """The published rows of the fluent-bit engine are 0 / 0 but for the race of copytruncate and a full disk."""
     page = Path(__file__).parents[2] / "docs" / "benchmarks" / "README.md"
@@ -52,7 +59,7 @@ def test_what_is_committed_shows_the_chart_losing_nothing() -> None:
     rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in section.splitlines() if "|" in line]
     column = rows[0].index(readers.FLUENT_BIT)
     fates = {row[0]: row[column] for row in rows[2:]}
-    assert set(fates) <= {*(case.name for case in cases.CASES), outage.NAME}
+    assert set(fates) == {*(case.name for case in cases.CASES), outage.NAME}
     assert {name for name, fate in fates.items() if fate != "0 / 0"} <= {
         "10 copytruncates",
         "state volume full (on disk)",
