@@ -157,6 +157,9 @@ class Receiver(Trouble):
             self.count_failure()
         if kind.isdigit():
             return int(kind), b'{"error": "not now"}'
+        if kind == "refuse":
+            # It came before the server was closed: what is taken now would never be acknowledged.
+            return None
         if not self._authorized(request):
             self.unauthorized += 1
             return 401, b'{"error": "who are you?"}'
