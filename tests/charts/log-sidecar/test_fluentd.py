@@ -153,6 +153,7 @@ def test_lines_arrive_across_a_rotation_and_at_the_end(fluentd: Callable[..., Fl
     running.rotate("app.log")
     running.write("app.log", "three")
     running.wait_for("three")
+    running.rotate("app.log")
     running.write("app.log", "last")
     running.end()
     assert running.lines() == ["one", "  two\t$HOME 'quoted' \\n ñ", "three", "last"]
