@@ -16,7 +16,7 @@ from harness.helm import Helm
 from harness.schemas import value_errors
 
 from .conftest import cases, charts
-from .values_tree import Path_, closed_objects, dotted, merged, nested, read, replaced, resolve, schema_at
+from .values_tree import Path_, closed_objects, dotted, leaves, merged, nested, read, replaced, resolve, schema_at
 
 # Parts that have the shape of a Kubernetes object: values.yaml need not list all of their fields.
 KUBERNETES_SHAPED = re.compile(r"Probe$|^resources$")
@@ -97,15 +97,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("value", found, ids=lambda found: f"{found[0].name}-{dotted(found[1])}")
 
 
+@pytest.mark.slow
 def test_every_value_is_read(value: tuple[Path, Path_], helm: Helm) -> None:
     """Changing a value changes what is rendered, or is refused, in at least one configuration of the chart."""
     chart, path = value
 
-    # A value matters where its neighbours are set, so that is looked at first.
-    def far(base: dict[str, Any]) -> tuple[int, bool]:
-        return -_depth_of_change(chart, base, path), not _chosen(base) & set(path)
+    # A value matters where its neighbours are set, or something of its name is chosen: that is looked at first.
+    def far(index: int) -> tuple[int, int]:
+        shared = _chosen_words(chart)[index] & _words(*map(str, path))
+        return -_depth_of_change(chart, configurations(chart)[index], path), -len(shared)
 
-    for base in sorted(configurations(chart), key=far):
+    for index in sorted(range(len(configurations(chart))), key=far):
+        base = configurations(chart)[index]
         before = helm.template(chart, values=base)
         for changed in islice(_changes(chart, base, path), 2):
             after = helm.template(chart, values=changed)
@@ -152,9 +155,19 @@ def configurations(chart: Path) -> tuple[dict[str, Any], ...]:
     return tuple(bases)
 
 
-def _chosen(base: dict[str, Any]) -> set[Any]:
-    """Return the words that stand on the second level, such as `output.type`: often they name the block that counts."""
-    return {value for block in base.values() if isinstance(block, dict) for value in block.values() if value.__hash__}
+@cache
+def _chosen_words(chart: Path) -> list[set[str]]:
+    """Return for each configuration the words in what it sets and the chart does not: often they name what counts."""
+    default = dict(leaves(merged(chart, None)))
+    return [
+        _words(*(str(part) for path, value in leaves(base) if default.get(path) != value for part in (*path, value)))
+        for base in configurations(chart)
+    ]
+
+
+def _words(*names: str) -> set[str]:
+    """Return the words of names, `fluentBit` like `fluent-bit`."""
+    return {word.lower() for name in names for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
 
 
 def _depth_of_change(chart: Path, base: dict[str, Any], path: Path_) -> int:
