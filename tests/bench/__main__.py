@@ -51,7 +51,7 @@ def measure(name: str, case: Case, *, full: bool = False) -> Measurement | None:
             drain=case.drain,
             environment=chosen.environment,
             stderr=folder / "stderr",
-            grace=report.GRACE_SECONDS if case.drain or name in readers.OURS else 1,
+            grace=10 if name.startswith("chart:") else report.GRACE_SECONDS if case.drain else 1,
             quiet=3,
             as_init=sys.platform == "linux" and os.geteuid() == 0,
         )

@@ -14,7 +14,7 @@ from harness.loss import Measurement
 BEST, DOUBLED, LOST, NOTHING = "#cfe8d5", "#f9e2a8", "#f2b8ae", "#f4f4f4"
 INK = "#222222"
 COLORS = {"busybox tail -f": "#a0a0a0", "GNU tail -F": "#c8a24a", "Fluent Bit, defaults": "#7a9cc6"}
-OURS = {"chart: tail": "#3f7d58", "chart: fluent-bit": "#1f5f8b"}
+OURS = {"chart: tail": "#3f7d58", "chart: fluent-bit": "#1f5f8b", "chart: fluentd": "#6b4c8a"}
 STEADY = "steady 20,000/s"
 LARGEST_CORES, LARGEST_MEGABYTES = 0.1, 32
 Results = Mapping[tuple[str, str], Measurement]

@@ -15,7 +15,7 @@ CHART = Path(__file__).parents[2] / "charts" / "log-sidecar"
 YARDSTICK = "GNU tail -F"
 FLUENT_BIT = "chart: fluent-bit"
 OURS = ("chart: tail", FLUENT_BIT)
-NAMES = ("busybox tail -f", YARDSTICK, "Fluent Bit, defaults", *OURS)
+NAMES = ("busybox tail -f", YARDSTICK, "Fluent Bit, defaults", *OURS, "chart: fluentd")
 METRICS_PORT = 20200
 
 AS_IT_COMES = """
@@ -35,7 +35,8 @@ class Reader:
 
 def make(name: str, folder: Path, case: Case) -> Reader | None:
     """The reader of that name, its files below `folder`; None if this machine lacks a program that it needs."""
-    fluent_bit, busybox = images.fluent_bit(), shutil.which(os.environ.get("BUSYBOX", "busybox"))
+    busybox = shutil.which(os.environ.get("BUSYBOX", "busybox"))
+    fluent_bit, fluentd = images.fluent_bit(), shutil.which("fluentd")
     if name == "busybox tail -f" and busybox:
         (folder / "logs" / "app.log").touch()  # it does not wait for its file
         return Reader([busybox, "tail", "-n+1", "-f", "{file}"])
@@ -49,6 +50,8 @@ def make(name: str, folder: Path, case: Case) -> Reader | None:
         return from_chart("tail", folder, copytruncate=case.copytruncate)
     if name == FLUENT_BIT and fluent_bit:
         return from_chart("fluent-bit", folder, copytruncate=case.copytruncate, agent=fluent_bit)
+    if name == "chart: fluentd" and fluentd:
+        return from_chart("fluentd", folder, copytruncate=case.copytruncate, agent=Path(fluentd))
     return None
 
 

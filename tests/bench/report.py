@@ -111,7 +111,7 @@ with {versions()}. Lines of 101 bytes; each figure is one run, with other work g
 ![CPU and memory by reader](cost.svg)
 
 The readers: `busybox tail -f` is what the articles run; `GNU tail -F` and Fluent Bit's defaults are what else is
-common; `chart: tail` and `chart: fluent-bit` are what log-sidecar runs.
+common; `chart: tail`, `chart: fluent-bit` and, where it is installed, `chart: fluentd` are what log-sidecar runs.
 
 The file is there, empty, when the reader starts, but for the link and where the case says otherwise: a native
 sidecar starts before its application. What has not come 3 s after the rest counts as lost; in the last rows, those of
