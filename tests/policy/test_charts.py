@@ -16,7 +16,13 @@ from harness.schemas import object_errors, value_errors
 from .conftest import Case, charts
 from .values_tree import read
 
-both_helms = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids=lambda major: f"helm-{major}")
+both_helms = pytest.mark.parametrize(
+    "helm",
+    # A quick run asks the newest.
+    [pytest.param(major, marks=pytest.mark.slow if major != supported.HELM[-1] else ()) for major in supported.HELM],
+    indirect=True,
+    ids=lambda major: f"helm-{major}",
+)
 
 CONVENTIONAL_VALUES = {
     "affinity",
@@ -83,6 +89,7 @@ def test_kubernetes_accepts_every_object(case: Case, helm: Helm, kubernetes: str
     assert rendered.names()
 
 
+@pytest.mark.slow
 def test_both_helms_render_the_same(case: Case) -> None:
     """Helm 3 and Helm 4 give the same objects."""
     files = [case.values] if case.values else []
