@@ -30,7 +30,8 @@ SHARDS = 4
 FREE = {"extraObjects", "extraContainers", "extraInitContainers", "extraVolumes"}
 
 
-@pytest.mark.parametrize("shard", [0, *(pytest.param(shard, marks=pytest.mark.slow) for shard in range(1, SHARDS))])
+@pytest.mark.slow
+@pytest.mark.parametrize("shard", range(SHARDS))
 def test_values_of_the_schema_render(chart: Path, helm: Helm, shard: int) -> None:
     """Any configuration with one to four values drawn from their schemas: nothing breaks, what renders is right."""
     outcomes: Counter[str] = Counter()

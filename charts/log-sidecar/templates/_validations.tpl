@@ -250,6 +250,23 @@ app:
   kind: {{ $app.kind }}
   restartPolicy: ""{{ "\f" }}
 {{- end }}
+{{- $type := get $app.updateStrategy "type" }}
+{{- if and $type (has $app.kind (list "Deployment" "StatefulSet" "DaemonSet")) (eq $type (ternary "OnDelete" "Recreate" (eq $app.kind "Deployment"))) }}
+app.updateStrategy.type is {{ $type }}, which a {{ $app.kind }} does not know. Write:
+app:
+  kind: {{ $app.kind }}
+  updateStrategy:
+    type: RollingUpdate{{ "\f" }}
+{{- end }}
+{{- $rolling := get $app.updateStrategy "rollingUpdate" }}
+{{- if and (eq $app.kind "StatefulSet") (kindIs "map" $rolling) (not (kindIs "invalid" (dig "maxSurge" nil $rolling))) }}
+app.updateStrategy.rollingUpdate.maxSurge is set, and a StatefulSet makes no pod before it has deleted the old one. Write:
+app:
+  kind: StatefulSet
+  updateStrategy:
+    rollingUpdate:
+      maxSurge: null{{ "\f" }}
+{{- end }}
 {{- if and $app.updateStrategy (not (has $app.kind (list "Deployment" "StatefulSet" "DaemonSet"))) }}
 app.updateStrategy is set, and a {{ $app.kind }} has none. Write:
 app:

@@ -124,6 +124,16 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "app.updateStrategy is set, and a Pod has none",
         "app:\n  kind: Pod\n  updateStrategy: {}",
     ),
+    "update strategy of another kind": (
+        {"app": {"kind": "StatefulSet", "updateStrategy": {"type": "Recreate"}}},
+        "app.updateStrategy.type is Recreate, which a StatefulSet does not know",
+        "updateStrategy:\n    type: RollingUpdate",
+    ),
+    "update strategy with a setting of another kind": (
+        {"app": {"kind": "StatefulSet", "updateStrategy": {"rollingUpdate": {"maxSurge": 1}}}},
+        "app.updateStrategy.rollingUpdate.maxSurge is set",
+        "rollingUpdate:\n      maxSurge: null",
+    ),
     "tail with a glob": (
         {**files({"name": "a", "path": "/var/log/app/*.log"}), "sidecar": {"engine": "tail"}},
         'logs.files[0] (a): the tail engine cannot follow the glob "/var/log/app/*.log"',
