@@ -145,17 +145,22 @@ def test_replicas_belong_to_an_autoscaler_until_they_are_set(install: Callable[.
 
 
 @pytest.mark.parametrize(
-    ("kind", "field", "expected"),
+    ("kind", "field", "expected", "other"),
     [
-        ("Deployment", "strategy", None),
-        ("StatefulSet", "updateStrategy", None),
-        ("DaemonSet", "updateStrategy", {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "10%"}}),
+        ("Deployment", "strategy", None, "Recreate"),
+        ("StatefulSet", "updateStrategy", None, "OnDelete"),
+        (
+            "DaemonSet",
+            "updateStrategy",
+            {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "10%"}},
+            "OnDelete",
+        ),
     ],
 )
-def test_update_strategy(install: Callable[..., Manifests], kind: str, field: str, expected: Any) -> None:
+def test_update_strategy(install: Callable[..., Manifests], kind: str, field: str, expected: Any, other: str) -> None:
     """Each kind takes its strategy from the values; a DaemonSet goes faster than one node at a time by default."""
     assert install({"app": {"kind": kind}}).one(kind)["spec"].get(field) == expected
-    given = {"type": "OnDelete"}
+    given = {"type": other}
     assert install({"app": {"kind": kind, "updateStrategy": given}}).one(kind)["spec"][field] == given
 
 
