@@ -26,6 +26,9 @@ EXCEPTIONS: dict[str, list[tuple[str, str]]] = {
             ("capabilities.add has more than NET_BIND_SERVICE", "reads and writes files of other users"),
         )
     ],
+    "observability-stack": [
+        (r"StatefulSet/.*-server.*: automountServiceAccountToken is not false", "discovery asks the API server"),
+    ],
 }
 
 

@@ -50,6 +50,7 @@ FREE_FORM = {
     "extraContainers",
     "extraInitContainers",
     "extraFilters",
+    "extraConfigs",
 }
 TEMPLATES = {"extraObjects"}
 # What stands for a harmless string where the values file has an empty one.

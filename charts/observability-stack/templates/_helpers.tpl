@@ -1,0 +1,68 @@
+{{/* Names and choices that several templates of this chart share. */}}
+
+{{/*
+Name of an object of a component: dict "root" $ "component" <name>. Not longer than 52, as Kubernetes puts a hash of
+eleven characters behind it in a label.
+*/}}
+{{- define "observability-stack.name" -}}
+{{- $room := sub 51 (len .component) | int -}}
+{{- printf "%s-%s" (include "eks-common.fullname" .root | trunc $room | trimSuffix "-") .component -}}
+{{- end -}}
+
+{{/* A role of the whole cluster: two releases in two namespaces must not share its name. Arguments as above. */}}
+{{- define "observability-stack.clusterName" -}}
+{{- printf "%s-%s" .root.Release.Namespace (include "observability-stack.name" .) -}}
+{{- end -}}
+
+{{/* dict "root" $ "account" <key of serviceAccounts> "component" <name>. */}}
+{{- define "observability-stack.serviceAccountName" -}}
+{{- $account := get .root.Values.serviceAccounts .account -}}
+{{- default (ternary (include "observability-stack.name" .) "default" $account.create) $account.name -}}
+{{- end -}}
+
+{{- define "observability-stack.serverAccount" -}}
+{{- include "observability-stack.serviceAccountName" (dict "root" . "account" "server" "component" "server") -}}
+{{- end -}}
+
+{{/* Whether Prometheus is an agent, which only writes to remotes. */}}
+{{- define "observability-stack.isAgent" -}}
+{{- $server := .Values.server -}}
+{{- if or (eq $server.mode "agent") (and (eq $server.mode "auto") (gt (len $server.remoteWrite) 0)) }}true{{ end -}}
+{{- end -}}
+
+{{/* Whether each pod of Prometheus has a claim, which outlives it. */}}
+{{- define "observability-stack.hasClaim" -}}
+{{- $type := .Values.server.persistence.type -}}
+{{- if or (eq $type "claim") (and (eq $type "auto") (not (include "observability-stack.isAgent" .))) }}true{{ end -}}
+{{- end -}}
+
+{{/*
+The pods of Prometheus, as a JSON list: shard, replica, component, name, file. Each is a StatefulSet of its own with a
+claim that is an object of its own: the claim templates of a StatefulSet can never be changed, and a change between
+agent and server would ask for just that. The first one has the same name whatever the others are.
+*/}}
+{{- define "observability-stack.instances" -}}
+{{- $instances := list -}}
+{{- range $shard := until (int .Values.server.shards) -}}
+{{- range $replica := until (int $.Values.server.replicas) -}}
+{{- $component := ternary "server" (printf "server-%d-%d" $shard $replica) (eq 0 (add $shard $replica)) -}}
+{{- $name := include "observability-stack.name" (dict "root" $ "component" $component) -}}
+{{- $instances = append $instances (dict "shard" $shard "replica" $replica "component" $component "name" $name "file" (printf "prometheus-%d-%d.yaml" $shard $replica)) -}}
+{{- end -}}
+{{- end -}}
+{{- $instances | toJson -}}
+{{- end -}}
+
+{{/* Labels that fit the pods of Prometheus, however many there are: the selector of a policy or budget. */}}
+{{- define "observability-stack.serverSelector" -}}
+matchLabels:
+  app.kubernetes.io/name: {{ include "eks-common.name" . | quote }}
+  app.kubernetes.io/instance: {{ .Release.Name | quote }}
+matchExpressions:
+  - key: app.kubernetes.io/component
+    operator: In
+    values:
+      {{- range include "observability-stack.instances" . | fromJsonArray }}
+      - {{ .component | quote }}
+      {{- end }}
+{{- end -}}

@@ -1,0 +1,21 @@
+{{/* Arguments of Prometheus: dict "root" $ "instance" <item of instances>. */}}
+{{- define "observability-stack.args" -}}
+{{- $server := .root.Values.server -}}
+- --config.file=/etc/prometheus/{{ .instance.file }}
+- --web.listen-address=:{{ $server.service.port | int }}
+- --log.level={{ $server.logLevel }}
+{{- if include "observability-stack.isAgent" .root }}
+- --agent
+- --storage.agent.path=/prometheus
+- --storage.agent.retention.max-time={{ $server.wal.maxTime }}
+{{- else }}
+- --storage.tsdb.path=/prometheus
+- --storage.tsdb.retention.time={{ $server.retention.time }}
+{{- with $server.retention.size }}
+- --storage.tsdb.retention.size={{ . }}
+{{- end }}
+{{- end }}
+{{- with $server.extraArgs }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,185 @@
+{{/*
+Scrape configurations, as data: each job is a YAML document without anything of the user's in it, and what values say
+is set into it. Targets are endpoints, never the address of a Service, which would reach another pod every time.
+*/}}
+
+{{/* Where the pods of a component of this release are: dict "root" $ "component" <names>. */}}
+{{- define "observability-stack.ownPods" -}}
+{{- $selector := printf "app.kubernetes.io/name=%s,app.kubernetes.io/instance=%s,app.kubernetes.io/component in (%s)" (include "eks-common.name" .root) .root.Release.Name (join "," .components) -}}
+{{- list (dict "role" "pod" "namespaces" (dict "names" (list .root.Release.Namespace)) "selectors" (list (dict "role" "pod" "label" $selector))) | toJson -}}
+{{- end -}}
+
+{{- define "observability-stack.job.kubelet" -}}
+scheme: https
+kubernetes_sd_configs:
+  - role: node
+authorization:
+  credentials_file: /var/run/secrets/kubernetes.io/serviceaccount/token
+tls_config:
+  ca_file: /var/run/secrets/kubernetes.io/serviceaccount/ca.crt
+relabel_configs:
+  - source_labels: [__meta_kubernetes_node_name]
+    target_label: node
+{{- end -}}
+
+{{- define "observability-stack.job.cadvisor" -}}
+{{ include "observability-stack.job.kubelet" . }}
+metrics_path: /metrics/cadvisor
+# The kubelet's own times are up to 15 s old; AMP takes samples in the order of their times.
+honor_timestamps: false
+metric_relabel_configs:
+  # Of the node's own slices only the sum is kept.
+  - source_labels: [id, pod]
+    separator: ;
+    regex: /;|.*;.+
+    action: keep
+{{- end -}}
+
+{{- define "observability-stack.job.apiserver" -}}
+scheme: https
+kubernetes_sd_configs:
+  - role: endpointslice
+    namespaces:
+      names: [default]
+authorization:
+  credentials_file: /var/run/secrets/kubernetes.io/serviceaccount/token
+tls_config:
+  ca_file: /var/run/secrets/kubernetes.io/serviceaccount/ca.crt
+  # Its certificate is for its name; the addresses behind it need not be in it.
+  server_name: kubernetes.default.svc
+relabel_configs:
+  - source_labels: [__meta_kubernetes_service_name, __meta_kubernetes_endpointslice_port_name]
+    regex: kubernetes;https
+    action: keep
+{{- end -}}
+
+{{- define "observability-stack.job.prometheus" -}}
+relabel_configs:
+  - source_labels: [__meta_kubernetes_pod_container_port_name]
+    regex: http
+    action: keep
+  - source_labels: [__meta_kubernetes_namespace]
+    target_label: namespace
+  - source_labels: [__meta_kubernetes_pod_name]
+    target_label: pod
+{{- end -}}
+
+{{/* Annotated pods. A port that is annotated may be undeclared, so that it is nobody's; then no container is named. */}}
+{{- define "observability-stack.job.pods" -}}
+kubernetes_sd_configs:
+  - role: pod
+relabel_configs:
+  - source_labels: [__meta_kubernetes_pod_annotation_prometheus_io_scrape]
+    regex: "true"
+    action: keep
+  - source_labels: [__meta_kubernetes_pod_phase]
+    regex: Pending|Succeeded|Failed|Completed
+    action: drop
+  # A container without a port, or with one of UDP, answers nobody.
+  - source_labels: [__meta_kubernetes_pod_annotation_prometheus_io_port, __meta_kubernetes_pod_container_port_protocol]
+    regex: ;(UDP|SCTP)?
+    action: drop
+  - source_labels: [__meta_kubernetes_pod_annotation_prometheus_io_scheme]
+    regex: (https?)
+    target_label: __scheme__
+  - source_labels: [__meta_kubernetes_pod_annotation_prometheus_io_path]
+    regex: (.+)
+    target_label: __metrics_path__
+  - source_labels: [__meta_kubernetes_pod_container_name, __meta_kubernetes_pod_annotation_prometheus_io_port]
+    regex: (.+);
+    target_label: container
+  - source_labels: [__meta_kubernetes_pod_annotation_prometheus_io_port, __meta_kubernetes_pod_ip]
+    regex: (\d+);(.*:.*)
+    replacement: "[$2]:$1"
+    target_label: __address__
+  - source_labels: [__meta_kubernetes_pod_annotation_prometheus_io_port, __meta_kubernetes_pod_ip]
+    regex: (\d+);([^:]+)
+    replacement: $2:$1
+    target_label: __address__
+  - source_labels: [__meta_kubernetes_namespace]
+    target_label: namespace
+  - source_labels: [__meta_kubernetes_pod_name]
+    target_label: pod
+  - source_labels: [__meta_kubernetes_pod_node_name]
+    target_label: node
+{{- end -}}
+
+{{- define "observability-stack.job.endpoints" -}}
+kubernetes_sd_configs:
+  - role: endpointslice
+relabel_configs:
+  - source_labels: [__meta_kubernetes_service_annotation_prometheus_io_scrape]
+    regex: "true"
+    action: keep
+  - source_labels: [__meta_kubernetes_service_annotation_prometheus_io_scheme]
+    regex: (https?)
+    target_label: __scheme__
+  - source_labels: [__meta_kubernetes_service_annotation_prometheus_io_path]
+    regex: (.+)
+    target_label: __metrics_path__
+  - source_labels: [__address__, __meta_kubernetes_service_annotation_prometheus_io_port]
+    regex: (.+?)(?::\d+)?;(\d+)
+    replacement: $1:$2
+    target_label: __address__
+  - source_labels: [__meta_kubernetes_namespace]
+    target_label: namespace
+  - source_labels: [__meta_kubernetes_service_name]
+    target_label: service
+  - source_labels: [__meta_kubernetes_pod_name]
+    target_label: pod
+  - source_labels: [__meta_kubernetes_pod_node_name]
+    target_label: node
+{{- end -}}
+
+{{/* Which jobs there are, in order, as a JSON list of names. */}}
+{{- define "observability-stack.jobs" -}}
+{{- $jobs := list -}}
+{{- range list "kubelet" "cadvisor" "apiserver" "prometheus" "endpoints" "pods" -}}
+{{- if get $.Values.scrape.jobs . }}{{ $jobs = append $jobs . }}{{ end -}}
+{{- end -}}
+{{- $jobs | toJson -}}
+{{- end -}}
+
+{{/* What the values say about a job: dict "root" $ "name" <job> "job" <map>, which it changes. */}}
+{{- define "observability-stack.adaptJob" -}}
+{{- $scrape := .root.Values.scrape -}}
+{{- if has .name (list "kubelet" "cadvisor") -}}
+{{- if $scrape.kubelet.insecureSkipVerify }}{{ $_ := set .job.tls_config "insecure_skip_verify" true }}{{ end -}}
+{{- end -}}
+{{- if eq .name "prometheus" -}}
+{{- $components := list -}}
+{{- range include "observability-stack.instances" .root | fromJsonArray }}{{ $components = append $components .component }}{{ end -}}
+{{- $_ := set .job "kubernetes_sd_configs" (include "observability-stack.ownPods" (dict "root" .root "components" $components) | fromJsonArray) -}}
+{{- end -}}
+{{- if has .name (list "endpoints" "pods") -}}
+{{- range $scrape.podLabels -}}
+{{- $name := regexReplaceAll "[^A-Za-z0-9_]" . "_" -}}
+{{- $_ := set $.job "relabel_configs" (append $.job.relabel_configs (dict "source_labels" (list (printf "__meta_kubernetes_pod_label_%s" $name)) "target_label" $name)) -}}
+{{- end -}}
+{{- with int $scrape.limits.samples }}{{ $_ := set $.job "sample_limit" . }}{{ end -}}
+{{- with int $scrape.limits.labels }}{{ $_ := set $.job "label_limit" . }}{{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* All scrape configurations of a pod of Prometheus: dict "root" $ "instance" <item of instances>; a JSON list. */}}
+{{- define "observability-stack.scrapeConfigs" -}}
+{{- $root := .root -}}
+{{- $shards := int $root.Values.server.shards -}}
+{{- $configs := list -}}
+{{- range $name := include "observability-stack.jobs" $root | fromJsonArray -}}
+{{- $job := include (printf "observability-stack.job.%s" $name) $root | fromYaml -}}
+{{- $_ := set $job "job_name" $name -}}
+{{- include "observability-stack.adaptJob" (dict "root" $root "name" $name "job" $job) -}}
+{{- $configs = append $configs $job -}}
+{{- end -}}
+{{- $configs = concat $configs $root.Values.scrape.extraConfigs -}}
+{{- if gt $shards 1 -}}
+{{- $mine := list (dict "source_labels" (list "__address__") "modulus" $shards "target_label" "__tmp_shard" "action" "hashmod") (dict "source_labels" (list "__tmp_shard") "regex" (toString .instance.shard) "action" "keep") -}}
+{{- $sharded := list -}}
+{{- range $configs -}}
+{{- $sharded = append $sharded (mergeOverwrite (dict) . (dict "relabel_configs" (concat (.relabel_configs | default list) $mine))) -}}
+{{- end -}}
+{{- $configs = $sharded -}}
+{{- end -}}
+{{- $configs | toJson -}}
+{{- end -}}
