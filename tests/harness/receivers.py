@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from email.message import Message
 from http.client import HTTPMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +25,9 @@ from botocore.credentials import Credentials
 from harness.pki import Authority
 
 HOST = "127.0.0.1"
+_KEYS = Credentials("test", "test")
+# AWS takes a signature for so long (Signature Version 4: "within five minutes").
+_SKEW = timedelta(minutes=5)
 # Kinds of trouble: an HTTP status; `refuse`: nobody listens; `lost`: taken, but the answer never arrives;
 # `partial` (Bulk only): every third document of a request is turned away with 429.
 TROUBLES = ("500", "503", "429", "refuse", "lost", "partial")
@@ -83,14 +86,19 @@ class Receiver(Trouble):
     Args:
         tls: folder for its certificates, which must not exist; without it the server speaks plain HTTP.
         user, password: what it wants as basic authentication; without a user it wants none.
+        host: address of this machine that it listens on.
         signed: region and service of the SigV4 signature that it wants; the keys are those of `harness.aws`.
 
     Attributes:
-        port: port of ``HOST`` that it listens on; it stays the same over every refusal.
+        host, port: where it listens; the port stays the same over every refusal.
         ca: certificate of the authority that signed the server's.
         headers: of the newest request that was taken.
         paths: of all requests that were taken.
+        reasons: why requests were turned away as unauthorized, in the order of arrival.
+        refused: the status of such an answer.
     """
+
+    refused = 401
 
     def __init__(
         self,
@@ -98,14 +106,16 @@ class Receiver(Trouble):
         tls: Path | None = None,
         user: str = "",
         password: str = "",
+        host: str = HOST,
         signed: tuple[str, str] | None = None,
     ) -> None:
         super().__init__()
+        self.host = host
         self.port = 0
         self.records: list[dict[str, Any]] = []
         self.headers: Message = Message()
         self.paths: set[str] = set()
-        self.unauthorized = 0
+        self.reasons: list[str] = []
         self.ca: Path | None = None
         self._lock = threading.Lock()
         self._basic = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode() if user else ""
@@ -113,7 +123,7 @@ class Receiver(Trouble):
         self._tls: ssl.SSLContext | None = None
         if tls is not None:
             authority = Authority(tls)
-            authority.issue("server", "receiver", hosts=("localhost", IPv4Address(HOST)))
+            authority.issue("server", "receiver", hosts=("localhost", IPv4Address(host)))
             self.ca = tls / "ca.crt"
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._tls.load_cert_chain(tls / "server.crt", tls / "server.key")
@@ -160,23 +170,27 @@ class Receiver(Trouble):
         if kind == "refuse":
             # It came before the server was closed: what is taken now would never be acknowledged.
             return None
-        if not self._authorized(request):
-            self.unauthorized += 1
-            return 401, b'{"error": "who are you?"}'
+        if reason := self._why_refused(request):
+            self.reasons.append(reason)
+            return self.refused, json.dumps({"message": reason}).encode()
         with self._lock:
             answer = self.take(request)
             self.headers = request.headers
             self.paths.add(request.path)
         return None if kind == "lost" else answer
 
-    def _authorized(self, request: Request) -> bool:
-        given = request.headers.get("Authorization", "")
-        if self._basic and given != self._basic:
-            return False
-        return self._signed is None or signature_fits(request, *self._signed)
+    @property
+    def unauthorized(self) -> int:
+        """How many requests were turned away because of who sent them."""
+        return len(self.reasons)
+
+    def _why_refused(self, request: Request) -> str:
+        if self._basic and request.headers.get("Authorization", "") != self._basic:
+            return "user or password is wrong"
+        return why_signature_fails(request, *self._signed) if self._signed else ""
 
     def _listen(self) -> None:
-        self._server = _Server((HOST, self.port), self)
+        self._server = _Server((self.host, self.port), self)
         if self._tls is not None:
             self._server.socket = self._tls.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
@@ -241,8 +255,14 @@ class BulkReceiver(Receiver):
         return {"create": {**result, "_version": 1, "result": "created", "_shards": {"total": 2, "successful": 1}}}
 
 
-def signature_fits(request: Request, region: str, service: str) -> bool:
-    """Say whether a request carries the SigV4 signature that its content and the test's keys lead to."""
+def why_signature_fails(request: Request, region: str, service: str, *, now: datetime | None = None) -> str:
+    """Say what is wrong with a request's SigV4 signature, which is computed anew with the test's keys; "" if nothing.
+
+    Args:
+        request: the request.
+        region, service: what it must be signed for.
+        now: the time of its arrival.
+    """
     try:
         fields = request.headers["Authorization"].removeprefix("AWS4-HMAC-SHA256 ").replace(",", " ").split()
         given = dict(field.split("=", 1) for field in fields)
@@ -254,14 +274,23 @@ def signature_fits(request: Request, region: str, service: str) -> bool:
             headers={name: request.headers[name] for name in signed},
         )
         when = request.headers["X-Amz-Date"]
-        datetime.strptime(when, "%Y%m%dT%H%M%SZ")
+        date = datetime.strptime(when, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        key, *scope = given["Credential"].split("/")
+        signature = given["Signature"]
     except (KeyError, ValueError, AttributeError):
-        return False
+        return "it is not signed"
+    if abs((now or datetime.now(UTC)) - date) > _SKEW:
+        return f"its date {when} is not within {_SKEW.seconds // 60} minutes of now"
+    if scope != [when[:8], region, service, "aws4_request"]:
+        return f"it is signed for {'/'.join(scope)}, not for {service} in {region}"
+    if "host" not in signed:
+        return "its host is not signed"
+    if key != _KEYS.access_key:
+        return f"nobody has the access key {key}"
     copy.context["timestamp"] = when
-    signer = _Signer(Credentials("test", "test"), service, region)
+    signer = _Signer(_KEYS, service, region)
     text = signer.string_to_sign(copy, signer.canonical_request(copy))
-    scope = f"test/{when[:8]}/{region}/{service}/aws4_request"
-    return given["Credential"] == scope and hmac.compare_digest(signer.signature(text, copy), given["Signature"])
+    return "" if hmac.compare_digest(signer.signature(text, copy), signature) else "its signature is another one"
 
 
 class _Signer(SigV4Auth):  # type: ignore[misc]
