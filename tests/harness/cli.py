@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import tools
+from harness import allow_list, tools
 from harness.errors import HarnessError
 from harness.progress import elapsed
 
@@ -103,6 +103,8 @@ def _parser() -> argparse.ArgumentParser:
     docs = commands.add_parser("docs", help="write each chart's README from its values and README.md.gotmpl")
     docs.add_argument("--check", action="store_true", help="write nothing; exit 1 when one is out of date")
     docs.set_defaults(run=_docs)
+
+    allow_list.add_command(commands)
     return parser
 
 

@@ -9,13 +9,15 @@ serviceAccounts.server.annotations rbac networkPolicy server server.image server
 server.wal server.persistence server.persistence.annotations server.service server.service.annotations
 server.networkPolicy server.podDisruptionBudget server.podLabels server.podAnnotations server.podSecurityContext
 server.securityContext server.resources server.startupProbe server.livenessProbe server.readinessProbe
-server.nodeSelector server.affinity scrape scrape.allowList scrape.jobs scrape.kubelet scrape.limits
+server.nodeSelector server.affinity scrape scrape.allowList scrape.jobs scrape.kubelet scrape.limits rules
+rules.files rules.labels
 {{- end -}}
 
 {{- define "observability-stack.lists" -}}
 global.imagePullSecrets imagePullSecrets server.remoteWrite server.persistence.accessModes server.networkPolicy.from
 server.extraArgs server.extraEnv server.extraEnvFrom server.extraVolumes server.extraVolumeMounts server.tolerations
-server.topologySpreadConstraints scrape.podLabels scrape.extraConfigs extraObjects
+server.topologySpreadConstraints scrape.podLabels scrape.extraConfigs rules.disabledAlerts
+rules.groups extraObjects
 {{- end -}}
 
 {{- define "observability-stack.scalars" -}}
@@ -31,5 +33,7 @@ server.livenessProbe.timeoutSeconds server.livenessProbe.failureThreshold server
 server.readinessProbe.periodSeconds server.readinessProbe.timeoutSeconds server.terminationGracePeriodSeconds
 server.priorityClassName scrape.interval scrape.timeout scrape.allowList.enabled scrape.jobs.kubelet
 scrape.jobs.cadvisor scrape.jobs.apiserver scrape.jobs.prometheus scrape.jobs.endpoints scrape.jobs.pods
-scrape.kubelet.insecureSkipVerify scrape.limits.samples scrape.limits.labels
+scrape.kubelet.insecureSkipVerify scrape.limits.samples scrape.limits.labels rules.enabled
+rules.files.nodes rules.files.workloads rules.files.volumes rules.files.prometheus rules.files.remoteWrite
+rules.files.alertmanager rules.files.logs
 {{- end -}}

@@ -25,6 +25,7 @@
 {{- if not (include "observability-stack.isAgent" .root) -}}
 {{- $_ := set $global "evaluation_interval" $scrape.interval -}}
 {{- end -}}
+{{- if include "observability-stack.evaluatesRules" .root }}{{ $_ := set $config "rule_files" (list "/etc/prometheus-rules/*.yaml") }}{{ end -}}
 {{- $config | toYaml -}}
 {{- end -}}
 

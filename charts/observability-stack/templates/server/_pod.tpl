@@ -7,6 +7,7 @@ metadata:
     {{- include "eks-common.labels" (dict "root" $root "component" .instance.component "extra" $server.podLabels) | nindent 4 }}
   annotations:
     {{- $checksum := dict "checksum/config" (include "observability-stack.configData" $root | sha256sum) }}
+    {{- if include "observability-stack.evaluatesRules" $root }}{{ $_ := set $checksum "checksum/rules" (include "observability-stack.rulesData" $root | sha256sum) }}{{ end }}
     {{- mergeOverwrite (dict) $root.Values.commonAnnotations $server.podAnnotations $checksum | toYaml | nindent 4 }}
 spec:
   {{- include "observability-stack.placement" (dict "root" $root "values" $server) | nindent 2 }}
@@ -62,6 +63,11 @@ spec:
         - name: config
           mountPath: /etc/prometheus
           readOnly: true
+        {{- if include "observability-stack.evaluatesRules" $root }}
+        - name: rules
+          mountPath: /etc/prometheus-rules
+          readOnly: true
+        {{- end }}
         - name: data
           mountPath: /prometheus
         {{- with $server.extraVolumeMounts }}
@@ -71,6 +77,11 @@ spec:
     - name: config
       configMap:
         name: {{ include "observability-stack.name" (dict "root" $root "component" "server") | quote }}
+    {{- if include "observability-stack.evaluatesRules" $root }}
+    - name: rules
+      configMap:
+        name: {{ include "observability-stack.name" (dict "root" $root "component" "rules") | quote }}
+    {{- end }}
     - name: data
       {{- if include "observability-stack.hasClaim" $root }}
       persistentVolumeClaim:

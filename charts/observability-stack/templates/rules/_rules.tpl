@@ -1,0 +1,73 @@
+{{/*
+Rules: files/rules is their one source. A server evaluates them itself; of an agent they go to the service that it
+writes to. What values say is set into them as data.
+*/}}
+
+{{/* Groups of one file without the alerts that are switched off: dict "root" $ "file" <name>; a JSON list. */}}
+{{- define "observability-stack.ruleGroups" -}}
+{{- $rules := .root.Values.rules -}}
+{{- $groups := list -}}
+{{- range (.root.Files.Get (printf "files/rules/%s.yaml" .file) | fromYaml).groups -}}
+{{- $kept := list -}}
+{{- range .rules -}}
+{{- if not .alert -}}
+{{- $kept = append $kept . -}}
+{{- else if not (has .alert $rules.disabledAlerts) -}}
+{{- $kept = append $kept (mergeOverwrite (dict) . (dict "labels" (mergeOverwrite (dict) .labels $rules.labels))) -}}
+{{- end -}}
+{{- end -}}
+{{- if $kept }}{{ $groups = append $groups (dict "name" .name "rules" $kept) }}{{ end -}}
+{{- end -}}
+{{- $groups | toJson -}}
+{{- end -}}
+
+{{/* Groups by the name of their file, as JSON. */}}
+{{- define "observability-stack.ruleFiles" -}}
+{{- $files := dict -}}
+{{- if .Values.rules.enabled -}}
+{{- range $key, $on := .Values.rules.files -}}
+{{- $name := kebabcase $key -}}
+{{- $groups := include "observability-stack.ruleGroups" (dict "root" $ "file" $name) | fromJsonArray -}}
+{{- if and $on $groups }}{{ $_ := set $files $name $groups }}{{ end -}}
+{{- end -}}
+{{- with .Values.rules.groups }}{{ $_ := set $files "own" . }}{{ end -}}
+{{- end -}}
+{{- $files | toJson -}}
+{{- end -}}
+
+{{- define "observability-stack.hasRules" -}}
+{{- if and .Values.server.enabled (include "observability-stack.ruleFiles" . | fromJson) }}true{{ end -}}
+{{- end -}}
+
+{{/* Whether Prometheus evaluates rules itself, from the folder that its pods mount. */}}
+{{- define "observability-stack.evaluatesRules" -}}
+{{- if and (include "observability-stack.hasRules" .) (not (include "observability-stack.isAgent" .)) }}true{{ end -}}
+{{- end -}}
+
+{{/* A file for each subject, or, for AMP, all of them in one: the data of the ConfigMap. */}}
+{{- define "observability-stack.rulesData" -}}
+{{- $data := dict -}}
+{{- $every := list -}}
+{{- range $name, $groups := include "observability-stack.ruleFiles" . | fromJson -}}
+{{- $_ := set $data (printf "%s.yaml" $name) (dict "groups" $groups | toYaml) -}}
+{{- $every = concat $every $groups -}}
+{{- end -}}
+{{- if include "observability-stack.isAgent" . -}}
+{{- $data = dict "amp-rules.yaml" (dict "groups" $every | toYaml) -}}
+{{- end -}}
+{{- $data | toYaml -}}
+{{- end -}}
+
+{{/* What to do so that AMP evaluates the rules, for the notes. */}}
+{{- define "observability-stack.rulesNotes" -}}
+{{- if and (include "observability-stack.hasRules" .) (include "observability-stack.isAgent" .) -}}
+{{- $workspace := regexFind "ws-[0-9A-Za-z-]+" (first .Values.server.remoteWrite).url | default "ws-..." -}}
+{{- $arguments := printf "--region %s --workspace-id %s --name %s" .Values.cluster.region $workspace .Release.Name }}
+Rules: an agent evaluates none. Give them to the workspace, once for all clusters that write to it:
+  kubectl get configmap {{ include "observability-stack.name" (dict "root" . "component" "rules") }} --namespace {{ .Release.Namespace }} \
+    --output jsonpath='{.data.amp-rules\.yaml}' > amp-rules.yaml
+  aws amp create-rule-groups-namespace {{ $arguments }} --data fileb://amp-rules.yaml
+After an upgrade it is `put-rule-groups-namespace`; what removes them is
+  aws amp delete-rule-groups-namespace {{ $arguments }}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,186 @@
+"""The rules: each fires when it should and else does not, and is rendered for whoever evaluates it."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness import tools
+from harness.errors import HarnessError
+from harness.helm import Helm
+from harness.manifests import Manifests
+
+CHART = Path(__file__).parents[3] / "charts" / "observability-stack"
+FILES = sorted(CHART.glob("files/rules/*.yaml"))
+CASES = Path(__file__).parent / "rules"
+URL = "https://aps-workspaces.us-east-1.amazonaws.com/workspaces/ws-1234-abcd/api/v1/remote_write"
+AGENT = {"server": {"remoteWrite": [{"url": URL, "sigv4": {"region": "us-east-1"}}]}}
+each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+
+
+def load(text: str) -> Any:
+    return yaml.safe_load(text)
+
+
+def rules_of(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def data(made: Manifests) -> dict[str, list[dict[str, Any]]]:
+    """Return the groups of each file of the ConfigMap."""
+    return {name: load(text)["groups"] for name, text in made.one("ConfigMap", component="rules")["data"].items()}
+
+
+def expected(file: Path) -> dict[str, list[str]]:
+    """Return the labels of the samples that a file's tests expect, by the name of the series."""
+    found: dict[str, list[str]] = {}
+    for test in load(file.read_text(encoding="utf-8"))["tests"]:
+        for case in test["promql_expr_test"]:
+            for sample in case["exp_samples"]:
+                name, _, labels = sample["labels"].rstrip("}").partition("{")
+                if name == "ALERTS":
+                    name = dict(pair.split("=") for pair in labels.split(","))["alertname"].strip('"')
+                found.setdefault(name, []).append(labels)
+    return found
+
+
+@pytest.fixture(scope="module")
+def promtool() -> Path:
+    """Prometheus' own tool for rules."""
+    try:
+        return tools.path("promtool")
+    except HarnessError as error:
+        pytest.skip(f"needs promtool: {error}")
+
+
+def run(*command: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_rules_fire_when_they_should(promtool: Path) -> None:
+    """Prometheus' own evaluation of every rule, on series made for it, gives the alerts that are expected, no other."""
+    done = run(promtool, "test", "rules", *sorted(CASES.glob("*.yaml")))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("SUCCESS") == len(FILES)
+
+
+@each_file
+def test_every_rule_is_tested(file: Path) -> None:
+    """Each alert fires in a test of its own file, with the severity it has; each recorded series is compared."""
+    found = expected(CASES / file.name)
+    for rule in rules_of(load(file.read_text(encoding="utf-8"))["groups"]):
+        name = rule.get("alert") or rule["record"]
+        assert name in found, f"no test in rules/{file.name} expects {name}"
+        if "alert" in rule:
+            assert all(f'severity="{rule["labels"]["severity"]}"' in labels for labels in found[name]), name
+    assert load((CASES / file.name).read_text(encoding="utf-8"))["rule_files"] == [
+        f"../../../../charts/observability-stack/files/rules/{file.name}"
+    ]
+
+
+@each_file
+def test_alerts_explain_themselves(file: Path) -> None:
+    """Each alert has a severity, a summary and a description, which name only labels that it fires with."""
+    found = expected(CASES / file.name)
+    for rule in rules_of(load(file.read_text(encoding="utf-8"))["groups"]):
+        if "alert" not in rule:
+            continue
+        assert rule["labels"].keys() == {"severity"}, rule
+        assert rule["labels"]["severity"] in {"critical", "warning", "info"}, rule
+        assert rule["annotations"].keys() == {"summary", "description"}, rule
+        text = " ".join(rule["annotations"].values())
+        used = {word.split()[0].strip("}/.,:;)") for word in text.split("$labels.")[1:]}
+        for name in used:
+            assert any(f"{name}=" in labels for labels in found[rule["alert"]]), f"{rule['alert']} has no label {name}"
+
+
+def test_names_are_unique() -> None:
+    """No two groups and no two rules of all files have one name, as AMP gets them in one."""
+    groups = [group for file in FILES for group in load(file.read_text(encoding="utf-8"))["groups"]]
+    for names in ([group["name"] for group in groups], [r.get("alert") or r["record"] for r in rules_of(groups)]):
+        assert sorted(names) == sorted(set(names))
+
+
+def test_server_evaluates_them(helm: Helm) -> None:
+    """A server gets each file as it is, mounted where its configuration looks, and new pods when they change."""
+    made = helm.render(CHART)
+    assert data(made) == {file.name: load(file.read_text(encoding="utf-8"))["groups"] for file in FILES}
+    pod = made.one("StatefulSet")["spec"]["template"]
+    [mount] = [mount for mount in pod["spec"]["containers"][0]["volumeMounts"] if mount["name"] == "rules"]
+    [volume] = [volume for volume in pod["spec"]["volumes"] if volume["name"] == "rules"]
+    assert volume["configMap"]["name"] == made.one("ConfigMap", component="rules")["metadata"]["name"]
+    config = load(made.one("ConfigMap", component="server")["data"]["prometheus-0-0.yaml"])
+    assert config["rule_files"] == [f"{mount['mountPath']}/*.yaml"]
+    other = helm.render(CHART, values={"rules": {"disabledAlerts": ["NodeNotReady"]}}).one("StatefulSet")
+    assert pod["metadata"]["annotations"] != other["spec"]["template"]["metadata"]["annotations"]
+
+
+def test_agent_leaves_them_to_amp(helm: Helm) -> None:
+    """An agent has no rules of its own; all of them are in one file, and the notes say how the workspace gets it."""
+    made = helm.render(CHART, values=AGENT)
+    assert data(made) == {
+        "amp-rules.yaml": [group for file in FILES for group in load(file.read_text(encoding="utf-8"))["groups"]]
+    }
+    assert "rule_files" not in load(made.one("ConfigMap", component="server")["data"]["prometheus-0-0.yaml"])
+    assert "prometheus-rules" not in str(made.one("StatefulSet"))
+    notes = helm.notes(CHART, values=AGENT, release="x")
+    arguments = "--region us-east-1 --workspace-id ws-1234-abcd --name x"
+    assert f"aws amp create-rule-groups-namespace {arguments} --data fileb://amp-rules.yaml" in notes
+    assert f"aws amp delete-rule-groups-namespace {arguments}" in notes
+    assert "amp " not in helm.notes(CHART)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("values", [{}, AGENT], ids=["server", "amp"])
+def test_rendered_rules_are_rules(helm: Helm, promtool: Path, tmp_path: Path, values: dict[str, Any]) -> None:
+    """What is rendered, own groups and labels included, passes Prometheus' own check."""
+    own = {"name": "mine", "interval": "30s", "rules": [{"alert": "Mine", "expr": "up == 0", "for": "1m"}]}
+    made = helm.render(CHART, values={**values, "rules": {"groups": [own], "labels": {"team": "a"}}})
+    for name, text in made.one("ConfigMap", component="rules")["data"].items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    done = run(promtool, "check", "rules", "--lint=all", "--lint-fatal", *sorted(tmp_path.iterdir()))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_values_choose_rules(helm: Helm) -> None:
+    """A file, a single alert or everything can be left out; labels are added and groups of one's own are kept."""
+    own = {"name": "mine", "rules": [{"record": "a:b", "expr": "sum(up)"}]}
+    chosen = {
+        "files": {"nodes": False, "logs": False},
+        "disabledAlerts": ["VolumeFailed"],
+        "labels": {"team": "a"},
+        "groups": [own],
+    }
+    made = data(helm.render(CHART, values={"rules": chosen}))
+    assert made.keys() == {file.name for file in FILES} - {"nodes.yaml", "logs.yaml"} | {"own.yaml"}
+    assert made.pop("own.yaml") == [own]
+    rules = rules_of([group for groups in made.values() for group in groups])
+    alerts = {rule["alert"]: rule["labels"] for rule in rules if "alert" in rule}
+    assert "VolumeFailed" not in alerts and alerts["VolumeClaimUnbound"] == {"severity": "warning", "team": "a"}
+    assert all("team" not in rule.get("labels", {}) for rule in rules if "record" in rule)
+    off = helm.render(CHART, values={"rules": {"enabled": False}})
+    assert not off.select("ConfigMap", component="rules")
+    assert "rule" not in off.one("ConfigMap", component="server")["data"]["prometheus-0-0.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "says"),
+    [
+        ({"disabledAlerts": ["NodeNotRedy"]}, "rules.disabledAlerts has NodeNotRedy, and the chart has no alert"),
+        ({"disabledAlerts": ["node:memory_used:ratio"]}, "no alert of that name. It has:\n  AlertmanagerConfigRefused"),
+        (
+            {"groups": [{"name": "nodes", "rules": [{"alert": "A", "expr": "up == 0"}]}]},
+            "rules:\n  groups:\n    - name: my-nodes",
+        ),
+        ({"groups": [{"name": "g", "rules": [{"alert": "A", "expression": "up == 0"}]}]}, "expression"),
+        ({"groups": [{"name": "g", "rules": [{"alert": "A", "record": "a", "expr": "up"}]}]}, "oneOf"),
+    ],
+    ids=["misspelt alert", "recording rule", "group of the chart", "misspelt key", "alert and record"],
+)
+def test_what_cannot_work_is_refused(helm: Helm, rules: dict[str, Any], says: str) -> None:
+    """A name that no alert has, and a group that no service takes, are told at once."""
+    refused = helm.template(CHART, values={"rules": rules})
+    assert refused.exit_code != 0 and says in refused.stderr
