@@ -14,14 +14,14 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from harness import tools
+from harness import metrics_images, tools
 from harness.cache import cache_dir, locked
 from harness.errors import HarnessError
+from harness.image_recipe import Recipe
 from harness.progress import Progress
 
 _SHELL_PACKAGES = ("dash", "coreutils", "sed", "grep")
@@ -34,25 +34,6 @@ _UNUSED = (
 )
 # Raised when what an image is made of changes, so that images from an older harness are not used.
 _RECIPE_VERSION = "2"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to assemble the images whose names match.
-
-    Attributes:
-        pattern: regular expression for the whole image name, registry and tag included.
-        fill: puts the image's files below the given folder.
-        packages: Debian packages that the image is made of.
-        config: entries of the image's configuration, as the OCI image specification names them.
-        needs: names a program of the machine that the image is made from, or returns ``None``.
-    """
-
-    pattern: str
-    fill: Callable[[Path], None] = lambda root: None
-    packages: tuple[str, ...] = ()
-    config: Mapping[str, object] = field(default_factory=dict)
-    needs: Callable[[], Path | None] | None = None
 
 
 def fluent_bit() -> Path | None:
@@ -89,7 +70,9 @@ def archive(name: str) -> Path:
             f"image {name} is made from a Fluent Bit of this machine, and there is none; "
             "put `fluent-bit` on PATH or its path into $FLUENT_BIT"
         )
-    made_of = [name, recipe.pattern, *recipe.packages, _RECIPE_VERSION]
+    tools.ensure(recipe.programs.values())
+    made_of = [name, recipe.pattern, *recipe.packages, *recipe.made_of(), _RECIPE_VERSION]
+    made_of += [str(tools.path(tool)) for tool in recipe.programs.values()]
     if recipe.needs and (program := recipe.needs()):
         made_of += [str(program), str(program.stat().st_mtime_ns), str(program.stat().st_size)]
     key = hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:16]
@@ -107,6 +90,9 @@ def archive(name: str) -> Path:
                 subprocess.run(["dpkg-deb", "--extract", str(package), str(root)], check=True)
             _remove_unused(root)
             _common_files(root)
+            for place, tool in recipe.programs.items():
+                root.joinpath(place).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(tools.path(tool), root / place)
             recipe.fill(root)
             _write(Path(folder, "image.tar"), name, root, recipe.config)
             Path(folder, "image.tar").rename(target)
@@ -179,6 +165,7 @@ _RECIPES = (
         config={"Env": [_PATH], "Cmd": ["/fluent-bit/bin/fluent-bit"]},
         needs=fluent_bit,
     ),
+    *metrics_images.RECIPES,
 )
 
 
