@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from uuid import uuid4
 
 import boto3
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 REGION = "us-east-1"
 # The stand-in takes any credentials, but a client signs only when it has some.
+_NUMBER = "x-amzn-RequestId"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}
 
 
@@ -36,13 +38,14 @@ class CloudWatchLogs(Trouble):
 
     Args:
         folder: where its certificates are written; it must not exist.
+        port: port of ``HOST`` to listen on; 0 takes a free one.
 
     Attributes:
         port: port of ``HOST`` that it listens on.
         ca: certificate of the authority that signed the server's.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, port: int = 0) -> None:
         super().__init__()
         authority = Authority(folder)
         authority.issue("server", "logs", hosts=("localhost", IPv4Address(HOST)))
@@ -50,7 +53,7 @@ class CloudWatchLogs(Trouble):
         self._certificate = (str(folder / "server.crt"), str(folder / "server.key"))
         self._application = _Moody(DomainDispatcherApplication(create_backend_app), self)
         self._server: BaseWSGIServer | None = None
-        self.port = 0
+        self.port = port
         self._listen()
 
     def fail(self, kind: str) -> None:
@@ -131,7 +134,7 @@ class _Moody:
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         kind = self._trouble.kind
         if not kind:
-            return self._application(environ, start_response)
+            return self._application(environ, _numbered(start_response))
         self._trouble.count_failure()
         # What is not read would be taken for the next request on this connection.
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -142,6 +145,16 @@ class _Moody:
         answer = json.dumps({"__type": fault, "message": "not now"}).encode()
         start_response(status, [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(answer)))])
         return [answer]
+
+
+def _numbered(start_response: "StartResponse") -> "StartResponse":
+    """Let each answer have the number that AWS gives it: Fluent Bit 1.9.10 takes no other for AWS's."""
+
+    def start(status: str, headers: list[tuple[str, str]], error: Any = None) -> Any:
+        kept = [(name, value) for name, value in headers if name.lower() != _NUMBER.lower()]
+        return start_response(status, [*kept, (_NUMBER, str(uuid4()))], error)
+
+    return start
 
 
 def _nowhere(status: str, headers: list[tuple[str, str]], error: Any = None) -> Any:

@@ -42,6 +42,16 @@ def fluent_bit() -> Path | None:
     return Path(found).resolve() if found else None
 
 
+def fluent_bit_legacy() -> Path | None:
+    """Return a Fluent Bit 1.9.10, as AWS's images for Windows have: ``$FLUENT_BIT_LEGACY``, else one on PATH."""
+    given = os.environ.get("FLUENT_BIT_LEGACY")
+    found = shutil.which(given or "fluent-bit")
+    if found is None or given:
+        return Path(found).resolve() if found else None
+    told = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
+    return Path(found).resolve() if "v1.9.10" in told else None
+
+
 def missing_for(name: str) -> str | None:
     """Say which program of this machine an image lacks, or ``None`` when it can be assembled.
 

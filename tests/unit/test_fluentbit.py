@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.fluentbit import ConfigError, Mount, container_log, faults, parse
+from harness.fluentbit import ConfigError, Mount, container_log, faults, parse, read, write
 
 OPTIONS = Path(__file__).parents[2] / "../shared/data/fluent-bit-5.1.1-options.json"
 CLASSIC = r"""
@@ -271,3 +271,20 @@ def test_misspelt_names_are_found() -> None:
         "input tial.2: Fluent Bit has no input tial",
         "input .3: it names no plugin",
     ]
+
+
+def test_configuration_is_read_and_written_in_both_formats() -> None:
+    """What is read of either format is one shape, and written again the same, variables and all."""
+    document = {
+        "service": {"flush": "1", "http_server": "On"},
+        "pipeline": {
+            "inputs": [{"name": "tail", "path": "C:\\a b\\*.log"}, {"name": "dummy", "tag": "${TAG}"}],
+            "filters": [{"name": "grep", "match": "*", "regex": "log ^[a-z] b$"}],
+            "outputs": [{"name": "null", "match": "*"}],
+        },
+    }
+    classic = write(document, classic=True)
+    assert classic.startswith("[SERVICE]\n    flush 1\n")
+    assert read(classic) == read(write(document)) == document
+    on = {"service": {"hot_reload": True}, "pipeline": {}}
+    assert write(on, classic=True) == "[SERVICE]\n    hot_reload On\n"

@@ -56,6 +56,19 @@ def test_fluent_bit_image_needs_a_fluent_bit(monkeypatch: pytest.MonkeyPatch) ->
         images.archive(FLUENT_BIT)
 
 
+def test_legacy_fluent_bit_is_told_by_its_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Fluent Bit on PATH is 1.9.10 only if it says so; one that is named is taken as it is."""
+    program = tmp_path / "fluent-bit"
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.delenv("FLUENT_BIT_LEGACY", raising=False)
+    for version, found in (("5.1.1", None), ("1.9.10", program)):
+        program.write_text(f"#!/bin/sh\necho Fluent Bit v{version}\n", encoding="utf-8")
+        program.chmod(0o755)
+        assert images.fluent_bit_legacy() == found
+    monkeypatch.setenv("FLUENT_BIT_LEGACY", "/nowhere/fluent-bit")
+    assert images.fluent_bit_legacy() is None
+
+
 def test_other_images_miss_nothing() -> None:
     """Images of Debian packages ask for no program of this machine."""
     assert images.missing_for(BUSYBOX) is None

@@ -68,15 +68,14 @@ multiline.parser: docker, cri
 
 {{/* An input of the event log: dict "root" $ "name" <of its positions> "tag" <tag> "channels" <list> "query" <text>. */}}
 {{- define "fluent-bit-windows.eventsInput" -}}
-{{- $legacy := include "fluent-bit-windows.isLegacy" .root -}}
-name: {{ ternary "winlog" "winevtlog" (ne $legacy "") }}
+name: winevtlog
 alias: {{ .name }}
 tag: {{ .tag }}
 channels: {{ join "," .channels | quote }}
 db: {{ printf "%s\\%s.db" (include "fluent-bit-windows.stateDir" .root) .name | quote }}
 interval_sec: {{ .root.Values.inputs.eventLog.intervalSeconds | int }}
-{{- if not $legacy }}
 read_existing_events: {{ include "fluent-bit-windows.readFromHead" .root }}
+{{- if not (include "fluent-bit-windows.isLegacy" .root) }}
 event_query: {{ .query | quote }}
 # A channel that a node has not would keep the agent from starting.
 ignore_missing_channels: true

@@ -122,7 +122,10 @@ tls: true
 tls.verify: true
 {{- if $settings.awsAuth }}
 aws_auth: true
+{{- /* Fluent Bit 1.9.10 knows domains only, and AWS's builds of it serverless too. */}}
+{{- if not (and (include "fluent-bit-windows.isLegacy" .) (eq $settings.awsService "es")) }}
 aws_service_name: {{ $settings.awsService }}
+{{- end }}
 {{- range $name, $value := include "fluent-bit-windows.awsOptions" . | fromYaml }}
 {{- if ne $name "endpoint" }}
 aws_{{ $name }}: {{ $value | quote }}

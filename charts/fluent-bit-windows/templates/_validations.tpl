@@ -139,16 +139,8 @@ metadata: api{{ "\f" }}
 {{/* What Fluent Bit 1.9.10 lacks. */}}
 {{- define "fluent-bit-windows.checkLegacy" -}}
 {{- if include "fluent-bit-windows.isLegacy" . }}
-{{- if eq .Values.metadata "tag" }}
-metadata is tag, which Fluent Bit 1.9.10 cannot: without the API server it knows no namespace. Write:
-metadata: api{{ "\f" }}
-{{- end }}
 {{- if ne .Values.output.cloudwatch.groupClass "STANDARD" }}
 output.cloudwatch.groupClass is {{ .Values.output.cloudwatch.groupClass }}, which Fluent Bit 1.9.10 cannot set. Write:
-profile: upstream{{ "\f" }}
-{{- end }}
-{{- if .Values.output.externalId }}
-output.externalId is set, which Fluent Bit 1.9.10 cannot send to CloudWatch. Write:
 profile: upstream{{ "\f" }}
 {{- end }}
 {{- if ne .Values.inputs.eventLog.query "*" }}

@@ -12,14 +12,15 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
-import yaml
 
-from harness import images
+from harness import fluentbit, images
 from harness.aws import CREDENTIALS, HOST, REGION, CloudWatchLogs
+from harness.cache import locked
 from harness.manifests import Manifests
 
 pytestmark = [
@@ -29,6 +30,7 @@ pytestmark = [
 Install = Callable[..., Manifests]
 NAMESPACES = ("default", "amazon-cloudwatch", "shop", "team-a", "kube-system")
 PATIENCE_SECONDS = 30.0
+HTTPS = 443
 NOW = "2026-11-21T10:00:00.000000001Z"
 FORMATS: dict[str, Callable[[str], str]] = {
     "containerd": lambda line: f"{NOW} stdout F {line}\n",
@@ -46,21 +48,24 @@ class Node:
         self._folder = folder
         self._api = api
         self._prefix = f"/aws/containerinsights/{cluster}/"
-        self._config = folder / "fluent-bit.yaml"
         for name in ("C/var/log/containers", "C/var/log/pods", "state"):
             folder.joinpath(name).mkdir(parents=True)
-        config = _moved(yaml.safe_load(made.one("ConfigMap", "x-fluent-bit-windows")["data"]["fluent-bit.yaml"]))
+        [(name, text)] = made.one("ConfigMap", "x-fluent-bit-windows")["data"].items()
+        config = _moved(fluentbit.read(text))
+        legacy = name.endswith(".conf")
         for output in config["pipeline"]["outputs"]:
-            output |= {"endpoint": HOST, "port": api.port, "tls.ca_file": str(api.ca)}
+            output |= {"endpoint": HOST, "tls.ca_file": str(api.ca)} | ({} if legacy else {"port": api.port})
         with socket.socket() as probe:
             probe.bind((HOST, 0))
             config["service"] |= {"http_port": probe.getsockname()[1], "http_listen": HOST}
-        self._config.write_text(yaml.safe_dump(config), encoding="utf-8")
+        self._config = folder / name
+        self._config.write_text(fluentbit.write(config, classic=legacy), encoding="utf-8")
+        self._program = images.fluent_bit_legacy() if legacy else images.fluent_bit()
         self._agent: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         environment = {**os.environ, **CREDENTIALS, "HOST_NAME": "node-1"}
-        command = [str(images.fluent_bit()), "-q", "-c", str(self._config)]
+        command = [str(self._program), "-q", "-c", str(self._config)]
         with open(self._folder / "agent.log", "ab") as log:
             self._agent = subprocess.Popen(command, cwd=self._folder, env=environment, stdout=log, stderr=log)
         return self
@@ -135,23 +140,39 @@ def _moved(value: Any) -> Any:
     return value
 
 
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[CloudWatchLogs]:
-    """A CloudWatch Logs that takes what it gets."""
-    with CloudWatchLogs(tmp_path / "pki") as stand_in:
-        yield stand_in
-
-
-@pytest.fixture
-def node(api: CloudWatchLogs, install: Install, tmp_path: Path) -> Callable[..., Node]:
-    """A node with the agent that an install gives it, which is not yet started."""
-    if images.fluent_bit() is None:
+@pytest.fixture(params=["upstream", "aws-legacy"])
+def profile(request: pytest.FixtureRequest) -> str:
+    """Each profile whose version of Fluent Bit is here."""
+    if request.param == "upstream" and images.fluent_bit() is None:
         pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
+    if request.param == "aws-legacy" and images.fluent_bit_legacy() is None:
+        pytest.skip("needs Fluent Bit 1.9.10 in $FLUENT_BIT_LEGACY (or on PATH)")
+    return str(request.param)
+
+
+@pytest.fixture
+def api(tmp_path: Path, profile: str) -> Iterator[CloudWatchLogs]:
+    """A CloudWatch Logs that takes what it gets; Fluent Bit 1.9.10 finds it nowhere but at the usual port."""
+    with ExitStack() as stack:
+        if profile == "aws-legacy":
+            stack.enter_context(locked(f"port-{HTTPS}"))
+            try:
+                socket.create_server((HOST, HTTPS)).close()
+            except OSError as error:
+                pytest.skip(f"needs port {HTTPS} of {HOST} for Fluent Bit 1.9.10: {error.strerror}")
+        port = HTTPS if profile == "aws-legacy" else 0
+        yield stack.enter_context(CloudWatchLogs(tmp_path / "pki", port=port))
+
+
+@pytest.fixture
+def node(api: CloudWatchLogs, install: Install, tmp_path: Path, profile: str) -> Callable[..., Node]:
+    """A node with the agent that an install gives it, which is not yet started."""
 
     def of(**values: Any) -> Node:
         cluster = {"name": tmp_path.name, "region": REGION}
         quick = {"inputs": {"containerLogs": {"refreshSeconds": 1}}, "flushSeconds": 0.2}
-        made = install({"cluster": cluster, "readFrom": "head", **quick, **values})
+        builds = {"windows": {"builds": [{"name": "2022"}]}}
+        made = install({"profile": profile, "cluster": cluster, "readFrom": "head", **builds, **quick, **values})
         return Node(tmp_path / "node", api, tmp_path.name, made)
 
     return of

@@ -12,7 +12,7 @@ from harness.manifests import Manifests
 
 both_majors = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids=lambda major: f"helm-{major}")
 HOST_PROCESS = {"mode": "hostProcess"}
-LEGACY = {"profile": "aws-legacy", "metadata": "api", "windows": {"builds": [{"name": "2022"}]}}
+LEGACY = {"profile": "aws-legacy", "windows": {"builds": [{"name": "2022"}]}}
 ROLE = "arn:aws:iam::111122223333:role/fluent-bit-windows"
 
 
@@ -100,15 +100,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "a file's name has neither labels nor the like",
         "metadata: api",
     ),
-    "legacy tag": ({**LEGACY, "metadata": "tag"}, "metadata is tag, which Fluent Bit 1.9.10 cannot", "metadata: api"),
     "legacy class": (
         {**LEGACY, **cloudwatch(groupClass="INFREQUENT_ACCESS")},
         "output.cloudwatch.groupClass is INFREQUENT_ACCESS, which Fluent Bit 1.9.10 cannot set",
-        "profile: upstream",
-    ),
-    "legacy external id": (
-        {**LEGACY, "output": {"externalId": "x", "roleArn": ROLE}},
-        "output.externalId is set, which Fluent Bit 1.9.10 cannot send",
         "profile: upstream",
     ),
     "legacy query": (
@@ -254,6 +248,8 @@ ACCEPTED = {
     "point between variables": cloudwatch(streamTemplate="$kubernetes['pod_name'].$kubernetes['container_name']"),
     "labels from the API server": {"metadata": "api", "routing": {"groupTemplate": "/a/$kubernetes['labels']['app']"}},
     "digest of one build": {**builds("2022"), "image": {"digest": "sha256:" + "0" * 64}},
+    "metadata of old from a file name": LEGACY,
+    "external id of old": {**LEGACY, "output": {"externalId": "x", "roleArn": ROLE}},
     "never expires": cloudwatch(retentionDays=0),
     "newer version": {"image": {"tag": "5.2.0"}},
 }

@@ -1,11 +1,13 @@
 """Checks a Fluent Bit configuration and follows its records without Fluent Bit, which may not run here at all.
 
 `parse` reads either format into a `Config`; `faults` says what is wrong with one; `deliveries` says which outputs
-a record reaches, and where these put it. What plugins do was read in the source of Fluent Bit 5.1.1.
+a record reaches, and where these put it. What plugins do was read in the source of Fluent Bit 5.1.1. `read` and
+`write` are for who changes a configuration and runs it.
 """
 
 from harness.fluentbit.check import faults
 from harness.fluentbit.config import Config, ConfigError, Plugin, parse
+from harness.fluentbit.document import read, write
 from harness.fluentbit.mounts import Mount, mounts_of
 from harness.fluentbit.routing import Delivery, container_log, deliveries, inputs_of, tag_of
 
@@ -21,5 +23,7 @@ __all__ = [
     "inputs_of",
     "mounts_of",
     "parse",
+    "read",
     "tag_of",
+    "write",
 ]

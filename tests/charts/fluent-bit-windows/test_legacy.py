@@ -1,0 +1,142 @@
+"""The profile `aws-legacy` on the Fluent Bit that AWS's image for Windows has: 1.9.10, on Linux here.
+
+`test_routing.py` sends records through it; here it has to start with whatever the chart renders for it.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import pytest
+
+from harness import fluentbit, images
+from harness.aws import CREDENTIALS, HOST
+from harness.manifests import Manifests
+from harness.pki import Authority
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, for which Fluent Bit 1.9.10 can be built"),
+]
+Install = Callable[..., Manifests]
+CHART = Path(__file__).parents[3] / "charts" / "fluent-bit-windows"
+PATIENCE_SECONDS = 30.0
+ENVIRONMENT = {
+    **CREDENTIALS,
+    "CLUSTER_NAME": "shop",
+    "CONTAINER_SANDBOX_MOUNT_POINT": "C:\\hpc",
+    "HOST_NAME": "node-1",
+    "HTTP_SERVER": "On",
+    "KUBERNETES_SERVICE_HOST": HOST,
+    "LOGS_REGION": "us-east-1",
+    "OUTPUT_PASSWORD": "secret",
+    "OUTPUT_USER": "agent",
+    "READ_FROM_HEAD": "On",
+}
+LEGACY = {"profile": "aws-legacy", "windows": {"builds": [{"name": "2022"}]}}
+SECRET = {"secret": {"name": "backend"}}
+# What ci/all-values.yaml has that 1.9.10 cannot.
+WITHOUT_NEWER = {
+    "extraFilters": [],
+    "inputs": {"eventLog": {"query": "*"}},
+    "output": {"cloudwatch": {"groupClass": "STANDARD"}, "roleArn": "", "externalId": ""},
+}
+CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
+    "least": ([], {}),
+    "values file": (["legacy-values.yaml"], {}),
+    "all inputs of a host process": (["all-values.yaml"], WITHOUT_NEWER),
+    "static group": ([], {"routing": {"mode": "static"}}),
+    "filesystem": ([], {"buffer": {"type": "filesystem"}}),
+    "opensearch": ([], {"output": {"type": "opensearch", "opensearch": {"host": HOST}}}),
+    "opensearch with a password": (
+        [],
+        {"output": {"type": "opensearch", "opensearch": {"host": HOST, "awsAuth": False}, **SECRET}},
+    ),
+    "firehose": ([], {"output": {"type": "firehose", "firehose": {"deliveryStream": "windows"}}}),
+    "s3": ([], {"output": {"type": "s3", "s3": {"bucket": "logs"}}}),
+    "http": ([], {"output": {"type": "http", "http": {"host": HOST}, **SECRET}}),
+    "forward": ([], {"output": {"type": "forward", "forward": {"host": HOST}, **SECRET}}),
+}
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Callable[[Manifests], str]:
+    """Start the agent of an install, until it answers over HTTP; return what it said until then."""
+    program = images.fluent_bit_legacy()
+    if program is None:
+        pytest.skip("needs Fluent Bit 1.9.10 in $FLUENT_BIT_LEGACY (or on PATH)")
+
+    def said(made: Manifests) -> str:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            port = probe.getsockname()[1]
+        [(name, text)] = made.one("ConfigMap", "x-fluent-bit-windows")["data"].items()
+        assert name == "fluent-bit.conf"
+        config = fluentbit.read(text)
+        config["service"] = {**config["service"], "http_listen": HOST, "http_port": port}
+        config["pipeline"]["inputs"] = [on_linux(plugin) for plugin in config["pipeline"]["inputs"]]
+        for drive in ("C:", ENVIRONMENT["CONTAINER_SANDBOX_MOUNT_POINT"]):
+            # On Linux a file may be called by what is a path on Windows.
+            authority = tmp_path / f"{drive}\\var\\run\\secrets\\kubernetes.io\\serviceaccount\\ca.crt"
+            authority.write_bytes((Authority(tmp_path / "pki" / drive).folder / "ca.crt").read_bytes())
+        (tmp_path / name).write_text(fluentbit.write(config, classic=True), encoding="utf-8")
+        log = tmp_path / "agent.log"
+        with log.open("wb") as output:
+            agent = subprocess.Popen(
+                [str(program), "-c", name],
+                cwd=tmp_path,
+                env={**os.environ, **ENVIRONMENT},
+                stdout=output,
+                stderr=output,
+            )
+        try:
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while (version := version_of(port)) is None:
+                assert agent.poll() is None and time.monotonic() < deadline, log.read_text(encoding="utf-8")
+                time.sleep(0.05)
+            assert version == "1.9.10"
+            return log.read_text(encoding="utf-8")
+        finally:
+            agent.kill()
+            agent.wait()
+
+    return said
+
+
+def on_linux(plugin: dict[str, Any]) -> dict[str, Any]:
+    """Return an input as it is, but for the event log, which Linux has not."""
+    return {"name": "dummy", "tag": plugin["tag"]} if plugin["name"] == "winevtlog" else plugin
+
+
+def version_of(port: int) -> str | None:
+    try:
+        with urllib.request.urlopen(f"http://{HOST}:{port}/", timeout=5) as answer:
+            version: str = json.load(answer)["fluent-bit"]["version"]
+            return version
+    except (URLError, ConnectionError):
+        return None
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_legacy_program_starts(case: str, install: Install, start: Callable[[Manifests], str]) -> None:
+    """Fluent Bit 1.9.10 knows every option of every configuration that the chart renders for it, and says no error."""
+    files, values = CASES[case]
+    made = install({**values, **LEGACY}, files=[CHART / "ci" / name for name in files])
+    assert [line for line in start(made).splitlines() if "[error]" in line] == []
+
+
+def test_legacy_program_refuses_what_it_does_not_know(install: Install, start: Callable[[Manifests], str]) -> None:
+    """An option of a later version keeps it from starting, so that the test above says something."""
+    made = install(LEGACY)
+    [map_] = made.select("ConfigMap")
+    map_["data"]["fluent-bit.conf"] += "    log_group_class STANDARD\n"
+    with pytest.raises(AssertionError, match="log_group_class"):
+        start(made)
