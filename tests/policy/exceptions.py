@@ -10,7 +10,7 @@ EXCEPTIONS: dict[str, list[tuple[str, str]]] = {
         (r"DaemonSet/.*: runAsNonRoot is not true", "only administrators may read the logs of a Windows node"),
         (r"DaemonSet/.*: hostNetwork is true", "Kubernetes takes host processes in the host's network only"),
         (r"DaemonSet/.*: hostProcess is true", "mode hostProcess: the event log of the node has no other reader"),
-        (r"DaemonSet/.*: a hostPort is set", "a port of a pod in the host's network is one of the host"),
+        (r"DaemonSet/.*: a hostPort is set", "a port in the host's network is one of the host"),
         (r"DaemonSet/.*: automountServiceAccountToken is not false", "metadata from the API server or the kubelet"),
         (
             r"Deployment/.*: runAsNonRoot is not true",
@@ -28,6 +28,10 @@ EXCEPTIONS: dict[str, list[tuple[str, str]]] = {
     ],
     "observability-stack": [
         (r"StatefulSet/.*-server.*: automountServiceAccountToken is not false", "discovery asks the API server"),
+        (r"Deployment/.*-kube-state-metrics: automountServiceAccountToken is not false", "it reads the API server"),
+        (r"DaemonSet/.*-node-exporter: volume (proc|sys|root) is a hostPath", "the node's figures are in its files"),
+        (r"DaemonSet/.*-node-exporter: hostNetwork is true", "a pod's own network has other interfaces"),
+        (r"DaemonSet/.*-node-exporter.*: a hostPort is set", "a port in the host's network is one of the host"),
     ],
 }
 

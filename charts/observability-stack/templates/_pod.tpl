@@ -28,3 +28,74 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 {{- end -}}
+
+{{/*
+The pod of an exporter: dict "root" $ "component" <name> "values" <its block> "account" <key of serviceAccounts>
+"container" <name of a helper that gives what is particular to its container> and "volumes" <name of a helper>; further
+"token" true where it asks the API server, "checksums" <map of annotations>, "hostNetwork" true.
+*/}}
+{{- define "observability-stack.podTemplate" -}}
+{{- $values := .values -}}
+metadata:
+  labels:
+    {{- include "eks-common.labels" (dict "root" .root "component" .component "extra" $values.podLabels) | nindent 4 }}
+  {{- with mergeOverwrite (dict) .root.Values.commonAnnotations $values.podAnnotations (.checksums | default dict) }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  {{- include "observability-stack.placement" (dict "root" .root "values" $values) | nindent 2 }}
+  {{- with $values.affinity }}
+  affinity:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $values.topologySpreadConstraints }}
+  topologySpreadConstraints:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  serviceAccountName: {{ include "observability-stack.serviceAccountName" (dict "root" .root "account" .account "component" .component) | quote }}
+  automountServiceAccountToken: {{ ternary "true" "false" (eq (toString .token) "true") }}
+  {{- if .hostNetwork }}
+  hostNetwork: true
+  dnsPolicy: ClusterFirstWithHostNet
+  {{- end }}
+  {{- with $values.podSecurityContext }}
+  securityContext:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  containers:
+    - name: {{ .component }}
+      image: {{ include "eks-common.image" (dict "root" .root "image" $values.image) | quote }}
+      imagePullPolicy: {{ $values.image.pullPolicy | quote }}
+      {{- include .container .root | nindent 6 }}
+      resources:
+        {{- toYaml $values.resources | nindent 8 }}
+      {{- with $values.securityContext }}
+      securityContext:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+  {{- with .volumes }}
+  volumes:
+    {{- include . $.root | nindent 4 }}
+  {{- end }}
+{{- end -}}
+
+{{/* A policy for one component: dict "root" $ "component" <name> "from" <peers; none: everybody> "port" <name>. */}}
+{{- define "observability-stack.networkPolicySpec" -}}
+podSelector:
+  matchLabels:
+    {{- include "eks-common.selectorLabels" (dict "root" .root "component" .component) | nindent 4 }}
+policyTypes:
+  - Ingress
+ingress:
+  - from:
+      - podSelector:
+          {{- include "observability-stack.serverSelector" .root | nindent 10 }}
+      {{- with .from }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
+    ports:
+      {{- range .ports }}
+      - port: {{ . | quote }}
+      {{- end }}
+{{- end -}}

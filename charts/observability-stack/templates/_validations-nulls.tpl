@@ -5,35 +5,82 @@
 
 {{- define "observability-stack.blocks" -}}
 global commonLabels commonAnnotations cluster identity serviceAccounts serviceAccounts.server
-serviceAccounts.server.annotations rbac networkPolicy server server.image server.externalLabels server.retention
-server.wal server.persistence server.persistence.annotations server.service server.service.annotations
-server.networkPolicy server.podDisruptionBudget server.podLabels server.podAnnotations server.podSecurityContext
-server.securityContext server.resources server.startupProbe server.livenessProbe server.readinessProbe
-server.nodeSelector server.affinity scrape scrape.allowList scrape.jobs scrape.kubelet scrape.limits rules
-rules.files rules.labels
+serviceAccounts.server.annotations serviceAccounts.kubeStateMetrics serviceAccounts.kubeStateMetrics.annotations
+serviceAccounts.nodeExporter serviceAccounts.nodeExporter.annotations serviceAccounts.alertmanager
+serviceAccounts.alertmanager.annotations serviceAccounts.pushgateway serviceAccounts.pushgateway.annotations rbac
+networkPolicy server server.image server.externalLabels server.retention server.wal server.persistence
+server.persistence.annotations server.service server.service.annotations server.networkPolicy
+server.podDisruptionBudget server.podLabels server.podAnnotations server.podSecurityContext server.securityContext
+server.resources server.startupProbe server.livenessProbe server.readinessProbe server.nodeSelector server.affinity
+scrape scrape.allowList scrape.jobs scrape.kubelet scrape.limits kubeStateMetrics kubeStateMetrics.image
+kubeStateMetrics.podLabels kubeStateMetrics.podAnnotations kubeStateMetrics.podSecurityContext
+kubeStateMetrics.securityContext kubeStateMetrics.resources kubeStateMetrics.livenessProbe
+kubeStateMetrics.readinessProbe kubeStateMetrics.nodeSelector kubeStateMetrics.affinity nodeExporter
+nodeExporter.image nodeExporter.updateStrategy nodeExporter.podLabels nodeExporter.podAnnotations
+nodeExporter.podSecurityContext nodeExporter.securityContext nodeExporter.resources nodeExporter.livenessProbe
+nodeExporter.readinessProbe nodeExporter.nodeSelector nodeExporter.affinity alertmanager alertmanager.image
+alertmanager.config alertmanager.config.route alertmanager.persistence alertmanager.persistence.annotations
+alertmanager.service alertmanager.service.annotations alertmanager.networkPolicy alertmanager.podLabels
+alertmanager.podAnnotations alertmanager.podSecurityContext alertmanager.securityContext alertmanager.resources
+alertmanager.livenessProbe alertmanager.readinessProbe alertmanager.nodeSelector alertmanager.affinity pushgateway
+pushgateway.image pushgateway.persistence pushgateway.service pushgateway.service.annotations
+pushgateway.networkPolicy pushgateway.podLabels pushgateway.podAnnotations pushgateway.podSecurityContext
+pushgateway.securityContext pushgateway.resources pushgateway.livenessProbe pushgateway.readinessProbe
+pushgateway.nodeSelector pushgateway.affinity rules rules.files rules.labels
 {{- end -}}
 
 {{- define "observability-stack.lists" -}}
 global.imagePullSecrets imagePullSecrets server.remoteWrite server.persistence.accessModes server.networkPolicy.from
 server.extraArgs server.extraEnv server.extraEnvFrom server.extraVolumes server.extraVolumeMounts server.tolerations
-server.topologySpreadConstraints scrape.podLabels scrape.extraConfigs rules.disabledAlerts
-rules.groups extraObjects
+server.topologySpreadConstraints scrape.allowList.keep scrape.podLabels scrape.extraConfigs
+kubeStateMetrics.resourceKinds kubeStateMetrics.labelsAllowlist kubeStateMetrics.extraArgs
+kubeStateMetrics.tolerations kubeStateMetrics.topologySpreadConstraints nodeExporter.extraArgs
+nodeExporter.tolerations alertmanager.config.route.group_by alertmanager.config.receivers
+alertmanager.persistence.accessModes alertmanager.networkPolicy.from alertmanager.extraVolumes
+alertmanager.extraVolumeMounts alertmanager.extraArgs alertmanager.tolerations
+alertmanager.topologySpreadConstraints pushgateway.networkPolicy.from pushgateway.extraArgs pushgateway.tolerations
+pushgateway.topologySpreadConstraints rules.disabledAlerts rules.groups extraObjects
 {{- end -}}
 
 {{- define "observability-stack.scalars" -}}
 global.imageRegistry nameOverride fullnameOverride cluster.name cluster.region identity.type identity.roleArn
-serviceAccounts.server.create serviceAccounts.server.name rbac.create networkPolicy.enabled server.enabled
-server.mode server.image.registry server.image.repository server.image.tag server.image.digest
-server.image.pullPolicy server.replicas server.shards server.logLevel server.retention.time server.retention.size
-server.wal.maxTime server.persistence.type server.persistence.size server.persistence.storageClassName
-server.persistence.emptyDirSize server.service.port server.podDisruptionBudget.enabled
-server.podDisruptionBudget.maxUnavailable server.startupProbe.enabled server.startupProbe.periodSeconds
-server.startupProbe.failureThreshold server.livenessProbe.enabled server.livenessProbe.periodSeconds
-server.livenessProbe.timeoutSeconds server.livenessProbe.failureThreshold server.readinessProbe.enabled
-server.readinessProbe.periodSeconds server.readinessProbe.timeoutSeconds server.terminationGracePeriodSeconds
-server.priorityClassName scrape.interval scrape.timeout scrape.allowList.enabled scrape.jobs.kubelet
-scrape.jobs.cadvisor scrape.jobs.apiserver scrape.jobs.prometheus scrape.jobs.endpoints scrape.jobs.pods
-scrape.kubelet.insecureSkipVerify scrape.limits.samples scrape.limits.labels rules.enabled
-rules.files.nodes rules.files.workloads rules.files.volumes rules.files.prometheus rules.files.remoteWrite
-rules.files.alertmanager rules.files.logs
+serviceAccounts.server.create serviceAccounts.server.name serviceAccounts.kubeStateMetrics.create
+serviceAccounts.kubeStateMetrics.name serviceAccounts.nodeExporter.create serviceAccounts.nodeExporter.name
+serviceAccounts.alertmanager.create serviceAccounts.alertmanager.name serviceAccounts.pushgateway.create
+serviceAccounts.pushgateway.name rbac.create networkPolicy.enabled server.enabled server.mode server.image.registry
+server.image.repository server.image.tag server.image.digest server.image.pullPolicy server.replicas server.shards
+server.logLevel server.retention.time server.retention.size server.wal.maxTime server.persistence.type
+server.persistence.size server.persistence.storageClassName server.persistence.emptyDirSize server.service.port
+server.podDisruptionBudget.enabled server.podDisruptionBudget.maxUnavailable server.startupProbe.enabled
+server.startupProbe.periodSeconds server.startupProbe.failureThreshold server.livenessProbe.enabled
+server.livenessProbe.periodSeconds server.livenessProbe.timeoutSeconds server.livenessProbe.failureThreshold
+server.readinessProbe.enabled server.readinessProbe.periodSeconds server.readinessProbe.timeoutSeconds
+server.terminationGracePeriodSeconds server.priorityClassName scrape.interval scrape.timeout
+scrape.allowList.enabled scrape.jobs.kubelet scrape.jobs.cadvisor scrape.jobs.apiserver scrape.jobs.nodeExporter
+scrape.jobs.kubeStateMetrics scrape.jobs.prometheus scrape.jobs.alertmanager scrape.jobs.pushgateway
+scrape.jobs.endpoints scrape.jobs.pods scrape.kubelet.insecureSkipVerify scrape.limits.samples scrape.limits.labels
+kubeStateMetrics.enabled kubeStateMetrics.image.registry kubeStateMetrics.image.repository
+kubeStateMetrics.image.tag kubeStateMetrics.image.digest kubeStateMetrics.image.pullPolicy
+kubeStateMetrics.livenessProbe.enabled kubeStateMetrics.livenessProbe.periodSeconds
+kubeStateMetrics.livenessProbe.timeoutSeconds kubeStateMetrics.readinessProbe.enabled
+kubeStateMetrics.readinessProbe.periodSeconds kubeStateMetrics.readinessProbe.timeoutSeconds
+kubeStateMetrics.priorityClassName nodeExporter.enabled nodeExporter.image.registry nodeExporter.image.repository
+nodeExporter.image.tag nodeExporter.image.digest nodeExporter.image.pullPolicy nodeExporter.port
+nodeExporter.hostNetwork nodeExporter.livenessProbe.enabled nodeExporter.livenessProbe.periodSeconds
+nodeExporter.livenessProbe.timeoutSeconds nodeExporter.readinessProbe.enabled
+nodeExporter.readinessProbe.periodSeconds nodeExporter.readinessProbe.timeoutSeconds nodeExporter.priorityClassName
+alertmanager.enabled alertmanager.image.registry alertmanager.image.repository alertmanager.image.tag
+alertmanager.image.digest alertmanager.image.pullPolicy alertmanager.config.route.receiver
+alertmanager.existingSecret alertmanager.retention alertmanager.persistence.type alertmanager.persistence.size
+alertmanager.persistence.storageClassName alertmanager.persistence.emptyDirSize alertmanager.service.port
+alertmanager.livenessProbe.enabled alertmanager.livenessProbe.periodSeconds
+alertmanager.livenessProbe.timeoutSeconds alertmanager.readinessProbe.enabled
+alertmanager.readinessProbe.periodSeconds alertmanager.readinessProbe.timeoutSeconds alertmanager.priorityClassName
+pushgateway.enabled pushgateway.image.registry pushgateway.image.repository pushgateway.image.tag
+pushgateway.image.digest pushgateway.image.pullPolicy pushgateway.persistence.size pushgateway.service.port
+pushgateway.livenessProbe.enabled pushgateway.livenessProbe.periodSeconds pushgateway.livenessProbe.timeoutSeconds
+pushgateway.readinessProbe.enabled pushgateway.readinessProbe.periodSeconds
+pushgateway.readinessProbe.timeoutSeconds pushgateway.priorityClassName rules.enabled rules.files.nodes
+rules.files.workloads rules.files.volumes rules.files.prometheus rules.files.remoteWrite rules.files.alertmanager
+rules.files.logs
 {{- end -}}

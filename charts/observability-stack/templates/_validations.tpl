@@ -7,7 +7,7 @@ instead. All of them are shown at once.
 {{- if include "observability-stack.checkNulls" . -}}
 {{- $checks = list "observability-stack.checkNulls" -}}
 {{- else -}}
-{{- range list "Mode" "DisabledAlerts" "RuleGroups" -}}
+{{- range list "Mode" "Remotes" "Secrets" "Labels" "Identity" "Scrape" "Storage" "Kinds" "DisabledAlerts" "RuleGroups" -}}
 {{- $checks = append $checks (printf "observability-stack.check%s" .) -}}
 {{- end -}}
 {{- end -}}
@@ -25,5 +25,72 @@ server:
         region: {{ .Values.cluster.region }}
 server:
   mode: server{{ "\f" }}
+{{- end }}
+{{- if and $server.remoteWrite (gt (int $server.replicas) 1) (gt (int $server.shards) 1) }}
+server.replicas is {{ $server.replicas }} and server.shards is {{ $server.shards }}: a remote takes the samples of one replica for each `cluster`, so that it would throw away those of all shards but one. Write one of:
+server:
+  replicas: 1
+server:
+  shards: 1{{ "\f" }}
+{{- end }}
+{{- end -}}
+
+{{- define "observability-stack.checkLabels" -}}
+{{- range $name := list "cluster" "__replica__" }}
+{{- if hasKey $.Values.server.externalLabels $name }}
+server.externalLabels has {{ $name }}, which the chart sets itself. {{ if eq $name "cluster" }}Write:
+cluster:
+  name: {{ get $.Values.server.externalLabels $name | quote }}{{ else }}Leave it out; with server.replicas: 2 each pod has its own.{{ end }}{{ "\f" }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "observability-stack.checkIdentity" -}}
+{{- $identity := .Values.identity -}}
+{{- $account := .Values.serviceAccounts.server -}}
+{{- $key := "eks.amazonaws.com/role-arn" -}}
+{{- range $name, $entry := .Values.serviceAccounts }}
+{{- range $found, $value := $entry.annotations }}
+{{- if and (hasSuffix "/role-arn" $found) (ne $found $key) }}
+serviceAccounts.{{ $name }}.annotations has {{ $found | quote }}, which EKS does not look at{{ if contains "goskope" $found }}: a proxy has rewritten the address when the text was copied{{ end }}. Write:
+serviceAccounts:
+  {{ $name }}:
+    annotations:
+      {{ $key }}: {{ $value }}{{ "\f" }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $annotated := get $account.annotations $key }}
+{{- if and $identity.roleArn $annotated (ne $identity.roleArn $annotated) }}
+identity.roleArn and serviceAccounts.server.annotations name two roles. Write one of them:
+identity:
+  roleArn: {{ $annotated }}{{ "\f" }}
+{{- end }}
+{{- if and (ne $identity.type "irsa") (or $identity.roleArn $annotated) }}
+identity.type is {{ $identity.type }}, and a role is named for IRSA, which would win. Write:
+identity:
+  type: irsa
+or leave out identity.roleArn and the annotation {{ $key }}.{{ "\f" }}
+{{- end }}
+{{- if and (not $account.create) (or $identity.roleArn $annotated) }}
+serviceAccounts.server.create is false, so that the role would stand nowhere. Annotate your service account yourself, or write:
+serviceAccounts:
+  server:
+    create: true{{ "\f" }}
+{{- end }}
+{{- end -}}
+
+{{- define "observability-stack.checkKinds" -}}
+{{- $known := list }}
+{{- range include "observability-stack.apiGroups" . | fromYaml }}{{ $known = concat $known . }}{{ end }}
+{{- range .Values.kubeStateMetrics.resourceKinds }}
+{{- if not (has . $known) }}
+kubeStateMetrics.resourceKinds has {{ . | quote }}, which kube-state-metrics does not know by itself: it would not start. Known are {{ $known | sortAlpha | join ", " }}.{{ "\f" }}
+{{- end }}
+{{- if has . (list "secrets" "configmaps") }}
+kubeStateMetrics.resourceKinds has {{ . }}: its role could read all {{ . }} of the cluster. Write:
+kubeStateMetrics:
+  resourceKinds: {{ without $.Values.kubeStateMetrics.resourceKinds "secrets" "configmaps" | toJson }}{{ "\f" }}
+{{- end }}
 {{- end }}
 {{- end -}}

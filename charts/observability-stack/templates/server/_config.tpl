@@ -1,14 +1,5 @@
 {{/* Prometheus' configuration, as data. */}}
 
-{{/* Remotes as Prometheus reads them, with what goes without saying: a JSON list. */}}
-{{- define "observability-stack.remotes" -}}
-{{- $remotes := list -}}
-{{- range .Values.server.remoteWrite -}}
-{{- $remotes = append $remotes (mergeOverwrite (dict) (deepCopy .) (dict "url" (tpl .url $))) -}}
-{{- end -}}
-{{- $remotes | toJson -}}
-{{- end -}}
-
 {{/* Labels of all that is sent; a pair differs in `__replica__` alone. dict "root" $ "instance" <item of instances>. */}}
 {{- define "observability-stack.externalLabels" -}}
 {{- $values := .root.Values -}}
@@ -17,13 +8,30 @@
 {{- mergeOverwrite (dict) $values.server.externalLabels $labels | toJson -}}
 {{- end -}}
 
+{{/* Where a server sends its alerts. A pair has to send the same, so what tells them apart is dropped. */}}
+{{- define "observability-stack.alerting" -}}
+{{- $sd := include "observability-stack.ownPods" (dict "root" . "components" (list "alertmanager")) | fromJsonArray -}}
+alert_relabel_configs:
+  - regex: __replica__
+    action: labeldrop
+alertmanagers:
+  - kubernetes_sd_configs: {{ $sd | toJson }}
+    relabel_configs:
+      - source_labels: [__meta_kubernetes_pod_container_port_name]
+        regex: http
+        action: keep
+{{- end -}}
+
 {{- define "observability-stack.config" -}}
 {{- $scrape := .root.Values.scrape -}}
 {{- $global := dict "scrape_interval" $scrape.interval "scrape_timeout" $scrape.timeout "external_labels" (include "observability-stack.externalLabels" . | fromJson) -}}
 {{- $config := dict "global" $global "scrape_configs" (include "observability-stack.scrapeConfigs" . | fromJsonArray) -}}
-{{- with include "observability-stack.remotes" .root | fromJsonArray }}{{ $_ := set $config "remote_write" . }}{{ end -}}
+{{- with include "observability-stack.remoteWrite" .root | fromJsonArray }}{{ $_ := set $config "remote_write" . }}{{ end -}}
 {{- if not (include "observability-stack.isAgent" .root) -}}
 {{- $_ := set $global "evaluation_interval" $scrape.interval -}}
+{{- if .root.Values.alertmanager.enabled -}}
+{{- $_ := set $config "alerting" (include "observability-stack.alerting" .root | fromYaml) -}}
+{{- end -}}
 {{- end -}}
 {{- if include "observability-stack.evaluatesRules" .root }}{{ $_ := set $config "rule_files" (list "/etc/prometheus-rules/*.yaml") }}{{ end -}}
 {{- $config | toYaml -}}

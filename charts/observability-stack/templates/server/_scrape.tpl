@@ -53,6 +53,7 @@ relabel_configs:
     action: keep
 {{- end -}}
 
+{{/* Pods of this release, which adaptJob looks up by their labels. */}}
 {{- define "observability-stack.job.prometheus" -}}
 relabel_configs:
   - source_labels: [__meta_kubernetes_pod_container_port_name]
@@ -62,6 +63,31 @@ relabel_configs:
     target_label: namespace
   - source_labels: [__meta_kubernetes_pod_name]
     target_label: pod
+{{- end -}}
+
+{{- define "observability-stack.job.node-exporter" -}}
+relabel_configs:
+  - source_labels: [__meta_kubernetes_pod_node_name]
+    target_label: node
+{{- end -}}
+
+{{/* Its series are about other pods, whose names they have: those of its own would be in their way. */}}
+{{- define "observability-stack.job.kube-state-metrics" -}}
+honor_labels: true
+relabel_configs:
+  - source_labels: [__meta_kubernetes_pod_container_port_name]
+    regex: http
+    action: keep
+{{- end -}}
+
+{{- define "observability-stack.job.alertmanager" -}}
+{{ include "observability-stack.job.prometheus" . }}
+{{- end -}}
+
+{{/* What was pushed says itself which job it is of. */}}
+{{- define "observability-stack.job.pushgateway" -}}
+honor_labels: true
+{{ include "observability-stack.job.prometheus" . }}
 {{- end -}}
 
 {{/* Annotated pods. A port that is annotated may be undeclared, so that it is nobody's; then no container is named. */}}
@@ -131,13 +157,21 @@ relabel_configs:
     target_label: node
 {{- end -}}
 
+{{/* Jobs whose targets are pods of this release, with their key among the values: a JSON map. */}}
+{{- define "observability-stack.ownJobs" -}}
+{"alertmanager": "alertmanager", "kube-state-metrics": "kubeStateMetrics", "node-exporter": "nodeExporter", "prometheus": "server", "pushgateway": "pushgateway"}
+{{- end -}}
+
 {{/* Which jobs there are, in order, as a JSON list of names. */}}
 {{- define "observability-stack.jobs" -}}
+{{- $own := include "observability-stack.ownJobs" . | fromJson -}}
 {{- $jobs := list -}}
-{{- range list "kubelet" "cadvisor" "apiserver" "prometheus" "endpoints" "pods" -}}
-{{- if get $.Values.scrape.jobs . }}{{ $jobs = append $jobs . }}{{ end -}}
+{{- range $key, $name := dict "kubelet" "kubelet" "cadvisor" "cadvisor" "apiserver" "apiserver" "nodeExporter" "node-exporter" "kubeStateMetrics" "kube-state-metrics" "prometheus" "prometheus" "alertmanager" "alertmanager" "pushgateway" "pushgateway" "endpoints" "endpoints" "pods" "pods" -}}
+{{- $there := true -}}
+{{- with get $own $name }}{{ $there = (get $.Values .).enabled }}{{ end -}}
+{{- if and $there (get $.Values.scrape.jobs $key) }}{{ $jobs = append $jobs $name }}{{ end -}}
 {{- end -}}
-{{- $jobs | toJson -}}
+{{- $jobs | sortAlpha | toJson -}}
 {{- end -}}
 
 {{/* What the values say about a job: dict "root" $ "name" <job> "job" <map>, which it changes. */}}
@@ -146,9 +180,12 @@ relabel_configs:
 {{- if has .name (list "kubelet" "cadvisor") -}}
 {{- if $scrape.kubelet.insecureSkipVerify }}{{ $_ := set .job.tls_config "insecure_skip_verify" true }}{{ end -}}
 {{- end -}}
+{{- if hasKey (include "observability-stack.ownJobs" .root | fromJson) .name -}}
+{{- $components := list .name -}}
 {{- if eq .name "prometheus" -}}
-{{- $components := list -}}
+{{- $components = list -}}
 {{- range include "observability-stack.instances" .root | fromJsonArray }}{{ $components = append $components .component }}{{ end -}}
+{{- end -}}
 {{- $_ := set .job "kubernetes_sd_configs" (include "observability-stack.ownPods" (dict "root" .root "components" $components) | fromJsonArray) -}}
 {{- end -}}
 {{- if has .name (list "endpoints" "pods") -}}
@@ -158,6 +195,13 @@ relabel_configs:
 {{- end -}}
 {{- with int $scrape.limits.samples }}{{ $_ := set $.job "sample_limit" . }}{{ end -}}
 {{- with int $scrape.limits.labels }}{{ $_ := set $.job "label_limit" . }}{{ end -}}
+{{- end -}}
+{{- /* An agent need not even remember what it does not send; a server keeps it for its own queries. */}}
+{{- if include "observability-stack.isAgent" .root -}}
+{{- with get (include "observability-stack.allowed" .root | fromJson) .name -}}
+{{- $keep := dict "source_labels" (list "__name__") "regex" (join "|" .) "action" "keep" -}}
+{{- $_ := set $.job "metric_relabel_configs" (prepend ($.job.metric_relabel_configs | default list) $keep) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 

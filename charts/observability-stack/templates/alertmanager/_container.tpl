@@ -1,0 +1,54 @@
+{{- define "observability-stack.alertmanagerConfig" -}}
+{{- dict "alertmanager.yml" (toYaml .Values.alertmanager.config) | toYaml -}}
+{{- end -}}
+
+{{- define "observability-stack.alertmanagerContainer" -}}
+{{- $values := .Values.alertmanager -}}
+args:
+  - --config.file=/etc/alertmanager/alertmanager.yml
+  - --storage.path=/alertmanager
+  - --data.retention={{ $values.retention }}
+  - --web.listen-address=:{{ $values.service.port | int }}
+  # One alone has no peers to talk to.
+  - --cluster.listen-address=
+  {{- with $values.extraArgs }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+ports:
+  - name: http
+    containerPort: {{ $values.service.port | int }}
+{{ include "observability-stack.probes" (dict "values" $values "paths" (dict "livenessProbe" "/-/healthy" "readinessProbe" "/-/ready")) | trim }}
+volumeMounts:
+  - name: config
+    mountPath: /etc/alertmanager
+    readOnly: true
+  - name: data
+    mountPath: /alertmanager
+  {{- with $values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}
+
+{{- define "observability-stack.alertmanagerVolumes" -}}
+{{- $values := .Values.alertmanager -}}
+{{- $name := include "observability-stack.name" (dict "root" . "component" "alertmanager") -}}
+- name: config
+  {{- if $values.existingSecret }}
+  secret:
+    secretName: {{ $values.existingSecret | quote }}
+  {{- else }}
+  configMap:
+    name: {{ $name | quote }}
+  {{- end }}
+- name: data
+  {{- if eq $values.persistence.type "claim" }}
+  persistentVolumeClaim:
+    claimName: {{ $name | quote }}
+  {{- else }}
+  emptyDir:
+    sizeLimit: {{ $values.persistence.emptyDirSize | quote }}
+  {{- end }}
+{{- with $values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}

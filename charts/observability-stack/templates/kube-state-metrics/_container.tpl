@@ -1,0 +1,35 @@
+{{/* API groups of the kinds that kube-state-metrics reads; what is not listed is of the core group. */}}
+{{- define "observability-stack.apiGroups" -}}
+admissionregistration.k8s.io: [mutatingwebhookconfigurations, validatingwebhookconfigurations]
+apps: [daemonsets, deployments, replicasets, statefulsets]
+autoscaling: [horizontalpodautoscalers]
+batch: [cronjobs, jobs]
+certificates.k8s.io: [certificatesigningrequests]
+coordination.k8s.io: [leases]
+discovery.k8s.io: [endpointslices]
+networking.k8s.io: [ingressclasses, ingresses, networkpolicies]
+policy: [poddisruptionbudgets]
+rbac.authorization.k8s.io: [clusterrolebindings, clusterroles, rolebindings, roles]
+storage.k8s.io: [storageclasses, volumeattachments]
+"": [configmaps, endpoints, limitranges, namespaces, nodes, persistentvolumeclaims, persistentvolumes, pods, replicationcontrollers, resourcequotas, secrets, serviceaccounts, services]
+{{- end -}}
+
+{{- define "observability-stack.kubeStateMetricsContainer" -}}
+{{- $values := .Values.kubeStateMetrics -}}
+args:
+  - --port=8080
+  - --telemetry-port=8081
+  - --resources={{ $values.resourceKinds | uniq | sortAlpha | join "," }}
+  {{- with $values.labelsAllowlist }}
+  - --metric-labels-allowlist={{ join "," . }}
+  {{- end }}
+  {{- with $values.extraArgs }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+ports:
+  - name: http
+    containerPort: 8080
+  - name: telemetry
+    containerPort: 8081
+{{ include "observability-stack.probes" (dict "values" $values "paths" (dict "livenessProbe" "/livez" "readinessProbe" "/readyz") "ports" (dict "readinessProbe" "telemetry")) | trim }}
+{{- end -}}

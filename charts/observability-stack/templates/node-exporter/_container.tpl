@@ -1,0 +1,53 @@
+{{- define "observability-stack.nodeExporterContainer" -}}
+{{- $values := .Values.nodeExporter -}}
+args:
+  - --path.procfs=/host/proc
+  - --path.sysfs=/host/sys
+  - --path.rootfs=/host/root
+  - --path.udev.data=/host/root/run/udev/data
+  - --web.listen-address={{ if $values.hostNetwork }}$(HOST_IP){{ end }}:{{ $values.port | int }}
+  # What comes and goes with pods says nothing of the node, and would be new series with each of them.
+  - --collector.filesystem.mount-points-exclude=^/(dev|proc|sys|run/.+|var/lib/(kubelet|containerd|containers|docker)/.+)($|/)
+  - --collector.filesystem.fs-types-exclude=^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tmpfs|tracefs)$
+  - --collector.netclass.ignored-devices=^(veth.*|eni.*|cali.*|lxc.*)$
+  - --collector.netdev.device-exclude=^(veth.*|eni.*|cali.*|lxc.*)$
+  {{- with $values.extraArgs }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+env:
+  - name: HOST_IP
+    valueFrom:
+      fieldRef:
+        fieldPath: status.hostIP
+ports:
+  - name: http
+    containerPort: {{ $values.port | int }}
+    {{- if $values.hostNetwork }}
+    hostPort: {{ $values.port | int }}
+    {{- end }}
+{{ include "observability-stack.probes" (dict "values" $values "paths" (dict "livenessProbe" "/" "readinessProbe" "/")) | trim }}
+volumeMounts:
+  - name: proc
+    mountPath: /host/proc
+    readOnly: true
+  - name: sys
+    mountPath: /host/sys
+    readOnly: true
+  - name: root
+    mountPath: /host/root
+    readOnly: true
+    # Disks that are mounted later are seen too.
+    mountPropagation: HostToContainer
+{{- end -}}
+
+{{- define "observability-stack.nodeExporterVolumes" -}}
+- name: proc
+  hostPath:
+    path: /proc
+- name: sys
+  hostPath:
+    path: /sys
+- name: root
+  hostPath:
+    path: /
+{{- end -}}

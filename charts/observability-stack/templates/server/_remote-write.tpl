@@ -1,0 +1,69 @@
+{{/* Where samples are sent, and which of them. */}}
+
+{{/*
+Metrics that the chart's own rules and dashboards use, of the jobs that are about the cluster: a JSON map of the job's
+name to a list of metrics. Empty when everything is sent.
+*/}}
+{{- define "observability-stack.allowed" -}}
+{{- $list := .Files.Get "files/allow-list.yaml" | fromYaml -}}
+{{- $allowed := dict -}}
+{{- if and .Values.scrape.allowList.enabled $list .Values.server.remoteWrite -}}
+{{- range list "kubelet" "cadvisor" "apiserver" "node-exporter" "kube-state-metrics" "prometheus" "alertmanager" -}}
+{{- $_ := set $allowed . (concat (get $list . | default list) (list "up") $.Values.scrape.allowList.keep | uniq) -}}
+{{- end -}}
+{{- end -}}
+{{- $allowed | toJson -}}
+{{- end -}}
+
+{{/*
+Relabelling that leaves of the cluster's own jobs what is allowed, and all of others: a JSON list. A metric that is not
+allowed is marked first and unmarked where a list has it, as these expressions know no "not".
+*/}}
+{{- define "observability-stack.writeRelabel" -}}
+{{- $allowed := include "observability-stack.allowed" . | fromJson -}}
+{{- $steps := list -}}
+{{- if $allowed -}}
+{{- $ours := keys $allowed | sortAlpha -}}
+{{- $steps = append $steps (dict "source_labels" (list "job") "regex" (join "|" $ours) "target_label" "__tmp_drop" "replacement" "1") -}}
+{{- /* Prometheus adds these to every scrape; one that any list has is of use for all jobs. */}}
+{{- $added := list "scrape_duration_seconds" "scrape_samples_post_metric_relabeling" "scrape_samples_scraped" "scrape_series_added" -}}
+{{- range $allowed }}{{ range . }}{{ $added = without $added . }}{{ end }}{{ end -}}
+{{- with $added -}}
+{{- $steps = append $steps (dict "source_labels" (list "__name__") "regex" (join "|" .) "target_label" "__tmp_drop" "replacement" "1") -}}
+{{- end -}}
+{{- range $ours -}}
+{{- $steps = append $steps (dict "source_labels" (list "job" "__name__") "regex" (printf "%s;(%s)" . (get $allowed . | join "|")) "target_label" "__tmp_drop" "replacement" "") -}}
+{{- end -}}
+{{- $steps = append $steps (dict "source_labels" (list "__tmp_drop") "regex" "1" "action" "drop") -}}
+{{- end -}}
+{{- $steps | toJson -}}
+{{- end -}}
+
+{{/* Remotes as Prometheus reads them, with what goes without saying: a JSON list. */}}
+{{- define "observability-stack.remotes" -}}
+{{- $remotes := list -}}
+{{- range .Values.server.remoteWrite -}}
+{{- $remote := deepCopy . -}}
+{{- $_ := set $remote "url" (tpl .url $) -}}
+{{- $workspace := include "observability-stack.workspace" $remote.url | fromJson -}}
+{{- if and $workspace.region (kindIs "map" $remote.sigv4) (not $remote.sigv4.region) -}}
+{{- $_ := set $remote "sigv4" (mergeOverwrite (dict) $remote.sigv4 (dict "region" $workspace.region)) -}}
+{{- end -}}
+{{- /* Without it, what a throttling backend turns away is thrown away. */}}
+{{- $_ := set $remote "queue_config" (mergeOverwrite (dict "retry_on_http_429" true) ($remote.queue_config | default dict)) -}}
+{{- $remotes = append $remotes $remote -}}
+{{- end -}}
+{{- $remotes | toJson -}}
+{{- end -}}
+
+{{/* The same, as they stand in the configuration. */}}
+{{- define "observability-stack.remoteWrite" -}}
+{{- $steps := include "observability-stack.writeRelabel" . | fromJsonArray -}}
+{{- $remotes := list -}}
+{{- range include "observability-stack.remotes" . | fromJsonArray -}}
+{{- $remote := . -}}
+{{- with concat $steps ($remote.write_relabel_configs | default list) }}{{ $_ := set $remote "write_relabel_configs" . }}{{ end -}}
+{{- $remotes = append $remotes $remote -}}
+{{- end -}}
+{{- $remotes | toJson -}}
+{{- end -}}
