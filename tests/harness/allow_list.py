@@ -3,7 +3,7 @@
 import argparse
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +45,13 @@ def queries(chart: Path = CHART) -> Iterator[tuple[str, str]]:
             yield f"{file.name}: {rule.get('alert') or rule['record']}", rule["expr"]
     for file in sorted(chart.glob("files/dashboards/*.json")):
         board = json.loads(file.read_text(encoding="utf-8"))
+        variables = board["templating"]["list"]
+        typed = {one["name"]: one["query"] for one in variables if one["type"] == "textbox"}
         for panel in _panels(board):
             for target in panel.get("targets", []):
                 if "expr" in target:
-                    yield f"{file.name}: {panel['title']}", _without_times(target["expr"])
-        for variable in board["templating"]["list"]:
+                    yield f"{file.name}: {panel['title']}", _filled_in(target["expr"], typed)
+        for variable in variables:
             if variable["type"] == "query":
                 yield f"{file.name}: ${variable['name']}", _selector_of(variable["query"])
 
@@ -127,9 +129,12 @@ def _panels(board: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from panel.get("panels", [])  # a row that is folded holds its own
 
 
-def _without_times(query: str) -> str:
+def _filled_in(query: str, typed: Mapping[str, str]) -> str:
+    """Put a time, and what a reader would type, in the place of variables; those in strings do not matter here."""
     for name in _TIMES:
         query = query.replace(name, "5m")
+    for name, text in typed.items():
+        query = query.replace(f"${name}", text)
     return query
 
 

@@ -26,7 +26,8 @@ alertmanager.livenessProbe alertmanager.readinessProbe alertmanager.nodeSelector
 pushgateway.image pushgateway.persistence pushgateway.service pushgateway.service.annotations
 pushgateway.networkPolicy pushgateway.podLabels pushgateway.podAnnotations pushgateway.podSecurityContext
 pushgateway.securityContext pushgateway.resources pushgateway.livenessProbe pushgateway.readinessProbe
-pushgateway.nodeSelector pushgateway.affinity rules rules.files rules.labels
+pushgateway.nodeSelector pushgateway.affinity rules rules.files rules.labels dashboards
+dashboards.annotations
 {{- end -}}
 
 {{- define "observability-stack.lists" -}}
@@ -83,4 +84,5 @@ pushgateway.readinessProbe.enabled pushgateway.readinessProbe.periodSeconds
 pushgateway.readinessProbe.timeoutSeconds pushgateway.priorityClassName rules.enabled rules.files.nodes
 rules.files.workloads rules.files.volumes rules.files.prometheus rules.files.remoteWrite rules.files.alertmanager
 rules.files.logs
+dashboards.enabled dashboards.label dashboards.labelValue dashboards.folder dashboards.folderAnnotation
 {{- end -}}

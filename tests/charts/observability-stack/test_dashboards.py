@@ -1,0 +1,127 @@
+"""The dashboards that the chart ships: the JSON of the harness, as ConfigMaps that a Grafana in the cluster finds."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.dashboards import BOARDS
+from harness.dashboards.grafana import FILES, as_json, write
+from harness.helm import Helm, HelmError
+
+CHART = Path(__file__).parents[3] / "charts" / "observability-stack"
+UIDS = sorted(board.uid for board in BOARDS)
+
+
+def maps(helm: Helm, release: str = "x", **dashboards: Any) -> list[dict[str, Any]]:
+    """Return the ConfigMaps of dashboards that an install makes."""
+    made = helm.render(CHART, release=release, namespace="prometheus", values={"dashboards": dashboards})
+    component = "app.kubernetes.io/component"
+    found = made.select("ConfigMap")
+    return [one for one in found if one["metadata"]["labels"].get(component) == "dashboards"]
+
+
+def test_files_are_what_the_code_makes() -> None:
+    """Building the dashboards again changes nothing: no file was edited by hand, none is forgotten."""
+    assert write(BOARDS, check=True) == []
+    assert sorted(path.stem for path in FILES.glob("*.json")) == UIDS
+
+
+def test_drift_is_seen(tmp_path: Path) -> None:
+    """A file that was changed, is missing or is too many is named, and put right only when asked."""
+    write(BOARDS, folder=tmp_path)
+    changed, missing, extra = (tmp_path / f"{uid}.json" for uid in ("eks-node", "eks-logs", "old"))
+    changed.write_text("{}", encoding="utf-8")
+    missing.unlink()
+    extra.write_text("{}", encoding="utf-8")
+    assert sorted(write(BOARDS, check=True, folder=tmp_path)) == sorted([changed, missing, extra])
+    assert (extra.exists(), missing.exists()) == (True, False)
+    write(BOARDS, folder=tmp_path)
+    assert write(BOARDS, check=True, folder=tmp_path) == []
+    assert not extra.exists()
+
+
+def test_no_dashboard_without_asking(helm: Helm) -> None:
+    """A plain install makes none: a cluster without a Grafana has nobody who reads them."""
+    assert maps(helm) == []
+
+
+def test_each_dashboard_is_a_labelled_map(helm: Helm) -> None:
+    """Each ConfigMap has one dashboard, byte for byte, the label that Grafana's sidecar looks for, and its folder."""
+    made = maps(helm, enabled=True)
+    assert sorted(one["metadata"]["name"] for one in made) == [f"x-observability-stack-{uid}" for uid in UIDS]
+    files = {name: text for one in made for name, text in one["data"].items()}
+    assert files == {f"{board.uid}.json": as_json(board) for board in BOARDS}
+    for one in made:
+        assert one["metadata"]["labels"]["grafana_dashboard"] == "1"
+        assert one["metadata"]["annotations"] == {"grafana_folder": "EKS"}
+        # What `kubectl apply` writes into an annotation must not be longer.
+        assert len(json.dumps(one)) < 262144
+
+
+def test_label_and_folder_can_be_others(helm: Helm) -> None:
+    """Another sidecar's label, value and annotation take the place of the usual ones; no folder, no annotation."""
+    made = maps(
+        helm,
+        enabled=True,
+        label="example.com/board",
+        labelValue="yes",
+        folder="Shop: EKS",
+        folderAnnotation="example.com/folder",
+        annotations={"example.com/owner": "me"},
+    )
+    for one in made:
+        assert one["metadata"]["labels"]["example.com/board"] == "yes"
+        assert "grafana_dashboard" not in one["metadata"]["labels"]
+        assert one["metadata"]["annotations"] == {"example.com/folder": "Shop: EKS", "example.com/owner": "me"}
+    assert all("annotations" not in one["metadata"] for one in maps(helm, enabled=True, folder=""))
+
+
+def test_two_releases_do_not_share_a_map(helm: Helm) -> None:
+    """Long names are not cut to the same."""
+    names = [one["metadata"]["name"] for tail in "ab" for one in maps(helm, release="p" * 49 + tail, enabled=True)]
+    assert len(set(names)) == len(names) == 2 * len(UIDS)
+    assert max(map(len, names)) <= 253
+
+
+@pytest.mark.parametrize("uid", UIDS)
+def test_dashboards_fit_any_grafana(uid: str) -> None:
+    """A dashboard names no data source of one Grafana, has a panel id once, and covers no panel with another."""
+    board = json.loads((FILES / f"{uid}.json").read_text(encoding="utf-8"))
+    assert (board["uid"], "id" in board, "version" in board) == (uid, False, False)
+    assert board["templating"]["list"][0]["name"] == "datasource"
+    taken: set[tuple[int, int]] = set()
+    for panel in board["panels"]:
+        if panel["type"] != "row":
+            assert panel["datasource"]["uid"] in ("${datasource}", "${cloudwatch}"), panel["title"]
+            assert panel["targets"], panel["title"]
+        at = panel["gridPos"]
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert not cells & taken, panel["title"]
+        assert at["x"] + at["w"] <= 24, panel["title"]
+        taken |= cells
+    identifiers = [panel["id"] for panel in board["panels"]]
+    assert len(set(identifiers)) == len(identifiers)
+
+
+@pytest.mark.parametrize(
+    ("dashboards", "says"),
+    [
+        ({"label": "grafana dashboard"}, "dashboards/label"),
+        ({"labelValue": 1}, "dashboards/labelValue"),
+        ({"folders": "EKS"}, "folders"),
+    ],
+    ids=["label", "number", "misspelt"],
+)
+def test_wrong_values_are_refused(helm: Helm, dashboards: dict[str, Any], says: str) -> None:
+    """What Kubernetes would refuse as a label is refused before, and so is a misspelt value."""
+    with pytest.raises(HelmError, match=says.replace("/", "[./]")):
+        maps(helm, **{"enabled": True, **dashboards})
+
+
+def test_values_file_says_what_the_tests_say() -> None:
+    """The defaults are those that Grafana's own chart looks for."""
+    values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))["dashboards"]
+    assert (values["label"], values["labelValue"], values["enabled"]) == ("grafana_dashboard", "1", False)
