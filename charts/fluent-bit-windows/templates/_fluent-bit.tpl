@@ -22,12 +22,8 @@ application.C.var.log.containers.
 {{- end -}}
 
 {{- define "fluent-bit-windows.readFromHead" -}}
-{{- $given := .Values.cluster.configMap -}}
-{{- if and $given.name $given.keys.readFromHead -}}
-"${READ_FROM_HEAD}"
-{{- else -}}
-{{- eq .Values.readFrom "head" -}}
-{{- end -}}
+{{- $given := include "fluent-bit-windows.given" (dict "root" . "setting" "readFromHead") -}}
+{{- $given | default (eq .Values.readFrom "head" | toString) -}}
 {{- end -}}
 
 {{/* What every tail input has: dict "root" $ "name" <of its positions>. */}}
@@ -168,14 +164,15 @@ kubelet_port: 10250
 {{- end -}}
 
 {{- define "fluent-bit-windows.service" -}}
-{{- $given := .Values.cluster.configMap -}}
+{{- $server := include "fluent-bit-windows.given" (dict "root" . "setting" "httpServer") -}}
+{{- $port := include "fluent-bit-windows.given" (dict "root" . "setting" "httpPort") -}}
 {{- $service := dict
   "flush" .Values.flushSeconds
   "grace" 5
   "log_level" .Values.logLevel
-  "http_server" (ternary "${HTTP_SERVER}" true (and (ne $given.name "") (ne $given.keys.httpServer "")))
+  "http_server" (default true $server)
   "http_listen" .Values.http.listen
-  "http_port" (ternary "${HTTP_PORT}" (int .Values.http.port) (and (ne $given.name "") (ne $given.keys.httpPort "")))
+  "http_port" (default (int .Values.http.port) $port)
   "health_check" true
   "hc_errors_count" (int .Values.health.errors)
   "hc_retry_failure_count" (int .Values.health.retryFailures)

@@ -36,19 +36,57 @@
 {{- if has .Values.metadata (list "api" "kubelet") }}true{{ end -}}
 {{- end -}}
 
+{{/* By key of cluster.configMap.keys: the variable, the ConfigMap's key, and what the article's commands call it. */}}
+{{- define "fluent-bit-windows.settings" -}}
+{
+  "clusterName": {"variable": "CLUSTER_NAME"},
+  "region": {"variable": "LOGS_REGION"},
+  "httpServer": {"variable": "HTTP_SERVER", "key": "http.server", "alias": "FluentBitHttpServer"},
+  "httpPort": {"variable": "HTTP_PORT", "key": "http.port", "alias": "FluentBitHttpPort"},
+  "readFromHead": {"variable": "READ_FROM_HEAD", "key": "read.head", "alias": "FluentBitReadFromHead"},
+  "readFromTail": {"variable": "READ_FROM_TAIL", "key": "read.tail", "alias": "FluentBitReadFromTail"}
+}
+{{- end -}}
+
+{{/*
+The environment that the ConfigMap of the user gives, as a JSON list of variable, key and whether the key may be missing.
+Each variable of a setting has a value only if the ConfigMap has its key, so that one after the other they are the value.
+*/}}
+{{- define "fluent-bit-windows.configMapEnv" -}}
+{{- $given := .Values.cluster.configMap -}}
+{{- $env := list -}}
+{{- range $name, $setting := ternary (include "fluent-bit-windows.settings" . | fromJson) dict (ne $given.name "") -}}
+{{- $key := get $given.keys $name -}}
+{{- $aliased := and $setting.alias (eq $key $setting.key) -}}
+{{- if $key -}}
+{{- $env = append $env (dict "setting" $name "variable" $setting.variable "key" $key "optional" (not (not $aliased))) -}}
+{{- end -}}
+{{- if $aliased -}}
+{{- $env = append $env (dict "setting" $name "variable" $setting.alias "key" $setting.alias "optional" true) -}}
+{{- end -}}
+{{- end -}}
+{{- $env | toJson -}}
+{{- end -}}
+
+{{/* The value of a setting as Fluent Bit's variables, empty where the ConfigMap does not decide: dict "root" $ "setting" <name>. */}}
+{{- define "fluent-bit-windows.given" -}}
+{{- range include "fluent-bit-windows.configMapEnv" .root | fromJsonArray -}}
+{{- if eq .setting $.setting }}${ {{- .variable -}} }{{ end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Whether the ConfigMap of the user decides about the HTTP server, whose port is then not known here. */}}
 {{- define "fluent-bit-windows.httpFromConfigMap" -}}
-{{- $given := .Values.cluster.configMap -}}
-{{- if and $given.name (or $given.keys.httpServer $given.keys.httpPort) }}true{{ end -}}
+{{- range list "httpServer" "httpPort" }}{{ include "fluent-bit-windows.given" (dict "root" $ "setting" .) }}{{ end -}}
 {{- end -}}
 
 {{/* Name of the cluster, or the variable that the user's ConfigMap gives it to Fluent Bit in. */}}
 {{- define "fluent-bit-windows.clusterName" -}}
-{{- ternary "${CLUSTER_NAME}" .Values.cluster.name (ne .Values.cluster.configMap.name "") -}}
+{{- include "fluent-bit-windows.given" (dict "root" . "setting" "clusterName") | default .Values.cluster.name -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.region" -}}
-{{- ternary "${LOGS_REGION}" .Values.cluster.region (ne .Values.cluster.configMap.name "") -}}
+{{- include "fluent-bit-windows.given" (dict "root" . "setting" "region") | default .Values.cluster.region -}}
 {{- end -}}
 
 {{/* Start of every path of a volume: a host process finds its volumes below a folder that the runtime names. */}}

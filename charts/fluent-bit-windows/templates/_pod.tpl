@@ -57,18 +57,15 @@
   valueFrom:
     fieldRef:
       fieldPath: spec.nodeName
-{{- $given := .Values.cluster.configMap }}
-{{- if $given.name }}
-{{- $keys := dict "CLUSTER_NAME" $given.keys.clusterName "LOGS_REGION" $given.keys.region "HTTP_SERVER" $given.keys.httpServer "HTTP_PORT" $given.keys.httpPort "READ_FROM_HEAD" $given.keys.readFromHead "READ_FROM_TAIL" $given.keys.readFromTail }}
-{{- range $name, $key := $keys }}
-{{- if $key }}
-- name: {{ $name }}
+{{- range include "fluent-bit-windows.configMapEnv" . | fromJsonArray }}
+- name: {{ .variable }}
   valueFrom:
     configMapKeyRef:
-      name: {{ $given.name | quote }}
-      key: {{ $key | quote }}
-{{- end }}
-{{- end }}
+      name: {{ $.Values.cluster.configMap.name | quote }}
+      key: {{ .key | quote }}
+      {{- if .optional }}
+      optional: true
+      {{- end }}
 {{- end }}
 {{- $secret := .Values.output.secret }}
 {{- if and $secret.name (has .Values.output.type (list "opensearch" "http" "forward")) }}

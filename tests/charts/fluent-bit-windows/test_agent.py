@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from harness import fluentbit
 from harness.manifests import Manifests
 
 Install = Callable[..., Manifests]
@@ -174,37 +175,58 @@ def test_profile_chooses_the_image(install: Install) -> None:
     assert install(values).one("ConfigMap")["data"].keys() == {"fluent-bit.conf"}
 
 
-def test_config_map_of_the_article(agent: Callable[..., dict[str, Any]], agent_config: Callable[..., Any]) -> None:
-    """A ConfigMap of the user's decides about cluster, region, HTTP server and where files are begun, by its keys."""
-    values = {"cluster": {"configMap": {"name": "fluent-bit-cluster-info"}}}
-    entries = {entry["name"]: entry["valueFrom"] for entry in agent(values)["env"] if entry["name"] != "HOST_NAME"}
-    assert {entry["configMapKeyRef"]["name"] for entry in entries.values()} == {"fluent-bit-cluster-info"}
-    assert {name: entry["configMapKeyRef"]["key"] for name, entry in entries.items()} == {
-        "CLUSTER_NAME": "cluster.name",
-        "LOGS_REGION": "logs.region",
-        "HTTP_SERVER": "http.server",
-        "HTTP_PORT": "http.port",
-        "READ_FROM_HEAD": "read.head",
-        "READ_FROM_TAIL": "read.tail",
-    }
-    config = agent_config(values)
-    assert (config["service"]["http_server"], config["service"]["http_port"]) == ("${HTTP_SERVER}", "${HTTP_PORT}")
-    [tail] = config["pipeline"]["inputs"]
-    [output] = config["pipeline"]["outputs"]
-    assert tail["read_from_head"] == "${READ_FROM_HEAD}"
-    assert output["region"] == "${LOGS_REGION}"
-    assert output["log_group_name"] == "/aws/containerinsights/${CLUSTER_NAME}/other"
+INFO = {"cluster": {"configMap": {"name": "fluent-bit-cluster-info"}}}
+SPELT = {
+    "keys": {"http.server": "On", "http.port": "2021", "read.head": "On", "read.tail": "Off"},
+    "variables": {
+        "FluentBitHttpServer": "On",
+        "FluentBitHttpPort": "2021",
+        "FluentBitReadFromHead": "On",
+        "FluentBitReadFromTail": "Off",
+    },
+    "both": {"http.server": "On", "FluentBitHttpPort": "2021", "FluentBitReadFromHead": "On"},
+}
+
+
+def environment(box: dict[str, Any], data: dict[str, str]) -> dict[str, str]:
+    """Return what the kubelet takes from a ConfigMap; it starts no container that asks for a key in vain."""
+    references = {entry["name"]: entry["valueFrom"].get("configMapKeyRef") for entry in box["env"]}
+    wanted = {name: reference for name, reference in references.items() if reference}
+    assert {reference["name"] for reference in wanted.values()} <= {"fluent-bit-cluster-info"}
+    missing = {reference["key"] for reference in wanted.values() if not reference.get("optional")} - data.keys()
+    assert not missing, missing
+    return {name: data[reference["key"]] for name, reference in wanted.items() if reference["key"] in data}
+
+
+@pytest.mark.parametrize("spelling", SPELT)
+def test_config_map_of_the_article(install: Install, agent: Callable[..., dict[str, Any]], spelling: str) -> None:
+    """The article's ConfigMap is read by its name alone, its keys spelt as in it or as its commands' variables are."""
+    data = {"cluster.name": "shop", "logs.region": "eu-west-1", **SPELT[spelling]}
+    text = install(INFO).one("ConfigMap")["data"]["fluent-bit.yaml"]
+    found = fluentbit.parse(text, environment=environment(agent(INFO), data))
+    assert (found.service["http_server"], found.service["http_port"]) == ("On", "2021")
+    [tail], [output] = found.inputs, found.outputs
+    assert tail.get("read_from_head") == "On"
+    assert output.get("region") == "eu-west-1"
+    assert output.get("log_group_name") == "/aws/containerinsights/shop/other"
     # Whether and where the server listens is not known here, so no probe can ask it.
-    assert not [name for name in agent(values) if name.endswith("Probe") or name == "ports"]
+    assert not [name for name in agent(INFO) if name.endswith("Probe") or name == "ports"]
+
+
+def test_config_map_has_cluster_and_region(agent: Callable[..., dict[str, Any]]) -> None:
+    """Without them records would go to a group of another name: the kubelet says which key is missing."""
+    assert environment(agent(INFO), {"cluster.name": "shop", "logs.region": "eu-west-1"})
+    for missing, data in (("logs.region", {"cluster.name": "shop"}), ("cluster.name", {"logs.region": "eu-west-1"})):
+        with pytest.raises(AssertionError, match=missing):
+            environment(agent(INFO), data)
 
 
 def test_keys_of_a_config_map_can_be_named(agent: Callable[..., dict[str, Any]]) -> None:
-    """Keys spelt as the article spells its shell variables are read too; a key that is empty is left to the values."""
-    keys = {"readFromHead": "FluentBitReadFromHead", "readFromTail": "", "httpServer": "", "httpPort": ""}
-    box = agent({"cluster": {"configMap": {"name": "info", "keys": keys}}})
-    names = {entry["name"]: entry["valueFrom"] for entry in box["env"]}
-    assert names["READ_FROM_HEAD"]["configMapKeyRef"]["key"] == "FluentBitReadFromHead"
-    assert not {"READ_FROM_TAIL", "HTTP_SERVER", "HTTP_PORT"} & names.keys()
+    """A key of one's own has to be there, and is read alone; a key that is empty is left to the values."""
+    keys = {"clusterName": "name", "readFromHead": "head", "readFromTail": "", "httpServer": "", "httpPort": ""}
+    box = agent({"cluster": {"configMap": {"name": "fluent-bit-cluster-info", "keys": keys}}})
+    data = {"name": "shop", "logs.region": "us-east-1", "head": "On", "FluentBitReadFromHead": "Off"}
+    assert environment(box, data) == {"CLUSTER_NAME": "shop", "LOGS_REGION": "us-east-1", "READ_FROM_HEAD": "On"}
     assert box["livenessProbe"]["httpGet"]["port"] == "http"
 
 

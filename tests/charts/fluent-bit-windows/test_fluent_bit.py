@@ -17,7 +17,10 @@ CHART = Path(__file__).parents[3] / "charts" / "fluent-bit-windows"
 FILES = sorted(CHART.glob("ci/*-values.yaml"))
 NAMESPACES = ("default", "shop", "amazon-cloudwatch", "not-listed")
 HOST_PROCESS = {"mode": "hostProcess"}
+# Without a value in the article's ConfigMap, which has them by other keys.
+ALIASES = ("FluentBitHttpPort", "FluentBitHttpServer", "FluentBitReadFromHead", "FluentBitReadFromTail")
 ENVIRONMENT = {
+    **dict.fromkeys(ALIASES, ""),
     "CLUSTER_NAME": "shop",
     "CONTAINER_SANDBOX_MOUNT_POINT": "C:\\hpc",
     "HOST_NAME": "node-1",

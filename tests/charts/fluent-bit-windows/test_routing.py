@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -44,7 +44,10 @@ class Node:
     Groups are named by what is behind the prefix of their cluster's, as one stand-in may serve several nodes.
     """
 
-    def __init__(self, folder: Path, api: CloudWatchLogs, cluster: str, made: Manifests) -> None:
+    def __init__(
+        self, folder: Path, api: CloudWatchLogs, cluster: str, made: Manifests, environment: Mapping[str, str]
+    ) -> None:
+        self._environment = {**os.environ, **CREDENTIALS, "HOST_NAME": "node-1", **environment}
         self._folder = folder
         self._api = api
         self._prefix = f"/aws/containerinsights/{cluster}/"
@@ -64,10 +67,9 @@ class Node:
         self._agent: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        environment = {**os.environ, **CREDENTIALS, "HOST_NAME": "node-1"}
         command = [str(self._program), "-q", "-c", str(self._config)]
         with open(self._folder / "agent.log", "ab") as log:
-            self._agent = subprocess.Popen(command, cwd=self._folder, env=environment, stdout=log, stderr=log)
+            self._agent = subprocess.Popen(command, cwd=self._folder, env=self._environment, stdout=log, stderr=log)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -168,12 +170,12 @@ def api(tmp_path: Path, profile: str) -> Iterator[CloudWatchLogs]:
 def node(api: CloudWatchLogs, install: Install, tmp_path: Path, profile: str) -> Callable[..., Node]:
     """A node with the agent that an install gives it, which is not yet started."""
 
-    def of(**values: Any) -> Node:
+    def of(environment: Mapping[str, str] | None = None, **values: Any) -> Node:
         cluster = {"name": tmp_path.name, "region": REGION}
         quick = {"inputs": {"containerLogs": {"refreshSeconds": 1}}, "flushSeconds": 0.2}
         builds = {"windows": {"builds": [{"name": "2022"}]}}
         made = install({"profile": profile, "cluster": cluster, "readFrom": "head", **builds, **quick, **values})
-        return Node(tmp_path / "node", api, tmp_path.name, made)
+        return Node(tmp_path / "node", api, tmp_path.name, made, environment or {})
 
     return of
 
@@ -274,3 +276,13 @@ def test_tail_leaves_out_only_what_was_there_before(node: Callable[..., Node]) -
         running.write("default", "new")
         running.wait_for("default", "new")
     assert running.lines("default") == ["new"]
+
+
+@pytest.mark.parametrize("name", ["READ_FROM_HEAD", "FluentBitReadFromHead"])
+def test_config_map_decides(node: Callable[..., Node], tmp_path: Path, name: str) -> None:
+    """Cluster, region and where files are begun come from the article's ConfigMap, by either of its spellings."""
+    given = {"CLUSTER_NAME": tmp_path.name, "LOGS_REGION": REGION, name: "On"}
+    running = node(given, readFrom="tail", cluster={"configMap": {"name": "fluent-bit-cluster-info"}})
+    running.write("default", "old")
+    with running:
+        running.wait_for("default", "old")
