@@ -54,8 +54,9 @@ def _reserved(title: str, resource: str) -> Panel:
     )
 
 
-_FREE = f"sum({node('node_filesystem_avail_bytes', FILESYSTEMS)})"
-_SIZE = f"sum({node('node_filesystem_size_bytes', FILESYSTEMS)})"
+# A device that is mounted at several places counts once.
+_FREE = f"sum(max by (cluster, node, device) ({node('node_filesystem_avail_bytes', FILESYSTEMS)}))"
+_SIZE = f"sum(max by (cluster, node, device) ({node('node_filesystem_size_bytes', FILESYSTEMS)}))"
 _READY = kube("kube_node_status_condition", condition="Ready", status="true")
 
 BOARD = Board(

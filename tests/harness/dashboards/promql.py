@@ -82,9 +82,11 @@ def workloads(*matchers: str) -> str:
     owners = "max by (cluster, namespace, pod, owner_name) ({})"
     direct = owners.format(kube("kube_pod_owner", 'owner_kind!="ReplicaSet"', *matchers))
     replica = owners.format(kube("kube_pod_owner", 'owner_kind="ReplicaSet"', *matchers))
+    # A pod that nobody owns is a workload of its own.
+    alone = f'label_replace({direct}, "workload", "$1", "pod", "(.+)")'
     return (
         f'(label_replace({replica}, "workload", "$1", "owner_name", "(.+)-[^-]+")'
-        f' or label_replace({direct}, "workload", "$1", "owner_name", "(.+)"))'
+        f' or label_replace({alone}, "workload", "$1", "owner_name", "(.+)"))'
     )
 
 

@@ -194,7 +194,7 @@ BOARD = Board(
                 ),
                 _table(
                     "Containers not ready",
-                    f"sum by (namespace, pod, container) ({kube('kube_pod_container_status_ready', IN, OF)} == 0)",
+                    f"count by (namespace, pod, container) ({kube('kube_pod_container_status_ready', IN, OF)} == 0)",
                     needs=("a pod whose image cannot be pulled",),
                 ),
                 _table(

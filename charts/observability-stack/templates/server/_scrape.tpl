@@ -28,10 +28,10 @@ metrics_path: /metrics/cadvisor
 # The kubelet's own times are up to 15 s old; AMP takes samples in the order of their times.
 honor_timestamps: false
 metric_relabel_configs:
-  # Of the node's own slices only the sum is kept.
+  # Of the node's own slices only the sum is kept; what the machine has (`machine_*`) has neither label.
   - source_labels: [id, pod]
     separator: ;
-    regex: /;|.*;.+
+    regex: /?;|.*;.+
     action: keep
 {{- end -}}
 
