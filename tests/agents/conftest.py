@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import pytest
 
+from bench import volumes
 from harness import images
 from harness.aws import CREDENTIALS
 from harness.helm import Helm
@@ -32,7 +33,14 @@ class Sidecar(ProcessFollower):
     """The script and the configuration that the chart renders, with folders of this machine for its volumes."""
 
     def __init__(
-        self, folder: Path, values: Mapping[str, Any], *, agent: Path, secrets: Mapping[str, str], ca: Path | None
+        self,
+        folder: Path,
+        values: Mapping[str, Any],
+        *,
+        agent: Path,
+        secrets: Mapping[str, str],
+        ca: Path | None,
+        state_size: str,
     ) -> None:
         self.folder = folder
         self.file = folder / "logs" / "app.log"
@@ -47,8 +55,10 @@ class Sidecar(ProcessFollower):
         # Credentials come from Secrets; here they are what the test says.
         environment = {entry["name"]: self._moved(entry["value"], ca) for entry in container["env"] if "value" in entry}
         environment |= {**POD, **CREDENTIALS, **secrets, "AGENT": str(agent)}
+        mounting = ["/bin/sh", "-c", 'mount -t tmpfs -o size="$0" tmpfs "$1" && shift && exec "$@"']
+        small = [*mounting, state_size, str(folder / "state")] if state_size else []
         super().__init__(
-            [*container["command"], self._moved(container["args"][0], ca)],
+            [*small, *container["command"], self._moved(container["args"][0], ca)],
             environment=environment,
             stderr=folder / "stderr",
             as_init=sys.platform == "linux" and os.geteuid() == 0,
@@ -82,6 +92,11 @@ class Sidecar(ProcessFollower):
             if re.match(rf"{metric}\b", line) and all(label in line for label in wanted):
                 found += float(line.rpartition(" ")[2])
         return found
+
+    @property
+    def state(self) -> Path:
+        """Folder of its positions and buffers, as its own mount namespace has it."""
+        return Path(f"/proc/{self.pid}/root{self.folder}/state")
 
     def errors(self) -> str:
         """Return what it said on stderr."""
@@ -121,18 +136,25 @@ class Sidecar(ProcessFollower):
 
 @pytest.fixture
 def sidecar(tmp_path: Path) -> Iterator[Callable[..., Sidecar]]:
-    """Start a sidecar with these values, secrets (by the name of their variable) and authority."""
+    """Start a sidecar with these values, secrets (by the name of their variable), authority and size of its state."""
     agent = images.fluent_bit()
     if agent is None:
         pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
     started: list[Sidecar] = []
 
     def start(
-        values: Mapping[str, Any] | None = None, *, secrets: Mapping[str, str] | None = None, ca: Path | None = None
+        values: Mapping[str, Any] | None = None,
+        *,
+        secrets: Mapping[str, str] | None = None,
+        ca: Path | None = None,
+        state_size: str = "",
     ) -> Sidecar:
+        if state_size and not volumes.possible():
+            pytest.skip("needs root on Linux, to mount a volume of a size of its own")
         folder = tmp_path / f"sidecar-{len(started)}"
         folder.mkdir()
-        started.append(Sidecar(folder, values or {}, agent=agent, secrets=secrets or {}, ca=ca))
+        made = Sidecar(folder, values or {}, agent=agent, secrets=secrets or {}, ca=ca, state_size=state_size)
+        started.append(made)
         return started[-1].start()
 
     yield start

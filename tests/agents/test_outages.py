@@ -4,12 +4,14 @@ OUTAGE_SECONDS sets how long a backend fails in all; 300 is what the published f
 """
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench import volumes
 from harness.aws import CloudWatchLogs
 from harness.loss.count import count
 from harness.loss.measure import finish_writer
@@ -146,3 +148,25 @@ def test_full_buffer_drops_and_counts(sidecar: Start) -> None:
         report = count(receiver.lines(), written)
         # Of a chunk that is dropped while it is being sent some may arrive.
         assert 0 < report.lost <= dropped()
+
+
+@pytest.mark.parametrize("kind", ["stdout", "http"])
+def test_full_volume_counts_what_it_loses(sidecar: Start, kind: str) -> None:
+    """Where others fill the volume of the buffers, as many lines are missing as were read and not delivered."""
+    with JsonReceiver() as receiver:
+        values: dict[str, Any] = to("http", receiver.port) if kind == "http" else {}
+        values["sidecar"] = {"state": {"medium": ""}}
+        started = sidecar(values, state_size="64m")
+        writer = started.begin("--lines 60000 --rate 20000 --rotate rename --rotations 3")
+        with volumes.filled(started.state):
+            time.sleep(2)
+        written = finish_writer(writer).written
+        read = lambda: started.metric("fluentbit_processor_items_in_total", owner="app")  # noqa: E731
+        delivered = lambda: started.metric("fluentbit_output_proc_records_total", name=kind)  # noqa: E731
+        started.wait_for(lambda: read() == written)
+        arrived = started if kind == "stdout" else receiver
+        started.wait_for(lambda: len(arrived) == delivered() and started.metric("fluentbit_storage_chunks") == 0)
+        report = count(started.lines() if kind == "stdout" else receiver.lines(), written)
+        assert (report.lost, report.doubled, report.mangled) == (read() - delivered(), 0, 0), report
+        # Otherwise nothing was tested.
+        assert report.lost > 0

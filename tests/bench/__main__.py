@@ -54,6 +54,7 @@ def measure(name: str, case: Case, *, full: bool = False) -> Measurement | None:
             grace=10 if name.startswith("chart:") else report.GRACE_SECONDS if case.drain else 1,
             quiet=3,
             as_init=sys.platform == "linux" and os.geteuid() == 0,
+            counted=readers.counted_losses if case.filled and name == readers.FLUENT_BIT else None,
         )
 
 

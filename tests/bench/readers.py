@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import shutil
+import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,8 @@ def make(name: str, folder: Path, case: Case) -> Reader | None:
     if name == "chart: tail":
         return from_chart("tail", folder, copytruncate=case.copytruncate)
     if name == FLUENT_BIT and fluent_bit:
-        return from_chart("fluent-bit", folder, copytruncate=case.copytruncate, agent=fluent_bit)
+        medium = "" if case.filled else "auto"
+        return from_chart("fluent-bit", folder, copytruncate=case.copytruncate, agent=fluent_bit, medium=medium)
     if name == "chart: fluentd" and fluentd:
         return from_chart("fluentd", folder, copytruncate=case.copytruncate, agent=Path(fluentd))
     return None
@@ -62,12 +64,14 @@ def from_chart(
     copytruncate: bool = False,
     agent: Path | None = None,
     output: Mapping[str, Any] | None = None,
+    medium: str = "auto",
 ) -> Reader:
     """What the chart's sidecar runs, its folders below `folder` and its program at `agent`."""
+    metrics = {"listen": "127.0.0.1", "port": METRICS_PORT}
     values: dict[str, Any] = {
         "app": {"demo": {"enabled": False}, "command": ["serve"]},
         "logs": {"files": [{"name": "app", "path": "/var/log/app/app.log"}]},
-        "sidecar": {"engine": engine, "fluentBit": {"metrics": {"listen": "127.0.0.1", "port": METRICS_PORT}}},
+        "sidecar": {"engine": engine, "fluentBit": {"metrics": metrics}, "state": {"medium": medium}},
     }
     if copytruncate:
         values["logs"]["files"][0]["rotation"] = "copytruncate"
@@ -93,3 +97,14 @@ def from_chart(
     if agent:
         environment["AGENT"] = str(agent)
     return Reader([*container["command"], moved(container["args"][0])], environment)
+
+
+def counted_losses() -> int:
+    """Lines that the chart's Fluent Bit says it read and did not deliver."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{METRICS_PORT}/api/v2/metrics/prometheus", timeout=5) as answer:
+        lines = answer.read().decode().splitlines()
+
+    def total(metric: str) -> int:
+        return int(sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{metric}{{")))
+
+    return total("fluentbit_processor_items_in_total") - total("fluentbit_output_proc_records_total")

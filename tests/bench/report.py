@@ -19,8 +19,9 @@ Results = Mapping[tuple[str, str], Measurement]
 
 
 def fate(measured: Measurement) -> str:
-    """Lost / doubled, the figures that must not grow."""
-    return f"{measured.report.lost:,} / {measured.report.doubled:,}"
+    """Lost / doubled, the figures that must not grow; and how many of the lost the reader's own metrics tell of."""
+    text = f"{measured.report.lost:,} / {measured.report.doubled:,}"
+    return text if measured.counted is None else f"{text} (it counted {measured.counted:,})"
 
 
 def unit_cost(measured: Measurement) -> float | None:
@@ -121,8 +122,8 @@ pause shows whether a reader that has time to read loses any.
 Two SIGKILLs: a kill in the middle of a write to stdout makes Fluent Bit repeat that write, up to a thousand lines, in
 about one of sixty kills at 20,000 lines/s (and in proportion fewer at lower rates). When that happens the row is
 measured once more.
-The state volume of the row "on disk" is filled by somebody else for two seconds. By default it is memory, which
-nobody else can fill, when lines go to stdout.
+The state volume of the row "on disk" is filled by somebody else for two seconds; the reader's own metrics, lines read
+less lines delivered, count what is lost. By default it is memory, which nobody else can fill, when lines go to stdout.
 In the row of the outage the chart's Fluent Bit sends to an Elasticsearch that in turn answers 503, answers 429, and
 refuses connections{f" for {outage.FULL_SECONDS / 60:.0f} minutes" if full else ""}.
 

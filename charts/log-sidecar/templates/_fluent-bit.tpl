@@ -39,6 +39,37 @@ What other outputs keep for hours of an outage is too much for memory.
 {{- end -}}
 
 {{/*
+What a line passes before it is stored, arguments as below; returns YAML, a list. Fields are added here, once, and not by the
+output at each try. `record_modifier` costs half the time and a tenth of the memory of `content_modifier`, but takes a text
+apart at its blanks and quotes. Each processor counts its records (fluentbit_processor_items_in_total): the only count of lines
+that found no room afterwards. Where these could be on a disk that others fill, one is there even if it does nothing.
+*/}}
+{{- define "log-sidecar.fluentBitProcessors" -}}
+{{- $fields := dict -}}
+{{- if or .root.Values.sidecar.fileLabel (include "log-sidecar.hasBackend" .) -}}
+{{- $_ := set $fields "file" .file.name -}}
+{{- end -}}
+{{- if include "log-sidecar.hasBackend" . -}}
+{{- $fields = merge $fields (include "log-sidecar.outputFields" . | fromYaml) -}}
+{{- end -}}
+{{- $plain := list -}}
+{{- $others := list -}}
+{{- range $key, $value := $fields -}}
+{{- if and (regexMatch "^[\\w.-]+$" $key) (regexMatch "^[\\w.:@/${}-]+$" $value) -}}
+{{- $plain = append $plain (printf "%s %s" $key $value) -}}
+{{- else -}}
+{{- $others = append $others (dict "name" "content_modifier" "action" "insert" "key" $key "value" $value) -}}
+{{- end -}}
+{{- end -}}
+{{- if $plain -}}
+{{- $others = prepend $others (dict "name" "record_modifier" "record" $plain) -}}
+{{- else if or (ne (include "log-sidecar.stateMedium" .root) "Memory") (eq .root.Values.logs.volume.type "persistentVolumeClaim") -}}
+{{- $others = list (dict "name" "record_modifier") -}}
+{{- end -}}
+{{- $others | toYaml -}}
+{{- end -}}
+
+{{/*
 One tail input. `rotate_wait` is ten years: after it Fluent Bit would forget a rotated file, find it again by its
 rotated name, and deliver it a second time. A file that is deleted is closed at once in any case.
 `file.paths`, where a caller sets it, is taken for `path` as it is: "${LOG_PATHS}" leaves it to the environment.
@@ -79,9 +110,8 @@ Arguments: dict "root" $ "sidecar" <map> "file" <map>; returns YAML.
 {{- if has .file.multiline (list "docker" "cri") -}}
 {{- $_ := set $input "multiline.parser" .file.multiline -}}
 {{- end -}}
-{{- if or $values.sidecar.fileLabel (include "log-sidecar.hasBackend" .) -}}
-{{- $label := dict "name" "content_modifier" "action" "insert" "key" "file" "value" .file.name -}}
-{{- $_ := set $input "processors" (dict "logs" (list $label)) -}}
+{{- with include "log-sidecar.fluentBitProcessors" . | fromYamlArray -}}
+{{- $_ := set $input "processors" (dict "logs" .) -}}
 {{- end -}}
 {{- $input | toYaml -}}
 {{- end -}}

@@ -123,17 +123,13 @@ list under the key `env`.
 {{- dict "mounts" $mounts | toYaml -}}
 {{- end -}}
 
-{{/* What Fluent Bit adds to every record: dict "root" $ "sidecar" <map>; returns YAML, processors under the key `logs`. */}}
-{{- define "log-sidecar.outputProcessors" -}}
+{{/* Fields that every record gets besides its file: dict "root" $ "sidecar" <map>; returns YAML, a map. */}}
+{{- define "log-sidecar.outputFields" -}}
 {{- $fields := dict "namespace" "${OUTPUT_NAMESPACE}" "node" "${OUTPUT_NODE}" "pod" "${OUTPUT_POD}" -}}
 {{- with include "log-sidecar.outputContainer" . -}}
 {{- $_ := set $fields "container" . -}}
 {{- end -}}
-{{- $processors := list -}}
-{{- range $key, $value := mergeOverwrite (dict) .root.Values.output.labels $fields -}}
-{{- $processors = append $processors (dict "name" "content_modifier" "action" "insert" "key" $key "value" $value) -}}
-{{- end -}}
-{{- dict "logs" $processors | toYaml -}}
+{{- mergeOverwrite (dict) .root.Values.output.labels $fields | toYaml -}}
 {{- end -}}
 
 {{/* TLS of a backend: dict "root" $ "tls" <map>; returns YAML. */}}
@@ -343,7 +339,6 @@ overtake each other, but large ones and those that are tried again do: `offset` 
   "workers" 1
   "retry_limit" (ternary $settings.retries ($settings.retries | int) (kindIs "string" $settings.retries))
   "storage.total_limit_size" $settings.buffer.maxSize
-  "processors" (include "log-sidecar.outputProcessors" . | fromYaml)
 -}}
 {{- $output = merge $output $own -}}
 {{- end -}}

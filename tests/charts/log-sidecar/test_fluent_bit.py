@@ -143,9 +143,26 @@ def test_label_is_put_before_each_line(agent_config: Configs) -> None:
     """With `fileLabel` each input adds its file's name, which the one output prints."""
     made = agent_config(with_files(app_file(), {"name": "b", "path": "/var/log/app/b.log"}, fileLabel=True))["sidecar"]
     processors = [tail["processors"] for tail in made["pipeline"]["inputs"]]
-    insert = {"name": "content_modifier", "action": "insert", "key": "file"}
-    assert processors == [{"logs": [{**insert, "value": name}]} for name in ("app", "b")]
+    assert processors == [{"logs": [{"name": "record_modifier", "record": [f"file {name}"]}]} for name in ("app", "b")]
     assert [out["template"] for out in made["pipeline"]["outputs"]] == ["{file}: {log}"]
+
+
+@pytest.mark.parametrize(
+    ("values", "counted"),
+    [
+        ({}, False),
+        ({"sidecar": {"state": {"medium": "Memory"}}}, False),
+        ({"sidecar": {"state": {"medium": ""}}}, True),
+        ({"logs": {"volume": {"type": "persistentVolumeClaim"}}}, True),
+    ],
+    ids=["auto", "memory", "disk", "claim"],
+)
+def test_lines_are_counted_before_they_go_to_a_disk(
+    agent_config: Configs, values: Mapping[str, Any], counted: bool
+) -> None:
+    """A disk can be full, and only a processor counts the lines that found no room there; in memory none is needed."""
+    [tail] = agent_config(values)["sidecar"]["pipeline"]["inputs"]
+    assert tail.get("processors") == ({"logs": [{"name": "record_modifier"}]} if counted else None)
 
 
 @pytest.mark.parametrize("preset", ["go", "java", "python", "ruby"])

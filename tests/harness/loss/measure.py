@@ -24,6 +24,7 @@ class Measurement:
         seconds: what the writer took.
         failed: lines that the writer could not write, as its disk was full; the report does not know them.
         slowest: seconds of the writer's longest write.
+        counted: lines that the reader itself says it lost, if it was asked.
     """
 
     report: Report
@@ -33,6 +34,7 @@ class Measurement:
     kills: int
     failed: int = 0
     slowest: float = 0.0
+    counted: int | None = None
 
     @property
     def cores(self) -> float:
@@ -45,6 +47,8 @@ class Measurement:
         text += f", ended with {self.exit.status} {self.exit.seconds:.2f} s after SIGTERM"
         if self.failed:
             text += f"\n  {self.failed:,} lines not written, the disk was full; longest write {self.slowest:.3f} s"
+        if self.counted is not None:
+            text += f"\n  the reader counted {self.counted:,} as lost"
         return text + (f"  killed {self.kills} times" if self.kills else "")
 
 
@@ -63,6 +67,7 @@ def measure_process(
     environment: Mapping[str, str] | None = None,
     stderr: Path | None = None,
     as_init: bool = False,
+    counted: Callable[[], int] | None = None,
 ) -> Measurement:
     """Run a writer on `file` while `command` reads it, and count what comes out of the command's stdout.
 
@@ -76,6 +81,7 @@ def measure_process(
             until all lines are there, or `timeout` seconds, or `quiet` seconds without a line.
         grace: seconds from SIGTERM to SIGKILL at the end.
         as_init: run the reader as process 1, see `ProcessFollower`.
+        counted: asks the reader, before its end, how many lines it lost.
 
     Raises:
         HarnessError: the reader cannot be started, or the writer failed.
@@ -101,10 +107,11 @@ def measure_process(
         if not drain:
             reader.wait(summary.written, timeout=timeout, quiet=quiet)
         usage = reader.usage()
+        told = counted() if counted else None
         ended = reader.terminate(timeout=grace)
         reader.stop()
         report = reader.count({summary.stream: summary.written}, timeout=0)
-    return Measurement(report, usage, ended, summary.seconds, kills, summary.failed, summary.slowest)
+    return Measurement(report, usage, ended, summary.seconds, kills, summary.failed, summary.slowest, told)
 
 
 def run_writer(file: Path, options: Sequence[str]) -> "subprocess.Popen[str]":
