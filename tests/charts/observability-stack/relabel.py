@@ -1,0 +1,42 @@
+"""Relabelling as Prometheus does it, as far as this chart uses it."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def relabel(steps: Iterable[Mapping[str, Any]], labels: Mapping[str, str]) -> dict[str, str] | None:
+    """Apply steps of relabelling to labels, as https://prometheus.io/docs/prometheus/latest/configuration says.
+
+    Args:
+        steps: entries of ``relabel_configs``, ``metric_relabel_configs`` or ``write_relabel_configs``.
+        labels: labels before; one that is not there is the empty text.
+
+    Returns:
+        The labels after, without empty ones; ``None`` when a step drops them.
+
+    Raises:
+        NotImplementedError: a step has an action that no template of the chart uses.
+    """
+    now = dict(labels)
+    for step in steps:
+        text = step.get("separator", ";").join(now.get(name, "") for name in step.get("source_labels", []))
+        # Python writes groups \1, Go's template $1 or ${1}.
+        match = re.fullmatch(step.get("regex", "(.*)"), text)
+        action = step.get("action", "replace")
+        if action in ("keep", "drop"):
+            if bool(match) != (action == "keep"):
+                return None
+        elif action == "hashmod":
+            # The last eight bytes of MD5, as a number.
+            digest = hashlib.md5(text.encode(), usedforsecurity=False).digest()
+            now[step["target_label"]] = str(int.from_bytes(digest[8:], "big") % step["modulus"])
+        elif action == "replace":
+            if match:
+                replacement = re.sub(r"\$\{?(\d)\}?", r"\\\1", step.get("replacement", "$1"))
+                now[step["target_label"]] = match.expand(replacement)
+        else:
+            raise NotImplementedError(action)
+        now = {name: value for name, value in now.items() if value}
+    return now

@@ -1,0 +1,148 @@
+"""What users expect of any chart: names, labels, images, scheduling, under their usual values."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from harness.manifests import Manifests, Pod
+
+Install = Callable[..., Manifests]
+BLOCKS = {
+    "server": "prometheus",
+    "kubeStateMetrics": "kube-state-metrics",
+    "nodeExporter": "node-exporter",
+    "alertmanager": "alertmanager",
+    "pushgateway": "pushgateway",
+}
+ON: dict[str, dict[str, Any]] = {name: {"enabled": True} for name in BLOCKS}
+each = pytest.mark.parametrize("block", BLOCKS)
+
+
+def with_value(block: str, **settings: Any) -> dict[str, Any]:
+    return {**ON, block: {"enabled": True, **settings}}
+
+
+def pod_of(made: Manifests, block: str) -> Pod:
+    [pod] = [pod for pod in made.pods() if pod.containers()[0]["name"] == BLOCKS[block]]
+    return pod
+
+
+@pytest.mark.parametrize(
+    ("release", "values", "start"),
+    [
+        ("x", {}, "x-observability-stack-"),
+        ("my-observability-stack", {}, "my-observability-stack-"),
+        ("x", {"nameOverride": "metrics"}, "x-metrics-"),
+        ("x", {"fullnameOverride": "metrics"}, "metrics-"),
+        ("r" * 53, {}, "r" * 30),
+    ],
+    ids=["release", "release-has-it", "name", "full-name", "long"],
+)
+def test_names(install: Install, release: str, values: dict[str, Any], start: str) -> None:
+    """Objects are called after the release and the chart, or as the values say, and each name is one of its kind."""
+    made = install({**ON, **values, "server": {"replicas": 2, "shards": 1}}, release=release)
+    named = [item for item in made if not item["metadata"]["name"].startswith(("amp-iamproxy", "prometheus-"))]
+    assert [item["metadata"]["name"] for item in named if not item["metadata"]["name"].startswith(start)] == []
+    # Kubernetes puts a hash of eleven characters behind the name of a workload, into a label.
+    assert all(len(item["metadata"]["name"]) <= 52 for item in named)
+    assert len(made.names()) == len(made)
+
+
+def test_roles_of_two_releases_have_two_names(install: Install) -> None:
+    """Roles of the whole cluster are named after the namespace too."""
+    names = [
+        {item["metadata"]["name"] for item in install(namespace=space).select("ClusterRole")} for space in ("a", "b")
+    ]
+    assert len(names[0]) == 2
+    assert not names[0] & names[1]
+
+
+@each
+def test_labels_and_annotations_of_the_user(install: Install, block: str) -> None:
+    """Common ones reach every object and pod, those of a component its pods, and none replaces the chart's own."""
+    own = {
+        "podLabels": {"tier": "metrics", "app.kubernetes.io/instance": "y"},
+        "podAnnotations": {"example.com/a": "b", "checksum/config": "x"},
+    }
+    common = {"commonLabels": {"team": "platform"}, "commonAnnotations": {"example.com/owner": "a"}}
+    made = install({**with_value(block, **own), **common})
+    for item in made:
+        assert item["metadata"]["labels"]["team"] == "platform"
+        assert item["metadata"]["annotations"]["example.com/owner"] == "a"
+    pod = pod_of(made, block)
+    assert (pod.metadata["labels"]["tier"], pod.metadata["labels"]["app.kubernetes.io/instance"]) == ("metrics", "x")
+    assert pod.metadata["annotations"].items() >= {"example.com/a": "b", "example.com/owner": "a"}.items()
+    if block in ("server", "alertmanager"):
+        assert pod.metadata["annotations"]["checksum/config"] != "x"
+    assert sum("tier" in other.metadata["labels"] for other in made.pods()) == 1
+
+
+@each
+def test_image_can_be_replaced(install: Install, block: str) -> None:
+    """Registry, repository, tag, digest and policy come from the values; a digest wins."""
+    image = {"registry": "r.example", "repository": "a/b", "tag": "7", "pullPolicy": "Always"}
+    [box] = pod_of(install(with_value(block, image=image)), block).containers()
+    assert (box["image"], box["imagePullPolicy"]) == ("r.example/a/b:7", "Always")
+    digest = "sha256:" + "0" * 64
+    [box] = pod_of(install(with_value(block, image={**image, "digest": digest})), block).containers()
+    assert box["image"] == f"r.example/a/b@{digest}"
+
+
+@each
+def test_values_of_the_pod(install: Install, block: str) -> None:
+    """What is said of a component's pod stands in its specification."""
+    given: dict[str, Any] = {
+        "tolerations": [{"key": "dedicated", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}},
+        "priorityClassName": "high",
+    }
+    if block != "nodeExporter":
+        spread = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
+        given["topologySpreadConstraints"] = [spread]
+    probe = {"livenessProbe": {"periodSeconds": 77}, "readinessProbe": {"enabled": False}}
+    box_given = {"resources": {"requests": {"cpu": "7m"}}, "extraArgs": ["--seven=7"]}
+    made = install(with_value(block, **given, **probe, **box_given, nodeSelector={"pool": "metrics"}))
+    pod = pod_of(made, block)
+    assert {key: pod.spec[key] for key in given} == given
+    assert pod.spec["nodeSelector"] == {"kubernetes.io/os": "linux", "pool": "metrics"}
+    [box] = pod.containers()
+    assert box["livenessProbe"]["periodSeconds"] == 77
+    assert "readinessProbe" not in box
+    assert box["resources"]["requests"]["cpu"] == "7m"
+    assert box["args"][-1] == "--seven=7"
+
+
+def test_extra_parts_of_prometheus(install: Install) -> None:
+    """Volumes, mounts and environment of the user are added behind the chart's."""
+    extra = {
+        "extraVolumes": [{"name": "remote", "secret": {"secretName": "remote"}}],
+        "extraVolumeMounts": [{"name": "remote", "mountPath": "/etc/remote"}],
+        "extraEnv": [{"name": "A", "value": "b"}],
+        "extraEnvFrom": [{"configMapRef": {"name": "proxies"}}],
+    }
+    pod = pod_of(install({"server": extra}), "server")
+    [box] = pod.containers()
+    assert pod.spec["volumes"][-1] == extra["extraVolumes"][0]
+    assert box["volumeMounts"][-1] == extra["extraVolumeMounts"][0]
+    assert (box["env"], box["envFrom"]) == (extra["extraEnv"], extra["extraEnvFrom"])
+
+
+def test_pods_of_a_pair_keep_apart(install: Install) -> None:
+    """Several pods of Prometheus prefer different nodes, unless an affinity is given."""
+    for pod in install({"server": {"replicas": 2}, "kubeStateMetrics": {"enabled": False}}).pods():
+        if pod.owner["kind"] == "StatefulSet":
+            [term] = pod.spec["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+            assert term["podAffinityTerm"]["topologyKey"] == "kubernetes.io/hostname"
+    assert "affinity" not in pod_of(install(), "server").spec
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"scrape": {"interval": "30s"}}, {"cluster": {"name": "shop"}}, {"scrape": {"jobs": {"pods": False}}}],
+    ids=["interval", "name", "job"],
+)
+def test_a_changed_configuration_rolls_the_pod(install: Install, change: dict[str, Any]) -> None:
+    """A pod has a checksum of its configuration, so that it reads a new one."""
+    before, after = (pod_of(install(values), "server").metadata["annotations"] for values in ({}, change))
+    assert before["checksum/config"] != after["checksum/config"]

@@ -1,0 +1,162 @@
+"""What an install prints: commands, the least policies for its values, and what an uninstall leaves."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from harness.manifests import Manifests
+
+Notes = Callable[..., str]
+ROLE = "arn:aws:iam::444455556666:role/amp"
+WORKSPACE = "https://aps-workspaces.{}/workspaces/ws-1234-abcd/api/v1/remote_write"
+
+
+def amp(host: str = "eu-west-1.amazonaws.com", **sigv4: str) -> dict[str, Any]:
+    return {"remoteWrite": [{"url": WORKSPACE.format(host), "sigv4": sigv4}]}
+
+
+def policies(text: str) -> list[dict[str, Any]]:
+    """Return the first statement of each policy in a text."""
+    documents = re.findall(r"^  \{\n.*?^  \}$", text, re.MULTILINE | re.DOTALL)
+    return [json.loads(document)["Statement"][0] for document in documents]
+
+
+def test_commands_find_what_they_name(notes: Notes, install: Callable[..., Manifests]) -> None:
+    """Selectors fit pods of the release, and the Service of the port-forward is there, with that port."""
+    values = {"server": {"service": {"port": 9999}}}
+    text, made = notes(values), install(values)
+    labels = [pod.metadata["labels"] for pod in made.pods()]
+    [selector] = set(re.findall(r"-l '(.*?)'", text))
+    wanted = dict(pair.split("=") for pair in selector.split(","))
+    assert labels
+    assert all(wanted.items() <= found.items() for found in labels)
+    [(namespace, service, port)] = re.findall(r"port-forward --namespace (\S+) svc/(\S+) 9090:(\d+)", text)
+    spec = made.one("Service", service)["spec"]
+    assert (namespace, port) == ("prometheus", str(spec["ports"][0]["port"]))
+
+
+@pytest.mark.parametrize(
+    ("server", "resources"),
+    [
+        (amp(), ["arn:aws:aps:eu-west-1:ACCOUNT:workspace/ws-1234-abcd"]),
+        (amp("cn-north-1.amazonaws.com.cn"), ["arn:aws-cn:aps:cn-north-1:ACCOUNT:workspace/ws-1234-abcd"]),
+        (
+            {"remoteWrite": [*amp()["remoteWrite"], *amp("us-east-1.amazonaws.com")["remoteWrite"]]},
+            [f"arn:aws:aps:{region}:ACCOUNT:workspace/ws-1234-abcd" for region in ("eu-west-1", "us-east-1")],
+        ),
+    ],
+    ids=["one", "china", "two"],
+)
+def test_policy_is_the_least(notes: Notes, server: dict[str, Any], resources: list[str]) -> None:
+    """The role may write to the workspaces that the values name: no other action, no other workspace."""
+    policy, trust = policies(notes({"server": server}))
+    assert policy == {"Effect": "Allow", "Action": ["aps:RemoteWrite"], "Resource": resources}
+    assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
+
+
+def test_role_of_another_account(notes: Notes) -> None:
+    """With a role to assume, the pod's own role may do that alone, and the notes say what the other needs."""
+    text = notes({"server": amp(role_arn=ROLE)})
+    assert policies(text)[0] == {"Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": [ROLE]}
+    assert f"The role {ROLE} has to trust it" in text
+
+
+def test_trust_is_for_one_service_account(notes: Notes) -> None:
+    """The role trusts this service account (`sub`) for AWS (`aud`), both exactly."""
+    trust = policies(notes({"cluster": {"region": "eu-west-1"}, "server": amp()}))[-1]
+    provider = "oidc.eks.eu-west-1.amazonaws.com/id/OIDC_ID"
+    assert trust["Condition"] == {
+        "StringEquals": {
+            f"{provider}:sub": "system:serviceaccount:prometheus:amp-iamproxy-ingest-service-account",
+            f"{provider}:aud": "sts.amazonaws.com",
+        }
+    }
+
+
+def test_pod_identity_is_for_one_service_account(notes: Notes) -> None:
+    """The trust policy is for EKS in this cluster and account's name, and the command makes the association."""
+    values = {"identity": {"type": "podIdentity"}, "cluster": {"name": "shop", "region": "eu-west-1"}, "server": amp()}
+    text = notes(values)
+    trust = policies(text)[-1]
+    assert trust["Principal"] == {"Service": "pods.eks.amazonaws.com"}
+    assert trust["Condition"]["StringEquals"] == {
+        "aws:RequestTag/kubernetes-namespace": "prometheus",
+        "aws:RequestTag/kubernetes-service-account": "amp-iamproxy-ingest-service-account",
+        "aws:RequestTag/eks-cluster-name": "shop",
+    }
+    assert (
+        "aws eks create-pod-identity-association --region eu-west-1 --cluster-name shop --namespace prometheus "
+        "--service-account amp-iamproxy-ingest-service-account"
+    ) in text
+
+
+def test_samples_can_be_seen_to_arrive(notes: Notes) -> None:
+    """There is a command for Prometheus' own counters, and for each workspace one that asks it."""
+    text = notes({"server": amp()})
+    assert "grep -E '^prometheus_remote_storage_samples_(total|failed_total|retried_total|dropped_total)'" in text
+    [(region, url)] = re.findall(r"awscurl --service aps --region (\S+) '(\S+)'", text)
+    assert region == "eu-west-1"
+    assert url == WORKSPACE.format("eu-west-1.amazonaws.com").replace(
+        "remote_write", "query?query=count(up)by(cluster,job)"
+    )
+    other = notes({"server": {"remoteWrite": [{"url": "https://mimir.example.com/api/v1/push"}]}})
+    assert "prometheus_remote_storage_samples_" in other
+    assert "awscurl" not in other
+    assert policies(other) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "claims"),
+    [
+        ({}, "x-observability-stack-server"),
+        ({"server": {"replicas": 2}}, "x-observability-stack-server x-observability-stack-server-0-1"),
+        (
+            {"server": amp(), "alertmanager": {"enabled": True, "persistence": {"type": "claim"}}},
+            "x-observability-stack-alertmanager",
+        ),
+    ],
+    ids=["server", "pair", "alertmanager"],
+)
+def test_leftovers_are_listed(
+    notes: Notes, install: Callable[..., Manifests], values: dict[str, Any], claims: str
+) -> None:
+    """Exactly the claims that an uninstall leaves are named, in the command that deletes them."""
+    found = re.findall(r"kubectl delete persistentvolumeclaim --namespace prometheus (.+)", notes(values))
+    assert found == [claims]
+    assert {item["metadata"]["name"] for item in install(values).select("PersistentVolumeClaim")} == set(claims.split())
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({}, "A new EKS cluster has none: as long as this shows no class"),
+        ({"server": {"persistence": {"storageClassName": "gp3"}}}, "on a claim of storage class gp3."),
+        (
+            {"server": amp()},
+            "An uninstall leaves nothing in the cluster, apart from claims of an earlier configuration",
+        ),
+        ({"server": amp()}, "No role is named yet"),
+        ({"server": amp()}, 'The cluster is called "eks" in the label `cluster`'),
+        ({"server": amp(), "identity": {"type": "node"}}, "metadata has a hop limit of 2"),
+        ({"server": amp(), "alertmanager": {"enabled": True}}, "an agent evaluates no rules"),
+    ],
+)
+def test_what_a_person_has_to_know(notes: Notes, values: dict[str, Any], says: str) -> None:
+    """What comes as a surprise is said where it applies, and only there."""
+    assert says in notes(values)
+    other = {
+        "cluster": {"name": "shop"},
+        "identity": {"roleArn": ROLE},
+        "server": {**amp(), "persistence": {"type": "claim", "storageClassName": "io2"}},
+    }
+    assert says not in notes(other)
+
+
+def test_without_prometheus_there_is_little_to_say(notes: Notes) -> None:
+    """An install of exporters alone prints nothing about Prometheus."""
+    text = notes({"server": {"enabled": False}})
+    assert "port-forward" not in text
+    assert policies(text) == []

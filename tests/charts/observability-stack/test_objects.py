@@ -1,0 +1,274 @@
+"""Which objects there are: for a server and an agent, in pairs and parts, with each component on and off."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.manifests import Manifests
+
+Install = Callable[..., Manifests]
+NAME = "x-observability-stack"
+REMOTE = {"url": "https://mimir.example.com/api/v1/push"}
+AGENT = {"server": {"remoteWrite": [REMOTE]}}
+
+SERVER = {
+    ("ClusterRole", f"prometheus-{NAME}-server"),
+    ("ClusterRoleBinding", f"prometheus-{NAME}-server"),
+    ("ConfigMap", f"{NAME}-server"),
+    ("ConfigMap", f"{NAME}-rules"),
+    ("NetworkPolicy", f"{NAME}-server"),
+    ("Service", f"{NAME}-server"),
+    ("ServiceAccount", "amp-iamproxy-ingest-service-account"),
+    ("StatefulSet", f"{NAME}-server"),
+}
+CLAIM = {("PersistentVolumeClaim", f"{NAME}-server")}
+COMPONENTS = {
+    "kubeStateMetrics": {
+        ("ClusterRole", f"prometheus-{NAME}-kube-state-metrics"),
+        ("ClusterRoleBinding", f"prometheus-{NAME}-kube-state-metrics"),
+        ("Deployment", f"{NAME}-kube-state-metrics"),
+        ("NetworkPolicy", f"{NAME}-kube-state-metrics"),
+        ("ServiceAccount", f"{NAME}-kube-state-metrics"),
+    },
+    "nodeExporter": {("DaemonSet", f"{NAME}-node-exporter"), ("ServiceAccount", f"{NAME}-node-exporter")},
+    "alertmanager": {
+        ("ConfigMap", f"{NAME}-alertmanager"),
+        ("NetworkPolicy", f"{NAME}-alertmanager"),
+        ("Service", f"{NAME}-alertmanager"),
+        ("ServiceAccount", f"{NAME}-alertmanager"),
+        ("StatefulSet", f"{NAME}-alertmanager"),
+    },
+    "pushgateway": {
+        ("Deployment", f"{NAME}-pushgateway"),
+        ("NetworkPolicy", f"{NAME}-pushgateway"),
+        ("Service", f"{NAME}-pushgateway"),
+        ("ServiceAccount", f"{NAME}-pushgateway"),
+    },
+}
+EXPORTERS = COMPONENTS["kubeStateMetrics"] | COMPONENTS["nodeExporter"]
+
+
+def names(made: Manifests) -> set[tuple[str, str]]:
+    """Return what there is apart from dashboards, which have tests of their own."""
+    return {key for key in made.names() if not key[1].startswith(f"{NAME}-dashboard")}
+
+
+def test_server_has_a_claim_and_an_agent_none(install: Install, article: Path) -> None:
+    """Without a remote there is a server whose samples outlive its pod; the article's values make an agent."""
+    assert names(install()) == SERVER | CLAIM | EXPORTERS
+    assert names(install(files=[article])) == SERVER | EXPORTERS
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_component_can_be_switched(install: Install, component: str) -> None:
+    """Each component is there or not, with all that belongs to it, and changes nothing else."""
+    on = names(install({component: {"enabled": True}}))
+    off = names(install({component: {"enabled": False}}))
+    assert on - off == COMPONENTS[component]
+    assert off < on
+
+
+def test_without_prometheus_exporters_remain(install: Install) -> None:
+    """Prometheus can be switched off, for a cluster that has one."""
+    assert names(install({"server": {"enabled": False}})) == EXPORTERS
+
+
+@pytest.mark.parametrize(
+    ("server", "claims"),
+    [
+        ({}, 1),
+        ({"persistence": {"type": "emptyDir"}}, 0),
+        ({"remoteWrite": [REMOTE]}, 0),
+        ({"remoteWrite": [REMOTE], "persistence": {"type": "claim"}}, 1),
+        ({"remoteWrite": [REMOTE], "mode": "server"}, 1),
+        ({"remoteWrite": [REMOTE], "mode": "server", "replicas": 2}, 2),
+    ],
+    ids=["server", "server-scratch", "agent", "agent-claim", "server-remote", "pair"],
+)
+def test_claims(install: Install, server: dict[str, Any], claims: int) -> None:
+    """Each pod has a claim of its own or scratch space; Helm leaves claims alone that the chart no longer has."""
+    made = install({"server": server})
+    found = made.select("PersistentVolumeClaim")
+    assert len(found) == claims
+    assert all(item["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep" for item in found)
+    used = [
+        volume["persistentVolumeClaim"]["claimName"] if claims else volume["emptyDir"]
+        for item in made.select("StatefulSet")
+        for volume in item["spec"]["template"]["spec"]["volumes"]
+        if volume["name"] == "data"
+    ]
+    assert used == ([item["metadata"]["name"] for item in found] or [{"sizeLimit": "8Gi"}])
+
+
+def test_a_change_of_mode_needs_no_deletion(install: Install) -> None:
+    """What Kubernetes never lets anyone change in a StatefulSet is the same for agent and server, pair and parts."""
+    fixed = set()
+    for server in (
+        {},
+        {"remoteWrite": [REMOTE]},
+        {"persistence": {"type": "emptyDir"}},
+        {"replicas": 2},
+        {"shards": 3},
+    ):
+        spec = install({"server": server}).one("StatefulSet", f"{NAME}-server")["spec"]
+        assert "volumeClaimTemplates" not in spec
+        fixed.add((str(spec["selector"]), spec["serviceName"], spec.get("podManagementPolicy")))
+    assert len(fixed) == 1
+
+
+def test_arguments_of_both_modes(install: Install) -> None:
+    """An agent gets no flag of a server's storage, which it would refuse, and a server none of an agent's."""
+    made = {name: install(values).containers("prometheus")[0]["args"] for name, values in (("s", {}), ("a", AGENT))}
+    assert {arg.partition("=")[0] for arg in made["s"]} ^ {arg.partition("=")[0] for arg in made["a"]} == {
+        "--agent",
+        "--storage.agent.path",
+        "--storage.agent.retention.max-time",
+        "--storage.tsdb.path",
+        "--storage.tsdb.retention.time",
+        "--storage.tsdb.retention.size",
+    }
+
+
+@pytest.mark.parametrize(
+    ("server", "pods"),
+    [
+        ({"replicas": 2}, ["server", "server-0-1"]),
+        ({"shards": 3}, ["server", "server-1-0", "server-2-0"]),
+        ({"replicas": 2, "shards": 2}, ["server", "server-0-1", "server-1-0", "server-1-1"]),
+    ],
+    ids=["pair", "parts", "pairs-of-parts"],
+)
+def test_each_pod_is_its_own_stateful_set(install: Install, server: dict[str, Any], pods: list[str]) -> None:
+    """A pod has its own selector, Service and configuration file; one budget and one policy are for them all."""
+    made = install({"server": server})
+    expected = [f"{NAME}-{pod}" for pod in pods]
+    for kind in ("StatefulSet", "Service", "PersistentVolumeClaim"):
+        assert [item["metadata"]["name"] for item in made.select(kind)] == expected
+    files = [box["args"][0].rpartition("/")[2] for box in made.containers("prometheus")]
+    assert len(set(files)) == len(pods)
+    assert set(files) == made.one("ConfigMap", f"{NAME}-server")["data"].keys()
+    for item in (made.one("PodDisruptionBudget")["spec"]["selector"], _policy(made)["podSelector"]):
+        [expression] = item["matchExpressions"]
+        assert (expression["operator"], expression["values"]) == ("In", pods)
+
+
+def _policy(made: Manifests) -> dict[str, Any]:
+    spec: dict[str, Any] = made.one("NetworkPolicy", f"{NAME}-server")["spec"]
+    return spec
+
+
+def test_one_pod_has_no_budget(install: Install) -> None:
+    """A budget for a single pod would keep its node from being drained for ever."""
+    assert not install().select("PodDisruptionBudget")
+
+
+def test_role_of_prometheus_is_the_least(install: Install) -> None:
+    """It may find targets and read metrics: no ConfigMap, no Secret, no nodes/proxy, and no verb that writes."""
+    rules = install().one("ClusterRole", f"prometheus-{NAME}-server")["rules"]
+    assert {
+        (what, verb)
+        for rule in rules
+        for what in rule.get("resources") or rule["nonResourceURLs"]
+        for verb in rule["verbs"]
+    } == {
+        *(
+            (kind, verb)
+            for kind in ("nodes", "pods", "services", "endpointslices")
+            for verb in ("get", "list", "watch")
+        ),
+        ("nodes/metrics", "get"),
+        ("/metrics", "get"),
+    }
+    assert not install({"rbac": {"create": False}}).select("ClusterRole")
+
+
+def test_role_of_kube_state_metrics_follows_its_kinds(install: Install) -> None:
+    """It may list what it is told to read, in the right API groups, and nothing else."""
+    kinds = ["pods", "deployments", "ingresses"]
+    made = install({"kubeStateMetrics": {"resourceKinds": kinds}})
+    rules = made.one("ClusterRole", f"prometheus-{NAME}-kube-state-metrics")["rules"]
+    assert {(*rule["apiGroups"], *rule["resources"]) for rule in rules} == {
+        ("", "pods"),
+        ("apps", "deployments"),
+        ("networking.k8s.io", "ingresses"),
+    }
+    assert all(rule["verbs"] == ["list", "watch"] for rule in rules)
+    [box] = made.containers("kube-state-metrics")
+    assert "--resources=deployments,ingresses,pods" in box["args"]
+
+
+def test_policies_let_in_only_who_has_to(install: Install) -> None:
+    """Prometheus asks all; peers named in values ask some; only pushgateway is open to the cluster until told else."""
+    every = {name: {"enabled": True} for name in COMPONENTS}
+    peer = {"podSelector": {"matchLabels": {"app": "grafana"}}}
+    for chosen in ([], [peer]):
+        parts = {name: {"networkPolicy": {"from": chosen}} for name in ("server", "alertmanager", "pushgateway")}
+        made = install({name: {**every.get(name, {}), **parts.get(name, {})} for name in {*every, *parts}})
+        peers = {}
+        for item in made.select("NetworkPolicy"):
+            [rule] = item["spec"]["ingress"]
+            assert rule["ports"] == [{"port": "http"}]
+            prometheus, *others = rule["from"]
+            assert prometheus == {"podSelector": _policy(made)["podSelector"]}
+            peers[item["metadata"]["name"].removeprefix(f"{NAME}-")] = others
+        assert peers == {
+            "server": chosen,
+            "alertmanager": chosen,
+            "kube-state-metrics": [],
+            "pushgateway": chosen or [{"namespaceSelector": {}}],
+        }
+    assert not install({"networkPolicy": {"enabled": False}}).select("NetworkPolicy")
+
+
+@pytest.mark.parametrize(
+    ("values", "annotations"),
+    [
+        ({"identity": {"roleArn": "arn:aws:iam::111122223333:role/amp"}}, "arn:aws:iam::111122223333:role/amp"),
+        ({"identity": {"type": "podIdentity"}}, None),
+        ({"identity": {"type": "node"}}, None),
+    ],
+    ids=["irsa", "pod-identity", "node"],
+)
+def test_identity_is_one_switch(install: Install, values: dict[str, Any], annotations: str | None) -> None:
+    """A role's ARN is on the service account for IRSA; the other ways leave no trace in the cluster."""
+    account = install(values).one("ServiceAccount", "amp-iamproxy-ingest-service-account")
+    assert account["metadata"].get("annotations", {}).get("eks.amazonaws.com/role-arn") == annotations
+
+
+def test_accounts_can_be_the_users(install: Install) -> None:
+    """Each service account can be named, annotated, or made by somebody else."""
+    keys = ["server", "kubeStateMetrics", "nodeExporter", "alertmanager", "pushgateway"]
+    on = {name: {"enabled": True} for name in COMPONENTS}
+    named = {key: {"create": False, "name": f"own-{key.lower()}"} for key in keys}
+    made = install({**on, "serviceAccounts": named})
+    assert not made.select("ServiceAccount")
+    assert {pod.spec["serviceAccountName"] for pod in made.pods()} == {f"own-{key.lower()}" for key in keys}
+    annotated = install({**on, "serviceAccounts": {key: {"annotations": {"a": key}} for key in keys}})
+    assert {item["metadata"]["annotations"]["a"] for item in annotated.select("ServiceAccount")} == set(keys)
+
+
+def test_node_exporter_sees_the_node_and_changes_nothing(install: Install) -> None:
+    """It runs as nobody on every Linux node, with the node's files mounted read-only, on the node's own address."""
+    [box] = install().containers("node-exporter")
+    spec = install().one("DaemonSet")["spec"]["template"]["spec"]
+    assert {mount["mountPath"] for mount in box["volumeMounts"]} == {"/host/proc", "/host/sys", "/host/root"}
+    assert all(mount["readOnly"] for mount in box["volumeMounts"])
+    assert spec["hostNetwork"] is True
+    assert not spec.get("hostPID")
+    assert "--web.listen-address=$(HOST_IP):9100" in box["args"]
+    alone = install({"nodeExporter": {"hostNetwork": False}})
+    [box] = alone.containers("node-exporter")
+    assert "--web.listen-address=:9100" in box["args"]
+    assert "hostPort" not in box["ports"][0]
+
+
+def test_alertmanager_takes_a_secret_of_yours(install: Install) -> None:
+    """A configuration with secrets in it comes from a Secret instead of a ConfigMap."""
+    values = {"alertmanager": {"enabled": True, "existingSecret": "own", "persistence": {"type": "claim"}}}
+    made = install(values)
+    volumes = made.one("StatefulSet", f"{NAME}-alertmanager")["spec"]["template"]["spec"]["volumes"]
+    assert volumes[0] == {"name": "config", "secret": {"secretName": "own"}}
+    assert ("ConfigMap", f"{NAME}-alertmanager") not in made.names()
+    assert ("PersistentVolumeClaim", f"{NAME}-alertmanager") in made.names()

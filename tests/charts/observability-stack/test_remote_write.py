@@ -1,0 +1,144 @@
+"""Where samples are sent, with which labels, and which of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from .relabel import relabel
+
+Config = Callable[..., dict[str, Any]]
+ROOT = Path(__file__).parents[3]
+LIST = yaml.safe_load((ROOT / "charts/observability-stack/files/allow-list.yaml").read_text(encoding="utf-8"))
+OURS = ["alertmanager", "apiserver", "cadvisor", "kube-state-metrics", "kubelet", "node-exporter", "prometheus"]
+URL = "https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1234-abcd/api/v1/remote_write"
+MIMIR = {"url": "https://mimir.example.com/api/v1/push"}
+
+
+def test_the_articles_values(prometheus: Config, article: Path) -> None:
+    """They give exactly the remote that they name; what Prometheus would drop at 429 is sent again besides."""
+    [remote] = prometheus(files=[article])["remote_write"]
+    given = yaml.safe_load(article.read_text(encoding="utf-8"))["server"]["remoteWrite"][0]
+    relabelling = remote.pop("write_relabel_configs")
+    assert relabelling
+    assert remote == {**given, "queue_config": {**given["queue_config"], "retry_on_http_429": True}}
+
+
+def test_other_settings_pass_through(prometheus: Config) -> None:
+    """Any setting of Prometheus' remote write reaches it as it is; one of the user's own wins over the chart's."""
+    own = {"regex": "go_.*", "source_labels": ["__name__"], "action": "drop"}
+    settings = {
+        **MIMIR,
+        "name": "mimir",
+        "remote_timeout": "45s",
+        "headers": {"X-Scope-OrgID": "shop"},
+        "basic_auth": {"username": "a", "password_file": "/etc/remote/password"},
+        "tls_config": {"ca_file": "/etc/remote/ca.pem", "min_version": "TLS13"},
+        "metadata_config": {"send": False},
+        "queue_config": {"retry_on_http_429": False, "min_backoff": "100ms"},
+        "send_native_histograms": True,
+        "write_relabel_configs": [own],
+    }
+    [remote] = prometheus({"server": {"remoteWrite": [settings]}})["remote_write"]
+    *_, last = remote["write_relabel_configs"]
+    assert last == own
+    assert remote == {**settings, "write_relabel_configs": remote["write_relabel_configs"]}
+
+
+def test_address_can_name_values(prometheus: Config) -> None:
+    """An address may contain the region and values that a parent chart shares; a region that is missing is known."""
+    values = {
+        "global": {"workspace": "ws-1234-abcd"},
+        "cluster": {"region": "eu-west-1"},
+        "server": {
+            "remoteWrite": [
+                {
+                    "url": "https://aps-workspaces.{{ .Values.cluster.region }}.amazonaws.com/workspaces/"
+                    "{{ .Values.global.workspace }}/api/v1/remote_write",
+                    "sigv4": {},
+                }
+            ]
+        },
+    }
+    [remote] = prometheus(values)["remote_write"]
+    assert (remote["url"], remote["sigv4"]) == (URL, {"region": "eu-west-1"})
+
+
+def test_labels_of_all_that_is_sent(prometheus: Config) -> None:
+    """The cluster's name is on everything; in a pair each has a replica of its own, by which AMP takes one."""
+    alone = prometheus({"cluster": {"name": "shop"}, "server": {"externalLabels": {"stage": "test"}}})
+    assert alone["global"]["external_labels"] == {"cluster": "shop", "stage": "test"}
+    pair = [prometheus({"server": {"replicas": 2}}, replica=number)["global"]["external_labels"] for number in (0, 1)]
+    assert {labels["cluster"] for labels in pair} == {"eks"}
+    assert len({labels["__replica__"] for labels in pair}) == 2
+    parts = [prometheus({"server": {"shards": 2}}, shard=number)["global"]["external_labels"] for number in (0, 1)]
+    assert parts == [{"cluster": "eks"}] * 2
+
+
+def sent(config: dict[str, Any], series: dict[str, str]) -> bool:
+    """Say whether a series that a scrape yields reaches the remote."""
+    jobs = {job["job_name"]: job for job in config["scrape_configs"]}
+    name = series["__name__"]
+    of_scrape = jobs.get(series.get("job", ""), {}).get("metric_relabel_configs", [])
+    # Prometheus' own figures of a scrape, and what rules record, pass by the job's relabelling.
+    if name != "up" and not name.startswith("scrape_") and ":" not in name and relabel(of_scrape, series) is None:
+        return False
+    [remote] = config["remote_write"]
+    return relabel(remote.get("write_relabel_configs", []), series) is not None
+
+
+@pytest.mark.parametrize("mode", ["agent", "server"])
+def test_allow_list_drops_nothing_used(prometheus: Config, mode: str) -> None:
+    """Each metric that a rule or dashboard reads of a job is sent, with the labels that it has."""
+    config = prometheus({"alertmanager": {"enabled": True}, "server": {"remoteWrite": [MIMIR], "mode": mode}})
+    used = [(job, name) for job, names in LIST.items() for name in names]
+    assert len(used) > 50
+    pod = {"pod": "a", "id": "/kubepods/a"}
+    missing = [(job, name) for job, name in used if not sent(config, {"__name__": name, "job": job, **pod})]
+    assert missing == []
+    [remote] = config["remote_write"]
+    series = {"__name__": LIST["kubelet"][0], "job": "kubelet", "node": "n"}
+    assert relabel(remote["write_relabel_configs"], series) == series
+
+
+@pytest.mark.parametrize("mode", ["agent", "server"])
+def test_allow_list_sends_nothing_unused(prometheus: Config, mode: str) -> None:
+    """Of the cluster's own jobs nothing else is sent: not other metrics, nor those of another job, nor of scrapes."""
+    config = prometheus({"alertmanager": {"enabled": True}, "server": {"remoteWrite": [MIMIR], "mode": mode}})
+    every = sorted({name for names in LIST.values() for name in names} - {"up"})
+    pod = {"pod": "a", "id": "/kubepods/a"}
+    for job in OURS:
+        wrong = [name for name in every if name not in LIST.get(job, []) and not name.startswith("scrape_")]
+        unused = ["x", f"{LIST.get(job, ['up'])[0]}_x", "apiserver_request_duration_seconds_bucket", *wrong]
+        assert [name for name in unused if sent(config, {"__name__": name, "job": job, **pod})] == []
+        assert sent(config, {"__name__": "up", "job": job})
+    assert not sent(config, {"__name__": "scrape_series_added", "job": "pods"}) or "scrape_series_added" in every
+
+
+@pytest.mark.parametrize("mode", ["agent", "server"])
+@pytest.mark.parametrize("job", ["pods", "endpoints", "pushgateway", "outside", ""])
+def test_what_the_user_measures_is_sent(prometheus: Config, mode: str, job: str) -> None:
+    """Metrics of annotated pods, pushed ones, those of configurations of the user's and recorded ones always go."""
+    config = prometheus({"server": {"remoteWrite": [MIMIR], "mode": mode}})
+    assert sent(config, {"__name__": "shop_orders_total", "job": job})
+    assert sent(config, {"__name__": "node:cpu:ratio"})
+
+
+def test_allow_list_is_one_switch(prometheus: Config) -> None:
+    """Switched off, everything is sent; names given besides are sent; a server keeps all for itself in any case."""
+    odd = {"__name__": "apiserver_request_total", "job": "apiserver"}
+    for mode in ("agent", "server"):
+        server = {"remoteWrite": [MIMIR], "mode": mode}
+        off = prometheus({"server": server, "scrape": {"allowList": {"enabled": False}}})
+        more = prometheus({"server": server, "scrape": {"allowList": {"keep": ["apiserver_request_.*"]}}})
+        assert "write_relabel_configs" not in off["remote_write"][0]
+        assert sent(off, odd)
+        assert sent(more, odd)
+    by_job = {
+        job["job_name"]: job
+        for job in prometheus({"server": {"remoteWrite": [MIMIR], "mode": "server"}})["scrape_configs"]
+    }
+    assert "metric_relabel_configs" not in by_job["apiserver"]
+    assert not sent(prometheus({"server": {"remoteWrite": [MIMIR]}}), odd)

@@ -1,0 +1,236 @@
+"""What is scraped: jobs, targets, labels, limits; and that Prometheus itself takes the configuration."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import tools
+from harness.errors import HarnessError
+from harness.manifests import Manifests
+
+from .relabel import relabel
+
+Scrapes = Callable[..., dict[str, dict[str, Any]]]
+ROOT = Path(__file__).parents[3]
+FILES = [
+    *sorted((ROOT / "charts" / "observability-stack" / "ci").glob("*-values.yaml")),
+    *sorted((ROOT / "values").glob("*/observability-stack.yaml")),
+    ROOT / "values" / "examples" / "amp.yaml",
+]
+ALL = {"alertmanager": {"enabled": True}, "pushgateway": {"enabled": True}}
+OWN = {"alertmanager", "kube-state-metrics", "node-exporter", "prometheus", "pushgateway"}
+CLUSTER = {"apiserver", "cadvisor", "kubelet"}
+USERS = {"endpoints", "pods"}
+
+
+@pytest.fixture(scope="module")
+def promtool() -> Path:
+    """Prometheus' own tool, from the version that the chart runs."""
+    try:
+        return tools.path("promtool")
+    except HarnessError as error:
+        pytest.skip(f"needs promtool: {error}")
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}-{file.stem}")
+def test_prometheus_takes_the_configuration(
+    install: Callable[..., Manifests], promtool: Path, tmp_path: Path, file: Path
+) -> None:
+    """Each file of each values file is one that Prometheus' own check accepts, for the mode it runs in."""
+    made = install(files=[file])
+    data = made.one("ConfigMap", "x-observability-stack-server")["data"]
+    assert data
+    for box in made.containers("prometheus"):
+        name = box["args"][0].rpartition("/")[2]
+        config = tmp_path / name
+        config.write_text(data[name], encoding="utf-8")
+        mode = ["--agent"] if "--agent" in box["args"] else []
+        check = [str(promtool), "check", "config", "--syntax-only", *mode, str(config)]
+        done = subprocess.run(check, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+def test_jobs(scrapes: Scrapes) -> None:
+    """There is a job for each thing that runs, and no other; each can be left out."""
+    assert scrapes().keys() == CLUSTER | USERS | {"kube-state-metrics", "node-exporter", "prometheus"}
+    assert scrapes(ALL).keys() == CLUSTER | USERS | OWN
+    keys = {"kubeStateMetrics": "kube-state-metrics", "nodeExporter": "node-exporter"}
+    for name in CLUSTER | USERS | OWN:
+        key = {job: key for key, job in keys.items()}.get(name, name)
+        assert scrapes({**ALL, "scrape": {"jobs": {key: False}}}).keys() == (CLUSTER | USERS | OWN) - {name}
+
+
+def test_targets_are_endpoints(scrapes: Scrapes) -> None:
+    """No job goes through the address of a Service; those of the release look at their own pods only."""
+    for name, job in scrapes(ALL).items():
+        [discovery] = job["kubernetes_sd_configs"]
+        assert discovery["role"] in ("node", "pod", "endpointslice")
+        assert "static_configs" not in job
+        if name in OWN:
+            component = "server" if name == "prometheus" else name
+            assert discovery["namespaces"] == {"names": ["prometheus"]}
+            [selector] = discovery["selectors"]
+            assert selector["label"].endswith(
+                f"app.kubernetes.io/instance=x,app.kubernetes.io/component in ({component})"
+            )
+
+
+def test_labels_are_ours_to_set(scrapes: Scrapes) -> None:
+    """Only exporters of the chart that speak of others may set the labels of a target."""
+    honoured = {name for name, job in scrapes(ALL).items() if job.get("honor_labels")}
+    assert honoured == {"kube-state-metrics", "pushgateway"}
+    assert scrapes()["cadvisor"]["honor_timestamps"] is False
+
+
+def test_kubelets_show_a_certificate(scrapes: Scrapes) -> None:
+    """A token is shown only to who has a certificate of the cluster, unless values say otherwise."""
+    for name in CLUSTER:
+        job = scrapes()[name]
+        assert job["scheme"] == "https"
+        assert job["tls_config"]["ca_file"].endswith("/ca.crt")
+        assert "insecure_skip_verify" not in job["tls_config"]
+    loose = scrapes({"scrape": {"kubelet": {"insecureSkipVerify": True}}})
+    assert {name for name, job in loose.items() if "insecure_skip_verify" in job.get("tls_config", {})} == {
+        "kubelet",
+        "cadvisor",
+    }
+    tokens = {name for name, job in scrapes(ALL).items() if "authorization" in job}
+    assert tokens == CLUSTER
+
+
+@pytest.mark.parametrize(
+    ("series", "kept"),
+    [
+        ({"id": "/"}, True),
+        ({"id": "/kubepods/burstable/pod1/c1", "pod": "a", "container": "b"}, True),
+        ({"id": "/kubepods/burstable/pod1", "pod": "a"}, True),
+        ({"id": "/system.slice/sshd.service"}, False),
+        ({"id": "/kubepods"}, False),
+        ({}, False),
+    ],
+)
+def test_slices_of_the_node_are_left_out(scrapes: Scrapes, series: dict[str, str], kept: bool) -> None:
+    """Of cadvisor's series those of pods and the node's sum are kept, not each service of the node."""
+    steps = scrapes()["cadvisor"]["metric_relabel_configs"]
+    assert (relabel(steps, series) is not None) == kept
+
+
+POD = {
+    "__address__": "10.0.0.7:8080",
+    "__meta_kubernetes_pod_annotation_prometheus_io_scrape": "true",
+    "__meta_kubernetes_pod_ip": "10.0.0.7",
+    "__meta_kubernetes_pod_phase": "Running",
+    "__meta_kubernetes_pod_container_name": "app",
+    "__meta_kubernetes_pod_container_port_protocol": "TCP",
+    "__meta_kubernetes_namespace": "shop",
+    "__meta_kubernetes_pod_name": "cart-0",
+    "__meta_kubernetes_pod_node_name": "node-1",
+    "__meta_kubernetes_pod_label_app_kubernetes_io_name": "cart",
+}
+
+
+def annotated(**annotations: str) -> dict[str, str]:
+    return {f"__meta_kubernetes_pod_annotation_prometheus_io_{name}": value for name, value in annotations.items()}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, {"__address__": "10.0.0.7:8080", "namespace": "shop", "pod": "cart-0", "node": "node-1"}),
+        ({}, {"container": "app"}),
+        (annotated(port="9100", path="/m", scheme="https"), {"__address__": "10.0.0.7:9100"}),
+        (annotated(port="9100", path="/m", scheme="https"), {"__metrics_path__": "/m", "__scheme__": "https"}),
+        ({**annotated(port="9100"), "__meta_kubernetes_pod_ip": "fd00::7"}, {"__address__": "[fd00::7]:9100"}),
+        (annotated(scheme="ftp"), {"__scheme__": None}),
+        (annotated(scrape="yes"), None),
+        ({"__meta_kubernetes_pod_phase": "Succeeded"}, None),
+        ({"__meta_kubernetes_pod_container_port_protocol": ""}, None),
+        ({"__meta_kubernetes_pod_container_port_protocol": "UDP"}, None),
+        ({"__meta_kubernetes_pod_container_port_protocol": "", **annotated(port="9")}, {"__address__": "10.0.0.7:9"}),
+    ],
+)
+def test_annotated_pods(scrapes: Scrapes, given: dict[str, str], expected: dict[str, str | None] | None) -> None:
+    """Annotations choose pods, port, path and scheme; a pod that has ended, or a port without TCP, is no target."""
+    made = relabel(scrapes()["pods"]["relabel_configs"], {**POD, **given})
+    if expected is None or made is None:
+        assert (made, expected) == (None, None)
+    else:
+        assert {name: made.get(name) for name in expected} == expected
+
+
+def test_pod_with_a_named_port_is_scraped_once(scrapes: Scrapes) -> None:
+    """Two containers of a pod with an annotated port are one target: their labels are the same."""
+    steps = scrapes()["pods"]["relabel_configs"]
+    targets = set()
+    for name, port in (("app", "8080"), ("sidecar", "9090")):
+        container = {"__meta_kubernetes_pod_container_name": name, "__address__": f"10.0.0.7:{port}"}
+        made = relabel(steps, {**POD, **annotated(port="9090"), **container})
+        assert made is not None
+        targets.add(str({key: value for key, value in made.items() if not key.startswith("__meta")}))
+    assert len(targets) == 1
+
+
+def test_annotated_services(scrapes: Scrapes) -> None:
+    """Endpoints of an annotated Service are targets, with another port where the annotation says so."""
+    start = "__meta_kubernetes_service_annotation_prometheus_io_"
+    steps = scrapes()["endpoints"]["relabel_configs"]
+    found = {
+        "__address__": "10.0.0.7:8080",
+        f"{start}scrape": "true",
+        f"{start}port": "9102",
+        "__meta_kubernetes_service_name": "cart",
+    }
+    made = relabel(steps, found)
+    assert made is not None
+    assert (made["__address__"], made["service"]) == ("10.0.0.7:9102", "cart")
+    assert relabel(steps, {**found, f"{start}scrape": "false"}) is None
+
+
+def test_labels_of_pods_are_chosen(scrapes: Scrapes) -> None:
+    """A label of a pod costs series, so that only those named are taken, and not all as elsewhere."""
+    plain = relabel(scrapes()["pods"]["relabel_configs"], POD)
+    chosen = relabel(
+        scrapes({"scrape": {"podLabels": ["app.kubernetes.io/name"]}})["pods"]["relabel_configs"],
+        POD,
+    )
+    assert plain is not None
+    assert chosen is not None
+    assert chosen.items() - plain.items() == {("app_kubernetes_io_name", "cart")}
+
+
+def test_limits_are_for_what_others_write(scrapes: Scrapes) -> None:
+    """Pods of the user's have bounds of samples and labels, which can be lifted; what the chart knows has none."""
+    bounded = {
+        name: (job["sample_limit"], job["label_limit"]) for name, job in scrapes(ALL).items() if "label_limit" in job
+    }
+    assert bounded == dict.fromkeys(USERS, (50000, 60))
+    assert "sample_limit" not in str(scrapes({"scrape": {"limits": {"samples": 0}}}))
+
+
+def test_parts_share_the_targets(scrapes: Scrapes) -> None:
+    """With three parts each target of each job, the user's own too, is scraped by exactly one of them."""
+    values = {**ALL, "server": {"shards": 3}, "scrape": {"extraConfigs": [{"job_name": "outside"}]}}
+    parts = [scrapes(values, shard=shard) for shard in range(3)]
+    for name in parts[0]:
+        taken = []
+        for address in (f"10.0.0.{number}:9100" for number in range(30)):
+            steps = [job[name]["relabel_configs"][-2:] for job in parts]
+            taken.append([number for number, part in enumerate(steps) if relabel(part, {"__address__": address})])
+        assert {len(owners) for owners in taken} == {1}
+        assert {owner for [owner] in taken} == {0, 1, 2}
+    assert "hashmod" not in str(scrapes())
+
+
+def test_server_sends_alerts_to_its_alertmanager(prometheus: Callable[..., dict[str, Any]]) -> None:
+    """A server with alertmanager sends alerts there, without the label that tells a pair apart; an agent has none."""
+    config = prometheus(ALL)["alerting"]
+    assert config["alert_relabel_configs"] == [{"action": "labeldrop", "regex": "__replica__"}]
+    [found] = config["alertmanagers"][0]["kubernetes_sd_configs"]
+    assert "component in (alertmanager)" in found["selectors"][0]["label"]
+    agent = prometheus({**ALL, "server": {"remoteWrite": [{"url": "https://mimir.example.com/api/v1/push"}]}})
+    assert not {"alerting", "rule_files"} & agent.keys()
+    assert "evaluation_interval" not in agent["global"]
+    assert "alerting" not in prometheus()

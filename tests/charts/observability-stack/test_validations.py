@@ -1,0 +1,281 @@
+"""What the chart refuses at render time: what is wrong, where, and the YAML to write instead."""
+
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness import supported
+from harness.manifests import Manifests
+
+both_majors = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids=lambda major: f"helm-{major}")
+AMP = "https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1234-abcd/api/v1/remote_write"
+SIGNED = {"sigv4": {"region": "eu-west-1"}}
+MIMIR = "https://mimir.example.com/api/v1/push"
+ROLE = "arn:aws:iam::111122223333:role/amp-iamproxy-ingest-role"
+KEY = "eks.amazonaws.com/role-arn"
+
+
+def remote(url: str = MIMIR, **settings: Any) -> dict[str, Any]:
+    return {"server": {"remoteWrite": [{"url": url, **settings}]}}
+
+
+def account(**settings: Any) -> dict[str, Any]:
+    return {"serviceAccounts": {"server": settings}}
+
+
+# name: (values, what the message says, the YAML that it shows)
+REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
+    "rewritten annotation": (
+        account(annotations={"eks.amazonaws.com.rproxy.goskope.com/role-arn": ROLE}),
+        'serviceAccounts.server.annotations has "eks.amazonaws.com.rproxy.goskope.com/role-arn", which EKS does not '
+        "look at: a proxy has rewritten the address",
+        f"serviceAccounts:\n  server:\n    annotations:\n      {KEY}: {ROLE}",
+    ),
+    "misspelt annotation": (
+        account(annotations={"eks.amazonaws.co/role-arn": ROLE}),
+        'has "eks.amazonaws.co/role-arn", which EKS does not look at. Write',
+        f"{KEY}: {ROLE}",
+    ),
+    "rewritten host": (
+        remote(AMP.replace("amazonaws.com", "amazonaws.com.rproxy.goskope.com"), **SIGNED),
+        "server.remoteWrite[0].url has the host aps-workspaces.eu-west-1.amazonaws.com.rproxy.goskope.com",
+        f"server:\n  remoteWrite:\n    - url: {AMP}",
+    ),
+    "query instead of write": (
+        remote(AMP.replace("remote_write", "query"), **SIGNED),
+        'server.remoteWrite[0].url ends in "/workspaces/ws-1234-abcd/api/v1/query", which is no remote-write endpoint',
+        f"server:\n  remoteWrite:\n    - url: {AMP}",
+    ),
+    "slash at the end": (
+        remote(f"{AMP}/", **SIGNED),
+        "which is no remote-write endpoint of a workspace",
+        f"- url: {AMP}",
+    ),
+    "workspace alone": (
+        remote("https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1234-abcd/", **SIGNED),
+        "which is no remote-write endpoint of a workspace",
+        f"- url: {AMP}",
+    ),
+    "host alone": (
+        remote("https://mimir.example.com"),
+        'server.remoteWrite[0].url ends in "", which is no remote-write endpoint',
+        "server:\n  remoteWrite:\n    - url: https://mimir.example.com/api/v1/write",
+    ),
+    "pages of Prometheus": (
+        remote("https://p.example.com/graph"),
+        'ends in "/graph"',
+        "https://p.example.com/api/v1/write",
+    ),
+    "http to AWS": (remote(AMP.replace("https", "http"), **SIGNED), "answers to https only", f"- url: {AMP}"),
+    "unsigned to AWS": (
+        remote(AMP),
+        "takes signed requests only, and sigv4 is missing",
+        f"    - url: {AMP}\n      sigv4:\n        region: eu-west-1",
+    ),
+    "other region": (
+        remote(AMP, sigv4={"region": "us-east-1"}),
+        "server.remoteWrite[0].sigv4.region is us-east-1, and the workspace of its url is in eu-west-1",
+        f"    - url: {AMP}\n      sigv4:\n        region: eu-west-1",
+    ),
+    "two ways to authenticate": (
+        remote(AMP, **SIGNED, basic_auth={"username": "a", "password_file": "/b"}),
+        "server.remoteWrite[0] has sigv4 and basic_auth, and Prometheus takes one way",
+        "",
+    ),
+    "signed header": (
+        remote(AMP, **SIGNED, headers={"Authorization": "x"}),
+        "server.remoteWrite[0].headers has Authorization, which the signature sets",
+        "",
+    ),
+    "password": (
+        remote(basic_auth={"username": "a", "password": "hunter2"}),
+        "server.remoteWrite[0].basic_auth.password is a secret, and would stand in a ConfigMap",
+        "    - basic_auth:\n        password_file: /etc/remote/password",
+    ),
+    "secret key": (
+        remote(AMP, sigv4={"region": "eu-west-1", "access_key": "A", "secret_key": "hunter2"}),
+        "server.remoteWrite[0].sigv4.secret_key is a secret",
+        "",
+    ),
+    "token": (remote(bearer_token="hunter2"), "bearer_token is a secret", "bearer_token_file: /etc/remote/token"),
+    "agent of nothing": (
+        {"server": {"mode": "agent"}},
+        "server.mode is agent, and server.remoteWrite is empty",
+        "server:\n  mode: server",
+    ),
+    "pairs of parts": (
+        {"server": {**remote()["server"], "replicas": 2, "shards": 3}},
+        "server.replicas is 2 and server.shards is 3: a remote takes the samples of one replica",
+        "server:\n  shards: 1",
+    ),
+    "own label cluster": (
+        {"server": {"externalLabels": {"cluster": "shop"}}},
+        "server.externalLabels has cluster, which the chart sets itself",
+        'cluster:\n  name: "shop"',
+    ),
+    "two roles": (
+        {"identity": {"roleArn": f"{ROLE}-2"}, **account(annotations={KEY: ROLE})},
+        "identity.roleArn and serviceAccounts.server.annotations name two roles",
+        f"identity:\n  roleArn: {ROLE}",
+    ),
+    "role with pod identity": (
+        {"identity": {"type": "podIdentity"}, **account(annotations={KEY: ROLE})},
+        "identity.type is podIdentity, and a role is named for IRSA, which would win",
+        "identity:\n  type: irsa",
+    ),
+    "role without an account": (
+        {"identity": {"roleArn": ROLE}, **account(create=False)},
+        "serviceAccounts.server.create is false, so that the role would stand nowhere",
+        "serviceAccounts:\n  server:\n    create: true",
+    ),
+    "timeout": (
+        {"scrape": {"interval": "30s", "timeout": "1m"}},
+        "scrape.timeout (1m) is longer than scrape.interval (30s): Prometheus would not start",
+        "scrape:\n  timeout: 30s",
+    ),
+    "no interval": ({"scrape": {"interval": "0s"}}, "scrape.interval is 0s", "scrape:\n  interval: 60s"),
+    "job twice": (
+        {"scrape": {"extraConfigs": [{"job_name": "kubelet"}]}},
+        'scrape.extraConfigs[0] is called "kubelet", as another job is',
+        "",
+    ),
+    "nameless job": (
+        {"scrape": {"extraConfigs": [{}]}},
+        "scrape.extraConfigs[0] has no job_name",
+        "scrape:\n  extraConfigs:\n    - job_name: ...",
+    ),
+    "more than the volume": (
+        {"server": {"persistence": {"size": "4Gi"}}},
+        "server.retention.size (6GB) does not fit into the volume (4Gi)",
+        "server:\n  retention:\n    size: 3072MB",
+    ),
+    "unknown kind": (
+        {"kubeStateMetrics": {"resourceKinds": ["pod"]}},
+        'kubeStateMetrics.resourceKinds has "pod", which kube-state-metrics does not know by itself',
+        "",
+    ),
+    "secrets of the cluster": (
+        {"kubeStateMetrics": {"resourceKinds": ["pods", "secrets"]}},
+        "kubeStateMetrics.resourceKinds has secrets: its role could read all secrets",
+        'kubeStateMetrics:\n  resourceKinds: ["pods"]',
+    ),
+    "null": ({"server": {"image": None}}, "server.image is null. Leave the line out", "server:\n  image: {}"),
+}
+
+
+@pytest.mark.parametrize(("values", "says", "shows"), REFUSED.values(), ids=REFUSED)
+def test_refusal_shows_what_to_write(
+    refusal: Callable[..., str], values: dict[str, Any], says: str, shows: str
+) -> None:
+    """Values that cannot work are refused with what is wrong, where, and YAML that can be pasted; no secret is told."""
+    message = refusal(values)
+    assert says in message
+    assert shows in message
+    assert "hunter2" not in message
+    yaml.safe_load(textwrap.dedent(shows))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("eks.amazonaws.com/role-arn", "eks.amazonaws.com.rproxy.goskope.com/role-arn", f"{KEY}: {ROLE}"),
+        (
+            "us-east-1.amazonaws.com/",
+            "us-east-1.amazonaws.com.rproxy.goskope.com/",
+            "us-east-1.amazonaws.com/workspaces/",
+        ),
+        ("region: us-east-1", "region: eu-west-1", "the workspace of its url is in us-east-1"),
+    ],
+    ids=["key", "host", "region"],
+)
+def test_the_article_as_a_proxy_shows_it(
+    refusal: Callable[..., str], article: Path, tmp_path: Path, old: str, new: str, says: str
+) -> None:
+    """The article's values with what a copy through a proxy, or another region, does to them are put right."""
+    changed = tmp_path / "values.yaml"
+    text = article.read_text(encoding="utf-8")
+    assert old in text
+    changed.write_text(text.replace(old, new), encoding="utf-8")
+    assert says in refusal({}, files=[changed])
+
+
+ACCEPTED = {
+    "fips": remote(AMP.replace("workspaces.eu", "workspaces-fips.eu"), **SIGNED),
+    "region from the address": remote(AMP, sigv4={}),
+    "china": remote(
+        "https://aps-workspaces.cn-north-1.amazonaws.com.cn/workspaces/ws-1/api/v1/remote_write",
+        sigv4={"region": "cn-north-1"},
+    ),
+    "mimir": remote(),
+    "victoria": remote("http://vm.monitoring:8428/api/v1/write"),
+    "thanos": remote("http://thanos:19291/api/v1/receive"),
+    "a signing proxy": remote("http://localhost:8005/workspaces/ws-1/api/v1/remote_write"),
+    "another service with sigv4": remote("https://receiver.example.com/api/v1/remote_write", sigv4={"region": "a-b-1"}),
+    "query in the address": remote("https://p.example.com/api/v1/write?tenant=a"),
+    "pair": {"server": {**remote()["server"], "replicas": 2}},
+    "pairs of parts without a remote": {"server": {"replicas": 2, "shards": 2}},
+    "same role twice": {"identity": {"roleArn": ROLE}, **account(annotations={KEY: ROLE})},
+    "small volume of an agent": {"server": {**remote()["server"], "persistence": {"type": "claim", "size": "1Gi"}}},
+    "other units": {"server": {"retention": {"size": "900MB"}, "persistence": {"size": "1Gi"}}},
+    "no bound of size": {"server": {"retention": {"size": ""}, "persistence": {"size": "1Gi"}}},
+    "own job": {"scrape": {"extraConfigs": [{"job_name": "own"}]}},
+    "job of what is off": {
+        "nodeExporter": {"enabled": False},
+        "scrape": {"extraConfigs": [{"job_name": "node-exporter"}]},
+    },
+}
+
+
+@pytest.mark.parametrize("values", ACCEPTED.values(), ids=ACCEPTED)
+def test_what_is_right_is_not_refused(install: Callable[..., Manifests], values: dict[str, Any]) -> None:
+    """Neighbours of what is refused, which work, render."""
+    assert install(values).select("StatefulSet")
+
+
+@pytest.mark.parametrize(
+    ("values", "place"),
+    [
+        (remote(queue_confg={}), "additional properties 'queue_confg' not allowed"),
+        (remote(queue_config={"max_shard": 1}), "additional properties 'max_shard' not allowed"),
+        ({"server": {"remoteWrite": [{"sigv4": {}}]}}, "missing property 'url'"),
+        ({"server": {"remoteWrite": {"url": MIMIR}}}, "got object, want array"),
+        (remote("{{ fail `x` }}"), "'^https?:"),
+        ({"server": {"extraArgs": ["storage.tsdb.path=/x"]}}, "does not match pattern"),
+    ],
+    ids=["key", "deep-key", "no-url", "no-list", "template", "no-flag"],
+)
+def test_schema_knows_remote_write(refusal: Callable[..., str], values: dict[str, Any], place: str) -> None:
+    """A key that Prometheus does not know, at which it would not start, is refused before it gets there."""
+    assert place in refusal(values)
+
+
+@both_majors
+def test_all_faults_are_told_at_once(refusal: Callable[..., str]) -> None:
+    """One render shows every fault, each once."""
+    message = refusal({**remote(AMP), "scrape": {"timeout": "2m"}, "identity": {"roleArn": ROLE, "type": "node"}})
+    for part in ("sigv4 is missing", "scrape.timeout (2m)", "identity.type is node"):
+        assert message.count(part) == 1
+
+
+def test_every_null_is_refused(defaults: dict[str, Any], refusal: Callable[..., str]) -> None:
+    """Each block and value of values.yaml that is set to null is named in one refusal; none stops a template."""
+    message = refusal(dict.fromkeys(defaults))
+    assert [name for name in defaults if f"{name} is null" not in message] == []
+    shaped = ("resources", "podSecurityContext", "securityContext", "config")
+
+    def nulls(values: dict[str, Any], above: str = "") -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in values.items():
+            inside = isinstance(value, dict) and value and key not in shaped
+            found[key] = nulls(value, f"{above}{key}.") if inside else None
+            if not inside:
+                expected.append(f"{above}{key} is null")
+        return found
+
+    expected: list[str] = []
+    message = refusal(nulls(defaults))
+    assert [line for line in expected if line not in message] == []
