@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import tomllib
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ _NAMES_ON_PATH = {"helm3": ("helm3", "helm")}
 class Source:
     """A pinned Go module and the programs it holds; the fields are explained in ``tools.toml``."""
 
+    name: str
     module: str
     version: str
     programs: dict[str, str]
@@ -60,6 +62,7 @@ class Source:
     tags: str = ""
     debian: list[str] = field(default_factory=list)
     data: str = ""
+    main: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class Tool:
 @functools.cache
 def _sources() -> dict[str, Source]:
     text = Path(__file__).with_name("tools.toml").read_text(encoding="utf-8")
-    sources = [Source(**table) for table in tomllib.loads(text).values()]
+    sources = [Source(name, **table) for name, table in tomllib.loads(text).items()]
     return {program: source for source in sources for program in source.programs}
 
 
@@ -147,11 +150,7 @@ def ensure(wanted: Iterable[str]) -> None:
                 "install Go 1.26 or newer (https://go.dev/dl), or put the programs on PATH"
             )
         install_debian([package for name in missing for package in _sources()[name].debian])
-        progress = Progress(total=len(missing))
-        for name in missing:
-            source = _sources()[name]
-            with progress.step(f"building {name} {source.version}"):
-                _build(name, source)
+        _build_all(missing)
 
 
 def install_debian(packages: Iterable[str]) -> None:
@@ -209,27 +208,63 @@ def _on_path(name: str) -> Path | None:
 
 def _built_path(name: str, source: Source) -> Path:
     # Another way to build it is another program, although the version is the same.
-    recipe = f"{source.module} {source.replace} {source.ldflags} {source.cgo} {source.tags}"
+    recipe = f"{source.module} {source.replace} {source.ldflags} {source.cgo} {source.tags}{source.main}"
     key = hashlib.sha256(recipe.encode()).hexdigest()[:8]
     return cache_dir("tools") / f"{name}-{source.version}-{key}" / name
 
 
-def _build(name: str, source: Source) -> None:
-    target = _built_path(name, source)
-    with tempfile.TemporaryDirectory(dir=cache_dir("tools"), prefix=f".{name}-") as folder:
-        workspace = Path(folder)
-        (workspace / "go.mod").write_text(_go_mod(source), encoding="utf-8")
-        package = source.module if source.programs[name] == "." else f"{source.module}/{source.programs[name]}"
-        command = ["go", "build", "-mod=mod", "-trimpath", "-ldflags", f"-s -w {source.ldflags}"]
-        command += ["-tags", source.tags, "-o", f"out/{name}", package]
-        done = _go(command, workspace, cgo=source.cgo)
-        if done.returncode != 0:
-            raise HarnessError(f"building {name} {source.version} failed: {_tail(done.stderr)}")
+def _build_all(names: list[str]) -> None:
+    wanted = {source.name: source for source in map(_sources().__getitem__, names)}
+    parts = [(source, [name for name in names if name in source.programs]) for source in wanted.values()]
+    progress = Progress(total=len(parts))
+    with tempfile.TemporaryDirectory(dir=cache_dir("tools"), prefix=".build-") as folder:
+        # While one part is compiled, what the next ones are made of is downloaded.
+        downloads = ThreadPoolExecutor(max_workers=1)
+        try:
+            ready = [downloads.submit(_prepare, *part, Path(folder, part[0].name)) for part in parts]
+            for (source, programs), workspace in zip(parts, ready, strict=True):
+                with progress.step(f"building {source.name} {source.version}"):
+                    _build(source, programs, workspace.result())
+        finally:
+            downloads.shutdown(cancel_futures=True)
+
+
+def _prepare(source: Source, names: list[str], workspace: Path) -> Path:
+    """Make a folder in which Go can build programs of a module, with all that they are made of downloaded."""
+    workspace.mkdir()
+    (workspace / "go.mod").write_text(_go_mod(source), encoding="utf-8")
+    if source.main:
+        (workspace / "main.go").write_text(source.main, encoding="utf-8")
+    packages = [_package(name, source) for name in names]
+    _run_go(source, ["list", "-deps", "-mod=mod", "-tags", source.tags, *packages], workspace)
+    return workspace
+
+
+def _build(source: Source, names: list[str], workspace: Path) -> None:
+    packages = {name: _package(name, source) for name in names}
+    flags = ["-mod=mod", "-trimpath", "-ldflags", f"-s -w {source.ldflags}", "-tags", source.tags]
+    _run_go(source, ["build", *flags, "-o", "out/", *packages.values()], workspace)
+    for name, package in packages.items():
+        target = _built_path(name, source)
         target.parent.mkdir(exist_ok=True)
         if source.data:
             module = Path(_download(source)["Dir"])
             shutil.copytree(module / source.data, target.parent / source.data, dirs_exist_ok=True)
-        (workspace / "out" / name).rename(target)
+        # Go names a program after its package, past a major version.
+        built = "tools" if source.main else re.sub(r"/v\d+$", "", package).rpartition("/")[2]
+        (workspace / "out" / built).rename(target)
+
+
+def _run_go(source: Source, arguments: list[str], workspace: Path) -> None:
+    done = _go(["go", *arguments], workspace, cgo=source.cgo)
+    if done.returncode != 0:
+        raise HarnessError(f"building {source.name} {source.version} failed: {_tail(done.stderr)}")
+
+
+def _package(name: str, source: Source) -> str:
+    if source.main:
+        return "."
+    return source.module if source.programs[name] == "." else f"{source.module}/{source.programs[name]}"
 
 
 def _go_mod(source: Source) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
@@ -102,21 +103,29 @@ def test_every_value_is_read(value: tuple[Path, Path_], helm: Helm) -> None:
     """Changing a value changes what is rendered, or is refused, in at least one configuration of the chart."""
     chart, path = value
 
-    # A value matters where its neighbours are set, or something of its name is chosen: that is looked at first.
-    def far(index: int) -> tuple[int, int]:
+    # A value matters where its neighbours do or are set, or something of its name is chosen: that is looked at first.
+    def far(index: int) -> tuple[bool, int, int]:
         shared = _chosen_words(chart)[index] & _words(*map(str, path))
-        return -_depth_of_change(chart, configurations(chart)[index], path), -len(shared)
+        mattered = index in _mattered[chart, path[:-1]]
+        return not mattered, -_depth_of_change(chart, configurations(chart)[index], path), -len(shared)
 
     for index in sorted(range(len(configurations(chart))), key=far):
         base = configurations(chart)[index]
         before = helm.template(chart, values=base)
         for changed in islice(_changes(chart, base, path), 2):
             after = helm.template(chart, values=changed)
-            if before.exit_code != 0 and after.exit_code == 0:
-                return
-            if before.exit_code == 0 and (after.stdout != before.stdout or "execution error at" in after.stderr):
+            if before.exit_code != 0:
+                seen = after.exit_code == 0
+            else:
+                seen = after.stdout != before.stdout or "execution error at" in after.stderr
+            if seen:
+                _mattered[chart, path[:-1]].add(index)
                 return
     pytest.fail(f"{dotted(path)} changes nothing in any configuration of {chart.name}")
+
+
+# Where a value of a group was seen to matter; it only saves renders.
+_mattered: defaultdict[tuple[Path, Path_], set[int]] = defaultdict(set)
 
 
 def _changes(chart: Path, base: dict[str, Any], path: Path_) -> Iterator[dict[str, Any]]:
