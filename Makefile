@@ -15,7 +15,7 @@ demo: $(READY)  ## install log-sidecar on a cluster and watch its lines arrive; 
 
 test: lint  ## every test that this machine can run; the last lines say what was skipped
 	@$(BIN)/python -m harness tools --build
-	@$(BIN)/python -m pytest -q -n auto --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -q -n auto --dist loadscope --no-loadscope-reorder $(ARGS)
 
 fast: lint  ## lint and the quick tests, which need no cluster, in parallel
 	@$(BIN)/python -m harness tools --build helm helm3

@@ -1,5 +1,6 @@
 """What every test can ask for: renders, Helm versions, a cluster; and the last lines, on what was not run."""
 
+import functools
 import hashlib
 import os
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from harness import clusters, supported, tools
 from harness.cache import locked
@@ -89,7 +91,8 @@ def kube_stage_cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
     ``--cluster-type`` (or CLUSTER) chooses it; a kubeconfig is looked at only for ``existing``.
     """
     kind = _cluster_type(pytestconfig)
-    name = f"pytest-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "") if _is_local(kind) else ""
+    name = f"pytest-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}{worker}"
     try:
         cluster = clusters.create(kind, name, kubeconfig=_kubeconfig(pytestconfig))
     except HarnessError as error:
@@ -146,11 +149,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if CLUSTER_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.cluster)
-        if item.get_closest_marker("cluster"):
-            # With `--dist loadgroup` they share one worker, and so one cluster.
-            item.add_marker(pytest.mark.xdist_group("cluster"))
-    # What fails in a second is told before a cluster is made.
-    items.sort(key=lambda item: item.get_closest_marker("cluster") is not None)
+    # What fails in a second is told before a cluster is made; then the longest file is begun first.
+    sizes = Counter(item.path for item in items if item.get_closest_marker("cluster"))
+    items.sort(key=lambda item: (item.path in sizes, -sizes[item.path]))
+
+
+class _FilesOfClusterTests(LoadScopeScheduling):
+    """Gives the cluster tests of a file to one worker, and so to one cluster; all others to whoever is free.
+
+    A local cluster is made in seconds and most of its tests wait, so each worker makes one; of other clusters there is
+    one, and one worker that uses it.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        if "cluster" not in Path(file).parts:
+            return nodeid
+        return file if _is_local(_cluster_type(self.config)) else "cluster"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    return _FilesOfClusterTests(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -167,6 +187,14 @@ def _reason(report: pytest.TestReport) -> str:
 def _cluster_type(config: pytest.Config) -> str:
     chosen = config.getoption("cluster_type")
     return chosen or os.environ.get("ATS_CLUSTER_TYPE") or os.environ.get("CLUSTER") or "auto"
+
+
+@functools.cache
+def _is_local(kind: str) -> bool:
+    try:
+        return (clusters.detect() if kind == "auto" else kind) == "local"
+    except HarnessError:  # the cluster's fixture says so
+        return False
 
 
 def _kubeconfig(config: pytest.Config) -> Path | None:

@@ -1,5 +1,6 @@
 """A namespace to install charts in, and values that put the loss meter into a pod."""
 
+import hashlib
 import json
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,11 @@ from harness.loss import WRITER_SOURCE, ApiFollower, DirectoryFollower, Follower
 
 CHART = Path("charts/log-sidecar")
 LOG_FILE = "/var/log/app/app.log"
+
+
+def own_name(name: str) -> str:
+    """Name a cluster so that the tests of another checkout on this machine do not meet it."""
+    return f"test-{name}-{hashlib.sha256(str(Path(__file__)).encode()).hexdigest()[:6]}"
 
 
 @dataclass

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from cluster.stage import own_name
 from harness import tools
+from harness.cache import cache_dir
 from harness.clusters import LocalCluster
 from harness.clusters.local import layout
 from harness.clusters.local.config import Options
@@ -67,13 +69,19 @@ def traces(name: str) -> dict[str, set[str]]:
     return {
         "processes": set(processes(name)),
         "mounts": set(Path("/proc/mounts").read_text(encoding="utf-8").splitlines()),
-        "interfaces": set(os.listdir("/sys/class/net")),
+        "interfaces": set(os.listdir("/sys/class/net")) - interfaces_of_others(name),
         "iptables rules": {line for line in rules.splitlines() if not line.startswith(("#", ":"))},
         "network namespaces": set(subprocess.run(["ip", "netns"], capture_output=True, text=True).stdout.split()),
         "control groups": set(groups),
         "directories": {str(entry) for place in ("/var/log", "/var/lib", "/run") for entry in Path(place).iterdir()},
         "clusters": {name} if layout.root_of(name).exists() else set(),
     }
+
+
+def interfaces_of_others(name: str) -> set[str]:
+    """Other clusters come and go meanwhile; what else they have is in namespaces of their own."""
+    plans = [layout.find(entry.name) for entry in cache_dir("clusters").iterdir()]
+    return {plan.host_interface for plan in plans if plan and plan.name != name}
 
 
 def processes(name: str) -> Iterator[str]:
@@ -86,7 +94,7 @@ def processes(name: str) -> Iterator[str]:
 
 @pytest.fixture
 def cluster() -> Iterator[LocalCluster]:
-    made = LocalCluster("test-a")
+    made = LocalCluster(own_name("a"))
     with made:
         yield made
 
@@ -104,19 +112,20 @@ def test_pods_resolve_services_by_name(cluster: LocalCluster) -> None:
 
 def test_cluster_leaves_nothing_behind() -> None:
     """After down, every kind of trace is what it was before up, although pods were running."""
-    before = traces("test-traces")
-    with LocalCluster("test-traces") as cluster:
+    name = own_name("traces")
+    before = traces(name)
+    with LocalCluster(name) as cluster:
         serve(cluster, "web")
-        during = traces("test-traces")
+        during = traces(name)
         seen = {kind for kind in before if during[kind] - before[kind]}
         assert seen >= {"processes", "interfaces", "control groups", "clusters"}
         assert [process for process in during["processes"] if "containerd-shim" in process]
-    assert traces("test-traces") == before
+    assert traces(name) == before
 
 
 def test_clusters_side_by_side_do_not_meet(cluster: LocalCluster) -> None:
     """Two clusters run at once; a pod of one reaches neither pod nor API server of the other."""
-    with LocalCluster("test-b") as other:
+    with LocalCluster(own_name("b")) as other:
         address, other_address = serve(cluster, "web"), serve(other, "web")
         assert fetch(cluster, "web", f"http://{address}:8000") == "200"
         assert fetch(other, "web", f"http://{other_address}:8000") == "200"
@@ -129,14 +138,15 @@ def test_clusters_side_by_side_do_not_meet(cluster: LocalCluster) -> None:
 
 def test_failure_names_the_component_and_keeps_its_logs() -> None:
     """A kubelet that refuses its configuration is named, its last lines are shown, and nothing is left."""
-    before = traces("test-failing")
+    name = own_name("failing")
+    before = traces(name)
     with pytest.raises(
         HarnessError, match=r"(?s)kubelet:.*failed to parse container log max size.*its logs are kept in"
     ) as failure:
-        LocalCluster("test-failing", Options(container_log_max_size="enormous")).up()
+        LocalCluster(name, Options(container_log_max_size="enormous")).up()
     kept = Path(str(failure.value).rpartition(" ")[2])
     assert kept.joinpath("kubelet.log").stat().st_size > 0
-    assert traces("test-failing") == before
+    assert traces(name) == before
 
 
 def heed_interrupts() -> None:
@@ -147,9 +157,10 @@ def heed_interrupts() -> None:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
 def test_cluster_ends_with_the_process_that_made_it(how: signal.Signals) -> None:
     """A run that is killed or interrupted takes its node with it, and the next up finds a clean machine."""
+    name = own_name("owned")
     program = (
         "from harness.clusters import LocalCluster; import time\n"
-        "with LocalCluster('test-owned'): print('up', flush=True); time.sleep(99)"
+        f"with LocalCluster('{name}'): print('up', flush=True); time.sleep(99)"
     )
     owner = subprocess.Popen(
         [sys.executable, "-c", program],
@@ -161,14 +172,14 @@ def test_cluster_ends_with_the_process_that_made_it(how: signal.Signals) -> None
     assert owner.stdout.readline() == b"up\n"
     owner.send_signal(how)
     owner.communicate(timeout=10)
-    cluster = LocalCluster("test-owned")
+    cluster = LocalCluster(name)
     deadline = time.monotonic() + 5
     while cluster.is_up() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not cluster.is_up()
     with cluster:
-        assert "test-owned" in kubectl(cluster, "get", "nodes", "-o", "name")
-    assert layout.find("test-owned") is None
+        assert name in kubectl(cluster, "get", "nodes", "-o", "name")
+    assert layout.find(name) is None
 
 
 def test_simulated_nodes_become_ready_and_take_pods(cluster: LocalCluster) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from kubernetes import client, config, watch
 
+from cluster.stage import own_name
 from harness.clusters import LocalCluster
 from harness.helm import Helm
 from harness.kube import wait_ready
@@ -57,7 +58,7 @@ def add_windows(cluster: LocalCluster, count: int, build: str, *, prefix: str) -
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
     """Twenty Linux nodes, ten Windows nodes of each build, and one of a build that is no longer supported."""
-    with LocalCluster("test-windows") as made:
+    with LocalCluster(own_name("windows")) as made:
         made.add_fake_nodes(20, prefix="linux")
         for build, number in BUILDS.items():
             add_windows(made, 10, number, prefix=f"w{build}")

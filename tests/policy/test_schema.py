@@ -103,11 +103,14 @@ def test_every_value_is_read(value: tuple[Path, Path_], helm: Helm) -> None:
     """Changing a value changes what is rendered, or is refused, in at least one configuration of the chart."""
     chart, path = value
 
-    # A value matters where its neighbours do or are set, or something of its name is chosen: that is looked at first.
-    def far(index: int) -> tuple[bool, int, int]:
-        shared = _chosen_words(chart)[index] & _words(*map(str, path))
+    # A value matters where its neighbours do or are set, or something of its name is chosen, the rarer the word the
+    # likelier: that is looked at first.
+    def far(index: int) -> tuple[bool, float]:
+        words = _chosen_words(chart)
+        shared = words[index] & _words(*map(str, path))
+        rare = sum(1 / sum(word in other for other in words) for word in shared)
         mattered = index in _mattered[chart, path[:-1]]
-        return not mattered, -_depth_of_change(chart, configurations(chart)[index], path), -len(shared)
+        return not mattered, -rare - _depth_of_change(chart, configurations(chart)[index], path) / 10
 
     for index in sorted(range(len(configurations(chart))), key=far):
         base = configurations(chart)[index]
@@ -208,7 +211,18 @@ def _others(chart: Path, path: Path_) -> list[Any]:
         for step in path:
             there = there.get(step) if isinstance(there, dict) else None
         found += [there] if there not in found else []
-    strings = ["x", "7", "7Mi", "/var/log/app/x", "UTC", "*/7 * * * *", "x.invalid", "0.0.0.1", "sha256:" + "a" * 64]
+    strings = [
+        "x",
+        "7",
+        "7Mi",
+        "7d",
+        "/var/log/app/x",
+        "UTC",
+        "*/7 * * * *",
+        "x.invalid",
+        "0.0.0.1",
+        "sha256:" + "a" * 64,
+    ]
     maps = [{"x": "y"}, {"x": 7}, {"requests": {"cpu": "7m"}}, {"enabled": True, "periodSeconds": 7}, {}]
     lists = [["x"], ["10.0.0.0/8"], ["ReadWriteMany"], [{"name": "x"}], [{"configMapRef": {"name": "x"}}], []]
     ports = [[{"name": "http", "port": 7, "targetPort": "http"}]]
