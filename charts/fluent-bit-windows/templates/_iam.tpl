@@ -73,7 +73,7 @@
 {{- if eq $output.opensearch.awsService "aoss" -}}
 {{- list (dict "Effect" "Allow" "Action" (list "aoss:APIAccessAll") "Resource" (list (printf "arn:%s:aoss:%s:collection/COLLECTION" $partition $place))) | toJson -}}
 {{- else -}}
-{{- list (dict "Effect" "Allow" "Action" (list "es:ESHttpPost" "es:ESHttpPut") "Resource" (list (printf "arn:%s:es:%s:domain/DOMAIN/*" $partition $place))) | toJson -}}
+{{- list (dict "Effect" "Allow" "Action" (list "es:ESHttpPost") "Resource" (list (printf "arn:%s:es:%s:domain/DOMAIN/*" $partition $place))) | toJson -}}
 {{- end -}}
 {{- else -}}
 {{- list | toJson -}}

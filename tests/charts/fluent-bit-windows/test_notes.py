@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness import iam
 from harness.helm import Helm
 from harness.manifests import Manifests
 
@@ -27,10 +28,14 @@ def notes(helm: Helm) -> Callable[..., str]:
     return text
 
 
+def documents(text: str) -> list[dict[str, Any]]:
+    """Return the policies in a text."""
+    return [json.loads(found) for found in re.findall(r"^  \{\n.*?^  \}$", text, re.MULTILINE | re.DOTALL)]
+
+
 def policies(text: str) -> list[dict[str, Any]]:
     """Return the first statement of each policy in a text."""
-    documents = re.findall(r"^  \{\n.*?^  \}$", text, re.MULTILINE | re.DOTALL)
-    return [json.loads(document)["Statement"][0] for document in documents]
+    return [document["Statement"][0] for document in documents(text)]
 
 
 def test_commands_find_the_pods(notes: Callable[..., str], install: Callable[..., Manifests]) -> None:
@@ -43,49 +48,52 @@ def test_commands_find_the_pods(notes: Callable[..., str], install: Callable[...
         assert all(wanted.items() <= found.items() for found in labels)
 
 
+POLICIES = [
+    (
+        {"cluster": {"name": "shop", "region": "eu-west-1"}},
+        ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:PutRetentionPolicy"],
+        ["arn:aws:logs:eu-west-1:ACCOUNT:log-group:/aws/containerinsights/shop/*:*"],
+    ),
+    (
+        {"routing": {"mode": "static"}, "output": {"cloudwatch": {"createGroups": False}}},
+        ["logs:CreateLogStream", "logs:PutLogEvents"],
+        ["arn:aws:logs:us-east-1:ACCOUNT:log-group:/aws/containerinsights/eks/application:*"],
+    ),
+    (
+        {
+            "cluster": {"region": "cn-north-1"},
+            "routing": {"mode": "list", "fallbackGroup": "/rest", "list": [{"namespace": "a", "group": "/a"}]},
+            "output": {"cloudwatch": {"retentionDays": 0}},
+        },
+        ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+        [f"arn:aws-cn:logs:cn-north-1:ACCOUNT:log-group:{group}:*" for group in ("/a", "/rest")],
+    ),
+    (
+        {"output": {"type": "firehose", "firehose": {"deliveryStream": "windows"}}},
+        ["firehose:PutRecordBatch"],
+        ["arn:aws:firehose:us-east-1:ACCOUNT:deliverystream/windows"],
+    ),
+    (
+        {"output": {"type": "s3", "s3": {"bucket": "logs"}}},
+        ["s3:PutObject"],
+        ["arn:aws:s3:::logs/*"],
+    ),
+    (
+        {"output": {"type": "opensearch", "opensearch": {"host": "h"}}},
+        ["es:ESHttpPost"],
+        ["arn:aws:es:us-east-1:ACCOUNT:domain/DOMAIN/*"],
+    ),
+    (
+        {"output": {"type": "opensearch", "opensearch": {"host": "h", "awsService": "aoss"}}},
+        ["aoss:APIAccessAll"],
+        ["arn:aws:aoss:us-east-1:ACCOUNT:collection/COLLECTION"],
+    ),
+]
+
+
 @pytest.mark.parametrize(
     ("values", "actions", "resources"),
-    [
-        (
-            {"cluster": {"name": "shop", "region": "eu-west-1"}},
-            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:PutRetentionPolicy"],
-            ["arn:aws:logs:eu-west-1:ACCOUNT:log-group:/aws/containerinsights/shop/*:*"],
-        ),
-        (
-            {"routing": {"mode": "static"}, "output": {"cloudwatch": {"createGroups": False}}},
-            ["logs:CreateLogStream", "logs:PutLogEvents"],
-            ["arn:aws:logs:us-east-1:ACCOUNT:log-group:/aws/containerinsights/eks/application:*"],
-        ),
-        (
-            {
-                "cluster": {"region": "cn-north-1"},
-                "routing": {"mode": "list", "fallbackGroup": "/rest", "list": [{"namespace": "a", "group": "/a"}]},
-                "output": {"cloudwatch": {"retentionDays": 0}},
-            },
-            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
-            [f"arn:aws-cn:logs:cn-north-1:ACCOUNT:log-group:{group}:*" for group in ("/a", "/rest")],
-        ),
-        (
-            {"output": {"type": "firehose", "firehose": {"deliveryStream": "windows"}}},
-            ["firehose:PutRecordBatch"],
-            ["arn:aws:firehose:us-east-1:ACCOUNT:deliverystream/windows"],
-        ),
-        (
-            {"output": {"type": "s3", "s3": {"bucket": "logs"}}},
-            ["s3:PutObject"],
-            ["arn:aws:s3:::logs/*"],
-        ),
-        (
-            {"output": {"type": "opensearch", "opensearch": {"host": "h"}}},
-            ["es:ESHttpPost", "es:ESHttpPut"],
-            ["arn:aws:es:us-east-1:ACCOUNT:domain/DOMAIN/*"],
-        ),
-        (
-            {"output": {"type": "opensearch", "opensearch": {"host": "h", "awsService": "aoss"}}},
-            ["aoss:APIAccessAll"],
-            ["arn:aws:aoss:us-east-1:ACCOUNT:collection/COLLECTION"],
-        ),
-    ],
+    POLICIES,
     ids=["namespace", "static", "list-in-china", "firehose", "s3", "opensearch", "serverless"],
 )
 def test_policy_is_the_least(
@@ -94,6 +102,16 @@ def test_policy_is_the_least(
     """The policy has the actions that the values need, on the groups that they name, and no other."""
     policy = policies(notes(values))[0]
     assert (policy["Action"], policy["Resource"]) == (actions, resources)
+
+
+@pytest.mark.slow
+def test_policies_are_what_aws_takes(notes: Callable[..., str]) -> None:
+    """Each policy has the form of its kind, actions that exist, and resources that fit them."""
+    for values in (*(values for values, *_ in POLICIES), {"output": {"roleArn": ROLE}}):
+        printed = documents(notes(values))
+        assert len(printed) == 2 + ("roleArn" in values.get("output", {}))
+        for document in printed:
+            assert iam.faults(document, trust="Principal" in document["Statement"][0]) == [], values
 
 
 def test_trust_is_for_one_service_account(notes: Callable[..., str]) -> None:
