@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import allow_list, tools
+from harness import allow_list, cost_command, tools
 from harness.dashboards import command as dashboards
 from harness.errors import HarnessError
 from harness.progress import elapsed
@@ -106,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     docs.set_defaults(run=_docs)
 
     allow_list.add_command(commands)
+    cost_command.add_command(commands)
     dashboards.add_command(commands)
     return parser
 
