@@ -109,11 +109,11 @@ def test_kubelets_show_a_certificate(scrapes: Scrapes) -> None:
         ({"id": "/kubepods/burstable/pod1", "pod": "a"}, True),
         ({"id": "/system.slice/sshd.service"}, False),
         ({"id": "/kubepods"}, False),
-        ({}, False),
+        ({"__name__": "machine_cpu_cores"}, True),
     ],
 )
 def test_slices_of_the_node_are_left_out(scrapes: Scrapes, series: dict[str, str], kept: bool) -> None:
-    """Of cadvisor's series those of pods and the node's sum are kept, not each service of the node."""
+    """Of cadvisor's series those of pods, the node's sum and the machine's are kept, not each service of the node."""
     steps = scrapes()["cadvisor"]["metric_relabel_configs"]
     assert (relabel(steps, series) is not None) == kept
 
