@@ -150,8 +150,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if CLUSTER_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.cluster)
     # What fails in a second is told before a cluster is made; then the longest file is begun first.
-    sizes = Counter(item.path for item in items if item.get_closest_marker("cluster"))
-    items.sort(key=lambda item: (item.path in sizes, -sizes[item.path]))
+    on_cluster = {item: item.get_closest_marker("cluster") is not None for item in items}
+    sizes = Counter(item.path for item in items if on_cluster[item])
+    items.sort(key=lambda item: (on_cluster[item], on_cluster[item] * -sizes[item.path]))
 
 
 class _FilesOfClusterTests(LoadScopeScheduling):
