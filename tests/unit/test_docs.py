@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import pytest
 import yaml
 
+from harness import iam
 from harness.helm import Helm, HelmError
 
 ROOT = Path(__file__).parents[2]
@@ -191,10 +192,19 @@ def test_each_service_account_has_an_identity() -> None:
 
 def test_identities_may_do_little() -> None:
     """No role of the eksctl file is allowed a whole service, and none all resources where its actions know some."""
-    iam = yaml.safe_load((ROOT / "docs/eks/cluster.yaml").read_text(encoding="utf-8"))["iam"]
-    policies = [each["permissionPolicy"] for each in iam["podIdentityAssociations"]]
-    policies += [each["attachPolicy"] for each in iam["serviceAccounts"]]
+    identities = yaml.safe_load((ROOT / "docs/eks/cluster.yaml").read_text(encoding="utf-8"))["iam"]
+    policies = [each["permissionPolicy"] for each in identities["podIdentityAssociations"]]
+    policies += [each["attachPolicy"] for each in identities["serviceAccounts"]]
     allowed = [each for policy in policies for each in policy["Statement"] if each["Effect"] == "Allow"]
     assert not [action for each in allowed for action in each["Action"] if "*" in action]
     everywhere = {action.split(":")[0] for each in allowed if each["Resource"] == "*" for action in each["Action"]}
     assert everywhere == {"ec2", "xray"}
+
+
+@pytest.mark.slow
+def test_identities_are_what_aws_takes() -> None:
+    """Each policy of the eksctl file has actions that exist and resources that fit them."""
+    identities = yaml.safe_load((ROOT / "docs/eks/cluster.yaml").read_text(encoding="utf-8"))["iam"]
+    policies = [each["permissionPolicy"] for each in identities["podIdentityAssociations"]]
+    policies += [each["attachPolicy"] for each in identities["serviceAccounts"]]
+    assert [fault for policy in policies for fault in iam.faults(policy)] == []
