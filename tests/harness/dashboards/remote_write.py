@@ -52,9 +52,10 @@ def _cloudwatch(title: str, unit: str, search: str, statistic: str, description:
 _SENT = f"sum({rate(_queue('samples_total'))})"
 _KEPT = series("scrape_samples_post_metric_relabeling", ANY)
 _SCRAPED = series("scrape_samples_scraped", ANY)
+# Both are 0, which is in 1970, until something was sent.
 _LAG = (
-    f"max({_queue('queue_highest_timestamp_seconds')}"
-    f" - on (cluster, instance, remote_name, url) {_queue('queue_highest_sent_timestamp_seconds')})"
+    f"({_queue('queue_highest_timestamp_seconds')} - on (cluster, instance, remote_name, url) group_left ()"
+    f" ({_queue('queue_highest_sent_timestamp_seconds')} > 0))"
 )
 
 BOARD = Board(
@@ -75,7 +76,7 @@ BOARD = Board(
                 ),
                 _stat(
                     "Behind",
-                    _LAG,
+                    f"max{_LAG}",
                     "s",
                     "Age of the newest sample that was sent, against the newest that waits.",
                     alarm=120,
@@ -148,9 +149,7 @@ BOARD = Board(
                     "Seconds behind",
                     "s",
                     Query(
-                        f"max by (instance, url) ({_queue('queue_highest_timestamp_seconds')}"
-                        " - on (cluster, instance, remote_name, url)"
-                        f" {_queue('queue_highest_sent_timestamp_seconds')})",
+                        f"max by (instance, url) {_LAG}",
                         "{{instance}}",
                     ),
                     description="What is about two hours behind is lost: the write-ahead log keeps no more.",
@@ -184,7 +183,7 @@ BOARD = Board(
                         ),
                     ),
                     unit="currencyUSD",
-                    description="From the samples of the last hour; what a remote-write rule drops is counted too.",
+                    description="From what was scraped in the last hour; a server sends less than that.",
                 ),
                 _graph("Targets up by job", "short", _jobs(series("up", ANY))),
                 _graph(
