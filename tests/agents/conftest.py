@@ -1,6 +1,8 @@
 """The chart's sidecar as a process of this machine, with the real fluent-bit, and no cluster."""
 
+import contextlib
 import copy
+import itertools
 import os
 import re
 import signal
@@ -26,7 +28,7 @@ from harness.receivers import Trouble
 CHART = Path(__file__).parents[2] / "charts" / "log-sidecar"
 # What the kubelet would write there.
 POD = {"OUTPUT_POD": "shop-0", "OUTPUT_NAMESPACE": "prd", "OUTPUT_NODE": "node-1"}
-OUTAGE_SECONDS = float(os.environ.get("OUTAGE_SECONDS") or 6)
+OUTAGE_SECONDS = float(os.environ.get("OUTAGE_SECONDS") or 30)
 
 
 class Sidecar(ProcessFollower):
@@ -134,12 +136,16 @@ class Sidecar(ProcessFollower):
         return text
 
 
-@pytest.fixture
-def sidecar(tmp_path: Path) -> Iterator[Callable[..., Sidecar]]:
-    """Start a sidecar with these values, secrets (by the name of their variable), authority and size of its state."""
+@contextlib.contextmanager
+def sidecars(folder: Path) -> Iterator[Callable[..., Sidecar]]:
+    """Start sidecars with these values, secrets (by the name of their variable), authority and size of their state.
+
+    What starts them may be called from several threads.
+    """
     agent = images.fluent_bit()
     if agent is None:
         pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
+    numbers = itertools.count()
     started: list[Sidecar] = []
 
     def start(
@@ -151,15 +157,24 @@ def sidecar(tmp_path: Path) -> Iterator[Callable[..., Sidecar]]:
     ) -> Sidecar:
         if state_size and not volumes.possible():
             pytest.skip("needs root on Linux, to mount a volume of a size of its own")
-        folder = tmp_path / f"sidecar-{len(started)}"
-        folder.mkdir()
-        made = Sidecar(folder, values or {}, agent=agent, secrets=secrets or {}, ca=ca, state_size=state_size)
+        own = folder / f"sidecar-{next(numbers)}"
+        own.mkdir()
+        made = Sidecar(own, values or {}, agent=agent, secrets=secrets or {}, ca=ca, state_size=state_size)
         started.append(made)
-        return started[-1].start()
+        return made.start()
 
-    yield start
-    for one in started:
-        one.stop()
+    try:
+        yield start
+    finally:
+        for one in started:
+            one.stop()
+
+
+@pytest.fixture
+def sidecar(tmp_path: Path) -> Iterator[Callable[..., Sidecar]]:
+    """Start a sidecar, see `sidecars`."""
+    with sidecars(tmp_path) as start:
+        yield start
 
 
 def outage(backend: Trouble, kinds: Sequence[str]) -> None:

@@ -139,7 +139,8 @@ def machine() -> str:
 def versions() -> str:
     """The programs that were measured."""
     found = []
-    for command in (["tail", "--version"], [os.environ.get("BUSYBOX", "busybox")], [str(images.fluent_bit())]):
+    busybox = os.environ.get("BUSYBOX", "busybox")
+    for command in (["tail", "--version"], [busybox], [str(images.fluent_bit())], ["fluentd", "--version"]):
         options = ["--version"] if "fluent-bit" in command[0] else []
         try:
             done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
