@@ -28,7 +28,7 @@ output:
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkRetention" -}}
-{{- $allowed := list 0 1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1827 3653 -}}
+{{- $allowed := list 0 1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653 -}}
 {{- $days := int .Values.output.cloudwatch.retentionDays -}}
 {{- if not (has $days $allowed) }}
 {{- $next := 0 }}

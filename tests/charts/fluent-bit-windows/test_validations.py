@@ -241,6 +241,58 @@ def test_refusal_shows_what_to_write(
     yaml.safe_load(textwrap.dedent(shows))
 
 
+# In full, as a user reads them.
+WORD_FOR_WORD = {
+    "retention of 8 days": (
+        cloudwatch(retentionDays=8),
+        """output.cloudwatch.retentionDays is 8, and CloudWatch knows 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, \
+400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653 only (0: never expire). Write for example:
+output:
+  cloudwatch:
+    retentionDays: 14""",
+    ),
+    "variable and slash": (
+        {"routing": {"groupTemplate": "$a/$b"}},
+        """routing.groupTemplate is "$a/$b": a variable ends at a point or at the end of the text only, so that this \
+would be looked up as one name. Write for example "$a.$b".""",
+    ),
+    "unknown build": (
+        builds("2016"),
+        """windows.builds[0] is "2016", which is no build of Windows Server with a label of its own: 2019, 2022 and \
+2025 are. Write for example:
+windows:
+  builds:
+    - name: "2022\"""",
+    ),
+    "host process with pod identity": (
+        {**HOST_PROCESS, "identity": {"type": "podIdentity"}},
+        f"""identity.type is podIdentity, which AWS documents for Linux nodes only, and a host process is not in a \
+pod's network. Write one of:
+identity:
+  type: irsa
+  roleArn: {ROLE}
+identity:
+  type: podIdentity
+  allowPodIdentity: true   # if you know that your nodes have it""",
+    ),
+    "group with a blank": (
+        {"routing": {"mode": "static", "staticGroup": "my logs"}},
+        """routing.staticGroup is "my logs": the name of a log group has letters, digits and . - _ / # only. \
+Write for example "my-logs".""",
+    ),
+}
+
+
+@both_majors
+@pytest.mark.parametrize(("values", "sentence"), WORD_FOR_WORD.values(), ids=WORD_FOR_WORD)
+def test_refusal_is_one_sentence_with_the_fix(
+    refusal: Callable[..., str], values: dict[str, Any], sentence: str
+) -> None:
+    """What is wrong and what to write, and nothing else but Helm's own words around it."""
+    message = refusal(values).strip().removesuffix("Use --debug flag to render out invalid YAML")
+    assert message.partition("values.yaml:5:4): ")[2].strip() == sentence
+
+
 ACCEPTED = {
     "own image for 2019": {"windows": {"builds": [{"name": "2019", "tag": "own"}]}},
     "2019 runs another build's image": {**HOST_PROCESS, **builds("2022", "2019")},
@@ -251,6 +303,7 @@ ACCEPTED = {
     "metadata of old from a file name": LEGACY,
     "external id of old": {**LEGACY, "output": {"externalId": "x", "roleArn": ROLE}},
     "never expires": cloudwatch(retentionDays=0),
+    "three years": cloudwatch(retentionDays=1096),
     "newer version": {"image": {"tag": "5.2.0"}},
 }
 
