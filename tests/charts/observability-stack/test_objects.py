@@ -209,10 +209,12 @@ def test_policies_let_in_only_who_has_to(install: Install) -> None:
         peers = {}
         for item in made.select("NetworkPolicy"):
             [rule] = item["spec"]["ingress"]
-            assert rule["ports"] == [{"port": "http"}]
             prometheus, *others = rule["from"]
             assert prometheus == {"podSelector": _policy(made)["podSelector"]}
-            peers[item["metadata"]["name"].removeprefix(f"{NAME}-")] = others
+            name = item["metadata"]["name"].removeprefix(f"{NAME}-")
+            ports = ["http", "telemetry"] if name == "kube-state-metrics" else ["http"]
+            assert rule["ports"] == [{"port": port} for port in ports]
+            peers[name] = others
         assert peers == {
             "server": chosen,
             "alertmanager": chosen,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import tools
+from harness import allow_list, tools
 from harness.errors import HarnessError
 from harness.helm import Helm
 from harness.manifests import Manifests
@@ -17,6 +17,7 @@ FILES = sorted(CHART.glob("files/rules/*.yaml"))
 CASES = Path(__file__).parent / "rules"
 URL = "https://aps-workspaces.us-east-1.amazonaws.com/workspaces/ws-1234-abcd/api/v1/remote_write"
 AGENT = {"server": {"remoteWrite": [{"url": URL, "sigv4": {"region": "us-east-1"}}]}}
+WITH_ALERTMANAGER = {"alertmanager": {"enabled": True}}
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
 
@@ -106,15 +107,16 @@ def test_names_are_unique() -> None:
 
 def test_server_evaluates_them(helm: Helm) -> None:
     """A server gets each file as it is, mounted where its configuration looks, and new pods when they change."""
-    made = helm.render(CHART)
+    made = helm.render(CHART, values=WITH_ALERTMANAGER)
     assert data(made) == {file.name: load(file.read_text(encoding="utf-8"))["groups"] for file in FILES}
-    pod = made.one("StatefulSet")["spec"]["template"]
+    pod = made.one("StatefulSet", component="server")["spec"]["template"]
     [mount] = [mount for mount in pod["spec"]["containers"][0]["volumeMounts"] if mount["name"] == "rules"]
     [volume] = [volume for volume in pod["spec"]["volumes"] if volume["name"] == "rules"]
     assert volume["configMap"]["name"] == made.one("ConfigMap", component="rules")["metadata"]["name"]
     config = load(made.one("ConfigMap", component="server")["data"]["prometheus-0-0.yaml"])
     assert config["rule_files"] == [f"{mount['mountPath']}/*.yaml"]
-    other = helm.render(CHART, values={"rules": {"disabledAlerts": ["NodeNotReady"]}}).one("StatefulSet")
+    changed = {**WITH_ALERTMANAGER, "rules": {"disabledAlerts": ["NodeNotReady"]}}
+    other = helm.render(CHART, values=changed).one("StatefulSet", component="server")
     assert pod["metadata"]["annotations"] != other["spec"]["template"]["metadata"]["annotations"]
 
 
@@ -122,7 +124,12 @@ def test_agent_leaves_them_to_amp(helm: Helm) -> None:
     """An agent has no rules of its own; all of them are in one file, and the notes say how the workspace gets it."""
     made = helm.render(CHART, values=AGENT)
     assert data(made) == {
-        "amp-rules.yaml": [group for file in FILES for group in load(file.read_text(encoding="utf-8"))["groups"]]
+        "amp-rules.yaml": [
+            group
+            for file in FILES
+            if file.stem != "alertmanager"
+            for group in load(file.read_text(encoding="utf-8"))["groups"]
+        ]
     }
     assert "rule_files" not in load(made.one("ConfigMap", component="server")["data"]["prometheus-0-0.yaml"])
     assert "prometheus-rules" not in str(made.one("StatefulSet"))
@@ -155,7 +162,8 @@ def test_values_choose_rules(helm: Helm) -> None:
         "groups": [own],
     }
     made = data(helm.render(CHART, values={"rules": chosen}))
-    assert made.keys() == {file.name for file in FILES} - {"nodes.yaml", "logs.yaml"} | {"own.yaml"}
+    left_out = {"nodes.yaml", "logs.yaml", "alertmanager.yaml"}
+    assert made.keys() == {file.name for file in FILES} - left_out | {"own.yaml"}
     assert made.pop("own.yaml") == [own]
     rules = rules_of([group for groups in made.values() for group in groups])
     alerts = {rule["alert"]: rule["labels"] for rule in rules if "alert" in rule}
@@ -164,6 +172,32 @@ def test_values_choose_rules(helm: Helm) -> None:
     off = helm.render(CHART, values={"rules": {"enabled": False}})
     assert not off.select("ConfigMap", component="rules")
     assert "rule" not in off.one("ConfigMap", component="server")["data"]["prometheus-0-0.yaml"]
+
+
+def test_rules_on_alertmanager_come_with_it(helm: Helm) -> None:
+    """Who has none, or sends alerts elsewhere, is not told that there is none."""
+    for values, there in (({}, False), (WITH_ALERTMANAGER, True), ({**AGENT, **WITH_ALERTMANAGER}, False)):
+        made = data(helm.render(CHART, values=values))
+        names = {group["name"] for groups in made.values() for group in groups}
+        assert ("alertmanager" in names) == there
+
+
+def test_what_rules_read_is_scraped(helm: Helm) -> None:
+    """Each metric of the allow-list is of a job that there is, and kube-state-metrics makes those read of it."""
+    wanted = load((CHART / "files" / "allow-list.yaml").read_text(encoding="utf-8"))
+    everything = {**WITH_ALERTMANAGER, "pushgateway": {"enabled": True}}
+    made = helm.render(CHART, values=everything)
+    config = load(made.one("ConfigMap", component="server")["data"]["prometheus-0-0.yaml"])
+    assert set(allow_list.JOBS) == {job["job_name"] for job in config["scrape_configs"]} >= wanted.keys()
+    [container] = made.one("Deployment", component="kube-state-metrics")["spec"]["template"]["spec"]["containers"]
+    [kinds] = [arg.partition("=")[2].split(",") for arg in container["args"] if arg.startswith("--resources=")]
+    for name in wanted["kube-state-metrics"]:
+        if name.startswith("kube_") and not name.startswith("kube_state_metrics_"):
+            assert any(name.startswith(f"kube_{kind.removesuffix('s')}") for kind in kinds), name
+    ports = {port["name"] for port in container["ports"]}
+    [job] = [job for job in config["scrape_configs"] if job["job_name"] == "kube-state-metrics"]
+    [kept] = [step["regex"].split("|") for step in job["relabel_configs"] if step.get("action") == "keep"]
+    assert set(kept) == ports, "its figures of itself are on a port of their own"
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,9 @@ writes to. What values say is set into them as data.
 {{- range $key, $on := .Values.rules.files -}}
 {{- $name := kebabcase $key -}}
 {{- $groups := include "observability-stack.ruleGroups" (dict "root" $ "file" $name) | fromJsonArray -}}
-{{- if and $on $groups }}{{ $_ := set $files $name $groups }}{{ end -}}
+{{- /* Where there is none, nobody would ever answer for it. */}}
+{{- $there := or (ne $key "alertmanager") (and $.Values.alertmanager.enabled (not (include "observability-stack.isAgent" $))) -}}
+{{- if and $on $there $groups }}{{ $_ := set $files $name $groups }}{{ end -}}
 {{- end -}}
 {{- with .Values.rules.groups }}{{ $_ := set $files "own" . }}{{ end -}}
 {{- end -}}

@@ -75,8 +75,9 @@ relabel_configs:
 {{- define "observability-stack.job.kube-state-metrics" -}}
 honor_labels: true
 relabel_configs:
+  # The second one has its figures of itself: whether it may list what it tells about.
   - source_labels: [__meta_kubernetes_pod_container_port_name]
-    regex: http
+    regex: http|telemetry
     action: keep
 {{- end -}}
 
