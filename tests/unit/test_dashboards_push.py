@@ -120,6 +120,16 @@ def test_everything_arrives_once(grafana: Grafana, capsys: pytest.CaptureFixture
     assert grafana.writes == []
 
 
+def test_dashboards_begin_with_the_data_sources_beside_them(grafana: Grafana) -> None:
+    """In a Grafana with other Prometheus servers a dashboard opens with the one that it was pushed with."""
+    push(grafana)
+    for saved in grafana.store["dashboards"].values():
+        variables = saved["dashboard"]["templating"]["list"]
+        chosen = {one["query"]: one["current"]["value"] for one in variables if one["type"] == "datasource"}
+        assert chosen.items() <= {"prometheus": "eks-prometheus", "cloudwatch": "eks-cloudwatch"}.items()
+        assert "prometheus" in chosen
+
+
 def test_a_dry_run_writes_nothing(grafana: Grafana, capsys: pytest.CaptureFixture[str]) -> None:
     """A dry run says of each thing what would become of it, and only reads."""
     assert push(grafana, "--dry-run") == 0

@@ -103,7 +103,7 @@ def push(
         for source in sources.wanted():
             yield _data_source(api, source, dry_run)
         for board in boards:
-            yield _dashboard(api, json.loads(as_json(board)), dry_run)
+            yield _dashboard(api, _of_sources(json.loads(as_json(board)), sources), dry_run)
 
 
 def _api(url: str, token: str) -> GrafanaApi:
@@ -166,6 +166,15 @@ def _dashboard(api: GrafanaApi, wanted: dict[str, Any], dry_run: bool) -> Change
         dashboard = {**wanted, "id": None}
         api.dashboard.update_dashboard({"dashboard": dashboard, "folderUid": FOLDER_UID, "overwrite": True})
     return Change("dashboard", wanted["title"], action)
+
+
+def _of_sources(dashboard: dict[str, Any], sources: Sources) -> dict[str, Any]:
+    """Let a dashboard begin with the data sources that were pushed with it; a reader may choose others."""
+    ours = {one["type"]: {"selected": True, "text": one["name"], "value": one["uid"]} for one in sources.wanted()}
+    for variable in dashboard["templating"]["list"]:
+        if variable["type"] == "datasource":
+            variable["current"] = ours[variable["query"]]
+    return dashboard
 
 
 def _source(uid: str, name: str, kind: str, options: Mapping[str, Any], url: str = "") -> dict[str, Any]:
