@@ -139,6 +139,7 @@ def test_leftovers_are_listed(
             "An uninstall leaves nothing in the cluster, apart from claims of an earlier configuration",
         ),
         ({"server": amp()}, "No role is named yet"),
+        ({"server": amp()}, "not sent any more, for which server.replicas: 2 is the remedy"),
         ({"server": amp()}, 'The cluster is called "eks" in the label `cluster`'),
         ({"server": amp(), "identity": {"type": "node"}}, "metadata has a hop limit of 2"),
         ({"server": amp(), "alertmanager": {"enabled": True}}, "an agent evaluates no rules"),
@@ -150,7 +151,7 @@ def test_what_a_person_has_to_know(notes: Notes, values: dict[str, Any], says: s
     other = {
         "cluster": {"name": "shop"},
         "identity": {"roleArn": ROLE},
-        "server": {**amp(), "persistence": {"type": "claim", "storageClassName": "io2"}},
+        "server": {**amp(), "replicas": 2, "persistence": {"type": "claim", "storageClassName": "io2"}},
     }
     assert says not in notes(other)
 
