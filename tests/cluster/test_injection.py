@@ -149,6 +149,10 @@ def test_injected_sidecar_can_do_nothing_but_read(cases: Stage, eventually: Call
         ({"metadata.annotations.log-sidecar/containers": "app,api"}, "names 'api', and the pod's containers are app."),
         ({"spec.nodeSelector": {"kubernetes.io/os": "windows"}}, "log-sidecar/inject is on a pod for Windows"),
         ({"spec.initContainers": [{"name": "log-sidecar", "image": "x"}]}, "the pod has one of this name"),
+        (
+            {"metadata.annotations.log-sidecar/profile": "backend", "spec.terminationGracePeriodSeconds": 11},
+            "Write at least terminationGracePeriodSeconds: 12 in the pod.",
+        ),
         ({"spec.hostNetwork": True}, "log-sidecar/inject is on a pod of the host's network"),
         ({"spec.containers.0.ports": [{"containerPort": 2020}]}, "has the port 2020"),
         ({"spec.containers.1": {"name": "web", "image": "x"}}, "none of the containers app, web mounts a volume"),
@@ -206,7 +210,8 @@ def test_injected_pod_created_again_is_left_as_it_is(apps: Stage) -> None:
 def test_profile_sends_to_a_backend(apps: Stage, eventually: Callable[..., None]) -> None:
     """The lines of a profile arrive at its backend with the names of pod and container by a Secret of the pod's own."""
     asks = ASKS | {"profile": "backend"}
-    items = [*receiver(), pod("sends", asks, [{"command": [*WRITER, "--lines", "100", "--stay"]}])]
+    writer = {"command": [*WRITER, "--lines", "100", "--stay"]}
+    items = [*receiver(), pod("sends", asks, [writer], terminationGracePeriodSeconds=12)]
     apps.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(items))
     eventually(lambda: apps.get("pods", "app=receiver")[0]["status"]["phase"] == "Running", 60)
     eventually(lambda: len(apps.kubectl("logs", "receiver").splitlines()) >= 100, 60)

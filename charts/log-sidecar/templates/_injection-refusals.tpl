@@ -11,10 +11,15 @@ asked before it. No text has line breaks: the API server drops a message that ha
 {{- $plain := list -}}
 {{- $backends := list -}}
 {{- $ports := dict -}}
+{{- $graces := dict -}}
 {{- range $name, $profile := $injection.profiles -}}
 {{- $values := include "log-sidecar.injectionValues" (dict "root" $ "profile" $profile "engine" "fluent-bit") | fromJson -}}
 {{- if not $profile.multiline }}{{ $plain = append $plain $name }}{{ end -}}
-{{- if ne $values.output.type "stdout" }}{{ $backends = append $backends $name }}{{ end -}}
+{{- if ne $values.output.type "stdout" }}
+{{- $backends = append $backends $name -}}
+{{- /* As in _validations-output.tpl for the chart's own pod. */ -}}
+{{- $_ := set $graces $name (add 1 (ceil $values.sidecar.drainSeconds | int) (int $values.output.graceSeconds)) -}}
+{{- end -}}
 {{- $_ := set $ports $name (int $values.sidecar.fluentBit.metrics.port) -}}
 {{- end -}}
 - if: variables.unknown.size() > 0
@@ -87,6 +92,11 @@ asked before it. No text has line breaks: the API server drops a message that ha
   say: >-
     {{ printf "The annotation %spaths has files in " $p | toJson }} + variables.homeless[0] + ", where none of the containers " +
     object.spec.containers.map(c, string(c.name)).join(", ") + {{ printf " mounts a volume. Write %scontainers with those that write there, and they get one." $p | toJson }}
+- if: variables.engine == "fluent-bit" && object.spec.?terminationGracePeriodSeconds.orValue(30) < {{ toJson $graces }}[?variables.profile].orValue(0)
+  say: >-
+    {{ printf "The annotation %sprofile is '" $p | toJson }} + variables.profile + "', whose sidecar delivers for up to " + string({{ toJson $graces }}[?variables.profile].orValue(0)) +
+    " s after the application, and the pod has terminationGracePeriodSeconds: " + string(object.spec.?terminationGracePeriodSeconds.orValue(30)) +
+    ". Write at least terminationGracePeriodSeconds: " + string({{ toJson $graces }}[?variables.profile].orValue(0)) + " in the pod."
 - if: variables.engine == "fluent-bit" && object.spec.?hostNetwork.orValue(false)
   say: >-
     {{ printf "The annotation %sinject is on a pod of the host's network, where the metrics of two sidecars would share a port. Write %sengine: tail." $p $p | toJson }}

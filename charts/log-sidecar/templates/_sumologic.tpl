@@ -107,6 +107,11 @@ or, to send to an HTTP source of Sumo Logic:
 sidecar:
   engine: fluent-bit{{ end }}{{ "\f" }}
 {{- end }}
+{{- if ne .Values.sidecar.logLevel "warn" }}
+sidecar.logLevel is {{ .Values.sidecar.logLevel }}, and the sumologic-collector engine has no setting for it in its image. Write:
+sidecar:
+  logLevel: warn{{ "\f" }}
+{{- end }}
 {{- if .Values.sidecar.perFile }}
 sidecar.perFile is true, and one collector has a source for each file already. Write:
 sidecar:

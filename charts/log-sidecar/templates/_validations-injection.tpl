@@ -7,6 +7,13 @@ injection:
   enabled: false
 app:
   enabled: true{{ "\f" }}
+{{- else if and (.Capabilities.APIVersions.Has "v1/Pod") (not (.Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy")) }}
+{{- /* `helm template` knows kinds only when it is told some; a cluster tells all. */}}
+injection.enabled is true, and this cluster of Kubernetes {{ .Capabilities.KubeVersion.Version }} does not serve MutatingAdmissionPolicy of admissionregistration.k8s.io/v1: its API server runs without it (--runtime-config). Switch it on, or let the chart run the application with its sidecar, without injection. Write:
+injection:
+  enabled: false
+app:
+  enabled: true{{ "\f" }}
 {{- end }}
 {{- range $name, $profile := $injection.profiles }}
 {{- include "log-sidecar.checkProfile" (dict "root" $ "name" $name "profile" $profile) }}

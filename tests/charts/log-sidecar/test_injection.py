@@ -107,6 +107,17 @@ def test_cluster_without_the_api_is_refused(helm: Helm, version: str) -> None:
     assert helm.render(CHART, values=ON, kube_version="v1.36.0-eks-1a2b3c4")
 
 
+def test_cluster_with_the_api_switched_off_is_refused(helm: Helm) -> None:
+    """A cluster tells all kinds that it serves; `helm template`, which knows none unless it is told, is let through."""
+    served = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"
+    with pytest.raises(HelmError) as caught:
+        helm.render(CHART, values=ON, kube_version="v1.36.0", api_versions=["v1/Pod"])
+    assert "this cluster of Kubernetes v1.36.0 does not serve MutatingAdmissionPolicy" in caught.value.stderr
+    written = caught.value.stderr.partition("Write:\n")[2].partition("\n\n")[0]
+    assert yaml.safe_load(written) == {"injection": {"enabled": False}, "app": {"enabled": True}}
+    assert helm.render(CHART, values=ON, kube_version="v1.36.0", api_versions=["v1/Pod", served])
+
+
 def test_only_new_pods_of_chosen_namespaces_are_looked_at(install: Install) -> None:
     """Both policies see the creation of pods, never in kube-system, the release's own or an excluded namespace."""
     selector = {"matchLabels": {"logs": "files"}, "matchExpressions": [{"key": "team", "operator": "Exists"}]}

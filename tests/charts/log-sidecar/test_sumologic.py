@@ -153,6 +153,7 @@ def test_settings_reach_the_collector(sidecars: Callable[..., list[Object]]) -> 
     ("values", "said"),
     [
         ({"sidecar": {"engine": "sumologic-collector"}}, "credentials:\n      secretName: sumologic"),
+        ({"sidecar": {**ENGINE, "logLevel": "debug"}}, "sidecar:\n  logLevel: warn"),
         ({"sidecar": {**ENGINE, "perFile": True}}, "sidecar:\n  perFile: false"),
         ({"sidecar": {**ENGINE, "fileLabel": True}}, "sidecar:\n  fileLabel: false"),
         (
@@ -170,7 +171,7 @@ def test_settings_reach_the_collector(sidecars: Callable[..., list[Object]]) -> 
         ({"sidecar": ENGINE, "output": {"type": "cloudwatch"}}, "output:\n  type: stdout"),
         ({"sidecar": ENGINE, "output": {"type": "sumologic"}}, "sidecar:\n  engine: fluent-bit"),
     ],
-    ids=["no secret", "perFile", "fileLabel", "rotated", "cri", "plain in a Job", "CloudWatch", "HTTP source"],
+    ids=["no secret", "level", "perFile", "fileLabel", "rotated", "cri", "plain in a Job", "CloudWatch", "HTTP source"],
 )
 def test_what_it_cannot_do_is_refused(refusal: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
     """The message shows the YAML to write."""
