@@ -98,6 +98,19 @@ def test_alerts_explain_themselves(file: Path) -> None:
             assert any(f"{name}=" in labels for labels in found[rule["alert"]]), f"{rule['alert']} has no label {name}"
 
 
+def test_document_lists_every_alert() -> None:
+    """docs/rules.md has each alert with its severity and how long it waits, and no other."""
+    shown = (CHART.parents[1] / "docs" / "rules.md").read_text(encoding="utf-8")
+    listed = [
+        row.strip("| ").split(" | ") for row in shown.splitlines() if row.startswith("| ") and row.count("|") == 4
+    ]
+    rules = rules_of([group for file in FILES for group in load(file.read_text(encoding="utf-8"))["groups"]])
+    alerts = [
+        [rule["alert"], rule["labels"]["severity"], rule.get("for", "at once")] for rule in rules if "alert" in rule
+    ]
+    assert sorted(row for row in listed if row[1] in {"critical", "warning", "info"}) == sorted(alerts)
+
+
 def test_names_are_unique() -> None:
     """No two groups and no two rules of all files have one name, as AMP gets them in one."""
     groups = [group for file in FILES for group in load(file.read_text(encoding="utf-8"))["groups"]]

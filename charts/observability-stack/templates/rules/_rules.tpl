@@ -62,14 +62,20 @@ writes to. What values say is set into them as data.
 
 {{/* What to do so that AMP evaluates the rules, for the notes. */}}
 {{- define "observability-stack.rulesNotes" -}}
-{{- if and (include "observability-stack.hasRules" .) (include "observability-stack.isAgent" .) -}}
-{{- $workspace := regexFind "ws-[0-9A-Za-z-]+" (first .Values.server.remoteWrite).url | default "ws-..." -}}
-{{- $arguments := printf "--region %s --workspace-id %s --name %s" .Values.cluster.region $workspace .Release.Name }}
-Rules: an agent evaluates none. Give them to the workspace, once for all clusters that write to it:
-  kubectl get configmap {{ include "observability-stack.name" (dict "root" . "component" "rules") }} --namespace {{ .Release.Namespace }} \
-    --output jsonpath='{.data.amp-rules\.yaml}' > amp-rules.yaml
+{{- if and (include "observability-stack.hasRules" .) (include "observability-stack.isAgent" .) }}
+Rules: an agent evaluates none. They are in one file, for whoever has the samples:
+
+  kubectl get configmap {{ include "observability-stack.name" (dict "root" . "component" "rules") }} --namespace {{ .Release.Namespace }} -o jsonpath='{.data.amp-rules\.yaml}' > amp-rules.yaml
+{{- range include "observability-stack.remotes" . | fromJsonArray }}
+{{- $workspace := include "observability-stack.workspace" .url | fromJson }}
+{{- if and $workspace.region $workspace.id }}
+{{- $arguments := printf "--region %s --workspace-id %s --name %s" $workspace.region $workspace.id $.Release.Name }}
+
+A workspace gets them once, for all clusters that write to it; after an upgrade by put-rule-groups-namespace:
+
   aws amp create-rule-groups-namespace {{ $arguments }} --data fileb://amp-rules.yaml
-After an upgrade it is `put-rule-groups-namespace`; what removes them is
-  aws amp delete-rule-groups-namespace {{ $arguments }}
+  aws amp delete-rule-groups-namespace {{ $arguments }}    # an uninstall leaves them
+{{- end }}
+{{- end }}
 {{- end -}}
 {{- end -}}
