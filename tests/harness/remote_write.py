@@ -50,6 +50,10 @@ class RemoteWriteReceiver(Receiver):
         self.metadata: dict[str, str] = {}
         self.arrivals: list[tuple[float, int]] = []
 
+    def want(self, *, region: str) -> None:
+        """Take only what is signed for this region from now on."""
+        self._signed = (region, SERVICE)
+
     def take(self, request: Request) -> tuple[int, bytes]:
         if request.headers.get("Content-Type", "").replace(" ", "") not in _CONTENT_TYPES:
             return 415, b'{"message": "only prometheus.WriteRequest is known here"}'
@@ -70,19 +74,24 @@ class RemoteWriteReceiver(Receiver):
         with self._lock:
             return {dict(labels)["__name__"] for labels in self.series}
 
+    def all(self) -> dict[Labels, dict[int, float]]:
+        """Return all series, as they are now."""
+        with self._lock:
+            return {key: dict(points) for key, points in self.series.items()}
+
     def select(self, name: str, **labels: str) -> dict[Labels, dict[int, float]]:
         """Return the series of a metric that have these labels."""
         wanted = {("__name__", name), *labels.items()}
-        with self._lock:
-            return {key: dict(points) for key, points in self.series.items() if wanted <= set(key)}
+        return {key: points for key, points in self.all().items() if wanted <= set(key)}
 
-    def gaps(self, interval: float, *, tolerance: float = 0.5) -> dict[Labels, list[tuple[int, int]]]:
+    def gaps(self, interval: float, *, since: float = 0, tolerance: float = 0.5) -> dict[Labels, list[tuple[int, int]]]:
         """Return where series pause for longer than the interval at which they are scraped.
 
         A series that was declared gone in between has no gap there.
 
         Args:
             interval: seconds between two scrapes.
+            since: time (s since the epoch) before which nothing is looked at.
             tolerance: part of the interval by which a scrape may be late.
 
         Returns:
@@ -90,7 +99,8 @@ class RemoteWriteReceiver(Receiver):
         """
         most = interval * 1000 * (1 + tolerance)
         with self._lock:
-            found = {key: list(_pauses(points, self.stale.get(key, []), most)) for key, points in self.series.items()}
+            newer = {key: [when for when in points if when > since * 1000] for key, points in self.series.items()}
+            found = {key: list(_pauses(points, self.stale.get(key, []), most)) for key, points in newer.items()}
         return {key: pauses for key, pauses in found.items() if pauses}
 
     def _keep(self, labels: Labels, samples: Any) -> None:
@@ -133,7 +143,7 @@ def encode(series: Mapping[Labels, Mapping[int, float]]) -> bytes:
     return bytes(cramjam.snappy.compress_raw(message.SerializeToString()))
 
 
-def _pauses(points: Mapping[int, float], ends: list[int], most: float) -> Iterator[tuple[int, int]]:
+def _pauses(points: list[int], ends: list[int], most: float) -> Iterator[tuple[int, int]]:
     times = sorted(points)
     for before, after in itertools.pairwise(times):
         if after - before > most and not any(before < end <= after for end in ends):

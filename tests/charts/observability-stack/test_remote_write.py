@@ -35,7 +35,10 @@ def test_other_settings_pass_through(prometheus: Config) -> None:
         "remote_timeout": "45s",
         "headers": {"X-Scope-OrgID": "shop"},
         "basic_auth": {"username": "a", "password_file": "/etc/remote/password"},
-        "tls_config": {"ca_file": "/etc/remote/ca.pem", "min_version": "TLS13"},
+        "tls_config": {
+            "ca": "-----BEGIN CERTIFICATE-----\nMIIB+/=\n-----END CERTIFICATE-----\n",
+            "min_version": "TLS13",
+        },
         "metadata_config": {"send": False},
         "queue_config": {"retry_on_http_429": False, "min_backoff": "100ms"},
         "send_native_histograms": True,

@@ -49,6 +49,10 @@ class Cluster(ABC):
             HarnessError: an image cannot be assembled here.
         """
 
+    def host_address(self) -> str | None:
+        """Return the address at which pods reach this machine, or ``None`` when they cannot."""
+        return None
+
     @abstractmethod
     def kill_container(self, container_id: str) -> None:
         """Kill a container's first process with SIGKILL from outside, as the kernel does when memory runs out.

@@ -48,6 +48,12 @@ class KindCluster(Cluster):
     def load_images(self, names: Iterable[str]) -> None:
         """Do nothing: the node pulls its images."""
 
+    def host_address(self) -> str | None:
+        """See ``Cluster.host_address``."""
+        network = "{{ .NetworkSettings.Networks.kind.Gateway }}"
+        asked = ["docker", "inspect", "--format", network, f"{self.name}-control-plane"]
+        return subprocess.run(asked, capture_output=True, text=True).stdout.strip() or None
+
     def kill_container(self, container_id: str) -> None:
         """See ``Cluster.kill_container``."""
         kill = ["ctr", "--namespace", "k8s.io", "tasks", "kill", "--signal", "SIGKILL", container_id.rpartition("/")[2]]

@@ -71,7 +71,10 @@ relabel_configs:
     target_label: node
 {{- end -}}
 
-{{/* Its series are about other pods, whose names they have: those of its own would be in their way. */}}
+{{/*
+Its series are about other pods, whose names they have: those of its own would be in their way. How its own lists and
+watches go it says on its other port.
+*/}}
 {{- define "observability-stack.job.kube-state-metrics" -}}
 honor_labels: true
 relabel_configs:

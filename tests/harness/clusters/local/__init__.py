@@ -100,6 +100,11 @@ class LocalCluster(Cluster):
         for name in dict.fromkeys(names):
             self._import(images.archive(name))
 
+    def host_address(self) -> str | None:
+        """See ``Cluster.host_address``."""
+        plan = layout.find(self.name)
+        return str(plan.host_ip) if plan else None
+
     def kill_container(self, container_id: str) -> None:
         """See ``Cluster.kill_container``."""
         done = self.exec([*self._ctr(), "tasks", "kill", "--signal", "SIGKILL", container_id.rpartition("/")[2]])

@@ -1,0 +1,206 @@
+"""A release of observability-stack on a cluster: what it needs, what it says, and what a receiver of its got."""
+
+import json
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kubernetes import config
+
+from cluster.stage import Stage
+from harness.aws import CREDENTIALS
+from harness.remote_write import PATH, Labels, RemoteWriteReceiver
+
+CHART = Path("charts/observability-stack")
+RELEASE = "m"
+REGION = "eu-west-1"
+BUSYBOX = "public.ecr.aws/docker/library/busybox:1.37"
+FLUENT_BIT = "public.ecr.aws/aws-observability/aws-for-fluent-bit:3.4.17"
+# Seconds between two scrapes; rates need two scrapes.
+INTERVAL = 5
+# Label of the samples that are sent, which a server does not put on its own.
+EXTERNAL = ("cluster", "shop")
+Points = dict[int, float]
+
+
+@dataclass
+class Metrics:
+    """A release and the endpoint that it writes to.
+
+    Attributes:
+        stage: the namespace of the release.
+        receiver: the endpoint.
+        address: where pods reach the endpoint.
+    """
+
+    stage: Stage
+    receiver: RemoteWriteReceiver
+    address: str
+
+    def install(self, mode: str, **values: Any) -> None:
+        """Install the chart, or change its release, as `server` or `agent`."""
+        assert self.receiver.ca is not None
+        remote = {
+            "url": f"https://{self.address}:{self.receiver.port}{PATH}",
+            "sigv4": {"region": REGION},
+            "tls_config": {"ca": self.receiver.ca.read_text(encoding="ascii")},
+        }
+        chosen = {
+            "cluster": {"name": EXTERNAL[1], "region": REGION},
+            "server": {"mode": mode, "remoteWrite": [remote], "extraEnvFrom": [{"secretRef": {"name": "aws"}}]},
+            "scrape": {"interval": f"{INTERVAL}s", "timeout": f"{INTERVAL}s", "kubelet": {"insecureSkipVerify": True}},
+            "alertmanager": {"enabled": True},
+            "pushgateway": {"enabled": True},
+            **values,
+        }
+        self.stage.install(RELEASE, chosen, chart=CHART)
+
+    def get(self, path: str, **query: str) -> str:
+        """Ask Prometheus' API, through the API server."""
+        name, namespace = f"{RELEASE}-{CHART.name}-server", self.stage.namespace
+        with config.new_client_from_config(str(self.stage.cluster.kubeconfig)) as api:
+            url = f"{api.configuration.host}/api/v1/namespaces/{namespace}/services/{name}:http/proxy/{path}"
+            answer = api.call_api("GET", f"{url}?{urllib.parse.urlencode(query)}")
+            body: bytes = answer.read()
+        assert answer.status == 200, body
+        return body.decode()
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """Return the series that a query answers with at this moment."""
+        answer = json.loads(self.get("api/v1/query", query=expression))
+        result: list[dict[str, Any]] = answer["data"]["result"]
+        return result
+
+    def own(self, metric: str) -> float:
+        """Return the sum of one of Prometheus' metrics on itself, as it tells it now."""
+        lines = [line for line in self.get("metrics").splitlines() if line.startswith((f"{metric}{{", f"{metric} "))]
+        assert lines, f"Prometheus does not tell {metric}"
+        return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+    def stored(self, names: set[str], since: float, until: float) -> dict[Labels, Points]:
+        """Return the samples of metrics that Prometheus itself has, between two times (s since the epoch)."""
+        selector = f'{{__name__=~"{"|".join(sorted(names))}"}}[{int((until - since) * 1000)}ms]'
+        answer = json.loads(self.get("api/v1/query", query=selector, time=f"{until:.3f}"))
+        return {
+            tuple(sorted(one["metric"].items())): {round(when * 1000): float(value) for when, value in one["values"]}
+            for one in answer["data"]["result"]
+        }
+
+    def received(self, since: float, until: float) -> dict[Labels, Points]:
+        """Return the samples that arrived and are of that time, without the label of the cluster."""
+        found = {}
+        for labels, points in self.receiver.all().items():
+            assert EXTERNAL in labels
+            between = {when: value for when, value in points.items() if since * 1000 < when <= until * 1000}
+            if between:
+                found[tuple(sorted(set(labels) - {EXTERNAL}))] = between
+        return found
+
+    def caught_up(self, when: float) -> bool:
+        """Say whether samples of every job arrived that are newer than a time (s since the epoch)."""
+        newest: dict[str, int] = {}
+        for labels, points in self.receiver.select("up").items():
+            job = dict(labels)["job"]
+            newest[job] = max(newest.get(job, 0), *points)
+        return bool(newest) and min(newest.values()) > when * 1000
+
+
+def world(stage: Stage) -> list[dict[str, Any]]:
+    """Return what rules and dashboards look at besides the release: work that goes well, and work that does not."""
+    meta = {"namespace": stage.namespace}
+    box = {"name": "box", "image": BUSYBOX}
+    few = {"resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "50m", "memory": "32Mi"}}}
+    busy = {**box, **few, "command": ["sh", "-c", "while :; do :; done"]}
+    failing = {**box, "command": ["sh", "-c", "sleep 2; exit 1"]}
+    ends = {"spec": {"restartPolicy": "Never", "containers": [{**box, "command": ["false"]}]}}
+    labels = {"app": "busy"}
+    worker = {"metadata": {"labels": labels}, "spec": {"terminationGracePeriodSeconds": 0, "containers": [busy]}}
+    return [
+        _object("v1", "Secret", "aws", meta, stringData=CREDENTIALS),
+        _object("v1", "Pod", "unpullable", meta, spec={"containers": [{"name": "c", "image": "a.invalid/b:1"}]}),
+        _object("v1", "Pod", "failing", meta, spec={"containers": [failing], "terminationGracePeriodSeconds": 0}),
+        _object("apps/v1", "Deployment", "busy", meta, spec={"selector": {"matchLabels": labels}, "template": worker}),
+        _object(
+            "autoscaling/v2",
+            "HorizontalPodAutoscaler",
+            "busy",
+            meta,
+            spec={
+                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "busy"},
+                "minReplicas": 1,
+                "maxReplicas": 2,
+            },
+        ),
+        _object("batch/v1", "Job", "lost", meta, spec={"backoffLimit": 0, "template": ends}),
+        _object(
+            "batch/v1",
+            "CronJob",
+            "hourly",
+            meta,
+            spec={"schedule": "0 * * * *", "jobTemplate": {"spec": {"template": ends}}},
+        ),
+        _object("v1", "ResourceQuota", "most", meta, spec={"hard": {"pods": "100"}}),
+        *_log_agent(meta),
+    ]
+
+
+def _log_agent(meta: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """A Fluent Bit that asks to be scraped, as those of this repository's log charts do."""
+    pipeline = {
+        "inputs": [{"name": "dummy", "tag": "d"}],
+        "filters": [{"name": "modify", "match": "*", "add": "a b"}],
+        "outputs": [{"name": "stdout", "match": "*"}],
+    }
+    service = {"http_server": True, "http_port": 2020, "flush": 1, "storage.metrics": True}
+    config = yaml.safe_dump({"service": service, "pipeline": pipeline})
+    yield _object("v1", "ConfigMap", "agent", meta, data={"fluent-bit.yaml": config})
+    notes = {"scrape": "true", "port": "2020", "path": "/api/v2/metrics/prometheus"}
+    container = {
+        "name": "fluent-bit",
+        "image": FLUENT_BIT,
+        "command": ["/fluent-bit/bin/fluent-bit", "-c", "/config/fluent-bit.yaml"],
+        "volumeMounts": [{"name": "config", "mountPath": "/config"}],
+    }
+    annotated = {**meta, "annotations": {f"prometheus.io/{key}": value for key, value in notes.items()}}
+    spec = {"containers": [container], "volumes": [{"name": "config", "configMap": {"name": "agent"}}]}
+    yield _object("v1", "Pod", "agent", annotated, spec={**spec, "terminationGracePeriodSeconds": 0})
+
+
+def volume(stage: Stage, folder: Path) -> dict[str, Any]:
+    """Return a volume of the only node, for the claim of a server where nothing makes volumes.
+
+    Args:
+        stage: the namespace of the claim.
+        folder: the volume's content, on this machine.
+    """
+    folder.mkdir(parents=True)
+    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [stage.cluster.name]}
+    spec = {
+        "capacity": {"storage": "8Gi"},
+        "accessModes": ["ReadWriteOnce"],
+        "persistentVolumeReclaimPolicy": "Retain",
+        "local": {"path": str(folder)},
+        "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
+    }
+    return _object("v1", "PersistentVolume", stage.namespace, {}, spec=spec)
+
+
+def apply(stage: Stage, objects: list[dict[str, Any]]) -> None:
+    """Create objects."""
+    stage.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(objects))
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.5)
+
+
+def _object(version: str, kind: str, name: str, metadata: dict[str, Any], **rest: Any) -> dict[str, Any]:
+    return {"apiVersion": version, "kind": kind, "metadata": {**metadata, "name": name}, **rest}

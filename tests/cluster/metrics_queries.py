@@ -1,0 +1,67 @@
+"""What rules and panels ask for, put to a live Prometheus."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import promql_parser
+import yaml
+
+from cluster.metrics import CHART, INTERVAL, Metrics
+from harness.dashboards import panel_queries
+
+# Metrics that no test cluster has, and why.
+ABSENT = {
+    "kube_node_spec_taint": "no node of a test cluster has a taint",
+    "prometheus_agent_corruptions_total": "an agent tells it, and an agent answers no queries",
+}
+
+
+def empty_panels(metrics: Metrics) -> set[str]:
+    """Return the panels a query of which answers with nothing, those left out that say why no test cluster can."""
+    # Of the rates' window only so much matters here as that two scrapes are in it.
+    queries = [one for one in panel_queries(f"{6 * INTERVAL}s") if not one.absent]
+    return {f"{one.name}: {one.expr}" for one in queries if not metrics.query(one.expr)}
+
+
+def rules() -> Iterator[dict[str, Any]]:
+    """Yield every rule of the chart."""
+    for file in sorted(Path(CHART, "files", "rules").glob("*.yaml")):
+        for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]:
+            yield from group["rules"]
+
+
+def empty_rules(metrics: Metrics) -> set[str]:
+    """Return what rules read that is not there: a metric without the labels by which it is chosen.
+
+    Whether an alert fires says nothing of its query; that the series it looks at exist, under labels of these names,
+    does. The labels' values are those of trouble, mostly, and promtool's tests have it.
+    """
+    asked = {selector for rule in rules() for selector in _selectors(rule["expr"])}
+    return {one for one in asked if one.partition("{")[0] not in ABSENT and not metrics.query(one)}
+
+
+def refused_rules(metrics: Metrics) -> set[str]:
+    """Return the rules that Prometheus could not evaluate."""
+    groups = json.loads(metrics.get("api/v1/rules"))["data"]["groups"]
+    return {rule["name"] for group in groups for rule in group["rules"] if rule["health"] != "ok"}
+
+
+def _selectors(query: str) -> set[str]:
+    found = set()
+
+    def visit(node: promql_parser.Expr) -> None:
+        if isinstance(node, promql_parser.MatrixSelector):
+            visit(node.vector_selector)
+        elif isinstance(node, promql_parser.VectorSelector):
+            there = (promql_parser.MatchOp.Equal, promql_parser.MatchOp.Re)
+            chosen = [one for one in node.matchers.matchers if one.op in there and one.value]
+            parts = [
+                f"{one.name}={json.dumps(one.value)}" if one.name == "job" and one.op == there[0] else f'{one.name}!=""'
+                for one in chosen
+            ]
+            found.add(f"{node.name}{{{','.join(sorted(parts))}}}")
+
+    promql_parser.walk(promql_parser.parse(query), visit)
+    return found

@@ -1,0 +1,160 @@
+"""Prometheus and its exporters on a real node: what arrives, what an outage costs, what changes of mode leave.
+
+The tests look at one release, in the order in which they stand here.
+"""
+
+import contextlib
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from cluster import metrics_queries as queries
+from cluster.metrics import BUSYBOX, CHART, FLUENT_BIT, INTERVAL, REGION, RELEASE, Metrics, apply, until, volume, world
+from cluster.stage import Stage, namespace
+from harness.clusters import Cluster
+from harness.helm import Helm
+from harness.remote_write import PATH, RemoteWriteReceiver
+
+pytestmark = pytest.mark.cluster
+# Seconds of each kind of trouble.
+OUTAGE = float(os.environ.get("METRICS_OUTAGE_SECONDS", "5"))
+JOBS = {
+    *("kubelet", "cadvisor", "apiserver", "node-exporter", "kube-state-metrics"),
+    *("prometheus", "alertmanager", "pushgateway", "pods"),
+}
+# What a scrape says of itself; of this only what is used is sent, also where everything else is.
+META = {"scrape_duration_seconds", "scrape_samples_post_metric_relabeling", "scrape_samples_scraped"}
+META |= {"scrape_series_added"}
+
+
+@pytest.fixture(scope="module")
+def metrics(kube_stage_cluster: Cluster, helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metrics]:
+    """The chart as a server that also writes to a receiver on this machine."""
+    address = kube_stage_cluster.host_address()
+    if address is None:
+        pytest.skip("needs a cluster whose pods reach this machine (local or kind)")
+    folder = tmp_path_factory.mktemp("metrics")
+    stage = Stage(kube_stage_cluster, "t-metrics", helm)
+    receiver = RemoteWriteReceiver(tls=folder / "pki", host=address, region=REGION)
+    with namespace(stage), receiver:
+        stage.load_images([BUSYBOX, FLUENT_BIT])
+        local = kube_stage_cluster.type == "local"
+        # The node sees the folders that were made before it; a new one below them is there at once.
+        volumes = [volume(stage, folder / "claim")] if local else []
+        apply(stage, [*volumes, *world(stage)])
+        made = Metrics(stage, receiver, address)
+        made.install("server")
+        yield made
+        for left in [*stage.releases]:
+            stage.uninstall(left)
+        stage.kubectl("delete", "persistentvolumeclaims", "--all", "--wait=false")
+        if local:
+            stage.kubectl("delete", "persistentvolume", stage.namespace, "--wait=false")
+
+
+def test_signed_samples_of_every_job_arrive(metrics: Metrics) -> None:
+    """Every target is up, and the receiver, which recomputes each signature, has refused nothing."""
+    until(lambda: {job_of(key) for key in metrics.receiver.select("up")} == JOBS, f"samples of {sorted(JOBS)}")
+    until(lambda: all(row["value"][1] == "1" for row in metrics.query("up")), "every target to be up")
+    assert metrics.receiver.reasons == []
+    assert metrics.receiver.paths == {PATH}
+    assert (metrics.receiver.repeated, metrics.receiver.late) == (0, 0)
+
+
+def test_only_what_is_used_is_sent(metrics: Metrics) -> None:
+    """Of the chart's own jobs exactly the metrics of the allow-list that there are arrive; of pods, everything."""
+    allowed = yaml.safe_load((CHART / "files" / "allow-list.yaml").read_text())
+    yours = {"pods", "pushgateway"}
+    scraped, sent = defaultdict(set), defaultdict(set)
+
+    def difference() -> dict[str, set[str]]:
+        for row in metrics.query('count by (__name__, job) ({__name__!=""})'):
+            scraped[row["metric"].get("job", "")].add(row["metric"]["__name__"])
+        for key in metrics.receiver.all():
+            sent[job_of(key)].add(dict(key)["__name__"])
+        wanted = {job: scraped[job] & set(allowed[job]) for job in JOBS - yours}
+        wanted |= {job: scraped[job] for job in yours}
+        found = {job: (sent[job] ^ names) - META for job, names in wanted.items()}
+        return {job: names for job, names in found.items() if names}
+
+    # A metric may be scraped for the first time while this looks.
+    with contextlib.suppress(AssertionError):
+        until(lambda: not difference(), "what is sent to be what is used", 30)
+    assert difference() == {}
+    own = JOBS - yours
+    assert sum(len(scraped[job]) for job in own) > 5 * sum(len(sent[job]) for job in own)
+
+
+def test_every_panel_and_rule_has_data(metrics: Metrics) -> None:
+    """Each query of each panel answers with something, each rule is evaluated, and what each looks at is there."""
+    checks = (queries.empty_panels, queries.empty_rules, queries.refused_rules)
+    # A rate needs two scrapes, a rule that reads another's record two evaluations, a volume's size a minute.
+    with contextlib.suppress(AssertionError):
+        until(lambda: not any(check(metrics) for check in checks), "all to have data", 90)
+    assert [sorted(check(metrics)) for check in checks] == [[], [], []]
+    recorded = {rule["record"] for rule in queries.rules() if "record" in rule}
+    assert {name for name in recorded if not metrics.query(name)} == set()
+
+
+def test_outage_loses_no_sample(metrics: Metrics) -> None:
+    """A receiver that is away, throttles and fails gets every sample afterwards, in order, none twice.
+
+    What Prometheus has stored of that time is compared with what arrived: series, times and values.
+    """
+    until(lambda: metrics.caught_up(time.time() - 2 * INTERVAL), "the receiver to catch up")
+    since = time.time()
+    metrics.receiver.suffer(("refuse", "429", "500"), seconds=3 * OUTAGE)
+    healed = time.time()
+    assert {"429", "500"} <= set(metrics.receiver.failed)
+    until(lambda: metrics.caught_up(healed + INTERVAL), "what was held back to arrive", 120)
+    received = metrics.received(since, healed)
+    sent = {(job_of(key), dict(key)["__name__"]) for key in received}
+    stored = metrics.stored({name for _, name in sent}, since, healed)
+    stored = {key: points for key, points in stored.items() if (job_of(key), dict(key)["__name__"]) in sent}
+    assert {job for job, _ in sent} >= JOBS
+    assert {key: received.get(key) for key in stored} == stored
+    assert received.keys() == stored.keys()
+    assert (metrics.receiver.late, metrics.receiver.repeated) == (0, 0)
+    assert metrics.own("prometheus_remote_storage_samples_failed_total") == 0
+
+
+def test_another_region_is_refused(metrics: Metrics) -> None:
+    """An endpoint of another region turns the same Prometheus away, and says for which region it signed."""
+    metrics.receiver.want(region="us-west-2")
+    until(lambda: metrics.receiver.reasons, "a refusal")
+    metrics.receiver.want(region=REGION)
+    assert f"/{REGION}/aps/aws4_request, not for aps in us-west-2" in metrics.receiver.reasons[0]
+
+
+def test_change_of_mode_keeps_data_and_uninstall_the_claim(metrics: Metrics) -> None:
+    """Server, agent, server: nothing is lost on the way, and what the server had is there again."""
+    stage = metrics.stage
+    before = metrics.query("count_over_time(up{job='kubelet'}[1h])")
+    assert before
+    stored_at = time.time()
+    metrics.install("agent")
+    until(lambda: metrics.caught_up(time.time() - 2 * INTERVAL), "the agent to write")
+    agent_since = time.time()
+    metrics.receiver.suffer(("refuse", "429", "500"), seconds=3 * OUTAGE)
+    healed = time.time()
+    until(lambda: metrics.caught_up(healed + INTERVAL), "what the agent held back to arrive", 120)
+    assert metrics.receiver.gaps(INTERVAL, since=agent_since) == {}
+    assert metrics.own("prometheus_remote_storage_samples_failed_total") == 0
+    metrics.install("server")
+    old = metrics.query(f"count_over_time(up{{job='kubelet'}}[1h] @ {stored_at:.0f})")
+    assert float(old[0]["value"][1]) >= float(before[0]["value"][1])
+    stage.uninstall(RELEASE)
+    kinds = "all,configmaps,secrets,serviceaccounts,persistentvolumeclaims,networkpolicies,poddisruptionbudgets"
+
+    def left() -> list[str]:
+        return [item["kind"] for item in stage.get(kinds, f"app.kubernetes.io/instance={RELEASE}")]
+
+    until(lambda: left() == ["PersistentVolumeClaim"], f"nothing but the claim to be left of {left()}")
+
+
+def job_of(labels: tuple[tuple[str, str], ...]) -> str:
+    return dict(labels).get("job", "")
