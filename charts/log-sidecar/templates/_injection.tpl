@@ -5,12 +5,12 @@ refuses what it cannot add. Both are written in CEL and share their variables (_
 
 {{/* Name of the policies and bindings. They belong to no namespace, so it has that of the release in it. */}}
 {{- define "log-sidecar.injectionName" -}}
-{{- printf "%s.%s" (include "log-sidecar.fullname" .) .Release.Namespace -}}
+{{- printf "%s.%s" (include "eks-common.fullname" .) .Release.Namespace -}}
 {{- end -}}
 
 {{/* The metadata of such an object. */}}
 {{- define "log-sidecar.injectionMetadata" -}}
-{{- $metadata := include "log-sidecar.metadata" (dict "root" . "component" "injection" "name" (include "log-sidecar.injectionName" .)) -}}
+{{- $metadata := include "eks-common.metadata" (dict "root" . "component" "injection" "name" (include "log-sidecar.injectionName" .)) -}}
 {{- omit (fromYaml $metadata) "namespace" | toYaml -}}
 {{- end -}}
 

@@ -8,7 +8,7 @@ wrong values.
 {{- define "log-sidecar.parts.volumeNames" -}}
 {{- $volumes := dict -}}
 {{- range list "logs" "state" -}}
-{{- $_ := set $volumes . (printf "%s-%s" (include "log-sidecar.name" $ | trunc 57 | trimSuffix "-") .) -}}
+{{- $_ := set $volumes . (printf "%s-%s" (include "eks-common.name" $ | trunc 57 | trimSuffix "-") .) -}}
 {{- end -}}
 {{- $volumes | toJson -}}
 {{- end -}}

@@ -12,7 +12,7 @@
 {{- $demo := include "log-sidecar.hasDemo" . -}}
 {{- $serves := and $demo (not (include "log-sidecar.runsToEnd" .)) -}}
 name: {{ $app.name | quote }}
-image: {{ include "log-sidecar.image" (dict "root" . "image" $app.image) | quote }}
+image: {{ include "eks-common.image" (dict "root" . "image" $app.image) | quote }}
 imagePullPolicy: {{ $app.image.pullPolicy | quote }}
 {{- if $demo }}
 command:
@@ -60,7 +60,7 @@ ports:
 {{- if and $serves (ne $kind "startupProbe") }}
 {{- $handler = dict "httpGet" (dict "path" "/healthz" "port" (first $app.ports).containerPort) }}
 {{- end }}
-{{- with include "log-sidecar.probe" (dict "probe" (get $app $kind) "handler" $handler) | fromYaml }}
+{{- with include "eks-common.probe" (dict "probe" (get $app $kind) "handler" $handler) | fromYaml }}
 {{ $kind }}:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -193,7 +193,7 @@ emptyDir:
 
 {{- define "log-sidecar.podLabels" -}}
 {{- $extra := mergeOverwrite (dict) .Values.podLabels -}}
-{{- include "log-sidecar.labels" (dict "root" . "component" "app" "extra" $extra) | fromYaml | toYaml -}}
+{{- include "eks-common.labels" (dict "root" . "component" "app" "extra" $extra) | fromYaml | toYaml -}}
 {{- end -}}
 
 {{- define "log-sidecar.podSpec" -}}
@@ -205,7 +205,7 @@ emptyDir:
 {{- end -}}
 serviceAccountName: {{ include "log-sidecar.serviceAccountName" . | quote }}
 automountServiceAccountToken: {{ .Values.app.serviceAccount.automount }}
-{{- with include "log-sidecar.imagePullSecrets" . }}
+{{- with include "eks-common.imagePullSecrets" . }}
 imagePullSecrets:
   {{- . | nindent 2 }}
 {{- end }}

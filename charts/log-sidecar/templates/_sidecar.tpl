@@ -235,7 +235,7 @@ container:
 {{- $image := $settings.image -}}
 {{- $env := concat $engine.container.env (include "log-sidecar.outputEnv" . | fromYaml).env -}}
 name: {{ .sidecar.name | quote }}
-image: {{ include "log-sidecar.image" (dict "root" .root "image" $image) | quote }}
+image: {{ include "eks-common.image" (dict "root" .root "image" $image) | quote }}
 imagePullPolicy: {{ $image.pullPolicy | quote }}
 {{- if $values.sidecar.native }}
 restartPolicy: Always
@@ -252,7 +252,7 @@ envFrom:
 {{- range $kind := list "startupProbe" "livenessProbe" "readinessProbe" }}
 {{- $probe := get $values.sidecar $kind }}
 {{- if $probe.enabled }}
-{{- with include "log-sidecar.probe" (dict "probe" $probe "handler" ($engine.handler | default dict)) | fromYaml }}
+{{- with include "eks-common.probe" (dict "probe" $probe "handler" ($engine.handler | default dict)) | fromYaml }}
 {{ $kind }}:
   {{- toYaml . | nindent 2 }}
 {{- end }}
