@@ -8,7 +8,7 @@ global commonLabels commonAnnotations cluster identity serviceAccounts serviceAc
 serviceAccounts.server.annotations serviceAccounts.kubeStateMetrics serviceAccounts.kubeStateMetrics.annotations
 serviceAccounts.nodeExporter serviceAccounts.nodeExporter.annotations serviceAccounts.alertmanager
 serviceAccounts.alertmanager.annotations serviceAccounts.pushgateway serviceAccounts.pushgateway.annotations rbac
-networkPolicy server server.image server.externalLabels server.retention server.wal server.persistence
+networkPolicy server server.image server.queue server.externalLabels server.retention server.wal server.persistence
 server.persistence.annotations server.service server.service.annotations server.networkPolicy
 server.podDisruptionBudget server.podLabels server.podAnnotations server.podSecurityContext server.securityContext
 server.resources server.startupProbe server.livenessProbe server.readinessProbe server.nodeSelector server.affinity
@@ -26,8 +26,7 @@ alertmanager.livenessProbe alertmanager.readinessProbe alertmanager.nodeSelector
 pushgateway.image pushgateway.persistence pushgateway.service pushgateway.service.annotations
 pushgateway.networkPolicy pushgateway.podLabels pushgateway.podAnnotations pushgateway.podSecurityContext
 pushgateway.securityContext pushgateway.resources pushgateway.livenessProbe pushgateway.readinessProbe
-pushgateway.nodeSelector pushgateway.affinity rules rules.files rules.labels dashboards
-dashboards.annotations
+pushgateway.nodeSelector pushgateway.affinity rules rules.files rules.labels dashboards dashboards.annotations
 {{- end -}}
 
 {{- define "observability-stack.lists" -}}
@@ -49,9 +48,10 @@ serviceAccounts.server.create serviceAccounts.server.name serviceAccounts.kubeSt
 serviceAccounts.kubeStateMetrics.name serviceAccounts.nodeExporter.create serviceAccounts.nodeExporter.name
 serviceAccounts.alertmanager.create serviceAccounts.alertmanager.name serviceAccounts.pushgateway.create
 serviceAccounts.pushgateway.name rbac.create networkPolicy.enabled server.enabled server.mode server.image.registry
-server.image.repository server.image.tag server.image.digest server.image.pullPolicy server.replicas server.shards
-server.logLevel server.retention.time server.retention.size server.wal.maxTime server.persistence.type
-server.persistence.size server.persistence.storageClassName server.persistence.emptyDirSize server.service.port
+server.image.repository server.image.tag server.image.digest server.image.pullPolicy server.queue.samplesPerSecond
+server.queue.latencyMilliseconds server.replicas server.shards server.logLevel server.retention.time
+server.retention.size server.wal.maxTime server.persistence.type server.persistence.size
+server.persistence.storageClassName server.persistence.emptyDirSize server.service.port
 server.podDisruptionBudget.enabled server.podDisruptionBudget.maxUnavailable server.startupProbe.enabled
 server.startupProbe.periodSeconds server.startupProbe.failureThreshold server.livenessProbe.enabled
 server.livenessProbe.periodSeconds server.livenessProbe.timeoutSeconds server.livenessProbe.failureThreshold
@@ -83,6 +83,6 @@ pushgateway.livenessProbe.enabled pushgateway.livenessProbe.periodSeconds pushga
 pushgateway.readinessProbe.enabled pushgateway.readinessProbe.periodSeconds
 pushgateway.readinessProbe.timeoutSeconds pushgateway.priorityClassName rules.enabled rules.files.nodes
 rules.files.workloads rules.files.volumes rules.files.prometheus rules.files.remoteWrite rules.files.alertmanager
-rules.files.logs
-dashboards.enabled dashboards.label dashboards.labelValue dashboards.folder dashboards.folderAnnotation
+rules.files.logs dashboards.enabled dashboards.label dashboards.labelValue dashboards.folder
+dashboards.folderAnnotation
 {{- end -}}

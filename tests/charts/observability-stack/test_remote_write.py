@@ -26,6 +26,29 @@ def test_the_articles_values(prometheus: Config, article: Path) -> None:
     assert remote == {**given, "queue_config": {**given["queue_config"], "retry_on_http_429": True}}
 
 
+@pytest.mark.parametrize(
+    ("server", "given", "shards", "capacity"),
+    [
+        ({"queue": {"samplesPerSecond": 20000}}, {}, 10, 10000),
+        ({"queue": {"samplesPerSecond": 20001}}, {}, 11, 10000),
+        ({"queue": {"samplesPerSecond": 20000, "latencyMilliseconds": 1000}}, {}, 50, 10000),
+        ({"queue": {"samplesPerSecond": 20000}, "shards": 5}, {}, 2, 10000),
+        ({"queue": {"samplesPerSecond": 20000}}, {"max_samples_per_send": 1000}, 20, 5000),
+        ({"queue": {"samplesPerSecond": 20000}}, {"max_shards": 200, "capacity": 2500}, 200, 2500),
+        ({"queue": {"samplesPerSecond": 1}}, {}, 2, 10000),
+        ({}, {}, None, None),
+    ],
+)
+def test_queue_is_sized_by_what_is_measured(
+    prometheus: Config, server: dict[str, Any], given: dict[str, int], shards: int | None, capacity: int | None
+) -> None:
+    """Shards send five times the pace: 5 x samples/s x seconds / batch, rounded up; the user's own settings win."""
+    remote = {**MIMIR, "queue_config": given}
+    [made] = prometheus({"server": {"remoteWrite": [remote], **server}})["remote_write"]
+    queue = made["queue_config"]
+    assert (queue.get("max_shards"), queue.get("capacity")) == (shards, capacity)
+
+
 def test_other_settings_pass_through(prometheus: Config) -> None:
     """Any setting of Prometheus' remote write reaches it as it is; one of the user's own wins over the chart's."""
     own = {"regex": "go_.*", "source_labels": ["__name__"], "action": "drop"}

@@ -39,6 +39,23 @@ allowed is marked first and unmarked where a list has it, as these expressions k
 {{- $steps | toJson -}}
 {{- end -}}
 
+{{/*
+Size of the queue of a remote: dict "root" $ "remote" <map>; a JSON map, empty where no pace is given. As many shards as
+it takes to send five times what is measured, so that what waits after an outage of an hour is gone in a quarter of
+one: 5 x samples/s x seconds for a request / batch; a capacity of five batches. Each part has its share.
+*/}}
+{{- define "observability-stack.queue" -}}
+{{- $server := .root.Values.server -}}
+{{- $queue := dict -}}
+{{- if gt (int64 $server.queue.samplesPerSecond) 0 -}}
+{{- $batch := ((.remote.queue_config | default dict).max_samples_per_send | default 2000) | int64 -}}
+{{- $each := mul 1000 $batch (int64 $server.shards) -}}
+{{- $shards := div (sub (add (mul 5 (int64 $server.queue.samplesPerSecond) (int64 $server.queue.latencyMilliseconds)) $each) 1) $each -}}
+{{- $queue = dict "max_shards" (max 2 $shards) "capacity" (mul 5 $batch) -}}
+{{- end -}}
+{{- $queue | toJson -}}
+{{- end -}}
+
 {{/* Remotes as Prometheus reads them, with what goes without saying: a JSON list. */}}
 {{- define "observability-stack.remotes" -}}
 {{- $remotes := list -}}
@@ -50,7 +67,8 @@ allowed is marked first and unmarked where a list has it, as these expressions k
 {{- $_ := set $remote "sigv4" (mergeOverwrite (dict) $remote.sigv4 (dict "region" $workspace.region)) -}}
 {{- end -}}
 {{- /* Without it, what a throttling backend turns away is thrown away. */}}
-{{- $_ := set $remote "queue_config" (mergeOverwrite (dict "retry_on_http_429" true) ($remote.queue_config | default dict)) -}}
+{{- $sized := include "observability-stack.queue" (dict "root" $ "remote" $remote) | fromJson -}}
+{{- $_ := set $remote "queue_config" (mergeOverwrite (dict "retry_on_http_429" true) $sized ($remote.queue_config | default dict)) -}}
 {{- $remotes = append $remotes $remote -}}
 {{- end -}}
 {{- $remotes | toJson -}}
