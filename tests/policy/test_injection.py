@@ -51,6 +51,7 @@ FREE_FORM = {
     "extraInitContainers",
     "extraFilters",
     "extraConfigs",
+    "groups",  # rules, in which Prometheus expands nothing
 }
 TEMPLATES = {"extraObjects"}
 # What stands for a harmless string where the values file has an empty one.
