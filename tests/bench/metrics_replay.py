@@ -1,0 +1,72 @@
+"""A Prometheus that has only what a receiver was sent, and what the dashboards show of that."""
+
+import json
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+from cluster.metrics import EXTERNAL
+from harness import tools
+from harness.dashboards import panel_queries
+from harness.remote_write import Labels, encode
+
+# What a panel may need that an agent on its own has not; the cluster's tests show these panels a server with both.
+NOT_HERE = {"a server with rules", "a claim whose volume reports its size"}
+_ADDRESS = "127.0.0.1:19090"
+
+
+def empty_panels(series: dict[Labels, dict[int, float]], folder: Path) -> set[str]:
+    """Return the panels that stay empty, those left out that say why nothing here can fill them.
+
+    Args:
+        series: what was sent.
+        folder: where Prometheus keeps it; it must not exist.
+    """
+    folder.mkdir()
+    config = folder / "prometheus.yml"
+    config.write_text("storage: {tsdb: {out_of_order_time_window: 1h}}\n", encoding="ascii")
+    command = [str(tools.path("prometheus")), f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"]
+    command += [f"--web.listen-address={_ADDRESS}", "--web.enable-remote-write-receiver"]
+    with open(folder / "log", "wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        _wait()
+        _post(encode(series))
+        # A query at the last moment for which every job was still scraped.
+        newest = [
+            max(points) for labels, points in series.items() if ("__name__", "up") in labels and EXTERNAL in labels
+        ]
+        when = sorted(newest)[len(newest) // 2] / 1000
+        queries = [one for one in panel_queries("5m") if not one.absent and not NOT_HERE & {*one.needs}]
+        return {one.name for one in queries if not _query(one.expr, when)}
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait() -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://{_ADDRESS}/-/ready", timeout=1):
+                return
+        except (urllib.error.URLError, OSError):
+            assert time.monotonic() < deadline, "Prometheus does not start"
+            time.sleep(0.1)
+
+
+def _post(body: bytes) -> None:
+    headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
+    request = urllib.request.Request(f"http://{_ADDRESS}/api/v1/write", body, headers)
+    with urllib.request.urlopen(request, timeout=60):
+        pass
+
+
+def _query(expression: str, when: float) -> list[object]:
+    query = urllib.parse.urlencode({"query": expression, "time": f"{when:.3f}"})
+    with urllib.request.urlopen(f"http://{_ADDRESS}/api/v1/query?{query}", timeout=60) as answer:
+        result: list[object] = json.load(answer)["data"]["result"]
+        return result
