@@ -1,25 +1,32 @@
-"""Windows agents and workloads on a real control plane: which node each pod lands on, and how a change rolls out.
+"""Windows agents and workloads on a real control plane: where pods land, how a change rolls out, what roles allow.
 
 The nodes are simulated by kwok: they are Ready and say that their pods run. What decides where pods go, the scheduler
 and the controllers, is real.
 """
 
+import base64
+import json
 import math
 import os
+import subprocess
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import yaml
 from kubernetes import client, config, watch
 
 from cluster.stage import own_name
+from harness import fluentbit, images
 from harness.clusters import LocalCluster
 from harness.helm import Helm
 from harness.kube import wait_ready
+from harness.manifests import Manifests
 
 pytestmark = [
     pytest.mark.cluster,
@@ -159,6 +166,87 @@ def test_host_process_runs_on_every_windows_node(installed: LocalCluster, core: 
     assert 1 <= len(windows) - agents.fewest()["fluent-bit"] <= math.ceil(len(windows) / 10)
     helm.uninstall("b", namespace="host", kubeconfig=kubeconfig)
     until(lambda: agents_by_node(core, "host") == {}, "agents are left after the release")
+
+
+METADATA = {"api": {"metadata": "api"}, "kubelet": {"mode": "hostProcess", "metadata": "kubelet"}}
+
+
+@pytest.mark.parametrize("metadata", METADATA)
+def test_role_is_enough_for_metadata(
+    cluster: LocalCluster, core: client.CoreV1Api, helm: Helm, tmp_path: Path, metadata: str
+) -> None:
+    """A real Fluent Bit gets a pod's labels with the role that the chart makes for it, and without it none."""
+    program = images.fluent_bit()
+    if program is None:
+        pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
+    space, labels = f"meta-{metadata}", {"app": "shop"}
+    helm.install("m", CHART, namespace=space, kubeconfig=cluster.kubeconfig, values=METADATA[metadata], wait=False)
+    made = helm.render(CHART, release="m", namespace=space, values=METADATA[metadata], kube_version="1.36.0")
+    # The kubelet tells of a pod from the moment that it is bound to its node, whether its image is there or not.
+    core.create_namespaced_pod(
+        space,
+        {
+            "metadata": {"name": "web-1", "labels": labels},
+            "spec": {"nodeName": cluster.name, "containers": [{"name": "app", "image": "a.invalid/app:1"}]},
+        },
+    )
+    found = {}
+    for account in ("m-fluent-bit-windows", "default"):
+        folder = tmp_path / account
+        until(lambda name=account: is_there(core, name, space), f"there is no service account {account}")
+        config = on_this_machine(made, cluster, folder, token_of(core, account, space))
+        found[account] = first_record(program, config, folder, space)
+    assert found["m-fluent-bit-windows"]["kubernetes"]["labels"] == labels
+    assert "kubernetes" not in found["default"] and found["default"]["log"] == "a line"
+
+
+def is_there(core: client.CoreV1Api, account: str, namespace: str) -> bool:
+    return account in {one.metadata.name for one in core.list_namespaced_service_account(namespace).items}
+
+
+def token_of(core: client.CoreV1Api, account: str, namespace: str) -> str:
+    body = {"spec": {"audiences": [], "expirationSeconds": 3600}}
+    token: str = core.create_namespaced_service_account_token(account, namespace, body).status.token
+    return token
+
+
+def on_this_machine(made: Manifests, cluster: LocalCluster, folder: Path, token: str) -> dict[str, Any]:
+    """Return the agent's configuration with the folders and addresses of this machine, and a file as output."""
+    folder.mkdir()
+    api = yaml.safe_load(cluster.kubeconfig.read_text(encoding="utf-8"))["clusters"][0]["cluster"]
+    (folder / "token").write_text(token, encoding="utf-8")
+    config = fluentbit.read(made.one("ConfigMap")["data"]["fluent-bit.yaml"])
+    config["service"]["http_server"] = False
+    [tail] = config["pipeline"]["inputs"]
+    tail |= {"path": "C/var/log/containers/*.log", "db": "db", "read_from_head": True}
+    [found] = [plugin for plugin in config["pipeline"]["filters"] if plugin["name"] == "kubernetes"]
+    found |= {"kube_url": api["server"], "kube_token_file": "token", "kube_ca_file": "ca.crt"}
+    if "certificate-authority-data" in api:
+        (folder / "ca.crt").write_bytes(base64.b64decode(api["certificate-authority-data"]))
+    else:
+        (folder / "ca.crt").write_bytes(Path(api["certificate-authority"]).read_bytes())
+    if "kubelet_host" in found:
+        found["kubelet_host"] = urlsplit(api["server"]).hostname
+    config["pipeline"]["outputs"] = [{"name": "stdout", "match": "*", "format": "json_lines"}]
+    return config
+
+
+def first_record(program: Path, config: dict[str, Any], folder: Path, namespace: str) -> dict[str, Any]:
+    """Let the agent read a line of a pod's; return the record that becomes of it."""
+    log = folder / fluentbit.container_log(namespace, "web-1", folder="C/var/log/containers")
+    log.parent.mkdir(parents=True)
+    log.write_text("2026-11-21T10:00:00.000000001Z stdout F a line\n", encoding="utf-8")
+    (folder / "fluent-bit.yaml").write_text(fluentbit.write(config), encoding="utf-8")
+    command = [str(program), "-q", "-c", "fluent-bit.yaml"]
+    with subprocess.Popen(
+        command, cwd=folder, env={**os.environ, "HOST_NAME": "node-1"}, stdout=subprocess.PIPE, text=True
+    ) as agent:
+        assert agent.stdout is not None
+        try:
+            record: dict[str, Any] = json.loads(next(line for line in agent.stdout if line.startswith("{")))
+            return record
+        finally:
+            agent.kill()
 
 
 class Agents:
