@@ -72,6 +72,8 @@ that found no room afterwards. Where these could be on a disk that others fill, 
 {{/*
 One tail input. `rotate_wait` is ten years: after it Fluent Bit would forget a rotated file, find it again by its
 rotated name, and deliver it a second time. A file that is deleted is closed at once in any case.
+`file_cache_advise` asks the kernel to drop what was read, which makes it write the application's file to the disk after every read:
+a fifth of the CPU where lines come one by one, and the disk's time.
 `file.paths`, where a caller sets it, is taken for `path` as it is: "${LOG_PATHS}" leaves it to the environment.
 Arguments: dict "root" $ "sidecar" <map> "file" <map>; returns YAML.
 */}}
@@ -97,6 +99,7 @@ Arguments: dict "root" $ "sidecar" <map> "file" <map>; returns YAML.
   "buffer_max_size" (include "log-sidecar.maxLineSize" .)
   "skip_long_lines" true
   "truncate_long_lines" true
+  "file_cache_advise" false
   "storage.type" "filesystem"
   "storage.pause_on_chunks_overlimit" (not (include "log-sidecar.hasBackend" .))
 -}}

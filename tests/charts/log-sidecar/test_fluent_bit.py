@@ -58,6 +58,7 @@ def test_input_loses_nothing_in_its_defaults(agent_config: Configs) -> None:
         "rotate_wait": 315360000,
         "buffer_chunk_size": "64k",
         "buffer_max_size": "1M",
+        "file_cache_advise": False,
         "skip_long_lines": True,
         "truncate_long_lines": True,
         "storage.type": "filesystem",
