@@ -13,7 +13,8 @@ from harness.manifests import Manifests, Pod
 
 Configs = Callable[..., dict[str, Any]]
 Install = Callable[..., Manifests]
-CHART = Path(__file__).parents[3] / "charts" / "fluent-bit-windows"
+ROOT = Path(__file__).parents[3]
+CHART = ROOT / "charts" / "fluent-bit-windows"
 FILES = sorted(CHART.glob("ci/*-values.yaml"))
 NAMESPACES = ("default", "shop", "amazon-cloudwatch", "not-listed")
 HOST_PROCESS = {"mode": "hostProcess"}
@@ -113,6 +114,37 @@ def test_fluent_bit_takes_every_output(kind: str, install: Install, tmp_path: Pa
     made = install({"output": {"type": kind, kind: OUTPUTS[kind], **secret}})
     assert check(made) == []
     dry_run(made, tmp_path)
+
+
+# The article's nodes run Windows Server 2019, for which there is AWS's image only.
+ARTICLE = {"as it is": {}, "on 2019": {"profile": "aws-legacy", "windows": {"builds": [{"name": "2019"}]}}}
+
+
+@pytest.mark.parametrize("values", ARTICLE.values(), ids=ARTICLE)
+def test_example_is_the_article(values: dict[str, Any], install: Install) -> None:
+    """The article's names, ConfigMap, metadata and two log groups; what it would drop is in a third one."""
+    made = install(values, files=[ROOT / "values" / "examples" / "windows-article.yaml"])
+    account = made.one("ServiceAccount", "fluent-bit")["metadata"]
+    assert account["namespace"] == "amazon-cloudwatch" and "eks.amazonaws.com/role-arn" in account["annotations"]
+    [(_, text)] = made.one("ConfigMap", "fluent-bit-windows")["data"].items()
+    config = fluentbit.parse(text, environment=ENVIRONMENT)
+    [metadata] = [plugin for plugin in config.filters if plugin.name == "kubernetes"]
+    assert metadata.get("kube_url") == "https://kubernetes.default.svc.cluster.local:443"
+    assert "use_kubelet" not in metadata.options
+    groups = {}
+    for namespace in NAMESPACES:
+        tag = fluentbit.tag_of(config.inputs[0], log_of(namespace))
+        assert tag == f"application.C.var.log.containers.web-1_{namespace}_app-{'c0ffee42' * 8}.log"
+        [arrived] = fluentbit.deliveries(config, tag)
+        groups[namespace] = arrived.group.removeprefix("/aws/containerinsights/shop/")
+    assert groups == {
+        "default": "default",
+        "amazon-cloudwatch": "amazon-cloudwatch",
+        "shop": "other",
+        "not-listed": "other",
+    }
+    [box] = made.containers()
+    assert ("2019" if values else "2022") in box["image"]
 
 
 def test_dry_run_finds_a_wrong_option(install: Install, tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, for which Fluent Bit 1.9.10 can be built"),
 ]
 Install = Callable[..., Manifests]
-CHART = Path(__file__).parents[3] / "charts" / "fluent-bit-windows"
+ROOT = Path(__file__).parents[3]
+CHART = "charts/fluent-bit-windows"
 PATIENCE_SECONDS = 30.0
 ENVIRONMENT = {
     **CREDENTIALS,
@@ -51,8 +52,9 @@ WITHOUT_NEWER = {
 }
 CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "least": ([], {}),
-    "values file": (["legacy-values.yaml"], {}),
-    "all inputs of a host process": (["all-values.yaml"], WITHOUT_NEWER),
+    "values file": ([f"{CHART}/ci/legacy-values.yaml"], {}),
+    "all inputs of a host process": ([f"{CHART}/ci/all-values.yaml"], WITHOUT_NEWER),
+    "the article": (["values/examples/windows-article.yaml"], {"fullnameOverride": ""}),
     "static group": ([], {"routing": {"mode": "static"}}),
     "filesystem": ([], {"buffer": {"type": "filesystem"}}),
     "opensearch": ([], {"output": {"type": "opensearch", "opensearch": {"host": HOST}}}),
@@ -129,7 +131,7 @@ def version_of(port: int) -> str | None:
 def test_legacy_program_starts(case: str, install: Install, start: Callable[[Manifests], str]) -> None:
     """Fluent Bit 1.9.10 knows every option of every configuration that the chart renders for it, and says no error."""
     files, values = CASES[case]
-    made = install({**values, **LEGACY}, files=[CHART / "ci" / name for name in files])
+    made = install({**values, **LEGACY}, files=[ROOT / name for name in files])
     assert [line for line in start(made).splitlines() if "[error]" in line] == []
 
 
