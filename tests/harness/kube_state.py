@@ -1,9 +1,9 @@
-"""Stands in for kube-state-metrics, which no registry of modules or packages has; it runs in a pod as that would.
+"""Stands in for kube-state-metrics where none is on PATH; it runs in a pod as that would.
 
 It answers with the metrics below, under the names and labels of kube-state-metrics 2
 (https://github.com/kubernetes/kube-state-metrics/tree/main/docs/metrics), from what the API server says at that
-moment. Its flags, ports and paths, and the permissions that it needs, are those of kube-state-metrics. Where a real
-one is on PATH, that is used instead. It imports nothing outside the standard library.
+moment. Its flags, ports and paths, and the permissions that it needs, are those of kube-state-metrics. It imports
+nothing outside the standard library.
 """
 
 import argparse
