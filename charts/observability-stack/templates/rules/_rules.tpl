@@ -38,7 +38,8 @@ writes to. What values say is set into them as data.
 {{- end -}}
 
 {{- define "observability-stack.hasRules" -}}
-{{- if and .Values.server.enabled (include "observability-stack.ruleFiles" . | fromJson) }}true{{ end -}}
+{{- $rules := .Values.rules -}}
+{{- if and .Values.server.enabled $rules.enabled (or $rules.groups (has true (values $rules.files))) }}true{{ end -}}
 {{- end -}}
 
 {{/* Whether Prometheus evaluates rules itself, from the folder that its pods mount. */}}

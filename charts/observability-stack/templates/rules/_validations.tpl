@@ -1,5 +1,6 @@
 {{/* An alert that is switched off by a name that no alert has would go on ringing. */}}
 {{- define "observability-stack.checkDisabledAlerts" -}}
+{{- if .Values.rules.disabledAlerts -}}
 {{- $known := list -}}
 {{- range $key, $_ := .Values.rules.files -}}
 {{- range ($.Files.Get (printf "files/rules/%s.yaml" (kebabcase $key)) | fromYaml).groups -}}
@@ -13,9 +14,11 @@ rules.disabledAlerts has {{ . }}, and the chart has no alert of that name. It ha
 {{- end }}
 {{- end -}}
 {{- end -}}
+{{- end -}}
 
 {{/* Of two groups of one name AMP takes none. */}}
 {{- define "observability-stack.checkRuleGroups" -}}
+{{- if .Values.rules.groups -}}
 {{- $seen := dict -}}
 {{- range $name, $groups := include "observability-stack.ruleFiles" . | fromJson -}}
 {{- range $groups -}}
@@ -26,6 +29,7 @@ rules:
     - name: my-{{ .name }}{{ "\f" }}
 {{- end }}
 {{- $_ := set $seen .name true -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
