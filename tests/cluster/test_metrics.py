@@ -83,7 +83,7 @@ def test_only_what_is_used_is_sent(metrics: Metrics) -> None:
 
     # A metric may be scraped for the first time while this looks.
     with contextlib.suppress(AssertionError):
-        until(lambda: not difference(), "what is sent to be what is used", 30)
+        until(lambda: not difference(), "what is sent to be what is used", 90)
     assert difference() == {}
     own = JOBS - yours
     assert sum(len(scraped[job]) for job in own) > 5 * sum(len(sent[job]) for job in own)

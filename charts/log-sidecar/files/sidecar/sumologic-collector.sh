@@ -7,16 +7,18 @@ if [ -n "${CONFIG_DATA:-}" ]; then
   printf '%s\n' "$CONFIG_DATA" >"$SUMO_SOURCES_JSON" || exit 1
 fi
 export SUMO_SOURCES_JSON
-/bin/bash "$AGENT" &
+agent=
 drain() {
   trap '' TERM INT
   wait_for_quiet
   sleep "$DRAIN_SECONDS"
-  kill -TERM "$!" 2>/dev/null
-  wait "$!"
+  kill -TERM "$agent" 2>/dev/null
+  wait "$agent"
   exit 0
 }
 trap drain TERM INT
-wait "$!"
+/bin/bash "$AGENT" &
+agent=$!
+wait "$agent"
 # A collector that ended by itself is a fault: the kubelet starts the container again.
 exit 1
