@@ -24,6 +24,22 @@ eleven characters behind it in a label.
 {{- include "observability-stack.serviceAccountName" (dict "root" . "account" "server" "component" "server") -}}
 {{- end -}}
 
+{{/* ARN of the role of a part that writes to AWS: dict "root" $ "account" <key of serviceAccounts>. */}}
+{{- define "observability-stack.roleArn" -}}
+{{- $identity := .root.Values.identity -}}
+{{- if eq .account "server" }}{{ $identity.roleArn }}{{ else }}{{ get $identity.roleArns .account }}{{ end -}}
+{{- end -}}
+
+{{/* Annotations of a service account that writes to AWS, as YAML; arguments as above. */}}
+{{- define "observability-stack.accountAnnotations" -}}
+{{- $annotations := (get .root.Values.serviceAccounts .account).annotations -}}
+{{- $role := include "observability-stack.roleArn" . -}}
+{{- if and (eq .root.Values.identity.type "irsa") $role -}}
+{{- $annotations = mergeOverwrite (dict) $annotations (dict "eks.amazonaws.com/role-arn" $role) -}}
+{{- end -}}
+{{- $annotations | toYaml -}}
+{{- end -}}
+
 {{/* Whether Prometheus is an agent, which only writes to remotes. */}}
 {{- define "observability-stack.isAgent" -}}
 {{- $server := .Values.server -}}

@@ -42,25 +42,56 @@ Argument: the URL; returns a JSON map.
 {{- dict "Version" "2012-10-17" "Statement" . | toPrettyJson -}}
 {{- end -}}
 
-{{/* Who may take the role: this service account of this cluster, and no other. */}}
+{{/*
+Who may take the role: this service account of this cluster, and no other. dict "root" $ "account" <key of
+serviceAccounts> "component" <name>.
+*/}}
 {{- define "observability-stack.trust" -}}
-{{- if eq .Values.identity.type "podIdentity" -}}
+{{- $values := .root.Values -}}
+{{- $account := include "observability-stack.serviceAccountName" . -}}
+{{- if eq $values.identity.type "podIdentity" -}}
 {{- $statement := dict "Effect" "Allow" "Principal" (dict "Service" "pods.eks.amazonaws.com") "Action" (list "sts:AssumeRole" "sts:TagSession")
   "Condition" (dict "StringEquals" (dict
-    "aws:RequestTag/kubernetes-namespace" .Release.Namespace
-    "aws:RequestTag/kubernetes-service-account" (include "observability-stack.serverAccount" .)
-    "aws:RequestTag/eks-cluster-name" .Values.cluster.name)) -}}
+    "aws:RequestTag/kubernetes-namespace" .root.Release.Namespace
+    "aws:RequestTag/kubernetes-service-account" $account
+    "aws:RequestTag/eks-cluster-name" $values.cluster.name)) -}}
 {{- include "observability-stack.document" (list $statement) -}}
 {{- else -}}
-{{- $region := .Values.cluster.region -}}
+{{- $region := $values.cluster.region -}}
 {{- $provider := printf "oidc.eks.%s.%s/id/OIDC_ID" $region (ternary "amazonaws.com.cn" "amazonaws.com" (hasPrefix "cn-" $region)) -}}
-{{- $account := printf "system:serviceaccount:%s:%s" .Release.Namespace (include "observability-stack.serverAccount" .) -}}
 {{- $statement := dict
   "Effect" "Allow"
   "Principal" (dict "Federated" (printf "arn:%s:iam::ACCOUNT:oidc-provider/%s" (include "observability-stack.partition" $region) $provider))
   "Action" "sts:AssumeRoleWithWebIdentity"
-  "Condition" (dict "StringEquals" (dict (printf "%s:sub" $provider) $account (printf "%s:aud" $provider) "sts.amazonaws.com"))
+  "Condition" (dict "StringEquals" (dict (printf "%s:sub" $provider) (printf "system:serviceaccount:%s:%s" .root.Release.Namespace $account) (printf "%s:aud" $provider) "sts.amazonaws.com"))
 -}}
 {{- include "observability-stack.document" (list $statement) -}}
 {{- end -}}
+{{- end -}}
+
+{{/*
+How a part gets its role, for the notes: dict "root" $ "account" <key of serviceAccounts> "component" <name> "who"
+<what signs> "workload" <kind/name, which a new association has to restart>.
+*/}}
+{{- define "observability-stack.roleNotes" -}}
+{{- $values := .root.Values -}}
+{{- $namespace := .root.Release.Namespace -}}
+{{- $account := include "observability-stack.serviceAccountName" . -}}
+{{- if eq $values.identity.type "node" -}}
+It is the role of the nodes. Pods reach it only where the nodes' instance metadata has a hop limit of 2 (EKS sets 1 nowadays); else {{ .who }} has nothing to sign with.
+{{- else -}}
+Its trust policy{{ if eq $values.identity.type "irsa" }} (OIDC_ID is the end of the cluster's issuer){{ end }}:
+
+{{ include "observability-stack.trust" . | indent 2 }}
+{{- if eq $values.identity.type "podIdentity" }}
+
+Pod Identity gives it to the service account by:
+
+  aws eks create-pod-identity-association --region {{ $values.cluster.region }} --cluster-name {{ $values.cluster.name }} --namespace {{ $namespace }} --service-account {{ $account }} --role-arn ROLE_ARN
+  kubectl rollout restart --namespace {{ $namespace }} {{ .workload }}    # pods that were there before have it not
+{{- else if not (or (include "observability-stack.roleArn" .) (get (get $values.serviceAccounts .account).annotations "eks.amazonaws.com/role-arn")) }}
+
+No role is named yet (serviceAccounts.{{ .account }}.annotations, or identity.{{ if eq .account "server" }}roleArn{{ else }}roleArns.{{ .account }}{{ end }}): until one is, {{ .who }} has nothing to sign with.
+{{- end }}
+{{- end }}
 {{- end -}}

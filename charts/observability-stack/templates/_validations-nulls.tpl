@@ -4,10 +4,12 @@
 {{- end -}}
 
 {{- define "observability-stack.blocks" -}}
-global commonLabels commonAnnotations cluster identity serviceAccounts serviceAccounts.server
+global commonLabels commonAnnotations cluster identity identity.roleArns serviceAccounts serviceAccounts.server
 serviceAccounts.server.annotations serviceAccounts.kubeStateMetrics serviceAccounts.kubeStateMetrics.annotations
 serviceAccounts.nodeExporter serviceAccounts.nodeExporter.annotations serviceAccounts.alertmanager
-serviceAccounts.alertmanager.annotations serviceAccounts.pushgateway serviceAccounts.pushgateway.annotations rbac
+serviceAccounts.alertmanager.annotations serviceAccounts.pushgateway serviceAccounts.pushgateway.annotations serviceAccounts.traces serviceAccounts.traces.annotations
+serviceAccounts.containerInsights serviceAccounts.containerInsights.annotations serviceAccounts.logs
+serviceAccounts.logs.annotations serviceAccounts.events serviceAccounts.events.annotations rbac metrics
 networkPolicy server server.image server.queue server.externalLabels server.retention server.wal server.persistence
 server.persistence.annotations server.service server.service.annotations server.networkPolicy
 server.podDisruptionBudget server.podLabels server.podAnnotations server.podSecurityContext server.securityContext
@@ -26,7 +28,7 @@ alertmanager.livenessProbe alertmanager.readinessProbe alertmanager.nodeSelector
 pushgateway.image pushgateway.persistence pushgateway.service pushgateway.service.annotations
 pushgateway.networkPolicy pushgateway.podLabels pushgateway.podAnnotations pushgateway.podSecurityContext
 pushgateway.securityContext pushgateway.resources pushgateway.livenessProbe pushgateway.readinessProbe
-pushgateway.nodeSelector pushgateway.affinity rules rules.files rules.labels dashboards dashboards.annotations
+pushgateway.nodeSelector pushgateway.affinity traces containerInsights logs events rules rules.files rules.labels dashboards dashboards.annotations
 {{- end -}}
 
 {{- define "observability-stack.lists" -}}
@@ -44,10 +46,14 @@ pushgateway.topologySpreadConstraints rules.disabledAlerts rules.groups extraObj
 
 {{- define "observability-stack.scalars" -}}
 global.imageRegistry nameOverride fullnameOverride cluster.name cluster.region identity.type identity.roleArn
+identity.roleArns.traces identity.roleArns.containerInsights identity.roleArns.logs identity.roleArns.events
 serviceAccounts.server.create serviceAccounts.server.name serviceAccounts.kubeStateMetrics.create
 serviceAccounts.kubeStateMetrics.name serviceAccounts.nodeExporter.create serviceAccounts.nodeExporter.name
 serviceAccounts.alertmanager.create serviceAccounts.alertmanager.name serviceAccounts.pushgateway.create
-serviceAccounts.pushgateway.name rbac.create networkPolicy.enabled server.enabled server.mode server.image.registry
+serviceAccounts.pushgateway.name serviceAccounts.traces.create serviceAccounts.traces.name
+serviceAccounts.containerInsights.create serviceAccounts.containerInsights.name serviceAccounts.logs.create
+serviceAccounts.logs.name serviceAccounts.events.create serviceAccounts.events.name rbac.create networkPolicy.enabled
+metrics.enabled traces.enabled containerInsights.enabled logs.enabled events.enabled server.enabled server.mode server.image.registry
 server.image.repository server.image.tag server.image.digest server.image.pullPolicy server.queue.samplesPerSecond
 server.queue.latencyMilliseconds server.replicas server.shards server.logLevel server.retention.time
 server.retention.size server.wal.maxTime server.persistence.type server.persistence.size

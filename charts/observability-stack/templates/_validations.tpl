@@ -46,8 +46,7 @@ cluster:
 {{- end -}}
 
 {{- define "observability-stack.checkIdentity" -}}
-{{- $identity := .Values.identity -}}
-{{- $account := .Values.serviceAccounts.server -}}
+{{- $root := . }}
 {{- $key := "eks.amazonaws.com/role-arn" -}}
 {{- range $name, $entry := .Values.serviceAccounts }}
 {{- range $found, $value := $entry.annotations }}
@@ -60,23 +59,33 @@ serviceAccounts:
 {{- end }}
 {{- end }}
 {{- end }}
+{{- range $name := list "server" "traces" "containerInsights" "logs" "events" }}
+{{- $account := get $root.Values.serviceAccounts $name }}
+{{- $role := include "observability-stack.roleArn" (dict "root" $root "account" $name) }}
+{{- $path := ternary "identity.roleArn" (printf "identity.roleArns.%s" $name) (eq $name "server") }}
 {{- $annotated := get $account.annotations $key }}
-{{- if and $identity.roleArn $annotated (ne $identity.roleArn $annotated) }}
-identity.roleArn and serviceAccounts.server.annotations name two roles. Write one of them:
+{{- if and $role $annotated (ne $role $annotated) }}
+{{ $path }} and serviceAccounts.{{ $name }}.annotations name two roles. Write one of them:
 identity:
-  roleArn: {{ $annotated }}{{ "\f" }}
+{{- if eq $name "server" }}
+  roleArn: {{ $annotated }}
+{{- else }}
+  roleArns:
+    {{ $name }}: {{ $annotated }}
+{{- end }}{{ "\f" }}
 {{- end }}
-{{- if and (ne $identity.type "irsa") (or $identity.roleArn $annotated) }}
-identity.type is {{ $identity.type }}, and a role is named for IRSA, which would win. Write:
+{{- if and (ne $root.Values.identity.type "irsa") (or $role $annotated) }}
+identity.type is {{ $root.Values.identity.type }}, and a role is named for IRSA, which would win. Write:
 identity:
   type: irsa
-or leave out identity.roleArn and the annotation {{ $key }}.{{ "\f" }}
+or leave out {{ $path }} and the annotation {{ $key }}.{{ "\f" }}
 {{- end }}
-{{- if and (not $account.create) (or $identity.roleArn $annotated) }}
-serviceAccounts.server.create is false, so that the role would stand nowhere. Annotate your service account yourself, or write:
+{{- if and (not $account.create) (or $role $annotated) }}
+serviceAccounts.{{ $name }}.create is false, so that the role would stand nowhere. Annotate your service account yourself, or write:
 serviceAccounts:
-  server:
+  {{ $name }}:
     create: true{{ "\f" }}
+{{- end }}
 {{- end }}
 {{- end -}}
 

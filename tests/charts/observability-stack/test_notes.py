@@ -161,3 +161,12 @@ def test_without_prometheus_there_is_little_to_say(notes: Notes) -> None:
     text = notes({"server": {"enabled": False}})
     assert "port-forward" not in text
     assert policies(text) == []
+
+
+def test_metrics_have_one_switch(install: Callable[..., Manifests], notes: Notes) -> None:
+    """Without metrics nothing of Prometheus and its exporters is installed, whatever their own switches."""
+    on = {name: {"enabled": True} for name in ("server", "alertmanager", "pushgateway", "kubeStateMetrics")}
+    values = {**on, "server": {**amp(), "replicas": 2}, "metrics": {"enabled": False}}
+    assert len(install({**values, "metrics": {"enabled": True}})) > 20
+    assert len(install(values)) == 0
+    assert "Prometheus" not in notes(values)

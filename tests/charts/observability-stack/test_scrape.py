@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from harness import tools
 from harness.errors import HarnessError
@@ -16,9 +17,13 @@ from .relabel import relabel
 Scrapes = Callable[..., dict[str, dict[str, Any]]]
 ROOT = Path(__file__).parents[3]
 FILES = [
-    *sorted((ROOT / "charts" / "observability-stack" / "ci").glob("*-values.yaml")),
-    *sorted((ROOT / "values").glob("*/observability-stack.yaml")),
-    ROOT / "values" / "examples" / "amp.yaml",
+    file
+    for file in (
+        *sorted((ROOT / "charts" / "observability-stack" / "ci").glob("*-values.yaml")),
+        *sorted((ROOT / "values").glob("*/observability-stack.yaml")),
+        ROOT / "values" / "examples" / "amp.yaml",
+    )
+    if (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("metrics", {}).get("enabled", True)
 ]
 ALL = {"alertmanager": {"enabled": True}, "pushgateway": {"enabled": True}}
 OWN = {"alertmanager", "kube-state-metrics", "node-exporter", "prometheus", "pushgateway"}

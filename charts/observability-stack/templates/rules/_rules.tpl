@@ -39,7 +39,7 @@ writes to. What values say is set into them as data.
 
 {{- define "observability-stack.hasRules" -}}
 {{- $rules := .Values.rules -}}
-{{- if and .Values.server.enabled $rules.enabled (or $rules.groups (has true (values $rules.files))) }}true{{ end -}}
+{{- if and .Values.metrics.enabled .Values.server.enabled $rules.enabled (or $rules.groups (has true (values $rules.files))) }}true{{ end -}}
 {{- end -}}
 
 {{/* Whether Prometheus evaluates rules itself, from the folder that its pods mount. */}}
