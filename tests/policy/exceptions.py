@@ -29,6 +29,7 @@ EXCEPTIONS: dict[str, list[tuple[str, str]]] = {
     "observability-stack": [
         (r"StatefulSet/.*-server.*: automountServiceAccountToken is not false", "discovery asks the API server"),
         (r"Deployment/.*-kube-state-metrics: automountServiceAccountToken is not false", "it reads the API server"),
+        (r"Deployment/.*-events: automountServiceAccountToken is not false", "events are in the API server"),
         (r"DaemonSet/.*-node-exporter: volume (proc|sys|root) is a hostPath", "the node's figures are in its files"),
         (r"DaemonSet/.*-node-exporter: hostNetwork is true", "a pod's own network has other interfaces"),
         (r"DaemonSet/.*-node-exporter.*: a hostPort is set", "a port in the host's network is one of the host"),

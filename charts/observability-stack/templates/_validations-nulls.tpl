@@ -28,7 +28,9 @@ alertmanager.livenessProbe alertmanager.readinessProbe alertmanager.nodeSelector
 pushgateway.image pushgateway.persistence pushgateway.service pushgateway.service.annotations
 pushgateway.networkPolicy pushgateway.podLabels pushgateway.podAnnotations pushgateway.podSecurityContext
 pushgateway.securityContext pushgateway.resources pushgateway.livenessProbe pushgateway.readinessProbe
-pushgateway.nodeSelector pushgateway.affinity traces containerInsights logs events rules rules.files rules.labels dashboards dashboards.annotations
+pushgateway.nodeSelector pushgateway.affinity traces containerInsights logs events events.image events.namespaces events.persistence
+events.persistence.annotations events.networkPolicy events.podLabels events.podAnnotations events.podSecurityContext
+events.securityContext events.resources events.livenessProbe events.readinessProbe events.nodeSelector events.affinity rules rules.files rules.labels dashboards dashboards.annotations
 {{- end -}}
 
 {{- define "observability-stack.lists" -}}
@@ -41,7 +43,9 @@ nodeExporter.tolerations alertmanager.config.route.group_by alertmanager.config.
 alertmanager.persistence.accessModes alertmanager.networkPolicy.from alertmanager.extraVolumes
 alertmanager.extraVolumeMounts alertmanager.extraArgs alertmanager.tolerations
 alertmanager.topologySpreadConstraints pushgateway.networkPolicy.from pushgateway.extraArgs pushgateway.tolerations
-pushgateway.topologySpreadConstraints rules.disabledAlerts rules.groups extraObjects
+pushgateway.topologySpreadConstraints rules.disabledAlerts rules.groups extraObjects events.types events.namespaces.include events.namespaces.exclude
+events.excludeReasons events.persistence.accessModes events.networkPolicy.from events.extraEnv events.extraVolumes
+events.extraVolumeMounts events.tolerations events.topologySpreadConstraints
 {{- end -}}
 
 {{- define "observability-stack.scalars" -}}
@@ -90,5 +94,11 @@ pushgateway.readinessProbe.enabled pushgateway.readinessProbe.periodSeconds
 pushgateway.readinessProbe.timeoutSeconds pushgateway.priorityClassName rules.enabled rules.files.nodes
 rules.files.workloads rules.files.volumes rules.files.prometheus rules.files.remoteWrite rules.files.alertmanager
 rules.files.logs dashboards.enabled dashboards.label dashboards.labelValue dashboards.folder
-dashboards.folderAnnotation
+dashboards.folderAnnotation events.image.registry events.image.repository events.image.tag events.image.digest
+events.image.pullPolicy events.lookbackMinutes events.group events.createGroup events.retentionDays events.groupClass
+events.endpoint events.retries events.bufferSize events.logLevel events.persistence.type events.persistence.size
+events.persistence.storageClassName events.persistence.emptyDirSize events.livenessProbe.enabled
+events.livenessProbe.periodSeconds events.livenessProbe.timeoutSeconds events.livenessProbe.failureThreshold
+events.readinessProbe.enabled events.readinessProbe.periodSeconds events.readinessProbe.timeoutSeconds
+events.priorityClassName
 {{- end -}}

@@ -1,0 +1,104 @@
+{{/* Fluent Bit's configuration of the collector of events: data, written as YAML. */}}
+
+{{- define "observability-stack.eventsState" -}}
+/var/lib/fluent-bit
+{{- end -}}
+
+{{- define "observability-stack.eventsGroup" -}}
+{{- .Values.events.group | default (printf "/aws/containerinsights/%s/events" .Values.cluster.name) -}}
+{{- end -}}
+
+{{/*
+`db` holds the ids of events that were taken: without it a start would take those of the last hour again. It holds ids
+only, so that an event whose count grows is taken again when its id is forgotten, after the look back.
+*/}}
+{{- define "observability-stack.eventsInput" -}}
+name: kubernetes_events
+alias: events
+tag: events
+db: {{ include "observability-stack.eventsState" . }}/events.db
+db.sync: normal
+db.locking: true
+kube_retention_time: {{ .Values.events.lookbackMinutes | int }}m
+# Pages: Fluent Bit holds a whole answer in memory.
+kube_request_limit: 250
+interval_sec: 1
+interval_nsec: 0
+storage.type: filesystem
+{{- end -}}
+
+{{/* A regular expression that one of several words fits as a whole. Argument: the list. */}}
+{{- define "observability-stack.eventsWords" -}}
+^(?:{{ join "|" . }})$
+{{- end -}}
+
+{{/*
+Filters, as a JSON list. What the API server keeps about who wrote which field (`managedFields`) is a third of an event,
+and tells nobody anything; as filters remove keys of the first level only, it is lifted there and the others put back.
+*/}}
+{{- define "observability-stack.eventsFilters" -}}
+{{- $events := .Values.events -}}
+{{- $filters := list -}}
+{{- range $alias, $rule := dict
+  "types" (list "regex" "$type" (ternary (list) $events.types (eq 2 (len $events.types))))
+  "namespaces" (list "regex" "$metadata['namespace']" $events.namespaces.include)
+  "other-namespaces" (list "exclude" "$metadata['namespace']" $events.namespaces.exclude)
+  "reasons" (list "exclude" "$reason" $events.excludeReasons) -}}
+{{- with index $rule 2 -}}
+{{- $filters = append $filters (dict "name" "grep" "alias" $alias (index $rule 0) (printf "%s %s" (index $rule 1) (include "observability-stack.eventsWords" .))) -}}
+{{- end -}}
+{{- end -}}
+{{- $filters = append $filters (dict "name" "nest" "alias" "lift" "operation" "lift" "nested_under" "metadata" "add_prefix" "metadata.") -}}
+{{- $filters = append $filters (dict "name" "record_modifier" "alias" "fields" "remove_key" "metadata.managedFields") -}}
+{{- $filters = append $filters (dict "name" "nest" "alias" "nest" "operation" "nest" "wildcard" "metadata.*" "nest_under" "metadata" "remove_prefix" "metadata.") -}}
+{{- range $filters }}{{ $_ := set . "match" "events" }}{{ end -}}
+{{- $filters | toJson -}}
+{{- end -}}
+
+{{- define "observability-stack.eventsOutput" -}}
+{{- $events := .Values.events -}}
+name: cloudwatch_logs
+alias: cloudwatch
+match: events
+region: {{ .Values.cluster.region | quote }}
+{{- with $events.endpoint }}
+endpoint: {{ . | quote }}
+{{- end }}
+log_group_name: {{ include "observability-stack.eventsGroup" . | quote }}
+log_stream_name: events
+auto_create_group: {{ $events.createGroup }}
+{{- if $events.retentionDays }}
+log_retention_days: {{ $events.retentionDays | int }}
+{{- end }}
+log_group_class: {{ $events.groupClass }}
+retry_limit: {{ $events.retries | int }}
+storage.total_limit_size: {{ $events.bufferSize | quote }}
+{{- end -}}
+
+{{- define "observability-stack.eventsConfig" -}}
+{{- $service := dict
+  "flush" 1
+  "grace" 20
+  "log_level" .Values.events.logLevel
+  "http_server" true
+  "http_listen" "0.0.0.0"
+  "http_port" 2020
+  "health_check" true
+  "hc_errors_count" 20
+  "hc_retry_failure_count" 20
+  "hc_period" 60
+  "scheduler.base" 1
+  "scheduler.cap" 60
+  "storage.path" (printf "%s/chunks" (include "observability-stack.eventsState" .))
+  "storage.sync" "normal"
+  "storage.metrics" true
+  "storage.max_chunks_up" 16
+  "storage.backlog.mem_limit" "8M"
+-}}
+{{- $pipeline := dict
+  "inputs" (list (include "observability-stack.eventsInput" . | fromYaml))
+  "filters" (include "observability-stack.eventsFilters" . | fromJsonArray)
+  "outputs" (list (include "observability-stack.eventsOutput" . | fromYaml))
+-}}
+{{- dict "fluent-bit.yaml" (dict "service" $service "pipeline" $pipeline | toYaml) | toYaml -}}
+{{- end -}}

@@ -1,0 +1,154 @@
+"""Kubernetes events: one collector, what it may and does, and what is said of it."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness import fluentbit, images
+from harness.manifests import Manifests
+
+from .test_notes import policies
+
+Install = Callable[..., Manifests]
+NAME = "x-observability-stack-events"
+CLUSTER = {"name": "shop", "region": "eu-west-1"}
+OBJECTS = {
+    ("ClusterRole", f"prometheus-{NAME}"),
+    ("ClusterRoleBinding", f"prometheus-{NAME}"),
+    ("ConfigMap", NAME),
+    ("Deployment", NAME),
+    ("NetworkPolicy", NAME),
+    ("ServiceAccount", NAME),
+}
+
+
+def values(**events: Any) -> dict[str, Any]:
+    return {"metrics": {"enabled": False}, "cluster": CLUSTER, "events": {"enabled": True, **events}}
+
+
+def config_of(made: Manifests) -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load(made.one("ConfigMap", NAME)["data"]["fluent-bit.yaml"])
+    return config
+
+
+def test_one_collector_that_may_read_events_only(install: Install) -> None:
+    """A single pod that is never beside another of its kind; off, nothing of it is there."""
+    made = install(values())
+    assert made.names() == OBJECTS
+    assert install(values(enabled=False)).names() == set()
+    assert made.one("ClusterRole", f"prometheus-{NAME}")["rules"] == [
+        {"apiGroups": [""], "resources": ["events"], "verbs": ["list", "watch"]}
+    ]
+    [subject] = made.one("ClusterRoleBinding", f"prometheus-{NAME}")["subjects"]
+    assert subject == {"kind": "ServiceAccount", "name": NAME, "namespace": "prometheus"}
+    spec = made.one("Deployment", NAME)["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    [pod] = made.pods()
+    assert pod.spec["serviceAccountName"] == NAME
+    [container] = pod.containers()
+    probes = {name: container[name]["httpGet"]["path"] for name in ("livenessProbe", "readinessProbe")}
+    assert probes == {"livenessProbe": "/", "readinessProbe": "/api/v1/health"}
+    # The allow-list and the rules look at pods that are scraped so.
+    assert (
+        pod.metadata["annotations"].items()
+        >= {
+            "prometheus.io/scrape": "true",
+            "prometheus.io/port": str(container["ports"][0]["containerPort"]),
+            "prometheus.io/path": "/api/v2/metrics/prometheus",
+        }.items()
+    )
+
+
+def test_state_is_on_a_claim_if_asked(install: Install) -> None:
+    """The next pod knows what was sent then; the claim goes with the release: its content is soon of no use."""
+    made = install(values(persistence={"type": "claim", "storageClassName": "gp3"}))
+    assert made.names() == OBJECTS | {("PersistentVolumeClaim", NAME)}
+    claim = made.one("PersistentVolumeClaim", NAME)
+    assert (claim["spec"]["storageClassName"], claim["metadata"].get("annotations")) == ("gp3", None)
+    [pod] = made.pods()
+    assert {"name": "state", "persistentVolumeClaim": {"claimName": NAME}} in pod.spec["volumes"]
+    scratch = install(values()).pods()[0].spec["volumes"]
+    assert {"name": "state", "emptyDir": {"sizeLimit": "256Mi"}} in scratch
+
+
+def test_events_go_to_the_group_of_the_cluster(install: Install) -> None:
+    """Beside those of Container Insights, each once, from a state that outlives a restart, to a bounded buffer."""
+    config = config_of(install(values()))
+    [source], [output] = config["pipeline"]["inputs"], config["pipeline"]["outputs"]
+    assert (output["log_group_name"], output["region"]) == ("/aws/containerinsights/shop/events", "eu-west-1")
+    assert (output["log_retention_days"], output["log_group_class"]) == (30, "STANDARD")
+    assert (source["kube_retention_time"], source["storage.type"]) == ("60m", "filesystem")
+    state = "/var/lib/fluent-bit/"
+    assert source["db"].startswith(state) and config["service"]["storage.path"].startswith(state)
+    assert (output["retry_limit"], output["storage.total_limit_size"]) == (1440, "64M")
+    own = {"group": "/shop/events", "retentionDays": 0, "groupClass": "INFREQUENT_ACCESS", "createGroup": False}
+    [output] = config_of(install(values(**own, lookbackMinutes=5)))["pipeline"]["outputs"]
+    assert (output["log_group_name"], output["log_group_class"]) == ("/shop/events", "INFREQUENT_ACCESS")
+    assert (output["auto_create_group"], "log_retention_days" in output) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "filters"),
+    [
+        ({}, {}),
+        ({"types": ["Warning"]}, {"types": ("regex", "$type ^(?:Warning)$")}),
+        ({"excludeReasons": ["Pulled", "Created"]}, {"reasons": ("exclude", "$reason ^(?:Pulled|Created)$")}),
+        (
+            {"namespaces": {"include": ["a", "b"], "exclude": ["c"]}},
+            {
+                "namespaces": ("regex", "$metadata['namespace'] ^(?:a|b)$"),
+                "other-namespaces": ("exclude", "$metadata['namespace'] ^(?:c)$"),
+            },
+        ),
+    ],
+    ids=["all", "warnings", "reasons", "namespaces"],
+)
+def test_only_what_is_chosen_is_sent(install: Install, chosen: Any, filters: dict[str, tuple[str, str]]) -> None:
+    """All events, unless types, namespaces or reasons are chosen; words are taken as a whole."""
+    found = {
+        one["alias"]: next((kind, one[kind]) for kind in ("regex", "exclude") if kind in one)
+        for one in config_of(install(values(**chosen)))["pipeline"]["filters"]
+        if one["name"] == "grep"
+    }
+    assert found == filters
+
+
+def test_configuration_is_sound(install: Install, chart: Path, tmp_path: Path) -> None:
+    """By the checker every event reaches one output and all paths lie in mounts; Fluent Bit takes it too."""
+    made = install(files=[chart / "ci" / "node-values.yaml"])
+    [pod] = [pod for pod in made.pods() if pod.owner["metadata"]["name"] == NAME]
+    [container] = pod.containers()
+    text = made.one("ConfigMap", NAME)["data"]["fluent-bit.yaml"]
+    assert fluentbit.faults(fluentbit.parse(text), mounts=fluentbit.mounts_of(pod, container)) == []
+    program = images.fluent_bit()
+    if program is None:
+        pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
+    file = tmp_path / "fluent-bit.yaml"
+    file.write_text(text, encoding="utf-8")
+    done = subprocess.run([str(program), "--dry-run", "-c", str(file)], capture_output=True, text=True)
+    assert "configuration test is successful" in done.stdout + done.stderr, done.stderr
+
+
+def test_notes_have_policy_and_commands(notes: Callable[..., str]) -> None:
+    """The role may write to this group; the notes name it, the way to read it, and what an uninstall leaves."""
+    text = notes(values())
+    policy, trust = policies(text)
+    assert policy == {
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:PutRetentionPolicy"],
+        "Resource": ["arn:aws:logs:eu-west-1:ACCOUNT:log-group:/aws/containerinsights/shop/events:*"],
+    }
+    provider = "oidc.eks.eu-west-1.amazonaws.com/id/OIDC_ID"
+    account = trust["Condition"]["StringEquals"][f"{provider}:sub"]
+    assert account == f"system:serviceaccount:prometheus:{NAME}"
+    assert "aws logs tail /aws/containerinsights/shop/events --region eu-west-1" in text
+    assert "aws logs delete-log-group --region eu-west-1 --log-group-name /aws/containerinsights/shop/events" in text
+    assert "sends those of the last 60 minutes again" in text
+    kept = notes(values(createGroup=False, persistence={"type": "claim"}))
+    assert policies(kept)[0]["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+    assert "sends those of the last" not in kept
+    assert "/events" not in notes(values(enabled=False))
