@@ -33,6 +33,7 @@ EXCEPTIONS: dict[str, list[tuple[str, str]]] = {
         (r"DaemonSet/.*-node-exporter: volume (proc|sys|root) is a hostPath", "the node's figures are in its files"),
         (r"DaemonSet/.*-node-exporter: hostNetwork is true", "a pod's own network has other interfaces"),
         (r"DaemonSet/.*-node-exporter.*: a hostPort is set", "a port in the host's network is one of the host"),
+        (r"DaemonSet/.*-traces traces: a hostPort is set", "asked for by `traces.hostPort`"),
     ],
 }
 

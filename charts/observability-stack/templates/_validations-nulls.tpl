@@ -31,6 +31,10 @@ pushgateway.securityContext pushgateway.resources pushgateway.livenessProbe push
 pushgateway.nodeSelector pushgateway.affinity traces containerInsights logs events events.image events.namespaces events.persistence
 events.persistence.annotations events.networkPolicy events.podLabels events.podAnnotations events.podSecurityContext
 events.securityContext events.resources events.livenessProbe events.readinessProbe events.nodeSelector events.affinity rules rules.files rules.labels dashboards dashboards.annotations
+traces.xrayDaemon traces.xrayDaemon.image traces.xrayDaemon.resources traces.otel traces.otel.image
+traces.otel.resources traces.service traces.service.annotations traces.networkPolicy traces.updateStrategy
+traces.podLabels traces.podAnnotations traces.podSecurityContext traces.securityContext traces.livenessProbe
+traces.readinessProbe traces.nodeSelector traces.affinity
 {{- end -}}
 
 {{- define "observability-stack.lists" -}}
@@ -46,6 +50,8 @@ alertmanager.topologySpreadConstraints pushgateway.networkPolicy.from pushgatewa
 pushgateway.topologySpreadConstraints rules.disabledAlerts rules.groups extraObjects events.types events.namespaces.include events.namespaces.exclude
 events.excludeReasons events.persistence.accessModes events.networkPolicy.from events.extraEnv events.extraVolumes
 events.extraVolumeMounts events.tolerations events.topologySpreadConstraints
+traces.xrayDaemon.extraArgs traces.otel.extraArgs traces.otel.indexedAttributes traces.networkPolicy.proxyFrom
+traces.extraEnv traces.tolerations
 {{- end -}}
 
 {{- define "observability-stack.scalars" -}}
@@ -101,4 +107,11 @@ events.persistence.storageClassName events.persistence.emptyDirSize events.liven
 events.livenessProbe.periodSeconds events.livenessProbe.timeoutSeconds events.livenessProbe.failureThreshold
 events.readinessProbe.enabled events.readinessProbe.periodSeconds events.readinessProbe.timeoutSeconds
 events.priorityClassName
+traces.engine traces.endpoint traces.logLevel traces.xrayDaemon.image.registry traces.xrayDaemon.image.repository
+traces.xrayDaemon.image.tag traces.xrayDaemon.image.digest traces.xrayDaemon.image.pullPolicy
+traces.xrayDaemon.bufferMegabytes traces.otel.image.registry traces.otel.image.repository traces.otel.image.tag
+traces.otel.image.digest traces.otel.image.pullPolicy traces.otel.memoryLimitMegabytes traces.service.name
+traces.hostPort traces.livenessProbe.enabled traces.livenessProbe.periodSeconds traces.livenessProbe.timeoutSeconds
+traces.readinessProbe.enabled traces.readinessProbe.periodSeconds traces.readinessProbe.timeoutSeconds
+traces.priorityClassName
 {{- end -}}

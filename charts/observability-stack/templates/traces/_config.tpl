@@ -1,0 +1,83 @@
+{{/* What the pods that take traces are, by `traces.engine`, and what they read. */}}
+
+{{/* The values of the engine beside those that are the same for both, as YAML. */}}
+{{- define "observability-stack.tracesValues" -}}
+{{- $traces := .Values.traces -}}
+{{- $engine := get $traces (ternary "xrayDaemon" "otel" (eq $traces.engine "xray-daemon")) -}}
+{{- merge (dict) $engine (omit $traces "xrayDaemon" "otel") | toYaml -}}
+{{- end -}}
+
+{{- define "observability-stack.tracesName" -}}
+{{- include "observability-stack.name" (dict "root" . "component" "traces") -}}
+{{- end -}}
+
+{{- define "observability-stack.tracesServiceName" -}}
+{{- default (include "observability-stack.tracesName" .) .Values.traces.service.name -}}
+{{- end -}}
+
+{{/* Ports of the engine, as a JSON list; those of X-Ray are the same for both. */}}
+{{- define "observability-stack.tracesPorts" -}}
+{{- $ports := list
+  (dict "name" "xray-udp" "port" 2000 "protocol" "UDP")
+  (dict "name" "xray-tcp" "port" 2000 "protocol" "TCP")
+-}}
+{{- if eq .Values.traces.engine "otel" -}}
+{{- $ports = concat $ports (list
+  (dict "name" "otlp-grpc" "port" 4317 "protocol" "TCP")
+  (dict "name" "otlp-http" "port" 4318 "protocol" "TCP")
+) -}}
+{{- end -}}
+{{- $ports | toJson -}}
+{{- end -}}
+
+{{/* The file that the engine reads, as YAML: the daemon's `cfg.yaml`, or the collector's configuration. */}}
+{{- define "observability-stack.tracesConfig" -}}
+{{- $traces := .Values.traces -}}
+{{- if eq $traces.engine "xray-daemon" -}}
+{{- /* Without a buffer of its own it takes 1% of the node's memory, whatever the container's limit. */ -}}
+{{- dict
+  "Version" 2
+  "TotalBufferSizeMB" (int $traces.xrayDaemon.bufferMegabytes)
+  "Region" .Values.cluster.region
+  "Endpoint" $traces.endpoint
+  "LocalMode" true
+  "Logging" (dict "LogLevel" $traces.logLevel)
+| toYaml -}}
+{{- else -}}
+{{- include "observability-stack.collectorConfig" . -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "observability-stack.collectorConfig" -}}
+{{- $traces := .Values.traces -}}
+{{- $region := .Values.cluster.region -}}
+{{- $limit := int $traces.otel.memoryLimitMegabytes -}}
+{{- /* An address without a host is every address of the pod, of IPv6 too. */ -}}
+{{- $proxy := dict "endpoint" ":2000" "region" $region "local_mode" true -}}
+{{- $exporter := dict "region" $region "local_mode" true "indexed_attributes" $traces.otel.indexedAttributes -}}
+{{- with $traces.endpoint -}}
+{{- $_ := set $proxy "aws_endpoint" . -}}
+{{- $_ := set $exporter "endpoint" . -}}
+{{- end -}}
+{{- dict
+  "extensions" (dict "health_check" (dict "endpoint" ":13133"))
+  "receivers" (dict
+    "awsxray" (dict "endpoint" ":2000" "transport" "udp" "proxy_server" $proxy)
+    "otlp" (dict "protocols" (dict "grpc" (dict "endpoint" ":4317") "http" (dict "endpoint" ":4318")))
+  )
+  "processors" (dict
+    "memory_limiter" (dict "check_interval" "1s" "limit_mib" $limit "spike_limit_mib" (div $limit 4))
+    "batch" (dict "timeout" "1s" "send_batch_size" 50)
+  )
+  "exporters" (dict "awsxray" $exporter)
+  "service" (dict
+    "extensions" (list "health_check")
+    "pipelines" (dict "traces" (dict
+      "receivers" (list "awsxray" "otlp")
+      "processors" (list "memory_limiter" "batch")
+      "exporters" (list "awsxray")
+    ))
+    "telemetry" (dict "logs" (dict "level" $traces.logLevel))
+  )
+| toYaml -}}
+{{- end -}}

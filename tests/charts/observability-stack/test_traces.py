@@ -1,0 +1,223 @@
+"""Traces: one Service for both engines, bounded memory, a closed proxy, and what an install says about them."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from harness import iam
+from harness.manifests import Manifests, Object
+
+Install = Callable[..., Manifests]
+NAME = "x-observability-stack-traces"
+OBJECTS = {
+    ("ConfigMap", NAME),
+    ("DaemonSet", NAME),
+    ("NetworkPolicy", NAME),
+    ("Service", NAME),
+    ("ServiceAccount", "xray-daemon"),
+}
+XRAY = [("xray-udp", 2000, "UDP"), ("xray-tcp", 2000, "TCP")]
+OTLP = [("otlp-grpc", 4317, "TCP"), ("otlp-http", 4318, "TCP")]
+ENGINES = {"xray-daemon": XRAY, "otel": XRAY + OTLP}
+each_engine = pytest.mark.parametrize("engine", ENGINES)
+
+
+def traces(engine: str = "xray-daemon", **settings: Any) -> dict[str, Any]:
+    return {"metrics": {"enabled": False}, "traces": {"enabled": True, "engine": engine, **settings}}
+
+
+def config(made: Manifests) -> Object:
+    read: Object = yaml.safe_load(made.one("ConfigMap", NAME)["data"]["config.yaml"])
+    return read
+
+
+def ports(rules: list[dict[str, Any]]) -> list[tuple[str, int, str]]:
+    return [(rule["name"], rule.get("port") or rule["containerPort"], rule["protocol"]) for rule in rules]
+
+
+@each_engine
+def test_an_application_need_not_know_the_engine(install: Install, engine: str) -> None:
+    """Objects, Service and ports of X-Ray are the same for both; what is sent stays on its node."""
+    made = install(traces(engine))
+    assert set(made.names()) == OBJECTS
+    service = made.one("Service", NAME)["spec"]
+    assert (service["type"], service["internalTrafficPolicy"]) == ("ClusterIP", "Local")
+    assert "clusterIP" not in service
+    assert ports(service["ports"]) == ENGINES[engine]
+    [pod] = made.pods()
+    assert service["selector"].items() <= pod.metadata["labels"].items()
+    [box] = pod.containers()
+    own = [port for port in box["ports"] if port["name"] != "health"]
+    assert ports(own) == ENGINES[engine]
+    assert [port["targetPort"] for port in service["ports"]] == [port["name"] for port in own]
+    assert not any("hostPort" in port for port in box["ports"])
+    assert pod.spec["automountServiceAccountToken"] is False
+    assert "command" not in box
+    named = install(traces(engine, service={"name": "xray-service"}))
+    assert [item["metadata"]["name"] for item in named.select("Service")] == ["xray-service"]
+
+
+def test_nothing_is_there_unasked(install: Install) -> None:
+    """Without the switch there is nothing of it, whatever else is on."""
+    assert not set(install().names()) & OBJECTS
+    assert set(install({"traces": {"enabled": True}}).names()) - set(install().names()) == OBJECTS
+
+
+@each_engine
+def test_proxy_is_closed_to_other_namespaces(install: Install, engine: str) -> None:
+    """Everybody may send traces; what is signed with the role is for the namespace, and for peers that are named."""
+    peer = {"namespaceSelector": {"matchLabels": {"traced": "true"}}}
+    for chosen in ([], [peer]):
+        made = install(traces(engine, networkPolicy={"proxyFrom": chosen}))
+        policy = made.one("NetworkPolicy", NAME)["spec"]
+        assert policy["policyTypes"] == ["Ingress"]
+        everybody, proxy = policy["ingress"]
+        assert "from" not in everybody
+        open_to_all = [(name, protocol) for name, _, protocol in ENGINES[engine] if name != "xray-tcp"]
+        assert [(port["port"], port["protocol"]) for port in everybody["ports"]] == open_to_all
+        assert proxy["from"] == [{"podSelector": {}}, *chosen]
+        assert proxy["ports"] == [{"port": "xray-tcp", "protocol": "TCP"}]
+    assert not install({**traces(engine), "networkPolicy": {"enabled": False}}).select("NetworkPolicy")
+
+
+def test_daemon_reads_what_it_knows(install: Install) -> None:
+    """Its file has only keys of the daemon, which ends at an unknown one, and a buffer that the container can hold."""
+    read = config(install({**traces(endpoint="https://vpce.example.com"), "cluster": {"region": "eu-west-1"}}))
+    assert read == {
+        "Version": 2,
+        "TotalBufferSizeMB": 24,
+        "Region": "eu-west-1",
+        "Endpoint": "https://vpce.example.com",
+        "LocalMode": True,
+        "Logging": {"LogLevel": "info"},
+    }
+    [box] = install(traces()).containers()
+    assert box["args"] == ["--config=/etc/traces/config.yaml", "--bind=:2000", "--bind-tcp=:2000"]
+    assert box["volumeMounts"] == [{"name": "config", "mountPath": "/etc/traces", "readOnly": True}]
+
+
+def test_collector_takes_both_and_sends_to_xray(install: Install) -> None:
+    """Segments and OTLP go through a bound of memory first, to X-Ray in the cluster's region, by the address given."""
+    values = traces("otel", endpoint="https://vpce.example.com", otel={"indexedAttributes": ["http.route"]})
+    made = install({**values, "cluster": {"region": "eu-west-1"}})
+    read = config(made)
+    pipeline = read["service"]["pipelines"]["traces"]
+    assert pipeline["processors"][0] == "memory_limiter"
+    for kind in ("receivers", "processors", "exporters"):
+        assert set(pipeline[kind]) == set(read[kind])
+    assert read["exporters"]["awsxray"] == {
+        "region": "eu-west-1",
+        "local_mode": True,
+        "endpoint": "https://vpce.example.com",
+        "indexed_attributes": ["http.route"],
+    }
+    proxy = read["receivers"]["awsxray"]["proxy_server"]
+    assert (proxy["region"], proxy["aws_endpoint"]) == ("eu-west-1", "https://vpce.example.com")
+    [box] = made.containers()
+    assert box["env"] == [{"name": "GOMEMLIMIT", "value": "128MiB"}]
+    assert read["processors"]["memory_limiter"]["limit_mib"] == 160
+
+
+@each_engine
+def test_probes_ask_the_engine_and_not_x_ray(install: Install, engine: str) -> None:
+    """A request to the daemon's TCP port would be one to X-Ray: a failing X-Ray must not restart what waits for it."""
+    [box] = install(traces(engine)).containers()
+    for name in ("livenessProbe", "readinessProbe"):
+        handler = {key: box[name][key] for key in ("httpGet", "tcpSocket") if key in box[name]}
+        assert handler == (
+            {"tcpSocket": {"port": "xray-tcp"}}
+            if engine == "xray-daemon"
+            else {"httpGet": {"path": "/", "port": "health"}}
+        )
+
+
+def test_a_node_is_never_without_it(install: Install) -> None:
+    """A new pod is ready before the old one goes, except where two would want one port of the node."""
+    strategies = [
+        install(traces(hostPort=host)).one("DaemonSet")["spec"]["updateStrategy"]["rollingUpdate"]
+        for host in (False, True)
+    ]
+    assert strategies == [{"maxSurge": "10%", "maxUnavailable": 0}, {"maxSurge": 0, "maxUnavailable": "10%"}]
+    [box] = install(traces("otel", hostPort=True)).containers()
+    assert {port["name"]: port.get("hostPort") for port in box["ports"]} == {
+        **{name: number for name, number, _ in ENGINES["otel"]},
+        "health": None,
+    }
+
+
+def test_changed_configuration_rolls_the_pods(install: Install) -> None:
+    """Another engine or another region is another checksum; the selector stays."""
+    made = [
+        install(values).one("DaemonSet")["spec"]
+        for values in (traces(), traces("otel"), {**traces(), "cluster": {"region": "eu-west-1"}})
+    ]
+    assert len({spec["template"]["metadata"]["annotations"]["checksum/config"] for spec in made}) == 3
+    assert len({json.dumps(spec["selector"]) for spec in made}) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "said", "shown"),
+    [
+        (
+            {"xrayDaemon": {"bufferMegabytes": 48}},
+            "traces.xrayDaemon.bufferMegabytes is 48, and the container's limit of 64Mi would be reached before it",
+            {"xrayDaemon": {"resources": {"limits": {"memory": "72Mi"}}}},
+        ),
+        (
+            {"engine": "otel", "otel": {"memoryLimitMegabytes": 400}},
+            "traces.otel.memoryLimitMegabytes is 400, and the container's limit of 256Mi",
+            {"otel": {"resources": {"limits": {"memory": "500Mi"}}}},
+        ),
+        (
+            {"hostPort": True, "updateStrategy": {"rollingUpdate": {"maxSurge": 1}}},
+            "traces.hostPort is true, and traces.updateStrategy starts a new pod beside the old one",
+            {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": "10%"}}},
+        ),
+    ],
+    ids=["buffer", "collector", "surge"],
+)
+def test_what_cannot_work_is_refused(
+    install: Install, refusal: Callable[..., str], settings: dict[str, Any], said: str, shown: dict[str, Any]
+) -> None:
+    """The message says what is wrong, and what it says to write mends it; what is off is not looked at."""
+    message = refusal(traces(**settings))
+    assert said in message
+    written = yaml.safe_load(message[message.index("\ntraces:\n") :].partition("\n\n")[0])
+    assert written == {"traces": shown}
+    mended = {key: {**settings.get(key, {}), **value} for key, value in shown.items()}
+    assert install(traces(**{**settings, **mended})).select("DaemonSet")
+    assert len(install({"metrics": {"enabled": False}, "traces": {**settings, "enabled": False}})) == 0
+
+
+@each_engine
+def test_notes_lead_to_a_trace(notes: Callable[..., str], engine: str) -> None:
+    """They print the address, the policy and who may take the role; those of the old engine the switch to the new."""
+    text = notes({**traces(engine), "cluster": {"name": "shop", "region": "eu-west-1"}})
+    assert f"AWS_XRAY_DAEMON_ADDRESS={NAME}.prometheus:2000 " in text
+    assert ("OTEL_EXPORTER_OTLP_ENDPOINT=http://" in text) == (engine == "otel")
+    assert ("in maintenance since February 2026" in text) == (engine == "xray-daemon")
+    assert ("  traces:\n    engine: otel\n" in text) == (engine == "xray-daemon")
+    assert "aws xray get-trace-summaries --region eu-west-1" in text
+    policy, trust = (json.loads(found) for found in re.findall(r"^  \{\n.*?^  \}$", text, re.MULTILINE | re.DOTALL))
+    assert policy["Statement"] == [
+        {
+            "Effect": "Allow",
+            "Action": [
+                "xray:GetSamplingRules",
+                "xray:GetSamplingStatisticSummaries",
+                "xray:GetSamplingTargets",
+                "xray:PutTelemetryRecords",
+                "xray:PutTraceSegments",
+            ],
+            "Resource": "*",
+        }
+    ]
+    assert "system:serviceaccount:prometheus:xray-daemon" in json.dumps(trust)
+    assert iam.faults(policy) == []
+    assert iam.faults(trust, trust=True) == []
+    assert "No role is named yet (serviceAccounts.traces.annotations, or identity.roleArns.traces)" in text
+    assert "X-Ray keeps traces for 30 days" in text
