@@ -49,7 +49,8 @@ CONVENTIONAL_VALUES = {
 }
 # A DaemonSet has one pod on each node, which no budget protects and nothing spreads.
 NOT_FOR_DAEMON_SETS = {"podDisruptionBudget", "topologySpreadConstraints"}
-SHARED = "_eks-common.tpl"
+# Files that charts share, each with what its helpers begin with.
+SHARED = {"_eks-common.tpl": "eks-common.", "_fluent-bit-common.tpl": "fluent-bit-common."}
 CHART_ANNOTATIONS = {f"artifacthub.io/{name}" for name in ("license", "links", "changes", "images")}
 # Functions whose answer changes from render to render, or with the cluster that is looked at.
 UNSTABLE = re.compile(
@@ -137,13 +138,15 @@ def test_helpers_have_the_charts_prefix(chart: Path) -> None:
         for name in re.findall(r'define\s+"([^"]+)"', path.read_text(encoding="utf-8"))
     ]
     assert names
-    wrong = [name for file, name in names if not name.startswith("eks-common." if file == SHARED else f"{chart.name}.")]
+    wrong = [name for file, name in names if not name.startswith(SHARED.get(file, f"{chart.name}."))]
     assert wrong == []
 
 
-def test_shared_helpers_are_the_same_everywhere() -> None:
+@pytest.mark.parametrize("shared", SHARED)
+def test_shared_helpers_are_the_same_everywhere(shared: str) -> None:
     """Charts that share helpers have the same file; when this fails, copy the right one over the others."""
-    files = [path for chart in charts() for path in chart.glob(f"templates/{SHARED}")]
+    files = [path for chart in charts() for path in chart.glob(f"templates/{shared}")]
+    assert len(files) > 1
     assert len({file.read_bytes() for file in files}) == 1
 
 

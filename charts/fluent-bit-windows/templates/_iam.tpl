@@ -17,67 +17,21 @@
 
 {{/* Log groups that records can get to, with `*` where a name is made of a record: a list, as JSON. */}}
 {{- define "fluent-bit-windows.groups" -}}
-{{- $groups := list -}}
-{{- range include "fluent-bit-windows.cloudwatchOutputs" . | fromJsonArray -}}
-{{- $groups = append $groups .log_group_name -}}
-{{- with .log_group_template -}}
-{{- $groups = append $groups (regexReplaceAll "\\$[A-Za-z_].*$" . "*") -}}
-{{- end -}}
-{{- end -}}
-{{- $shown := list -}}
-{{- range $groups | uniq -}}
-{{- $shown = append $shown (replace "${CLUSTER_NAME}" "CLUSTER" .) -}}
-{{- end -}}
-{{- /* What a group with a * covers need not be named again. */}}
-{{- $least := list -}}
-{{- range $group := $shown -}}
-{{- $covered := false -}}
-{{- range $shown -}}
-{{- if and (hasSuffix "*" .) (ne . $group) (hasPrefix (trimSuffix "*" .) $group) }}{{ $covered = true }}{{ end -}}
-{{- end -}}
-{{- if not $covered }}{{ $least = append $least $group }}{{ end -}}
-{{- end -}}
-{{- $least | toJson -}}
-{{- end -}}
-
-{{/* Statements for sending to CloudWatch; what is made and set only when groups are made is asked for only then. */}}
-{{- define "fluent-bit-windows.cloudwatchStatements" -}}
-{{- $settings := .Values.output.cloudwatch -}}
-{{- $start := printf "arn:%s:logs:%s:ACCOUNT:log-group:" (include "fluent-bit-windows.partition" .) (include "fluent-bit-windows.shownRegion" .) -}}
-{{- $resources := list -}}
-{{- range include "fluent-bit-windows.groups" . | fromJsonArray -}}
-{{- $resources = append $resources (printf "%s%s:*" $start .) -}}
-{{- end -}}
-{{- $actions := list "logs:CreateLogStream" "logs:PutLogEvents" -}}
-{{- if $settings.createGroups -}}
-{{- $actions = prepend $actions "logs:CreateLogGroup" -}}
-{{- if $settings.retentionDays }}{{ $actions = append $actions "logs:PutRetentionPolicy" }}{{ end -}}
-{{- end -}}
-{{- list (dict "Effect" "Allow" "Action" $actions "Resource" $resources) | toJson -}}
+{{- $outputs := include "fluent-bit-windows.cloudwatchOutputs" . | replace "${CLUSTER_NAME}" "CLUSTER" | fromJsonArray -}}
+{{- include "fluent-bit-common.groups" $outputs -}}
 {{- end -}}
 
 {{/* The statements of the agent's role for the type of output, as a JSON list; empty where AWS is not asked. */}}
 {{- define "fluent-bit-windows.statements" -}}
 {{- $output := .Values.output -}}
-{{- $partition := include "fluent-bit-windows.partition" . -}}
-{{- $place := printf "%s:ACCOUNT" (include "fluent-bit-windows.shownRegion" .) -}}
-{{- if eq $output.type "cloudwatch" -}}
-{{- include "fluent-bit-windows.cloudwatchStatements" . -}}
-{{- else if eq $output.type "firehose" -}}
-{{- $stream := printf "arn:%s:firehose:%s:deliverystream/%s" $partition $place $output.firehose.deliveryStream -}}
-{{- list (dict "Effect" "Allow" "Action" (list "firehose:PutRecordBatch") "Resource" (list $stream)) | toJson -}}
-{{- else if eq $output.type "s3" -}}
-{{- $objects := printf "arn:%s:s3:::%s/*" $partition $output.s3.bucket -}}
-{{- list (dict "Effect" "Allow" "Action" (list "s3:PutObject") "Resource" (list $objects)) | toJson -}}
-{{- else if and (eq $output.type "opensearch") $output.opensearch.awsAuth -}}
-{{- if eq $output.opensearch.awsService "aoss" -}}
-{{- list (dict "Effect" "Allow" "Action" (list "aoss:APIAccessAll") "Resource" (list (printf "arn:%s:aoss:%s:collection/COLLECTION" $partition $place))) | toJson -}}
-{{- else -}}
-{{- list (dict "Effect" "Allow" "Action" (list "es:ESHttpPost") "Resource" (list (printf "arn:%s:es:%s:domain/DOMAIN/*" $partition $place))) | toJson -}}
-{{- end -}}
-{{- else -}}
-{{- list | toJson -}}
-{{- end -}}
+{{- $given := dict
+  "output" $output
+  "partition" (include "fluent-bit-windows.partition" .)
+  "region" (include "fluent-bit-windows.shownRegion" .)
+  "groups" (include "fluent-bit-windows.groups" . | fromJsonArray)
+  "retention" $output.cloudwatch.retentionDays
+-}}
+{{- include "fluent-bit-common.statements" $given -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.document" -}}

@@ -67,15 +67,8 @@
       optional: true
       {{- end }}
 {{- end }}
-{{- $secret := .Values.output.secret }}
-{{- if and $secret.name (has .Values.output.type (list "opensearch" "http" "forward")) }}
-{{- range $name, $key := dict "OUTPUT_USER" $secret.userKey "OUTPUT_PASSWORD" $secret.passwordKey }}
-- name: {{ $name }}
-  valueFrom:
-    secretKeyRef:
-      name: {{ $secret.name | quote }}
-      key: {{ $key | quote }}
-{{- end }}
+{{- with include "fluent-bit-common.env" .Values.output | trim }}
+{{ . }}
 {{- end }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}

@@ -6,15 +6,7 @@
 {{- $names := dict "routing.prefix" $routing.prefix "routing.fallbackGroup" $routing.fallbackGroup "routing.staticGroup" $routing.staticGroup "routing.eventLogGroup" $routing.eventLogGroup "routing.servicesGroup" $routing.servicesGroup -}}
 {{- range $index, $item := $routing.list }}{{ $_ := set $names (printf "routing.list[%d].group" $index) ($item.group | default "") }}{{ end -}}
 {{- range $name, $group := $names }}
-{{- if not (regexMatch "^[A-Za-z0-9._/#-]*$" $group) }}
-{{ $name }} is {{ $group | quote }}: the name of a log group has letters, digits and . - _ / # only. Write for example {{ regexReplaceAll "[^A-Za-z0-9._/#-]+" $group "-" | trunc 120 | quote }}.{{ "\f" }}
-{{- end }}
-{{- end }}
-{{- if not (regexMatch "^([A-Za-z0-9._/#-]|\\$\\{HOST_NAME\\})+$" .Values.output.cloudwatch.streamPrefix) }}
-output.cloudwatch.streamPrefix is {{ .Values.output.cloudwatch.streamPrefix | quote }}: it has letters, digits, . - _ / # and the variable ${HOST_NAME} only, and may not be empty. Write:
-output:
-  cloudwatch:
-    streamPrefix: ${HOST_NAME}-{{ "\f" }}
+{{- include "fluent-bit-common.checkGroup" (dict "path" $name "group" $group) }}
 {{- end }}
 {{- range $name, $template := dict "routing.groupTemplate" $routing.groupTemplate "output.cloudwatch.streamTemplate" .Values.output.cloudwatch.streamTemplate }}
 {{- $variable := "\\$[A-Za-z_][A-Za-z0-9_]*(\\['[A-Za-z0-9_./-]+'\\])*" }}
@@ -28,16 +20,7 @@ output:
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkRetention" -}}
-{{- $allowed := list 0 1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653 -}}
-{{- $days := int .Values.output.cloudwatch.retentionDays -}}
-{{- if not (has $days $allowed) }}
-{{- $next := 0 }}
-{{- range reverse $allowed }}{{ if gt . $days }}{{ $next = . }}{{ end }}{{ end }}
-output.cloudwatch.retentionDays is {{ $days }}, and CloudWatch knows {{ join ", " (rest $allowed) }} only (0: never expire). Write for example:
-output:
-  cloudwatch:
-    retentionDays: {{ $next }}{{ "\f" }}
-{{- end }}
+{{- include "fluent-bit-common.checkRetention" (dict "path" "output.cloudwatch.retentionDays" "days" .Values.output.cloudwatch.retentionDays) -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkList" -}}
@@ -73,27 +56,5 @@ inputs:
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkOutput" -}}
-{{- $output := .Values.output -}}
-{{- range $type, $need := dict "opensearch" "host" "firehose" "deliveryStream" "s3" "bucket" "http" "host" "forward" "host" }}
-{{- if and (eq $output.type $type) (not (get (get $output $type) $need)) }}
-output.type is {{ $type }}, and output.{{ $type }}.{{ $need }} is empty. Write:
-output:
-  {{ $type }}:
-    {{ $need }}: {{ ternary "logs.example.com" "my-windows-logs" (eq $need "host") }}{{ "\f" }}
-{{- end }}
-{{- end }}
-{{- if and (eq $output.type "opensearch") $output.opensearch.awsAuth $output.secret.name }}
-output.secret.name is set, and requests to OpenSearch are signed (output.opensearch.awsAuth). Write one of:
-output:
-  opensearch:
-    awsAuth: false
-output:
-  secret:
-    name: ""{{ "\f" }}
-{{- end }}
-{{- if and $output.externalId (not $output.roleArn) }}
-output.externalId is set, and output.roleArn is empty: an external id is for assuming a role. Write:
-output:
-  roleArn: arn:aws:iam::444455556666:role/logs{{ "\f" }}
-{{- end }}
+{{- include "fluent-bit-common.checkOutput" (dict "path" "output" "output" .Values.output "example" "my-windows-logs") -}}
 {{- end -}}
