@@ -55,6 +55,9 @@ spec:
   {{- end }}
   serviceAccountName: {{ include "observability-stack.serviceAccountName" (dict "root" .root "account" .account "component" .component) | quote }}
   automountServiceAccountToken: {{ ternary "true" "false" (eq (toString .token) "true") }}
+  {{- with $values.terminationGracePeriodSeconds }}
+  terminationGracePeriodSeconds: {{ . | int64 }}
+  {{- end }}
   {{- if .hostNetwork }}
   hostNetwork: true
   dnsPolicy: ClusterFirstWithHostNet

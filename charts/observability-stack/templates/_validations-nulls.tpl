@@ -35,6 +35,11 @@ traces.xrayDaemon traces.xrayDaemon.image traces.xrayDaemon.resources traces.ote
 traces.otel.resources traces.service traces.service.annotations traces.networkPolicy traces.updateStrategy
 traces.podLabels traces.podAnnotations traces.podSecurityContext traces.securityContext traces.livenessProbe
 traces.readinessProbe traces.nodeSelector traces.affinity
+logs.image logs.application logs.application.namespaces logs.dataplane logs.host logs.metadata logs.output
+logs.output.cloudwatch logs.output.opensearch logs.output.elasticsearch logs.output.firehose logs.output.s3
+logs.output.http logs.output.secret logs.http logs.health logs.state logs.networkPolicy logs.podLabels
+logs.podAnnotations logs.podSecurityContext logs.securityContext logs.resources logs.livenessProbe
+logs.readinessProbe logs.updateStrategy logs.nodeSelector logs.affinity
 {{- end -}}
 
 {{- define "observability-stack.lists" -}}
@@ -52,6 +57,9 @@ events.excludeReasons events.persistence.accessModes events.networkPolicy.from e
 events.extraVolumeMounts events.tolerations events.topologySpreadConstraints
 traces.xrayDaemon.extraArgs traces.otel.extraArgs traces.otel.indexedAttributes traces.networkPolicy.proxyFrom
 traces.extraEnv traces.tolerations
+logs.application.namespaces.include logs.application.namespaces.exclude logs.application.multiline
+logs.dataplane.journal logs.dataplane.pods logs.host.journal logs.host.files logs.extraFilters
+logs.networkPolicy.from logs.extraEnv logs.extraEnvFrom logs.extraVolumes logs.extraVolumeMounts logs.tolerations
 {{- end -}}
 
 {{- define "observability-stack.scalars" -}}
@@ -114,4 +122,24 @@ traces.otel.image.digest traces.otel.image.pullPolicy traces.otel.memoryLimitMeg
 traces.hostPort traces.livenessProbe.enabled traces.livenessProbe.periodSeconds traces.livenessProbe.timeoutSeconds
 traces.readinessProbe.enabled traces.readinessProbe.periodSeconds traces.readinessProbe.timeoutSeconds
 traces.priorityClassName
+logs.engine logs.image.registry logs.image.repository logs.image.tag logs.image.digest logs.image.pullPolicy
+logs.application.enabled logs.application.group logs.application.groupPerNamespace logs.application.retentionDays
+logs.application.groupClass logs.application.parseJson logs.application.rateLimit logs.application.bufferSize
+logs.dataplane.enabled logs.dataplane.group logs.dataplane.retentionDays logs.dataplane.groupClass
+logs.dataplane.rateLimit logs.dataplane.bufferSize logs.host.enabled logs.host.group logs.host.retentionDays
+logs.host.groupClass logs.host.rateLimit logs.host.bufferSize logs.journalPath logs.readFrom logs.refreshSeconds
+logs.maxLineSize logs.metadata.from logs.metadata.labels logs.metadata.annotations logs.metadata.refreshSeconds
+logs.metadata.insecureSkipVerify logs.output.type logs.output.retries logs.output.roleArn logs.output.externalId
+logs.output.endpoint logs.output.stsEndpoint logs.output.cloudwatch.createGroups
+logs.output.cloudwatch.streamPrefix logs.output.opensearch.host logs.output.opensearch.port
+logs.output.opensearch.index logs.output.opensearch.awsAuth logs.output.opensearch.awsService
+logs.output.elasticsearch.host logs.output.elasticsearch.port logs.output.elasticsearch.index
+logs.output.elasticsearch.tls logs.output.firehose.deliveryStream logs.output.s3.bucket logs.output.s3.keyFormat
+logs.output.s3.totalFileSize logs.output.s3.uploadTimeoutMinutes logs.output.http.host logs.output.http.port
+logs.output.http.uri logs.output.http.tls logs.output.secret.name logs.output.secret.userKey
+logs.output.secret.passwordKey logs.logLevel logs.flushSeconds logs.maxChunksUp logs.http.listen logs.http.port
+logs.health.errors logs.health.retryFailures logs.health.periodSeconds logs.state.hostPath
+logs.livenessProbe.enabled logs.livenessProbe.periodSeconds logs.livenessProbe.timeoutSeconds
+logs.livenessProbe.failureThreshold logs.readinessProbe.enabled logs.readinessProbe.periodSeconds
+logs.readinessProbe.timeoutSeconds logs.terminationGracePeriodSeconds logs.priorityClassName
 {{- end -}}
