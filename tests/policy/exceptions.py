@@ -32,6 +32,26 @@ EXCEPTIONS: dict[str, list[tuple[str, str]]] = {
         (r"Deployment/.*-events: automountServiceAccountToken is not false", "events are in the API server"),
         (r"DaemonSet/.*-node-exporter: volume (proc|sys|root) is a hostPath", "the node's figures are in its files"),
         (r"DaemonSet/.*-node-exporter: hostNetwork is true", "a pod's own network has other interfaces"),
+        (
+            r"DaemonSet/.*-container-insights: volume (rootfs|sys|disks|containerd|pod-resources) is a hostPath",
+            "whose containers use how much of the node is in its files",
+        ),
+        (
+            r"DaemonSet/.*-container-insights container-insights: (runAsNonRoot is not true|runAsUser is 0)",
+            "containerd's socket and the kubelet's folders are root's",
+        ),
+        (
+            r"DaemonSet/.*-container-insights(-windows)?: automountServiceAccountToken is not false",
+            "it asks the node's kubelet and the API server whose container it is",
+        ),
+        (
+            r"DaemonSet/.*-container-insights-windows.*: (hostNetwork|hostProcess) is true",
+            "Windows nodes have no cgroups, and only a host process may read their counters",
+        ),
+        (
+            r"DaemonSet/.*-container-insights-windows.*: runAsNonRoot is not true",
+            "only the system's account may read the counters of a Windows node",
+        ),
         (r"DaemonSet/.*-node-exporter.*: a hostPort is set", "a port in the host's network is one of the host"),
         (r"DaemonSet/.*-traces traces: a hostPort is set", "asked for by `traces.hostPort`"),
         (r"DaemonSet/.*-logs: volume (state|logs|journal) is a hostPath", "a node agent reads the node's files"),

@@ -44,15 +44,16 @@ Argument: the URL; returns a JSON map.
 
 {{/*
 Who may take the role: this service account of this cluster, and no other. dict "root" $ "account" <key of
-serviceAccounts> "component" <name>.
+serviceAccounts> "component" <name> and, where another installer makes the account, its "namespace" and "name".
 */}}
 {{- define "observability-stack.trust" -}}
 {{- $values := .root.Values -}}
-{{- $account := include "observability-stack.serviceAccountName" . -}}
+{{- $account := .name | default (include "observability-stack.serviceAccountName" .) -}}
+{{- $namespace := .namespace | default .root.Release.Namespace -}}
 {{- if eq $values.identity.type "podIdentity" -}}
 {{- $statement := dict "Effect" "Allow" "Principal" (dict "Service" "pods.eks.amazonaws.com") "Action" (list "sts:AssumeRole" "sts:TagSession")
   "Condition" (dict "StringEquals" (dict
-    "aws:RequestTag/kubernetes-namespace" .root.Release.Namespace
+    "aws:RequestTag/kubernetes-namespace" $namespace
     "aws:RequestTag/kubernetes-service-account" $account
     "aws:RequestTag/eks-cluster-name" $values.cluster.name)) -}}
 {{- include "observability-stack.document" (list $statement) -}}
@@ -63,7 +64,7 @@ serviceAccounts> "component" <name>.
   "Effect" "Allow"
   "Principal" (dict "Federated" (printf "arn:%s:iam::ACCOUNT:oidc-provider/%s" (include "observability-stack.partition" $region) $provider))
   "Action" "sts:AssumeRoleWithWebIdentity"
-  "Condition" (dict "StringEquals" (dict (printf "%s:sub" $provider) (printf "system:serviceaccount:%s:%s" .root.Release.Namespace $account) (printf "%s:aud" $provider) "sts.amazonaws.com"))
+  "Condition" (dict "StringEquals" (dict (printf "%s:sub" $provider) (printf "system:serviceaccount:%s:%s" $namespace $account) (printf "%s:aud" $provider) "sts.amazonaws.com"))
 -}}
 {{- include "observability-stack.document" (list $statement) -}}
 {{- end -}}

@@ -28,7 +28,14 @@ alertmanager.livenessProbe alertmanager.readinessProbe alertmanager.nodeSelector
 pushgateway.image pushgateway.persistence pushgateway.service pushgateway.service.annotations
 pushgateway.networkPolicy pushgateway.podLabels pushgateway.podAnnotations pushgateway.podSecurityContext
 pushgateway.securityContext pushgateway.resources pushgateway.livenessProbe pushgateway.readinessProbe
-pushgateway.nodeSelector pushgateway.affinity traces containerInsights logs events events.image events.namespaces events.persistence
+pushgateway.nodeSelector pushgateway.affinity traces
+containerInsights containerInsights.image containerInsights.metrics containerInsights.applicationSignals
+containerInsights.addOn containerInsights.windows containerInsights.windows.resources
+containerInsights.windows.nodeSelector containerInsights.updateStrategy containerInsights.podLabels
+containerInsights.podAnnotations containerInsights.podSecurityContext containerInsights.securityContext
+containerInsights.resources containerInsights.livenessProbe containerInsights.readinessProbe
+containerInsights.nodeSelector containerInsights.affinity
+logs events events.image events.namespaces events.persistence
 events.persistence.annotations events.networkPolicy events.podLabels events.podAnnotations events.podSecurityContext
 events.securityContext events.resources events.livenessProbe events.readinessProbe events.nodeSelector events.affinity rules rules.files rules.labels dashboards dashboards.annotations
 traces.xrayDaemon traces.xrayDaemon.image traces.xrayDaemon.resources traces.otel traces.otel.image
@@ -52,7 +59,9 @@ nodeExporter.tolerations alertmanager.config.route.group_by alertmanager.config.
 alertmanager.persistence.accessModes alertmanager.networkPolicy.from alertmanager.extraVolumes
 alertmanager.extraVolumeMounts alertmanager.extraArgs alertmanager.tolerations
 alertmanager.topologySpreadConstraints pushgateway.networkPolicy.from pushgateway.extraArgs pushgateway.tolerations
-pushgateway.topologySpreadConstraints rules.disabledAlerts rules.groups extraObjects events.types events.namespaces.include events.namespaces.exclude
+pushgateway.topologySpreadConstraints rules.disabledAlerts rules.groups extraObjects
+containerInsights.windows.tolerations containerInsights.tolerations
+events.types events.namespaces.include events.namespaces.exclude
 events.excludeReasons events.persistence.accessModes events.networkPolicy.from events.extraEnv events.extraVolumes
 events.extraVolumeMounts events.tolerations events.topologySpreadConstraints
 traces.xrayDaemon.extraArgs traces.otel.extraArgs traces.otel.indexedAttributes traces.networkPolicy.proxyFrom
@@ -71,7 +80,19 @@ serviceAccounts.alertmanager.create serviceAccounts.alertmanager.name serviceAcc
 serviceAccounts.pushgateway.name serviceAccounts.traces.create serviceAccounts.traces.name
 serviceAccounts.containerInsights.create serviceAccounts.containerInsights.name serviceAccounts.logs.create
 serviceAccounts.logs.name serviceAccounts.events.create serviceAccounts.events.name rbac.create networkPolicy.enabled
-metrics.enabled traces.enabled containerInsights.enabled logs.enabled events.enabled server.enabled server.mode server.image.registry
+metrics.enabled traces.enabled containerInsights.enabled containerInsights.installer
+containerInsights.image.registry containerInsights.image.repository containerInsights.image.tag
+containerInsights.image.digest containerInsights.image.pullPolicy containerInsights.metrics.enhanced
+containerInsights.metrics.accelerated containerInsights.metrics.extract containerInsights.interval
+containerInsights.flushInterval containerInsights.preferFullPodName containerInsights.tagService
+containerInsights.applicationSignals.enabled containerInsights.endpoint containerInsights.dualStack
+containerInsights.debug containerInsights.hostNetwork containerInsights.healthPort
+containerInsights.addOn.containerLogs containerInsights.windows.enabled containerInsights.livenessProbe.enabled
+containerInsights.livenessProbe.initialDelaySeconds containerInsights.livenessProbe.periodSeconds
+containerInsights.livenessProbe.timeoutSeconds containerInsights.livenessProbe.failureThreshold
+containerInsights.readinessProbe.enabled containerInsights.readinessProbe.periodSeconds
+containerInsights.readinessProbe.timeoutSeconds containerInsights.priorityClassName
+logs.enabled events.enabled server.enabled server.mode server.image.registry
 server.image.repository server.image.tag server.image.digest server.image.pullPolicy server.queue.samplesPerSecond
 server.queue.latencyMilliseconds server.replicas server.shards server.logLevel server.retention.time
 server.retention.size server.wal.maxTime server.persistence.type server.persistence.size

@@ -7,7 +7,7 @@ instead. All of them are shown at once.
 {{- if include "observability-stack.checkNulls" . -}}
 {{- $checks = list "observability-stack.checkNulls" -}}
 {{- else -}}
-{{- range list "Mode" "Remotes" "Secrets" "Labels" "Identity" "Scrape" "Storage" "Kinds" "DisabledAlerts" "RuleGroups" "Traces" "Logs" -}}
+{{- range list "Mode" "Remotes" "Secrets" "Labels" "Identity" "Scrape" "Storage" "Kinds" "DisabledAlerts" "RuleGroups" "Traces" "Logs" "Insights" -}}
 {{- $checks = append $checks (printf "observability-stack.check%s" .) -}}
 {{- end -}}
 {{- end -}}

@@ -1,0 +1,203 @@
+{{/* The pods of the CloudWatch agent. */}}
+
+{{- define "observability-stack.insightsUpdates" -}}
+{{- if .Values.containerInsights.updateStrategy -}}
+{{- toYaml .Values.containerInsights.updateStrategy -}}
+{{- else -}}
+{{- /* The API's default of one node at a time takes hours on a large cluster. */ -}}
+type: RollingUpdate
+rollingUpdate:
+  maxUnavailable: 10%
+{{- end -}}
+{{- end -}}
+
+{{/* The values of the pods, with the affinity that they have where none is given. Argument: the root. */}}
+{{- define "observability-stack.insightsPodValues" -}}
+{{- $values := deepCopy .Values.containerInsights -}}
+{{- if not $values.affinity -}}
+{{- $term := dict "matchExpressions" (list (dict "key" "eks.amazonaws.com/compute-type" "operator" "NotIn" "values" (list "fargate"))) -}}
+{{- $required := dict "requiredDuringSchedulingIgnoredDuringExecution" (dict "nodeSelectorTerms" (list $term)) -}}
+{{- $_ := set $values "affinity" (dict "nodeAffinity" $required) -}}
+{{- end -}}
+{{- $values | toYaml -}}
+{{- end -}}
+
+{{/* What the agent has to be told of its node, as environment. Argument: the root. */}}
+{{- define "observability-stack.insightsEnv" -}}
+- name: HOST_IP
+  valueFrom:
+    fieldRef:
+      fieldPath: status.hostIP
+- name: HOST_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: spec.nodeName
+- name: K8S_NODE_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: spec.nodeName
+- name: K8S_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+{{- if ne .Values.identity.type "node" }}
+# Without the instance's metadata the agent would take its node for a machine outside of AWS, and ask for a file of keys.
+- name: RUN_WITH_IRSA
+  value: "True"
+{{- end }}
+{{- end -}}
+
+{{- define "observability-stack.insightsContainer" -}}
+{{- $insights := .Values.containerInsights -}}
+env:
+  {{- include "observability-stack.insightsEnv" . | nindent 2 }}
+ports:
+  - name: health
+    containerPort: {{ $insights.healthPort | int }}
+    {{- if $insights.hostNetwork }}
+    hostPort: {{ $insights.healthPort | int }}
+    {{- end }}
+  {{- if $insights.applicationSignals.enabled }}
+  {{- range include "observability-stack.applicationSignalsPorts" . | fromYamlArray }}
+  - name: {{ .name }}
+    containerPort: {{ .port | int }}
+    {{- if $insights.hostNetwork }}
+    hostPort: {{ .port | int }}
+    {{- end }}
+  {{- end }}
+  {{- end }}
+{{ include "observability-stack.probes" (dict "values" $insights "paths" (dict "livenessProbe" "/" "readinessProbe" "/") "ports" (dict "livenessProbe" "health" "readinessProbe" "health")) | trim }}
+volumeMounts:
+  - name: config
+    mountPath: /etc/cwagentconfig
+    readOnly: true
+  # The agent translates its configuration into these, and keeps nothing in them that it could not make again.
+  - name: scratch
+    mountPath: /opt/aws/amazon-cloudwatch-agent/etc
+    subPath: etc
+  - name: scratch
+    mountPath: /opt/aws/amazon-cloudwatch-agent/var
+    subPath: var
+  - name: scratch
+    mountPath: /opt/aws/amazon-cloudwatch-agent/logs
+    subPath: logs
+  - name: scratch
+    mountPath: /tmp
+    subPath: tmp
+  - name: rootfs
+    mountPath: /rootfs
+    readOnly: true
+  - name: sys
+    mountPath: /sys
+    readOnly: true
+  - name: disks
+    mountPath: /dev/disk
+    readOnly: true
+  - name: containerd
+    mountPath: /run/containerd/containerd.sock
+    readOnly: true
+  {{- if $insights.metrics.accelerated }}
+  - name: pod-resources
+    mountPath: /var/lib/kubelet/pod-resources
+    readOnly: true
+  {{- end }}
+{{- end -}}
+
+{{- define "observability-stack.insightsVolumes" -}}
+- name: config
+  configMap:
+    name: {{ include "observability-stack.name" (dict "root" . "component" "container-insights") | quote }}
+    items:
+      - key: cwagentconfig.json
+        path: cwagentconfig.json
+      - key: health.yaml
+        path: health.yaml
+- name: scratch
+  emptyDir:
+    sizeLimit: 64Mi
+- name: rootfs
+  hostPath:
+    path: /
+- name: sys
+  hostPath:
+    path: /sys
+- name: disks
+  hostPath:
+    path: /dev/disk
+- name: containerd
+  hostPath:
+    path: /run/containerd/containerd.sock
+{{- if .Values.containerInsights.metrics.accelerated }}
+- name: pod-resources
+  hostPath:
+    path: /var/lib/kubelet/pod-resources
+{{- end }}
+{{- end -}}
+
+{{/* What applications send to, where Application Signals are on. */}}
+{{- define "observability-stack.applicationSignalsPorts" -}}
+- name: otlp-grpc
+  port: 4315
+- name: otlp-http
+  port: 4316
+- name: xray-proxy
+  port: 2000
+{{- end -}}
+
+{{/* A host process: the agent of a Windows node reads its kubelet and the host's own counters. Argument: the root. */}}
+{{- define "observability-stack.insightsWindowsPod" -}}
+{{- $insights := .Values.containerInsights -}}
+metadata:
+  labels:
+    {{- include "eks-common.labels" (dict "root" . "component" "container-insights-windows" "extra" $insights.podLabels) | nindent 4 }}
+  annotations:
+    {{- mergeOverwrite (dict) .Values.commonAnnotations $insights.podAnnotations (dict "checksum/config" (include "observability-stack.insightsData" . | sha256sum)) | toYaml | nindent 4 }}
+spec:
+  os:
+    name: windows
+  nodeSelector:
+    {{- mergeOverwrite (dict) $insights.windows.nodeSelector (dict "kubernetes.io/os" "windows") | toYaml | nindent 4 }}
+  {{- with $insights.windows.tolerations }}
+  tolerations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $insights.priorityClassName }}
+  priorityClassName: {{ . | quote }}
+  {{- end }}
+  {{- with include "eks-common.imagePullSecrets" . }}
+  imagePullSecrets:
+    {{- . | nindent 4 }}
+  {{- end }}
+  serviceAccountName: {{ include "observability-stack.serviceAccountName" (dict "root" . "account" "containerInsights" "component" "container-insights") | quote }}
+  automountServiceAccountToken: true
+  # Kubernetes takes host processes in the host's network only.
+  hostNetwork: true
+  securityContext:
+    windowsOptions:
+      hostProcess: true
+      runAsUserName: 'NT AUTHORITY\SYSTEM'
+  containers:
+    - name: container-insights
+      image: {{ include "eks-common.image" (dict "root" . "image" $insights.image) | quote }}
+      imagePullPolicy: {{ $insights.image.pullPolicy | quote }}
+      workingDir: '%CONTAINER_SANDBOX_MOUNT_POINT%\Program Files\Amazon\AmazonCloudWatchAgent'
+      env:
+        {{- include "observability-stack.insightsEnv" . | nindent 8 }}
+        - name: RUN_IN_CONTAINER
+          value: "True"
+        - name: RUN_AS_HOST_PROCESS_CONTAINER
+          value: "True"
+      resources:
+        {{- toYaml $insights.windows.resources | nindent 8 }}
+      volumeMounts:
+        - name: config
+          mountPath: 'C:\Program Files\Amazon\AmazonCloudWatchAgent\cwagentconfig'
+          readOnly: true
+  volumes:
+    - name: config
+      configMap:
+        name: {{ include "observability-stack.name" (dict "root" . "component" "container-insights") | quote }}
+        items:
+          - key: windows.json
+            path: cwagentconfig.json
+{{- end -}}

@@ -1,0 +1,307 @@
+"""Container Insights: the CloudWatch agent's configuration, its pods and rights, and the add-on that could run it."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from harness.manifests import Manifests
+
+Install = Callable[..., Manifests]
+Notes = Callable[..., str]
+SCHEMA = Path(__file__).parents[3] / "../shared/data/cloudwatch-agent-schema.json"
+NAME = "x-observability-stack-container-insights"
+PERFORMANCE = "arn:aws:logs:eu-west-1:ACCOUNT:log-group:/aws/containerinsights/shop/performance:*"
+KINDS = {
+    ("ClusterRole", f"prometheus-{NAME}"),
+    ("ClusterRoleBinding", f"prometheus-{NAME}"),
+    ("ConfigMap", NAME),
+    ("ConfigMap", "cwagent-clusterleader"),
+    ("DaemonSet", NAME),
+    ("NetworkPolicy", NAME),
+    ("Role", NAME),
+    ("RoleBinding", NAME),
+    ("ServiceAccount", "cloudwatch-agent"),
+}
+
+
+def insights(values: Mapping[str, Any] | None = None, **others: Any) -> dict[str, Any]:
+    """Return values with Container Insights, as given, and nothing else."""
+    return {
+        "metrics": {"enabled": False},
+        "cluster": {"name": "shop", "region": "eu-west-1"},
+        "containerInsights": {"enabled": True, **(values or {})},
+        **others,
+    }
+
+
+def config(made: Manifests, key: str = "cwagentconfig.json") -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(made.one("ConfigMap", NAME)["data"][key])
+    return found
+
+
+def add_on(text: str) -> dict[str, Any]:
+    """Return what the notes tell the add-on by its option --configuration-values."""
+    [given] = re.findall(r"aws eks create-addon .* --configuration-values '(.*)'", text)
+    made: dict[str, Any] = json.loads(given)
+    return made
+
+
+EVERYTHING = {
+    "metrics": {"enhanced": False, "accelerated": True, "extract": False},
+    "interval": 300,
+    "flushInterval": 10,
+    "preferFullPodName": True,
+    "tagService": False,
+    "applicationSignals": {"enabled": True},
+    "endpoint": "https://logs.example.com",
+    "dualStack": True,
+    "debug": True,
+    "windows": {"enabled": True},
+}
+
+
+def test_what_is_made(install: Install) -> None:
+    """A DaemonSet, its account, rights and lock: no operator, no webhook, no certificate; switched off, nothing."""
+    assert set(install(insights()).names()) == KINDS
+    assert set(install(insights({"applicationSignals": {"enabled": True}})).names()) == KINDS | {("Service", NAME)}
+    windows = install(insights({"windows": {"enabled": True}}))
+    assert set(windows.names()) == KINDS | {("DaemonSet", f"{NAME}-windows")}
+    for off in ({**EVERYTHING, "enabled": False}, {**EVERYTHING, "installer": "addOn"}):
+        assert set(install(insights(off)).names()) == set()
+
+
+def test_configuration(install: Install) -> None:
+    """The defaults say all that the agent would decide by itself: GPU parts are on for it unless it is told."""
+    assert config(install(insights())) == {
+        "agent": {"region": "eu-west-1"},
+        "logs": {
+            "metrics_collected": {
+                "kubernetes": {
+                    "cluster_name": "shop",
+                    "enhanced_container_insights": True,
+                    "accelerated_compute_metrics": False,
+                    "disable_metric_extraction": False,
+                    "metrics_collection_interval": 60,
+                    "prefer_full_pod_name": False,
+                    "tag_service": True,
+                }
+            },
+            "force_flush_interval": 5,
+        },
+    }
+
+
+def test_each_value_has_its_key(install: Install) -> None:
+    """Every option reaches the agent under the agent's own name; a Windows node has no Application Signals."""
+    made = install(insights(EVERYTHING))
+    kubernetes = {
+        "cluster_name": "shop",
+        "enhanced_container_insights": False,
+        "accelerated_compute_metrics": True,
+        "disable_metric_extraction": True,
+        "metrics_collection_interval": 300,
+        "prefer_full_pod_name": True,
+        "tag_service": False,
+    }
+    agent = {"region": "eu-west-1", "debug": True, "use_dualstack_endpoint": True}
+    logs = {"force_flush_interval": 10, "endpoint_override": "https://logs.example.com"}
+    assert config(made) == {
+        "agent": agent,
+        "logs": {**logs, "metrics_collected": {"kubernetes": kubernetes, "application_signals": {}}},
+        "traces": {"traces_collected": {"application_signals": {}}},
+    }
+    assert config(made, "windows.json") == {
+        "agent": agent,
+        "logs": {**logs, "metrics_collected": {"kubernetes": kubernetes}},
+    }
+
+
+@pytest.mark.parametrize("values", [{}, EVERYTHING], ids=["defaults", "everything"])
+def test_agents_own_schema_takes_it(install: Install, values: dict[str, Any]) -> None:
+    """The configuration fits the JSON schema that the agent checks it with."""
+    if not SCHEMA.exists():
+        pytest.skip("needs the CloudWatch agent's schema, ../shared/data/cloudwatch-agent-schema.json")
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    made = install(insights(values))
+    for key in {"cwagentconfig.json", "windows.json"} & made.one("ConfigMap", NAME)["data"].keys():
+        jsonschema.Draft4Validator(schema).validate(config(made, key))
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"enhanced_container_insights": True}, "additional properties 'enhanced_container_insights' not allowed"),
+        ({"metrics": {"enhanced": "yes"}}, "got string, want boolean"),
+        ({"interval": 1}, "minimum: got 1, want 10"),
+        ({"endpoint": "logs.example.com"}, "does not match pattern"),
+        ({"addOn": {"containerLogs": True}}, "logs:\n  enabled: true"),
+    ],
+)
+def test_values_are_strict(refusal: Callable[..., str], values: dict[str, Any], says: str) -> None:
+    """What the agent would ignore without a word, or would not start with, is refused."""
+    assert says in refusal(insights(values))
+
+
+def test_refusals(refusal: Callable[..., str], install: Install) -> None:
+    """Nothing is collected twice, and no kubelet is asked by a right that is enough to run commands in pods."""
+    twice = insights({"installer": "addOn", "addOn": {"containerLogs": True}}, logs={"enabled": True})
+    assert "each line would be collected, and billed, twice" in refusal(twice)
+    windows = insights({"windows": {"enabled": True}}, identity={"type": "podIdentity"})
+    assert "which AWS documents for Linux nodes only" in refusal(windows)
+    with pytest.raises(Exception, match="asks the agent for nodes/proxy"):
+        install(insights(), kubernetes="1.32.0")
+    assert not install(insights({"installer": "addOn"}), kubernetes="1.32.0").names()
+
+
+def test_rights_are_the_least(install: Install) -> None:
+    """It lists what it names in metrics, and writes to one ConfigMap that is there: no nodes/proxy, no create."""
+    made = install(insights({"windows": {"enabled": True}}))
+    rights = {
+        (what, verb)
+        for rule in made.one("ClusterRole")["rules"]
+        for what in rule.get("resources") or rule["nonResourceURLs"]
+        for verb in rule["verbs"]
+    }
+    listed = {
+        *("daemonsets", "deployments", "endpoints", "endpointslices", "ingresses", "jobs", "namespaces", "nodes"),
+        *("persistentvolumeclaims", "persistentvolumes", "pods", "replicasets", "services", "statefulsets"),
+    }
+    read = {("nodes/pods", "get"), ("nodes/stats", "get"), ("/metrics", "get")}
+    assert rights == {(kind, verb) for kind in listed for verb in ("list", "watch")} | read
+    assert made.one("Role")["rules"] == [
+        {
+            "apiGroups": [""],
+            "resources": ["configmaps"],
+            "resourceNames": ["cwagent-clusterleader"],
+            "verbs": ["get", "update"],
+        }
+    ]
+    assert "data" not in made.one("ConfigMap", "cwagent-clusterleader")
+    fewer = install(insights({"metrics": {"enhanced": False}})).one("ClusterRole")["rules"]
+    assert "/metrics" not in str(fewer)
+    assert "nodes/stats" not in str(fewer)
+    assert not {"ClusterRole", "Role"} & {kind for kind, _ in install(insights(rbac={"create": False})).names()}
+
+
+def test_pod_sees_the_node_and_changes_nothing(install: Install) -> None:
+    """The node's files are read-only, all that it writes is scratch, and the node's network is for those who ask."""
+    made = install(insights())
+    [box] = made.containers("container-insights")
+    [pod] = made.pods()
+    node = {"/rootfs", "/sys", "/dev/disk", "/run/containerd/containerd.sock", "/etc/cwagentconfig"}
+    assert {mount["mountPath"] for mount in box["volumeMounts"] if mount.get("readOnly")} == node
+    scratch = {mount["name"] for mount in box["volumeMounts"] if not mount.get("readOnly")}
+    assert [volume["name"] for volume in pod.spec["volumes"] if "emptyDir" in volume] == [*scratch]
+    assert not pod.spec.get("hostNetwork")
+    assert "'values': ['fargate']" in str(pod.spec["affinity"])
+    assert install(insights({"affinity": {"podAffinity": {}}})).pods()[0].spec["affinity"] == {"podAffinity": {}}
+    env = {entry["name"]: entry.get("value") for entry in box["env"]}
+    assert env.keys() == {"HOST_IP", "HOST_NAME", "K8S_NODE_NAME", "K8S_NAMESPACE", "RUN_WITH_IRSA"}
+    by_node = install(insights({"hostNetwork": True}, identity={"type": "node"}))
+    assert by_node.one("DaemonSet")["spec"]["template"]["spec"]["hostNetwork"] is True
+    assert "RUN_WITH_IRSA" not in {entry["name"] for entry in by_node.containers("container-insights")[0]["env"]}
+
+
+def test_probes_ask_the_agents_own_extension(install: Install) -> None:
+    """The port that the extension listens on is the one that both probes ask."""
+    made = install(insights({"healthPort": 14000}))
+    assert "endpoint: 0.0.0.0:14000" in made.one("ConfigMap", NAME)["data"]["health.yaml"]
+    [box] = made.containers("container-insights")
+    assert {port["name"]: port["containerPort"] for port in box["ports"]} == {"health": 14000}
+    assert {box[probe]["httpGet"]["port"] for probe in ("livenessProbe", "readinessProbe")} == {"health"}
+
+
+def test_only_application_signals_are_let_in(install: Install) -> None:
+    """Nobody may talk to the agent, unless applications send it signals: then to those ports, on their own node."""
+    assert install(insights()).one("NetworkPolicy")["spec"]["ingress"] == []
+    made = install(insights({"applicationSignals": {"enabled": True}}))
+    [rule] = made.one("NetworkPolicy")["spec"]["ingress"]
+    service = made.one("Service")["spec"]
+    assert service["internalTrafficPolicy"] == "Local"
+    assert {port["name"]: port["port"] for port in service["ports"]} == {
+        "otlp-grpc": 4315,
+        "otlp-http": 4316,
+        "xray-proxy": 2000,
+    }
+    assert [port["port"] for port in rule["ports"]] == [port["name"] for port in service["ports"]]
+
+
+def test_windows_nodes(install: Install) -> None:
+    """The agent of a Windows node is a host process with the configuration where it looks for it."""
+    made = install(insights({"windows": {"enabled": True, "nodeSelector": {"a": "b"}}, "priorityClassName": ""}))
+    spec = made.one("DaemonSet", f"{NAME}-windows")["spec"]["template"]["spec"]
+    assert spec["os"] == {"name": "windows"}
+    assert spec["nodeSelector"] == {"kubernetes.io/os": "windows", "a": "b"}
+    assert spec["securityContext"] == {"windowsOptions": {"hostProcess": True, "runAsUserName": "NT AUTHORITY\\SYSTEM"}}
+    [box] = spec["containers"]
+    assert {entry["name"]: entry.get("value") for entry in box["env"]}.items() >= {
+        ("RUN_IN_CONTAINER", "True"),
+        ("RUN_AS_HOST_PROCESS_CONTAINER", "True"),
+    }
+    [mount] = box["volumeMounts"]
+    assert mount["mountPath"] == r"C:\Program Files\Amazon\AmazonCloudWatchAgent\cwagentconfig"
+    assert spec["volumes"][0]["configMap"]["items"] == [{"key": "windows.json", "path": "cwagentconfig.json"}]
+
+
+def test_notes_say_what_to_look_at(notes: Notes) -> None:
+    """Where measurements arrive, how long they are kept, what would double them, and what is left in AWS."""
+    text = notes(insights())
+    group = "/aws/containerinsights/shop/performance"
+    for command in (
+        f"aws logs tail --region eu-west-1 {group}",
+        "--namespace ContainerInsights --dimensions Name=ClusterName,Value=shop",
+        f"aws logs put-retention-policy --region eu-west-1 --log-group-name {group}",
+        f"aws logs delete-log-group --region eu-west-1 --log-group-name {group}",
+        "aws eks describe-addon --region eu-west-1 --cluster-name shop --addon-name amazon-cloudwatch-observability",
+    ):
+        assert command in text
+    assert "create-addon" not in text
+    assert "containerInsights.hostNetwork: true" in text
+    assert "containerInsights.hostNetwork" not in notes(insights({"hostNetwork": True}))
+    assert "performance" not in notes({"containerInsights": {"enabled": False}})
+
+
+def test_policy_is_the_least(notes: Notes) -> None:
+    """It may write to its group and ask EC2 for volumes and tags; Application Signals add theirs, and nothing else."""
+    documents = re.findall(r"^  \{\n.*?^  \}$", notes(insights()), re.MULTILINE | re.DOTALL)
+    policy, trust = (json.loads(document)["Statement"] for document in documents)
+    write = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
+    assert policy == [
+        {"Effect": "Allow", "Action": write, "Resource": [PERFORMANCE]},
+        {"Effect": "Allow", "Action": ["ec2:DescribeTags", "ec2:DescribeVolumes"], "Resource": "*"},
+    ]
+    assert "system:serviceaccount:prometheus:cloudwatch-agent" in json.dumps(trust)
+    signals = notes(insights({"applicationSignals": {"enabled": True}}))
+    assert "log-group:/aws/application-signals/data:*" in signals
+    assert "xray:PutTraceSegments" in signals
+    assert f"http://{NAME}.prometheus:4316/v1/metrics" in signals
+
+
+def test_add_on_gets_the_same_configuration(notes: Notes, install: Install) -> None:
+    """The add-on's agent is told what ours would be, and what the add-on would run besides is off unless asked for."""
+    text = notes(insights({"installer": "addOn"}, identity={"type": "podIdentity"}))
+    made = install(insights())
+    [box] = made.containers("container-insights")
+    assert add_on(text) == {
+        "agent": {"config": config(made), "resources": box["resources"]},
+        **{
+            part: {"enabled": False}
+            for part in ("applicationSignals", "containerLogs", "dcgmExporter", "neuronMonitor")
+        },
+    }
+    assert "--pod-identity-associations serviceAccount=cloudwatch-agent,roleArn=ROLE_ARN" in text
+    assert '"aws:RequestTag/kubernetes-namespace": "amazon-cloudwatch"' in text
+    assert "aws eks delete-addon --region eu-west-1 --cluster-name shop" in text
+    wanted = {**EVERYTHING, "installer": "addOn", "addOn": {"containerLogs": True}}
+    role = "arn:aws:iam::111122223333:role/insights"
+    more = notes(insights(wanted, identity={"roleArns": {"containerInsights": role}}))
+    assert f"--service-account-role-arn {role} --configuration-values" in more
+    told = add_on(more)
+    assert told["agent"]["config"] == config(install(insights(EVERYTHING)))
+    assert all(told[part] == {"enabled": True} for part in told if part != "agent")
+    assert "log-group:/aws/containerinsights/shop/application:*" in more
