@@ -112,7 +112,7 @@ def test_each_value_has_its_key(install: Install) -> None:
     logs = {"force_flush_interval": 10, "endpoint_override": "https://logs.example.com"}
     assert config(made) == {
         "agent": agent,
-        "logs": {**logs, "metrics_collected": {"kubernetes": kubernetes, "application_signals": {}}},
+        "logs": {**logs, "metrics_collected": {"kubernetes": kubernetes, "application_signals": {"hosted_in": "shop"}}},
         "traces": {"traces_collected": {"application_signals": {}}},
     }
     assert config(made, "windows.json") == {

@@ -34,7 +34,7 @@ of applications. The agent ignores a key that it does not know; the schema of th
 {{- $collected := dict "kubernetes" $kubernetes -}}
 {{- $config := dict "agent" (dict "region" .root.Values.cluster.region) -}}
 {{- if and $insights.applicationSignals.enabled (not .windows) -}}
-{{- $_ := set $collected "application_signals" dict -}}
+{{- $_ := set $collected "application_signals" (dict "hosted_in" .root.Values.cluster.name) -}}
 {{- $_ := set $config "traces" (dict "traces_collected" (dict "application_signals" dict)) -}}
 {{- end -}}
 {{- $logs := dict "metrics_collected" $collected "force_flush_interval" (int $insights.flushInterval) -}}
