@@ -10,6 +10,20 @@
   value: {{ .Values.output.graceSeconds | int | quote }}
 {{ (include "log-sidecar.outputEnv" (dict "root" .) | fromYaml).env | toYaml }}
 {{ end -}}
+{{- $traces := $demo.traces }}
+{{- if ne $traces.protocol "none" }}
+{{- $xray := eq $traces.protocol "xray" }}
+- name: TRACES
+  value: {{ $traces.protocol | quote }}
+- name: {{ ternary "AWS_XRAY_DAEMON_ADDRESS" "OTEL_EXPORTER_OTLP_ENDPOINT" $xray }}
+  value: {{ $traces.endpoint | quote }}
+- name: {{ ternary "AWS_XRAY_TRACING_NAME" "OTEL_SERVICE_NAME" $xray }}
+  value: {{ default (include "eks-common.fullname" .) $traces.service | quote }}
+{{- with $traces.logGroup }}
+- name: TRACES_LOG_GROUP
+  value: {{ . | quote }}
+{{- end }}
+{{- end }}
 - name: LOG_FILE
   value: {{ (first .Values.logs.files).path | quote }}
 - name: LOG_ROTATE_BYTES
@@ -82,11 +96,37 @@
 | toPrettyJson -}}
 {{- end -}}
 
-{{/* What the demo's ConfigMap holds besides, as YAML map; nothing when there is a log file. */}}
-{{- define "log-sidecar.shipData" -}}
+{{/* What the demo's ConfigMap holds besides, as YAML map; nothing for a demo that writes a file and no traces. */}}
+{{- define "log-sidecar.demoData" -}}
+{{- $data := dict -}}
 {{- if include "log-sidecar.ships" . -}}
-{{- dict "ship.py" (.Files.Get "files/demo/ship.py") "ship.json" (include "log-sidecar.shipSettings" .) | toYaml -}}
+{{- $data = dict "ship.py" (.Files.Get "files/demo/ship.py") "ship.json" (include "log-sidecar.shipSettings" .) -}}
 {{- end -}}
+{{- if ne .Values.app.demo.traces.protocol "none" -}}
+{{- $_ := set $data "tracer.py" (.Files.Get "files/demo/tracer.py") -}}
+{{- end -}}
+{{- if $data }}{{ toYaml $data }}{{ end -}}
+{{- end -}}
+
+{{/* Where traces go has to be written as the protocol wants it. */}}
+{{- define "log-sidecar.checkTraces" -}}
+{{- $traces := .Values.app.demo.traces }}
+{{- if include "log-sidecar.hasDemo" . }}
+{{- if and (eq $traces.protocol "xray") (not (regexMatch "^[^/]+:[0-9]+$" $traces.endpoint)) }}
+app.demo.traces.protocol is xray, and app.demo.traces.endpoint is {{ $traces.endpoint | quote }}: it has to be a host and a port. Write for example:
+app:
+  demo:
+    traces:
+      endpoint: xray-service.prometheus:2000{{ "\f" }}
+{{- end }}
+{{- if and (eq $traces.protocol "otlp") (not (regexMatch "^https?://" $traces.endpoint)) }}
+app.demo.traces.protocol is otlp, and app.demo.traces.endpoint is {{ $traces.endpoint | quote }}: it has to begin with http:// or https://. Write for example:
+app:
+  demo:
+    traces:
+      endpoint: http://xray-service.prometheus:4318{{ "\f" }}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* What sending by itself needs, and what only Fluent Bit can do. */}}

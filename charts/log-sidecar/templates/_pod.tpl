@@ -41,7 +41,7 @@ workingDir: {{ . | quote }}
 {{- if or $demo $env }}
 env:
   {{- if $demo }}
-  {{- include "log-sidecar.demoEnv" . | nindent 2 }}
+  {{- include "log-sidecar.demoEnv" . | trim | nindent 2 }}
   {{- end }}
   {{- with $env }}
   {{- toYaml . | nindent 2 }}
@@ -182,7 +182,7 @@ emptyDir:
 {{- define "log-sidecar.podAnnotations" -}}
 {{- $annotations := dict "kubectl.kubernetes.io/default-container" .Values.app.name -}}
 {{- if include "log-sidecar.hasDemo" . -}}
-{{- $source := printf "%s%s" (.Files.Get "files/demo/app.py") (include "log-sidecar.shipData" .) -}}
+{{- $source := printf "%s%s" (.Files.Get "files/demo/app.py") (include "log-sidecar.demoData" .) -}}
 {{- $_ := set $annotations "checksum/demo" (sha256sum $source) -}}
 {{- end -}}
 {{- if include "log-sidecar.hasConfig" . -}}

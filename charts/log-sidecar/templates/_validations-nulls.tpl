@@ -3,7 +3,7 @@ A value that a values file sets to null is gone, and the first template that rea
 Only when all are there do the other checks run. Values that may be null are not listed.
 */}}
 {{- define "log-sidecar.blocks" -}}
-global commonLabels commonAnnotations app app.demo app.image app.startupProbe app.livenessProbe
+global commonLabels commonAnnotations app app.demo app.demo.traces app.image app.startupProbe app.livenessProbe
 app.readinessProbe app.lifecycle app.resources app.securityContext app.tmp app.updateStrategy app.job
 app.cronJob app.service app.service.annotations app.service.labels app.serviceAccount
 app.serviceAccount.annotations logs logs.volume logs.volume.emptyDir logs.volume.persistentVolumeClaim
@@ -34,7 +34,8 @@ extraInitContainers extraContainers extraObjects
 {{- define "log-sidecar.scalars" -}}
 global.imageRegistry nameOverride fullnameOverride app.enabled app.kind app.name app.demo.enabled
 app.demo.logTo app.demo.queueLines app.demo.linesPerRequest app.demo.jobLines app.demo.rotateBytes
-app.demo.rotateKeep app.image.registry app.image.repository app.image.tag app.image.digest
+app.demo.rotateKeep app.demo.traces.protocol app.demo.traces.endpoint app.demo.traces.service
+app.demo.traces.logGroup app.image.registry app.image.repository app.image.tag app.image.digest
 app.image.pullPolicy app.workingDir app.tmp.enabled app.tmp.sizeLimit app.revisionHistoryLimit
 app.restartPolicy app.job.backoffLimit app.job.completions app.job.parallelism app.cronJob.schedule
 app.cronJob.timeZone app.cronJob.concurrencyPolicy app.cronJob.suspend app.cronJob.successfulJobsHistoryLimit

@@ -6,7 +6,7 @@ instead. All of them are shown at once.
 {{- include "log-sidecar.refuse" (dict "root" . "checks" (list "Nulls")) -}}
 {{- $checks := list -}}
 {{- if .Values.app.enabled -}}
-{{- $checks = list "Files" "Volume" "Command" "Demo" "Ship" "Kind" "Native" "Drain" "Tail" "Fluentd" "Sumologic" "Names" "Ports" "Budget" "Service" "Output" "Multiline" -}}
+{{- $checks = list "Files" "Volume" "Command" "Demo" "Ship" "Traces" "Kind" "Native" "Drain" "Tail" "Fluentd" "Sumologic" "Names" "Ports" "Budget" "Service" "Output" "Multiline" -}}
 {{- end -}}
 {{- if .Values.injection.enabled -}}
 {{- $checks = append $checks "Injection" -}}

@@ -29,7 +29,7 @@ def test_demo_source_is_the_file_beside_its_dockerfile(install: Callable[..., Ma
     mounted = install().one("ConfigMap", "x-log-sidecar-demo")["data"]["app.py"]
     source = (chart / "files" / "demo" / "app.py").read_text(encoding="utf-8")
     assert mounted.rstrip("\n") == source.rstrip("\n")
-    assert "COPY app.py ship.py " in (chart / "files" / "demo" / "Dockerfile").read_text(encoding="utf-8")
+    assert "COPY app.py ship.py tracer.py " in (chart / "files" / "demo" / "Dockerfile").read_text(encoding="utf-8")
 
 
 def test_demo_writes_to_the_first_log_file_and_listens_on_the_first_port(app: App) -> None:

@@ -4,8 +4,9 @@
     python3 app.py batch    write $LINES lines and end
 
 Only the standard library is used. Set by environment: LOG_FILE, LOG_ROTATE_BYTES (0: never rotate),
-LOG_ROTATE_KEEP, PORT, LINES_PER_REQUEST, LINES. With SHIP, a file of settings, it sends its lines to a backend instead;
-/metrics then counts them.
+LOG_ROTATE_KEEP, PORT, LINES_PER_REQUEST, LINES. With SHIP, a file of settings, it sends its lines to a backend instead.
+With TRACES=xray (to AWS_XRAY_DAEMON_ADDRESS) or otlp (to OTEL_EXPORTER_OTLP_ENDPOINT) it sends a trace of each request,
+whose id ends the lines that the request writes. /metrics counts what was sent.
 """
 
 import itertools
@@ -17,6 +18,7 @@ import random
 import signal
 import sys
 import threading
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -38,13 +40,14 @@ class Lines:
         self._numbers = itertools.count(1)
         self._formatter = logging.Formatter(FORMAT)
 
-    def write(self, count: int) -> list[str]:
+    def write(self, count: int, trace_id: str = "") -> list[str]:
         """Log `count` lines; return them as they stand in the file."""
-        return [self._write_one() for _ in range(count)]
+        end = f" trace_id={trace_id}" if trace_id else ""
+        return [self._write_one(end) for _ in range(count)]
 
-    def _write_one(self) -> str:
+    def _write_one(self, end: str) -> str:
         level, action, status = random.choice(LEVELS), random.choice(ACTIONS), random.choice(STATUSES)
-        text = f"id={next(self._numbers):07d} {action} {status} {random.randint(1, 900)}ms"
+        text = f"id={next(self._numbers):07d} {action} {status} {random.randint(1, 900)}ms{end}"
         record = log.makeRecord(log.name, level, __file__, 0, text, (), None)
         log.handle(record)
         return self._formatter.format(record)
@@ -57,15 +60,18 @@ class Handler(BaseHTTPRequestHandler):
     sys_version = ""
     lines = Lines()
     shipper: Any = None
+    tracer: Any = None
+    trace: Any = None
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
         if url.path == "/healthz":
             self._answer(200, "ok")
         elif url.path == "/log":
-            self._write_lines(parse_qs(url.query))
-        elif url.path == "/metrics" and self.shipper:
-            self._answer(200, counts(self.shipper))
+            with self.tracer.trace(f"GET {self.path}", self.headers) if self.tracer else nullcontext() as self.trace:
+                self._write_lines(parse_qs(url.query))
+        elif url.path == "/metrics" and (self.shipper or self.tracer):
+            self._answer(200, counts(self.shipper, self.tracer))
         else:
             self._answer(404, "not found; there are /log, /log?lines=100 and /healthz")
 
@@ -74,13 +80,21 @@ class Handler(BaseHTTPRequestHandler):
         if not asked.isdecimal() or not 1 <= int(asked) <= LARGEST_REQUEST:
             self._answer(400, f"lines has to be a number from 1 to {LARGEST_REQUEST}")
             return
-        self._answer(200, "\n".join(self.lines.write(int(asked))))
+        if self.trace is None:
+            self._answer(200, "\n".join(self.lines.write(int(asked))))
+            return
+        with self.trace.step("write", lines=int(asked)):
+            lines = self.lines.write(int(asked), self.trace.id)
+        self._answer(200, "\n".join(lines))
 
     def _answer(self, status: int, text: str) -> None:
         data = text.encode() + b"\n"
         self.send_response(status)
         self.send_header("Content-Type", "text/plain; charset=utf-8")
         self.send_header("Content-Length", str(len(data)))
+        if self.trace is not None:
+            self.trace.status = status
+            self.send_header("X-Amzn-Trace-Id", f"Root={self.trace.id};Sampled={int(self.trace.sampled)}")
         self.end_headers()
         self.wfile.write(data)
 
@@ -88,10 +102,15 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing: the kubelet's probes would fill the log."""
 
 
-def counts(shipper: Any) -> str:
-    """Return what became of the lines, as Prometheus reads it."""
-    numbers = {"sent_total": shipper.sent, "dropped_total": shipper.dropped, "waiting": shipper.waiting}
-    return "\n".join(f"demo_lines_{name} {number}" for name, number in numbers.items())
+def counts(shipper: Any, tracer: Any = None) -> str:
+    """Return what became of lines and traces, as Prometheus reads it."""
+    numbers = {}
+    if shipper:
+        numbers = {"sent_total": shipper.sent, "dropped_total": shipper.dropped, "waiting": shipper.waiting}
+    told = [f"demo_lines_{name} {number}" for name, number in numbers.items()]
+    if tracer:
+        told += [f"demo_traces_sent_total {tracer.sent}", f"demo_traces_lost_total {tracer.lost}"]
+    return "\n".join(told)
 
 
 def open_file() -> logging.Handler:
@@ -120,10 +139,25 @@ def open_log() -> Any:
     return shipper
 
 
-def serve(shipper: Any) -> None:
+def open_tracer() -> Any:
+    """Return what sends traces, or nothing; addresses and names are where the SDKs look for them."""
+    protocol = os.environ.get("TRACES")
+    if not protocol:
+        return None
+    from tracer import Tracer  # noqa: PLC0415 (as above)
+
+    names = {
+        "xray": ("AWS_XRAY_DAEMON_ADDRESS", "AWS_XRAY_TRACING_NAME"),
+        "otlp": ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_SERVICE_NAME"),
+    }
+    endpoint, service = (os.environ[name] for name in names[protocol])
+    return Tracer(protocol, endpoint, service, os.environ.get("TRACES_LOG_GROUP", ""))
+
+
+def serve(shipper: Any, tracer: Any) -> None:
     """Answer requests until SIGTERM or SIGINT."""
     port = int(os.environ.get("PORT", "5000"))
-    Handler.shipper = shipper
+    Handler.shipper, Handler.tracer = shipper, tracer
     server = ThreadingHTTPServer(("", port), Handler)
     server.daemon_threads = True
 
@@ -136,33 +170,40 @@ def serve(shipper: Any) -> None:
     print(f"demo listens on port {port} and logs to {'a backend' if shipper else LOG_FILE}", flush=True)
     server.serve_forever(poll_interval=0.1)
     server.server_close()
+    if tracer:
+        tracer.end(2)
     if shipper:
         shipper.end(float(os.environ.get("SHIP_GRACE_SECONDS", "10")))
-        print(counts(shipper), flush=True)
+    if shipper or tracer:
+        print(counts(shipper, tracer), flush=True)
     print("demo ended", flush=True)
 
 
-def batch(shipper: Any) -> None:
+def batch(shipper: Any, tracer: Any) -> None:
     """Write the lines that were asked for and end, when a backend has them."""
     # As process 1 of a container SIGTERM would be ignored.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     count = int(os.environ.get("LINES", "500"))
     print(f"demo writes {count} lines to {'a backend' if shipper else LOG_FILE}", flush=True)
-    Lines().write(count)
+    with tracer.trace("BATCH /", {}) if tracer else nullcontext() as trace:
+        Lines().write(count, trace.id if trace else "")
+    if tracer:
+        tracer.end(10)
     if shipper:
         shipper.end(None)
-        print(counts(shipper), flush=True)
+    if shipper or tracer:
+        print(counts(shipper, tracer), flush=True)
     print("demo ended", flush=True)
 
 
 def main() -> None:
     if sys.argv[1:] not in ([], ["batch"]):
         sys.exit(f"usage: {sys.argv[0]} [batch]")
-    shipper = open_log()
+    shipper, tracer = open_log(), open_tracer()
     if sys.argv[1:]:
-        batch(shipper)
+        batch(shipper, tracer)
     else:
-        serve(shipper)
+        serve(shipper, tracer)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,212 @@
+"""`app.demo.traces`: the demo sends a trace of each request; the real process, against a socket and an HTTP server."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import receivers
+from harness.manifests import Manifests, Object
+
+PATIENCE_SECONDS = 20.0
+ID = r"1-[0-9a-f]{8}-[0-9a-f]{24}"
+
+
+def traced(protocol: str, endpoint: str, **settings: Any) -> dict[str, Any]:
+    return {"app": {"demo": {"traces": {"protocol": protocol, "endpoint": endpoint, **settings}}}}
+
+
+class Demo:
+    """The demo of an install, running here with the files of its ConfigMap and its environment."""
+
+    def __init__(self, made: Manifests, folder: Path, *arguments: str) -> None:
+        for name, text in made.one("ConfigMap", "x-log-sidecar-demo")["data"].items():
+            folder.joinpath(name).write_text(text, encoding="utf-8")
+        [container] = made.containers("app")
+        given = {entry["name"]: entry["value"] for entry in container["env"]}
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._address = f"http://127.0.0.1:{probe.getsockname()[1]}"
+        given |= {"LOG_FILE": str(folder / "app.log"), "PORT": self._address.rpartition(":")[2]}
+        command = [sys.executable, "-B", str(folder / "app.py"), *arguments]
+        self.process = subprocess.Popen(command, env={**os.environ, **given}, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        assert "to /" in self.process.stdout.readline()
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[str, str]:
+        """Return the body of an answer and the trace that it names."""
+        request = urllib.request.Request(self._address + path, headers=dict(headers or {}))
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
+            return answer.read().decode(), answer.headers.get("X-Amzn-Trace-Id", "")
+
+    def counts(self) -> dict[str, int]:
+        return {name: int(number) for name, number in (line.split() for line in self.get("/metrics")[0].splitlines())}
+
+    def end(self) -> str:
+        self.process.send_signal(signal.SIGTERM)
+        said, _ = self.process.communicate(timeout=PATIENCE_SECONDS)
+        assert self.process.returncode == 0
+        return str(said)
+
+
+@pytest.fixture
+def start(install: Callable[..., Manifests], tmp_path: Path) -> Iterator[Callable[..., Demo]]:
+    """Start the demo with values."""
+    started: list[Demo] = []
+
+    def run(values: dict[str, Any], *arguments: str) -> Demo:
+        started.append(Demo(install(values), tmp_path, *arguments))
+        return started[-1]
+
+    yield run
+    for demo in started:
+        demo.process.kill()
+        demo.process.communicate()
+
+
+@pytest.fixture
+def daemon() -> Iterator[socket.socket]:
+    """A socket where an X-Ray daemon would be."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
+        made.bind((receivers.HOST, 0))
+        made.settimeout(PATIENCE_SECONDS)
+        yield made
+
+
+def address(daemon: socket.socket) -> str:
+    return f"{receivers.HOST}:{daemon.getsockname()[1]}"
+
+
+def segment(daemon: socket.socket) -> dict[str, Any]:
+    """Return the next segment; what stands before it is what the daemon wants there."""
+    header, _, document = daemon.recv(65536).partition(b"\n")
+    assert json.loads(header) == {"format": "json", "version": 1}
+    made: dict[str, Any] = json.loads(document)
+    return made
+
+
+def test_traces_are_off_unless_asked_for(install: Callable[..., Manifests], app: Callable[..., Object]) -> None:
+    """Nothing of them is in the ConfigMap or the environment; with them, the module is, and names that SDKs know."""
+    assert set(install().one("ConfigMap", "x-log-sidecar-demo")["data"]) == {"app.py"}
+    before = {entry["name"] for entry in app()["env"]}
+    values = traced("otlp", "http://collector:4318", logGroup="/shop/app")
+    made = install(values)
+    assert set(made.one("ConfigMap", "x-log-sidecar-demo")["data"]) == {"app.py", "tracer.py"}
+    added = {entry["name"]: entry["value"] for entry in app(values)["env"] if entry["name"] not in before}
+    assert added == {
+        "TRACES": "otlp",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318",
+        "OTEL_SERVICE_NAME": "x-log-sidecar",
+        "TRACES_LOG_GROUP": "/shop/app",
+    }
+
+
+@pytest.mark.parametrize(
+    ("protocol", "endpoint", "shown"),
+    [("xray", "", "xray-service.prometheus:2000"), ("otlp", "collector:4318", "http://xray-service.prometheus:4318")],
+)
+def test_an_address_that_does_not_fit_is_refused(
+    refusal: Callable[[Any], str], protocol: str, endpoint: str, shown: str
+) -> None:
+    """The message shows an address as the protocol wants it."""
+    said = refusal(traced(protocol, endpoint))
+    assert f'app.demo.traces.protocol is {protocol}, and app.demo.traces.endpoint is "{endpoint}"' in said
+    assert f"app:\n  demo:\n    traces:\n      endpoint: {shown}" in said
+
+
+def test_a_line_leads_to_its_segment(start: Callable[..., Demo], daemon: socket.socket, tmp_path: Path) -> None:
+    """Each line of a request ends with the id of the segment that is sent, which names the group of the lines."""
+    demo = start(traced("xray", address(daemon), service="shop", logGroup="/shop/app"))
+    answered, header = demo.get("/log?lines=3")
+    [trace_id] = {line.rpartition(" trace_id=")[2] for line in answered.splitlines()}
+    assert re.fullmatch(ID, trace_id)
+    assert (tmp_path / "app.log").read_text(encoding="utf-8") == answered
+    assert header == f"Root={trace_id};Sampled=1"
+    made = segment(daemon)
+    assert (made["name"], made["trace_id"], made["origin"]) == ("shop", trace_id, "AWS::EKS::Container")
+    assert made["http"] == {
+        "request": {"method": "GET", "url": "/log?lines=3"},
+        "response": {"status": 200},
+    }
+    assert made["aws"]["cloudwatch_logs"] == [{"log_group": "/shop/app"}]
+    assert "parent_id" not in made
+    [step] = made["subsegments"]
+    assert (step["name"], step["annotations"]) == ("write", {"lines": 3})
+    assert made["start_time"] <= step["start_time"] <= step["end_time"] <= made["end_time"]
+    # X-Ray refuses ids whose time is not about now.
+    assert abs(int(trace_id[2:10], 16) - time.time()) < 60
+    assert demo.counts() == {"demo_traces_sent_total": 1, "demo_traces_lost_total": 0}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Amzn-Trace-Id": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"},
+        {"traceparent": "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01"},
+    ],
+    ids=["X-Ray", "W3C"],
+)
+def test_a_trace_goes_on(start: Callable[..., Demo], daemon: socket.socket, headers: dict[str, str]) -> None:
+    """A caller's trace is continued; one that the caller does not record is not sent, its id is in the lines still."""
+    demo = start(traced("xray", address(daemon)))
+    unsampled = {key: value.replace("Sampled=1", "Sampled=0").removesuffix("-01") for key, value in headers.items()}
+    unsampled = {key: value + "-00" if key == "traceparent" else value for key, value in unsampled.items()}
+    for given in (unsampled, headers):
+        answered, _ = demo.get("/log?lines=1", given)
+        assert answered.endswith(" trace_id=1-5759e988-bd862e3fe1be46a994272793\n")
+    made = segment(daemon)
+    assert (made["trace_id"], made["parent_id"]) == ("1-5759e988-bd862e3fe1be46a994272793", "53995c3f42cd8ad8")
+    assert demo.counts()["demo_traces_sent_total"] == 1
+
+
+def test_a_line_leads_to_its_spans(start: Callable[..., Demo]) -> None:
+    """By OTLP the same trace is a span of a server and one below it, with the same id, in OpenTelemetry's form."""
+    with receivers.JsonReceiver() as collector:
+        values = traced("otlp", f"http://{receivers.HOST}:{collector.port}", logGroup="/shop/app")
+        demo = start(values)
+        answered, _ = demo.get("/log?lines=2")
+        said = demo.end()
+        assert collector.paths == {"/v1/traces"}
+        [sent] = collector.records
+    assert "demo_traces_sent_total 1\ndemo_traces_lost_total 0" in said
+    [resource] = sent["resourceSpans"]
+    about = {entry["key"]: entry["value"] for entry in resource["resource"]["attributes"]}
+    assert about["service.name"] == {"stringValue": "x-log-sidecar"}
+    assert about["aws.log.group.names"] == {"arrayValue": {"values": [{"stringValue": "/shop/app"}]}}
+    server, step = resource["scopeSpans"][0]["spans"]
+    written = answered.splitlines()[0].rpartition(" trace_id=")[2]
+    assert {server["traceId"], step["traceId"]} == {written.replace("-", "")[1:]}
+    assert (step["parentSpanId"], server["parentSpanId"]) == (server["spanId"], "")
+    assert (server["name"], server["kind"], step["kind"]) == ("GET /log", 2, 1)
+
+
+@pytest.mark.slow
+def test_nobody_who_takes_traces_holds_up_nothing(start: Callable[..., Demo]) -> None:
+    """A name that nobody knows, or a port where nobody listens, costs traces, which are counted, and no request."""
+    for protocol, endpoint in (("otlp", f"http://{receivers.HOST}:1"), ("xray", "nobody.invalid:2000")):
+        demo = start(traced(protocol, endpoint))
+        for _ in range(20):
+            assert demo.get("/log?lines=1")[0]
+        said = demo.end()
+        assert "demo_traces_sent_total 0\ndemo_traces_lost_total 20" in said
+
+
+@pytest.mark.slow
+def test_a_job_is_one_trace(start: Callable[..., Demo], daemon: socket.socket, tmp_path: Path) -> None:
+    """As a Job all lines belong to one trace, which is sent before it ends."""
+    values = traced("xray", address(daemon))
+    values["app"] |= {"kind": "Job"}
+    values["app"]["demo"] |= {"jobLines": 5}
+    assert start(values, "batch").process.wait(timeout=PATIENCE_SECONDS) == 0
+    lines = (tmp_path / "app.log").read_text(encoding="utf-8").splitlines()
+    assert {line.rpartition(" trace_id=")[2] for line in lines} == {segment(daemon)["trace_id"]}
