@@ -41,12 +41,17 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     amounts.add_argument("--queried", type=_amount, default=0, metavar="N", help="samples that queries read in a month")
     amounts.add_argument("--metric-days", type=_amount, default=150, metavar="N", help="days that AMP keeps them (150)")
-    amounts.add_argument("--log-gb", type=_amount, default=0, metavar="N", help="GB of logs in a month")
-    amounts.add_argument("--log-days", type=_amount, default=30, metavar="N", help="days that they are kept (30)")
-    amounts.add_argument("--traces-per-minute", type=_amount, default=0, metavar="N", help="traces that are recorded")
+    amounts.add_argument("--log-gb", type=_amount, metavar="N", help="GB of logs in a month")
+    amounts.add_argument(
+        "--log-days", type=_amount, metavar="N", help="days that they are kept (as the values say, or 30)"
+    )
+    amounts.add_argument("--traces-per-minute", type=_amount, metavar="N", help="traces that are recorded")
     amounts.add_argument("--traces-retrieved", type=_amount, default=0, metavar="N", help="traces looked at in a month")
     amounts.add_argument(
-        "--observations", type=_amount, default=0, metavar="N", help="observations of Container Insights in a month"
+        "--observations", type=_amount, metavar="N", help="observations of Container Insights in a month"
+    )
+    amounts.add_argument(
+        "--custom-metrics", type=_amount, metavar="N", help="metrics of Container Insights, where it is not enhanced"
     )
     amounts.add_argument("--editors", type=_count, default=1, metavar="N", help="people who edit dashboards (1)")
     amounts.add_argument("--viewers", type=_count, default=0, metavar="N", help="people who only look at them (0)")

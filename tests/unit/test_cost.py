@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness import cli, cost, cost_command
-from harness.cost import Price, Release, Volumes, prices, report
+from harness.cost import Insights, LogGroup, Price, Release, Volumes, prices, report
 from harness.errors import HarnessError
 from harness.helm import Helm
 from harness.manifests import Manifests
@@ -102,6 +102,64 @@ def test_release_is_read_from_what_is_rendered(helm: Helm) -> None:
     server = rendered(server={"persistence": {"size": "20Gi"}, "replicas": 2})
     assert (server.amp, server.claims_gib) == (False, 40)
     assert server.once[0] > 0 and server.once[1] > 0
+
+
+def test_services_are_read_from_what_is_rendered(helm: Helm) -> None:
+    """Log groups with class and retention, X-Ray and Container Insights are those of the rendered objects."""
+
+    def rendered(**values: Any) -> Release:
+        off = {"metrics": {"enabled": False}}
+        return cost.read(helm.render(ROOT / "charts" / "observability-stack", values={**off, **values}))
+
+    nothing = rendered()
+    assert (nothing.groups, nothing.traces, nothing.insights) == ((), False, None)
+    rare = {"retentionDays": 0, "groupClass": "INFREQUENT_ACCESS"}
+    logs = {"enabled": True, "application": rare, "host": {"enabled": False}}
+    everything = rendered(logs=logs, traces={"enabled": True}, containerInsights={"enabled": True, "interval": 120})
+    assert sorted(everything.groups, key=str) == [LogGroup(0, infrequent=True), LogGroup(30, infrequent=False)]
+    assert everything.traces
+    assert everything.insights == Insights(enhanced=True, extract=True, interval=120)
+    http = {"type": "http", "http": {"host": "logs.example.com"}}
+    other = rendered(traces={"enabled": True, "engine": "otel"}, logs={"enabled": True, "output": http})
+    assert other.traces and not other.groups
+
+
+@pytest.mark.parametrize(
+    ("release", "volumes", "says"),
+    [
+        ({"groups": (LogGroup(30, infrequent=False),)}, {"log_gb": 10}, "CloudWatch Logs, which bills GB"),
+        ({"traces": True}, {"traces_per_minute": 10}, "X-Ray, which bills traces"),
+        ({"insights": Insights(True, True, 60)}, {"observations": 1e6}, "Insights, which bills observations"),
+        ({"insights": Insights(False, True, 60)}, {"custom_metrics": 50}, "Insights, which bills metrics"),
+    ],
+    ids=["logs", "traces", "observations", "metrics"],
+)
+def test_amount_has_to_be_told(release: dict[str, Any], volumes: dict[str, Any], says: str) -> None:
+    """What a release writes to a service is billed by an amount that no values file has: it is asked for."""
+    asking = replace(NOTHING, **release)
+    with pytest.raises(HarnessError, match=says):
+        cost.estimate(asking, Volumes(), PRICES)
+    without = ["eks", "nodes", "grafana"]
+    assert cost.estimate(asking, Volumes(**volumes), PRICES, without=without).total > 0
+    assert cost.estimate(asking, Volumes(), PRICES, without=["logs", "xray", "insights"]).of("logs") == 0
+
+
+def test_values_decide_class_retention_and_interval() -> None:
+    """Infrequent Access halves what ingestion costs, the groups say for how long, and fewer measurements cost less."""
+    logs = replace(NOTHING, groups=(LogGroup(90, infrequent=False), LogGroup(7, infrequent=True)))
+    volumes = Volumes(log_gb=105)
+    given = cost.estimate(logs, volumes, PRICES)
+    rare = dict(cost.alternatives(logs, volumes, PRICES))["logs in Infrequent Access"]
+    assert given.of("logs") - rare.of("logs") == pytest.approx(100 * 0.25)
+    [kept] = [line for line in given.lines if line.unit == "GB-months"]
+    assert kept.quantity == pytest.approx(105 * 90 / (365 / 12) * 0.15)
+    ever = cost.estimate(replace(NOTHING, groups=(LogGroup(0, infrequent=False),)), volumes, PRICES)
+    assert ever.of("logs") == pytest.approx(cost.estimate(NOTHING, replace(volumes, log_days=365), PRICES).of("logs"))
+    measured = replace(NOTHING, insights=Insights(enhanced=True, extract=True, interval=60))
+    others = dict(cost.alternatives(measured, Volumes(observations=100e6), PRICES))
+    assert others["Container Insights every 120 s"].of("insights") == pytest.approx(50 * 0.21)
+    silent = replace(NOTHING, insights=Insights(enhanced=True, extract=False, interval=60))
+    assert cost.estimate(silent, Volumes(), PRICES).of("insights") == 0
 
 
 def test_requests_count_what_stays() -> None:

@@ -18,6 +18,9 @@ SERVICES = {
     "xray": "X-Ray",
 }
 _DAYS = 365 / 12
+# For how long logs are kept: where nobody says, and where the release says for ever.
+_LOG_DAYS = 30
+_FOR_EVER = 365
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,12 @@ class Volumes:
         samples_per_second: samples that are sent, where they were counted; wins over ``series``.
         queried: samples that queries read in a month.
         metric_days: how long AMP keeps samples.
-        log_gb: GB of logs in a month.
-        log_days: how long they are kept.
-        traces_per_minute: traces that are recorded.
+        log_gb: GB of logs in a month; ``None`` when nobody knows.
+        log_days: how long they are kept; ``None``: as the release says, or 30 days.
+        traces_per_minute: traces that are recorded; ``None`` when nobody knows.
         traces_retrieved: traces that are looked at in a month.
-        observations: what Container Insights observes in a month.
+        observations: what Container Insights observes in a month; ``None`` when nobody knows.
+        custom_metrics: metrics of Container Insights without enhanced observability; ``None`` when nobody knows.
     """
 
     nodes: int = 3
@@ -50,11 +54,12 @@ class Volumes:
     samples_per_second: float | None = None
     queried: float = 0
     metric_days: float = 150
-    log_gb: float = 0
-    log_days: float = 30
-    traces_per_minute: float = 0
+    log_gb: float | None = None
+    log_days: float | None = None
+    traces_per_minute: float | None = None
     traces_retrieved: float = 0
-    observations: float = 0
+    observations: float | None = None
+    custom_metrics: float | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,7 @@ def estimate(release: Release, volumes: Volumes, prices: Prices, *, without: Col
         without: services to leave out, keys of ``SERVICES``.
 
     Raises:
-        HarnessError: the release writes to AMP, and nobody says how much.
+        HarnessError: the release writes to a service that bills by amount, and nobody says how much.
     """
     month = _Month(release, volumes, prices)
     lines = tuple(line for service in SERVICES if service not in without for line in getattr(month, service)())
@@ -142,6 +147,13 @@ def _others(release: Release, volumes: Volumes) -> Iterator[tuple[str, Release, 
         yield f"metrics kept {days} days", release, replace(volumes, metric_days=days)
     for days in (7, 30, 365):
         yield f"logs kept {days} days", release, replace(volumes, log_days=days)
+    if release.groups:
+        rare = tuple(replace(group, infrequent=True) for group in release.groups)
+        yield "logs in Infrequent Access", replace(release, groups=rare), volumes
+    if release.insights and volumes.observations:
+        for seconds in (60, 120, 300):
+            fewer = volumes.observations * release.insights.interval / seconds
+            yield f"Container Insights every {seconds} s", release, replace(volumes, observations=fewer)
 
 
 class _Month:
@@ -180,18 +192,37 @@ class _Month:
             yield self._line("grafana", "grafana_viewer", self._volumes.viewers)
 
     def logs(self) -> Iterator[Line]:
-        if self._volumes.log_gb:
-            kept = self._volumes.log_gb * self._volumes.log_days / _DAYS * self._prices.log_compression
-            yield self._line("logs", "logs_ingestion", self._volumes.log_gb)
-            yield self._line("logs", "logs_storage", kept)
+        groups = self._release.groups
+        gb = _amount(self._volumes.log_gb, bool(groups), "CloudWatch Logs, which bills GB", "--log-gb N", "logs")
+        if gb:
+            days = self._volumes.log_days
+            if days is None:
+                days = max((group.days or _FOR_EVER for group in groups), default=_LOG_DAYS)
+            rare = bool(groups) and all(group.infrequent for group in groups)
+            yield self._line("logs", "logs_ingestion_infrequent" if rare else "logs_ingestion", gb)
+            yield self._line("logs", "logs_storage", gb * days / _DAYS * self._prices.log_compression)
 
     def insights(self) -> Iterator[Line]:
-        if self._volumes.observations:
-            yield self._line("insights", "insights_observations", self._volumes.observations)
+        told = self._release.insights
+        measures = told is not None and told.extract
+        enhanced = measures and told is not None and told.enhanced
+        what = "Container Insights, which bills "
+        observed = _amount(
+            self._volumes.observations, enhanced, f"{what}observations", "--observations N a month", "insights"
+        )
+        stored = _amount(
+            self._volumes.custom_metrics, measures and not enhanced, f"{what}metrics", "--custom-metrics N", "insights"
+        )
+        if observed:
+            yield self._line("insights", "insights_observations", observed)
+        if stored:
+            yield self._line("insights", "custom_metrics", stored)
 
     def xray(self) -> Iterator[Line]:
-        if self._volumes.traces_per_minute:
-            yield self._line("xray", "xray_recorded", self._volumes.traces_per_minute * 60 * self._prices.hours)
+        what = "X-Ray, which bills traces"
+        traced = _amount(self._volumes.traces_per_minute, self._release.traces, what, "--traces-per-minute N", "xray")
+        if traced:
+            yield self._line("xray", "xray_recorded", traced * 60 * self._prices.hours)
         if self._volumes.traces_retrieved:
             yield self._line("xray", "xray_retrieved", self._volumes.traces_retrieved)
 
@@ -219,3 +250,12 @@ class _Month:
     def _line(self, service: str, name: str, quantity: float) -> Line:
         price = self._prices.price[name]
         return Line(service, quantity, price.unit, price.of(quantity))
+
+
+def _amount(given: float | None, asked: bool, what: str, option: str, service: str) -> float:
+    """Return an amount; it has to be given where the release writes to the service."""
+    if given is None and asked:
+        raise HarnessError(
+            f"these values write to {what}: say how much there is ({option}), or leave it out (--without {service})"
+        )
+    return given or 0

@@ -1,5 +1,6 @@
 """What rendered objects say about their cost: what they write to, how often, on what disks, with what requests."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,6 +13,36 @@ from kubernetes.utils.quantity import parse_quantity
 from harness.manifests import Manifests, Object, pod_of
 
 _AMP = "aps-workspaces"
+# What sends to X-Ray: the daemon by its image, OpenTelemetry's collector by its exporter.
+_XRAY = ("aws-xray-daemon", "awsxray:")
+
+
+@dataclass(frozen=True)
+class LogGroup:
+    """A log group of CloudWatch that the release writes to.
+
+    Attributes:
+        days: how long it keeps what it gets; 0 for ever.
+        infrequent: whether it is of the class Infrequent Access.
+    """
+
+    days: int
+    infrequent: bool
+
+
+@dataclass(frozen=True)
+class Insights:
+    """How the release's CloudWatch agent measures.
+
+    Attributes:
+        enhanced: whether observations are billed, instead of custom metrics.
+        extract: whether CloudWatch makes metrics at all.
+        interval: seconds between two measurements.
+    """
+
+    enhanced: bool
+    extract: bool
+    interval: float
 
 
 @dataclass(frozen=True)
@@ -24,6 +55,9 @@ class Release:
         claims_gib: size of all its persistent volumes.
         per_node: processors and GiB of memory that it requests on each node.
         once: processors and GiB that it requests somewhere in the cluster.
+        groups: the log groups of CloudWatch that it writes to.
+        traces: whether it sends traces to X-Ray.
+        insights: how it measures for Container Insights; ``None`` when it does not.
     """
 
     amp: bool
@@ -31,6 +65,9 @@ class Release:
     claims_gib: float
     per_node: tuple[float, float]
     once: tuple[float, float]
+    groups: tuple[LogGroup, ...] = ()
+    traces: bool = False
+    insights: Insights | None = None
 
     def requests(self, nodes: float) -> tuple[float, float]:
         """Return the processors and GiB of memory that it requests on so many nodes."""
@@ -54,15 +91,49 @@ def read(made: Manifests) -> Release:
         claims_gib=float(sum(_claims(made), Decimal(0)) / 2**30),
         per_node=(float(per_node[0]), float(per_node[1] / 2**30)),
         once=(float(once[0]), float(once[1] / 2**30)),
+        groups=tuple(_groups(made)),
+        traces=any(sign in text for text in (*_texts(made), *_images(made)) for sign in _XRAY),
+        insights=next(_insights(made), None),
     )
+
+
+def _texts(made: Manifests) -> Iterator[str]:
+    """Yield every text of every ConfigMap."""
+    for item in made.select("ConfigMap"):
+        yield from (item.get("data") or {}).values()
+
+
+def _images(made: Manifests) -> Iterator[str]:
+    yield from (container["image"] for container in made.containers() if "image" in container)
 
 
 def _prometheus(made: Manifests) -> Iterator[dict[str, Any]]:
     """Yield each configuration of Prometheus in the ConfigMaps."""
-    for item in made.select("ConfigMap"):
-        for text in (item.get("data") or {}).values():
-            if "scrape_configs:" in text:
-                yield yaml.safe_load(text)
+    return (yaml.safe_load(text) for text in _texts(made) if "scrape_configs:" in text)
+
+
+def _groups(made: Manifests) -> Iterator[LogGroup]:
+    """Yield a log group for each output of Fluent Bit to CloudWatch."""
+    for text in _texts(made):
+        if "name: cloudwatch_logs" not in text:
+            continue
+        for output in yaml.safe_load(text)["pipeline"]["outputs"]:
+            if output["name"] == "cloudwatch_logs":
+                infrequent = output.get("log_group_class") == "INFREQUENT_ACCESS"
+                yield LogGroup(days=int(output.get("log_retention_days", 0)), infrequent=infrequent)
+
+
+def _insights(made: Manifests) -> Iterator[Insights]:
+    """Yield how the CloudWatch agent is told to measure."""
+    for text in _texts(made):
+        if '"enhanced_container_insights"' not in text:
+            continue
+        told = json.loads(text)["logs"]["metrics_collected"]["kubernetes"]
+        yield Insights(
+            enhanced=told["enhanced_container_insights"],
+            extract=not told["disable_metric_extraction"],
+            interval=told["metrics_collection_interval"],
+        )
 
 
 def _copies(item: Object) -> int:
