@@ -38,21 +38,23 @@ class CloudWatchLogs(Trouble):
 
     Args:
         folder: where its certificates are written; it must not exist.
-        port: port of ``HOST`` to listen on; 0 takes a free one.
+        host: address of this machine to listen on.
+        port: port to listen on; 0 takes a free one.
 
     Attributes:
-        port: port of ``HOST`` that it listens on.
+        host, port: where it listens.
         ca: certificate of the authority that signed the server's.
     """
 
-    def __init__(self, folder: Path, *, port: int = 0) -> None:
+    def __init__(self, folder: Path, *, host: str = HOST, port: int = 0) -> None:
         super().__init__()
         authority = Authority(folder)
-        authority.issue("server", "logs", hosts=("localhost", IPv4Address(HOST)))
+        authority.issue("server", "logs", hosts=("localhost", IPv4Address(host)))
         self.ca = folder / "ca.crt"
         self._certificate = (str(folder / "server.crt"), str(folder / "server.key"))
         self._application = _Moody(DomainDispatcherApplication(create_backend_app), self)
         self._server: BaseWSGIServer | None = None
+        self.host = host
         self.port = port
         self._listen()
 
@@ -71,7 +73,7 @@ class CloudWatchLogs(Trouble):
         self._client = boto3.client(
             "logs",
             region_name=REGION,
-            endpoint_url=f"https://{HOST}:{self.port}",
+            endpoint_url=f"https://{self.host}:{self.port}",
             verify=str(self.ca),
             aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
@@ -107,7 +109,7 @@ class CloudWatchLogs(Trouble):
     def _listen(self) -> None:
         if self._server is None:
             self._server = make_server(
-                HOST,
+                self.host,
                 self.port,
                 self._application,
                 threaded=True,

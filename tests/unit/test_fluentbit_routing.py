@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from harness import images
-from harness.fluentbit import Mount, container_log, deliveries, inputs_of, mounts_of, parse, tag_of
+from harness.fluentbit import Mount, container_log, deliveries, faults, inputs_of, mounts_of, parse, pod_log, tag_of
 from harness.fluentbit.mounts import mount_at
 from harness.fluentbit.patterns import meeting
 from harness.manifests import Pod
@@ -43,6 +43,30 @@ def test_group_is_made_from_the_tag() -> None:
     template = "/aws/containerinsights/prod/$kubernetes['namespace_name']"
     [(group, stream)] = groups(cloudwatch(log_group_template=template), META)
     assert (group, stream) == ("/aws/containerinsights/prod/shop", f"s-{TAG}")
+
+
+def test_tag_is_made_from_the_path_by_an_expression() -> None:
+    """A tag with names takes them from the path, and a parser of one's own finds the pod in such a tag."""
+    tail = {
+        "name": "tail",
+        "path": "/var/log/pods/*/*/*.log",
+        "tag": "application.pods.<namespace>_<pod>",
+        "tag_regex": r"^/var/log/pods/(?<namespace>[^_/]+)_(?<pod>[^_/]+)_",
+    }
+    filter_ = {"name": "kubernetes", "match": "*", "kube_tag_prefix": "application.", "regex_parser": "pods"}
+    text = pipeline(
+        inputs=[tail],
+        filters=[filter_],
+        outputs=[cloudwatch(region="us-east-1", log_group_template="/x/$kubernetes['namespace_name']")],
+    )
+    parser = {"name": "pods", "format": "regex", "regex": r"^pods\.(?<namespace_name>[^_]+)_(?<pod_name>.+)$"}
+    config = parse(yaml.safe_dump({**yaml.safe_load(text), "parsers": [parser]}))
+    tag = tag_of(config.inputs[0], pod_log("shop", "web-1.eu-west-1"))
+    assert tag == "application.pods.shop_web-1.eu-west-1"
+    [delivery] = deliveries(config, tag)
+    assert (delivery.group, delivery.stream) == ("/x/shop", f"s-{tag}")
+    assert faults(config) == []
+    assert "filter kubernetes.0: the parser pods is not defined" in faults(parse(text))
 
 
 def test_fixed_group_takes_what_has_no_metadata() -> None:

@@ -217,25 +217,6 @@ is asked for only then.
 {{- end }}
 {{- end -}}
 
-{{/* Days as CloudWatch takes them: dict "path" <where they are written> "days" <number>. */}}
-{{- define "fluent-bit-common.checkRetention" -}}
-{{- $allowed := list 0 1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653 -}}
-{{- $days := int .days -}}
-{{- if not (has $days $allowed) }}
-{{- $next := 0 }}
-{{- range reverse $allowed }}{{ if gt . $days }}{{ $next = . }}{{ end }}{{ end }}
-{{ .path }} is {{ $days }}, and CloudWatch knows {{ join ", " (rest $allowed) }} only (0: never expire). Write for example:
-{{- include "fluent-bit-common.write" (dict "path" .path "value" $next) }}{{ "\f" }}
-{{- end }}
-{{- end -}}
-
-{{/* The name of a log group as CloudWatch takes it: dict "path" <where it is written> "group" <name>. */}}
-{{- define "fluent-bit-common.checkGroup" -}}
-{{- if not (regexMatch "^[A-Za-z0-9._/#-]*$" .group) }}
-{{ .path }} is {{ .group | quote }}: the name of a log group has letters, digits and . - _ / # only. Write for example {{ regexReplaceAll "[^A-Za-z0-9._/#-]+" .group "-" | trunc 120 | quote }}.{{ "\f" }}
-{{- end }}
-{{- end -}}
-
 {{/* What a type of output needs: dict "path" <of the block> "output" <block> "example" <name of a stream or bucket>. */}}
 {{- define "fluent-bit-common.checkOutput" -}}
 {{- $output := .output -}}

@@ -6,7 +6,9 @@
 {{- $names := dict "routing.prefix" $routing.prefix "routing.fallbackGroup" $routing.fallbackGroup "routing.staticGroup" $routing.staticGroup "routing.eventLogGroup" $routing.eventLogGroup "routing.servicesGroup" $routing.servicesGroup -}}
 {{- range $index, $item := $routing.list }}{{ $_ := set $names (printf "routing.list[%d].group" $index) ($item.group | default "") }}{{ end -}}
 {{- range $name, $group := $names }}
-{{- include "fluent-bit-common.checkGroup" (dict "path" $name "group" $group) }}
+{{- if not (regexMatch "^[A-Za-z0-9._/#-]*$" $group) }}
+{{ $name }} is {{ $group | quote }}: the name of a log group has letters, digits and . - _ / # only. Write for example {{ regexReplaceAll "[^A-Za-z0-9._/#-]+" $group "-" | trunc 120 | quote }}.{{ "\f" }}
+{{- end }}
 {{- end }}
 {{- range $name, $template := dict "routing.groupTemplate" $routing.groupTemplate "output.cloudwatch.streamTemplate" .Values.output.cloudwatch.streamTemplate }}
 {{- $variable := "\\$[A-Za-z_][A-Za-z0-9_]*(\\['[A-Za-z0-9_./-]+'\\])*" }}
@@ -20,7 +22,16 @@
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkRetention" -}}
-{{- include "fluent-bit-common.checkRetention" (dict "path" "output.cloudwatch.retentionDays" "days" .Values.output.cloudwatch.retentionDays) -}}
+{{- $allowed := list 0 1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653 -}}
+{{- $days := int .Values.output.cloudwatch.retentionDays -}}
+{{- if not (has $days $allowed) }}
+{{- $next := 0 }}
+{{- range reverse $allowed }}{{ if gt . $days }}{{ $next = . }}{{ end }}{{ end }}
+output.cloudwatch.retentionDays is {{ $days }}, and CloudWatch knows {{ join ", " (rest $allowed) }} only (0: never expire). Write for example:
+output:
+  cloudwatch:
+    retentionDays: {{ $next }}{{ "\f" }}
+{{- end }}
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkList" -}}

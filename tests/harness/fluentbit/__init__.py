@@ -9,7 +9,7 @@ from harness.fluentbit.check import faults
 from harness.fluentbit.config import Config, ConfigError, Plugin, parse
 from harness.fluentbit.document import read, write
 from harness.fluentbit.mounts import Mount, mounts_of
-from harness.fluentbit.routing import Delivery, container_log, deliveries, inputs_of, tag_of
+from harness.fluentbit.routing import Delivery, container_log, deliveries, inputs_of, pod_log, tag_of
 
 __all__ = [
     "Config",
@@ -23,6 +23,7 @@ __all__ = [
     "inputs_of",
     "mounts_of",
     "parse",
+    "pod_log",
     "read",
     "tag_of",
     "write",

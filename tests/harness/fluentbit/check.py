@@ -131,10 +131,11 @@ def _tags(config: Config) -> Iterator[str]:
 
 
 def _parsers(config: Config, image: set[str]) -> Iterator[str]:
-    single = {name.lower() for name in config.parsers | image}
+    single = {name.lower() for name in config.parsers.keys() | image}
     joined = {name.lower() for name in config.multiline_parsers | MULTILINE_PARSERS}
     for plugin in config.plugins:
-        wanted = plugin.all("parser") + plugin.all("merge_parser") + plugin.all("docker_mode_parser")
+        options = ("parser", "merge_parser", "docker_mode_parser", "regex_parser")
+        wanted = [name for option in options for name in plugin.all(option)]
         for name in wanted if plugin.name != "multiline" else []:
             if name.lower() not in single:
                 yield f"{plugin}: the parser {name} is not defined"
@@ -174,7 +175,7 @@ def _routes(config: Config, paths: list[str], records: list[tuple[str, Mapping[s
     yield from _idle(config, tags)
     for plugin in config.filters:
         for tag in tags if plugin.name == "kubernetes" else []:
-            if matches(plugin, tag) and pod_of_tag(plugin, tag) is None:
+            if matches(plugin, tag) and pod_of_tag(plugin, tag, config.parsers) is None:
                 yield f"{plugin}: it finds no pod in the tag {tag}; kube_tag_prefix is cut off by its length"
 
 
@@ -182,9 +183,11 @@ def _examples(plugin: Plugin, config: Config, paths: list[str]) -> list[str]:
     """Return tags that an input gives: to the files that it reads, or to one made up for its pattern."""
     if not plugin.get("tag"):
         return []
+    own = [tag_of(plugin, path) for path in paths if plugin in inputs_of(config, path)]
+    if "tag_regex" in plugin.options:
+        return own or [re.sub(r"<([^>]*)>", r"\1-x", plugin.get("tag"))]
     if "*" not in plugin.get("tag"):
         return [plugin.get("tag")]
-    own = [tag_of(plugin, path) for path in paths if plugin in inputs_of(config, path)]
     pod = container_log("namespace-x", "pod-x", "container-x", folder="").strip("\\/").removesuffix(".log")
     return own or [pattern.replace("*", pod, 1).replace("*", "x") for pattern in tag_patterns(plugin)]
 
@@ -247,7 +250,7 @@ def _places(config: Config, mounts: Sequence[Mount]) -> Iterator[str]:
                 if _absolute(path) and mount_at(mounts, path) is None:
                     yield f"{label}: {option} {path} is in no mount"
     for plugin in config.inputs:
-        for path in globs(plugin, "path") if plugin.name == "tail" else []:
+        for path in globs(plugin, "path") if plugin.name in ("tail", "systemd") else []:
             if mount_at(mounts, re.split(r"[*?\[]", path)[0]) is None:
                 yield f"{plugin}: {path} is in no mount, so there is nothing to read"
 

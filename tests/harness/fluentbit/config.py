@@ -81,7 +81,7 @@ class Config:
     Attributes:
         service: the service section, by names in lower case.
         plugins: inputs, filters and outputs, in their order.
-        parsers: names of the parsers that it defines itself.
+        parsers: the parsers that it defines itself, each with its regular expression, if it has one.
         multiline_parsers: names of the multiline parsers that it defines itself.
         unset: variables that have no value.
         odd: what Fluent Bit would pass over in silence.
@@ -89,7 +89,7 @@ class Config:
 
     service: dict[str, Any] = field(default_factory=dict)
     plugins: list[Plugin] = field(default_factory=list)
-    parsers: set[str] = field(default_factory=set)
+    parsers: dict[str, str] = field(default_factory=dict)
     multiline_parsers: set[str] = field(default_factory=set)
     unset: set[str] = field(default_factory=set)
     odd: list[str] = field(default_factory=list)
@@ -112,9 +112,10 @@ class Config:
     def _add(self, kind: str, options: dict[str, Any]) -> None:
         if kind == "service":
             self.service |= options
-        elif kind in ("parser", "multiline_parser"):
-            names = self.parsers if kind == "parser" else self.multiline_parsers
-            names.add(_text(options.get("name", "")))
+        elif kind == "parser":
+            self.parsers[_text(options.get("name", ""))] = _text(options.get("regex", ""))
+        elif kind == "multiline_parser":
+            self.multiline_parsers.add(_text(options.get("name", "")))
         elif kind in ("input", "filter", "output"):
             number = sum(plugin.kind == kind for plugin in self.plugins)
             self.plugins.append(Plugin(kind, number, options))

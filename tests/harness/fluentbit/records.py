@@ -79,22 +79,20 @@ def filled(template: str, tag: str, record: Record) -> str | None:
     return "".join(texts)
 
 
-def filtered(plugin: Plugin, tag: str, record: Record) -> Record | None:
+def filtered(plugin: Plugin, tag: str, record: Record, parsers: Mapping[str, str]) -> Record | None:
     """Return the record as a filter leaves it; ``None`` when it drops the record. Unknown filters change nothing."""
+    if plugin.name == "kubernetes":
+        pod = pod_of_tag(plugin, tag, parsers)
+        return {**record, "kubernetes": pod} if pod else record
     act = _FILTERS.get(plugin.name)
     return record if act is None else act(plugin, tag, record)
 
 
-def pod_of_tag(plugin: Plugin, tag: str) -> dict[str, str] | None:
+def pod_of_tag(plugin: Plugin, tag: str, parsers: Mapping[str, str]) -> dict[str, str] | None:
     """Return what a kubernetes filter reads from a tag; the prefix is cut off by its length, whatever it says."""
     prefix = plugin.get("kube_tag_prefix", "kube.var.log.containers.")
-    match = regex(POD_TAG).search(tag[len(prefix) :])
+    match = regex(parsers.get(plugin.get("regex_parser"), POD_TAG)).search(tag[len(prefix) :])
     return match.groupdict() if match else None
-
-
-def _kubernetes(plugin: Plugin, tag: str, record: Record) -> Record:
-    pod = pod_of_tag(plugin, tag)
-    return {**record, "kubernetes": pod} if pod else record
 
 
 def _grep(plugin: Plugin, tag: str, record: Record) -> Record | None:
@@ -135,7 +133,6 @@ def _record_modifier(plugin: Plugin, tag: str, record: Record) -> Record:
 
 _FILTERS = {
     "grep": _grep,
-    "kubernetes": _kubernetes,
     "modify": _modify,
     "record_modifier": _record_modifier,
 }

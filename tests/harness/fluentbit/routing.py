@@ -39,6 +39,11 @@ def container_log(
     return f"{folder}{slash}{pod}_{namespace}_{container}-{identifier or 'c0ffee42' * 8}.log"
 
 
+def pod_log(namespace: str, pod: str, container: str = "app", *, restarts: int = 0) -> str:
+    """Return the path of the file that a container writes to on a node, as the kubelet names it."""
+    return f"/var/log/pods/{namespace}_{pod}_8a7ec3d1-0000-4000-8000-000000000000/{container}/{restarts}.log"
+
+
 def matches(plugin: Plugin, tag: str) -> bool:
     """Say whether a filter or output takes records of a tag."""
     expression = plugin.get("match_regex")
@@ -51,6 +56,8 @@ def matches(plugin: Plugin, tag: str) -> bool:
 def tag_of(plugin: Plugin, path: str) -> str:
     """Return the tag of what an input reads from a file."""
     tag = plugin.get("tag")
+    if found := regex(plugin.get("tag_regex")).search(path) if plugin.get("tag_regex") else None:
+        return re.sub(r"<([^>]*)>", lambda name: found[name[1]], tag)
     if "*" not in tag:
         return tag
     words = re.split(r"[./\\:]+", tag.replace("*", path, 1).replace("*", ""))
@@ -120,7 +127,7 @@ def _ends(
             if not keep:
                 return
             continue
-        left = filtered(plugin, tag, record)
+        left = filtered(plugin, tag, record, config.parsers)
         if left is None:
             yield plugin
             return

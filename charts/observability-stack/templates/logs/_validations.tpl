@@ -23,13 +23,6 @@ logs.enabled is true, and none of its pipelines is: an agent would run on every 
 {{- include "fluent-bit-common.write" (dict "path" "logs.enabled" "value" "false") }}
 {{- include "fluent-bit-common.write" (dict "path" "logs.application.enabled" "value" "true") }}{{ "\f" }}
 {{- end }}
-{{- range $name := list "application" "dataplane" "host" }}
-{{- $pipeline := get $values $name }}
-{{- if $pipeline.enabled }}
-{{- include "fluent-bit-common.checkGroup" (dict "path" (printf "logs.%s.group" $name) "group" $pipeline.group) }}
-{{- include "fluent-bit-common.checkRetention" (dict "path" (printf "logs.%s.retentionDays" $name) "days" $pipeline.retentionDays) }}
-{{- end }}
-{{- end }}
 {{- range $name, $other := dict "dataplane" "pods" "host" "files" }}
 {{- $pipeline := get $values $name }}
 {{- if and $pipeline.enabled (not $pipeline.journal) (not (get $pipeline $other)) }}

@@ -1,0 +1,359 @@
+"""Logs by Fluent Bit: what is read, under which names, where it goes, and what the agent may and keeps."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness import fluentbit, images
+from harness.manifests import Manifests, Pod
+
+from .conftest import CHART
+from .test_notes import policies
+
+Install = Callable[..., Manifests]
+NAME = "x-observability-stack-logs"
+PREFIX = "/aws/containerinsights/shop"
+CLUSTER = {"name": "shop", "region": "eu-west-1"}
+ROLE = "arn:aws:iam::444455556666:role/logs"
+OBJECTS = {
+    ("ClusterRole", f"prometheus-{NAME}"),
+    ("ClusterRoleBinding", f"prometheus-{NAME}"),
+    ("ConfigMap", NAME),
+    ("DaemonSet", NAME),
+    ("NetworkPolicy", NAME),
+    ("ServiceAccount", "fluent-bit"),
+}
+ENVIRONMENT = {"HOST_NAME": "node-1", "NODE_IP": "10.0.0.1", "OUTPUT_USER": "agent", "OUTPUT_PASSWORD": "secret"}
+# Every type of output beside CloudWatch, each with the least that it needs.
+OUTPUTS = {
+    "opensearch": {"host": "logs.example.com"},
+    "elasticsearch": {"host": "logs.example.com"},
+    "firehose": {"deliveryStream": "eks"},
+    "s3": {"bucket": "logs"},
+    "http": {"host": "logs.example.com"},
+}
+NAMESPACES = ("default", "kube-system", "shop", "shop-2")
+NODE = CHART / "ci" / "node-values.yaml"
+TOKEN = fluentbit.Mount("/var/run/secrets/kubernetes.io/serviceaccount", read_only=True)
+
+
+def values(**logs: Any) -> dict[str, Any]:
+    return {"metrics": {"enabled": False}, "cluster": CLUSTER, "logs": {"enabled": True, **logs}}
+
+
+def text_of(made: Manifests) -> str:
+    text: str = made.one("ConfigMap", NAME)["data"]["fluent-bit.yaml"]
+    return text
+
+
+def config_of(made: Manifests) -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load(text_of(made))
+    return config
+
+
+def plugins(made: Manifests, kind: str) -> dict[str, dict[str, Any]]:
+    """Return the inputs, filters or outputs by their alias."""
+    return {plugin["alias"]: plugin for plugin in config_of(made)["pipeline"][kind]}
+
+
+def agent(made: Manifests) -> Pod:
+    [pod] = [pod for pod in made.pods() if pod.owner["metadata"]["name"] == NAME]
+    return pod
+
+
+def groups(made: Manifests, *paths: str) -> list[str]:
+    """Return for each file the end of the log group that it arrives in; empty for one that nobody reads."""
+    config = fluentbit.parse(text_of(made), environment=ENVIRONMENT)
+    found = []
+    for path in paths:
+        tags = [fluentbit.tag_of(plugin, path) for plugin in fluentbit.inputs_of(config, path)]
+        reached = [end.group for tag in tags for end in fluentbit.deliveries(config, tag)]
+        found.append(",".join(reached).removeprefix(f"{PREFIX}/"))
+    return found
+
+
+def check(made: Manifests, folder: Path) -> None:
+    """Let the checker, and the real program where there is one, look at a configuration."""
+    config = fluentbit.parse(text_of(made), environment=ENVIRONMENT)
+    read = [path for path in map(fluentbit.pod_log, NAMESPACES, NAMESPACES) if fluentbit.inputs_of(config, path)]
+    pod = agent(made)
+    mounts = [*fluentbit.mounts_of(pod, pod.containers()[0]), TOKEN]
+    assert fluentbit.faults(config, paths=read, mounts=mounts) == []
+    program = images.fluent_bit()
+    if program is None:
+        pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
+    file = folder / "fluent-bit.yaml"
+    file.write_text(text_of(made), encoding="utf-8")
+    command = [str(program), "--dry-run", "-c", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **ENVIRONMENT})
+    assert done.returncode == 0 and "configuration test is successful" in done.stdout + done.stderr, done.stderr
+
+
+def test_one_agent_on_each_node(install: Install) -> None:
+    """A DaemonSet that may read the pods of its kubelet and nothing else; off, nothing of it is there."""
+    made = install(values())
+    assert made.names() == OBJECTS
+    assert install(values(enabled=False)).names() == set()
+    role = made.one("ClusterRole", f"prometheus-{NAME}")["rules"]
+    assert role == [{"apiGroups": [""], "resources": ["nodes/pods"], "verbs": ["get"]}]
+    [subject] = made.one("ClusterRoleBinding", f"prometheus-{NAME}")["subjects"]
+    assert subject == {"kind": "ServiceAccount", "name": "fluent-bit", "namespace": "prometheus"}
+    by_api = install(values(metadata={"from": "api"}))
+    assert by_api.one("ClusterRole", f"prometheus-{NAME}")["rules"][0]["resources"] == ["pods"]
+    by_tag = install(values(metadata={"from": "tag"}))
+    assert by_tag.names() == {entry for entry in OBJECTS if "ClusterRole" not in entry[0]}
+    assert agent(by_tag).spec["automountServiceAccountToken"] is False
+
+
+def test_pod_of_the_agent(install: Install) -> None:
+    """Root without capabilities, the node's logs read-only, state on the node, in a network of its own."""
+    made = install(values())
+    pod = agent(made)
+    [box] = pod.containers()
+    assert not pod.spec.get("hostNetwork") and pod.spec["automountServiceAccountToken"] is True
+    assert pod.spec["securityContext"]["runAsUser"] == 0
+    assert box["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    paths = {volume["name"]: volume["hostPath"] for volume in pod.spec["volumes"] if "hostPath" in volume}
+    state = {"path": f"/var/lib/observability-stack/prometheus-{NAME}", "type": "DirectoryOrCreate"}
+    journal = {"path": "/var/log/journal", "type": "DirectoryOrCreate"}
+    assert paths == {"state": state, "logs": {"path": "/var/log"}, "journal": journal}
+    assert {mount["name"] for mount in box["volumeMounts"] if not mount.get("readOnly")} == {"state"}
+    probes = {name: box[name]["httpGet"]["path"] for name in ("livenessProbe", "readinessProbe")}
+    # A backend that fails must not restart the agent.
+    assert probes == {"livenessProbe": "/", "readinessProbe": "/api/v1/health"}
+    scraped = {"scrape": "true", "port": str(box["ports"][0]["containerPort"]), "path": "/api/v2/metrics/prometheus"}
+    assert (
+        pod.metadata["annotations"].items() >= {f"prometheus.io/{key}": text for key, text in scraped.items()}.items()
+    )
+    off = install(values(host={"enabled": False}, dataplane={"journal": []}))
+    assert "journal" not in {volume["name"] for volume in agent(off).spec["volumes"]}
+    other = install(values(logLevel="warn"))
+    assert agent(other).metadata["annotations"]["checksum/config"] != pod.metadata["annotations"]["checksum/config"]
+
+
+def test_service_is_bounded(install: Install) -> None:
+    """What waits is on the disk up to a size, in memory up to a number of chunks, and is sent again every 30 s."""
+    made = install(values())
+    service = config_of(made)["service"]
+    assert service == {
+        "flush": 1,
+        "grace": 20,
+        "log_level": "info",
+        "http_server": True,
+        "http_listen": "0.0.0.0",
+        "http_port": 2020,
+        "health_check": True,
+        "hc_errors_count": 20,
+        "hc_retry_failure_count": 20,
+        "hc_period": 60,
+        "scheduler.base": 1,
+        "scheduler.cap": 30,
+        "storage.path": "/var/lib/fluent-bit/chunks",
+        "storage.sync": "normal",
+        "storage.checksum": False,
+        "storage.metrics": True,
+        "storage.max_chunks_up": 32,
+        "storage.backlog.mem_limit": "8M",
+    }
+    assert service["grace"] < agent(made).spec["terminationGracePeriodSeconds"]
+    short = config_of(install(values(terminationGracePeriodSeconds=10)))["service"]
+    assert short["grace"] == 5
+    assert {plugin["storage.type"] for plugin in plugins(made, "inputs").values()} == {"filesystem"}
+    sizes = {"application": "512M", "dataplane": "128M", "host": "128M"}
+    outputs = plugins(made, "outputs")
+    assert {name: output["storage.total_limit_size"] for name, output in outputs.items()} == sizes
+    assert {output["retry_limit"] for output in outputs.values()} == {"no_limits"}
+    assert plugins(install(values(output={"retries": 7})), "outputs")["host"]["retry_limit"] == 7
+
+
+def test_pods_are_read_once_into_the_groups_of_container_insights(install: Install) -> None:
+    """Application and data plane apart, rotated files too, compressed ones and the agent's own log not at all."""
+    made = install(values())
+    app, proxy = fluentbit.pod_log("shop", "web-1.x"), fluentbit.pod_log("kube-system", "kube-proxy-abcde")
+    own = fluentbit.pod_log("prometheus", f"{NAME}-abcde", "logs")
+    rotated = ".20261121-100000"
+    files = [app, proxy, app + rotated, proxy + rotated, app + f"{rotated}.gz", own]
+    assert groups(made, *files) == ["application", "dataplane", "application", "dataplane", "", ""]
+    inputs = plugins(made, "inputs")
+    assert {name: entry["tag"].partition(".")[0] for name, entry in inputs.items()} == {
+        "application": "application",
+        "dataplane-pods": "dataplane",
+        "dataplane-journal": "dataplane",
+        "host-journal": "host",
+    }
+    assert len({entry["db"] for entry in inputs.values()}) == len(inputs)
+    units = [f"_SYSTEMD_UNIT={name}.service" for name in ("kubelet", "containerd")]
+    assert inputs["dataplane-journal"]["systemd_filter"] == units
+    assert inputs["host-journal"]["systemd_filter"] == ["_TRANSPORT=kernel"]
+    # Off, what belongs to the data plane does not become the application's.
+    assert groups(install(values(dataplane={"enabled": False})), proxy, app) == ["", "application"]
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "read"),
+    [
+        ({}, [True, True, True, True]),
+        ({"include": ["default", "shop"]}, [True, False, True, False]),
+        ({"exclude": ["shop"]}, [True, True, False, True]),
+    ],
+    ids=["all", "include", "exclude"],
+)
+def test_namespaces_are_chosen(install: Install, namespaces: dict[str, Any], read: list[bool]) -> None:
+    """A namespace that is not wanted is not even read, and no other one whose name is like it is left out."""
+    made = install(values(application={"namespaces": namespaces}))
+    # Pods and containers are called after another namespace.
+    found = groups(made, *(fluentbit.pod_log(name, "shop", "default") for name in NAMESPACES))
+    assert found == ["application" if wanted else "" for wanted in read]
+
+
+def test_groups_are_chosen(install: Install) -> None:
+    """A group for each namespace, or a group of one's own, with retention and class of each pipeline."""
+    each = install(values(application={"groupPerNamespace": True}))
+    assert groups(each, *(fluentbit.pod_log(name, "web-1") for name in NAMESPACES)) == [*NAMESPACES]
+    host = {"group": "/shop/host", "retentionDays": 0, "groupClass": "INFREQUENT_ACCESS"}
+    outputs = plugins(install(values(host=host, application={"retentionDays": 400})), "outputs")
+    kept = {name: (out["log_group_name"], out.get("log_retention_days")) for name, out in outputs.items()}
+    assert kept == {
+        "application": (f"{PREFIX}/application", 400),
+        "dataplane": (f"{PREFIX}/dataplane", 30),
+        "host": ("/shop/host", None),
+    }
+    assert (outputs["host"]["log_group_class"], outputs["dataplane"]["log_group_class"]) == (
+        "INFREQUENT_ACCESS",
+        "STANDARD",
+    )
+
+
+def test_filters_are_asked_for(install: Install) -> None:
+    """By default parts are joined, pods named and the journal's fields chosen; the rest is off, or a pipeline's own."""
+    plain = install(values())
+    assert [*plugins(plain, "filters")] == ["parts", "metadata", "journal", "journal-names"]
+    metadata = plugins(plain, "filters")["metadata"]
+    asked = {"use_kubelet": True, "kubelet_host": "${NODE_IP}", "buffer_size": 0, "tls.verify": True}
+    assert metadata.items() >= {**asked, "labels": False, "annotations": False, "merge_log": False}.items()
+    wanted = {"multiline": ["java", "python"], "rateLimit": 500, "parseJson": True}
+    made = plugins(install(values(application=wanted, host={"rateLimit": 9})), "filters")
+    assert [*made][:3] == ["records", "rate-application", "rate-host"]
+    assert made["records"]["multiline.parser"] == "java,python"
+    assert (made["rate-application"]["rate"], made["rate-host"]["match"]) == (500, "host.*")
+    assert made["metadata"].items() >= {"merge_log": True, "merge_log_key": "log_processed", "keep_log": False}.items()
+
+
+@pytest.mark.parametrize("kind", ["cloudwatch", *OUTPUTS])
+def test_fluent_bit_takes_every_output(kind: str, install: Install, tmp_path: Path) -> None:
+    """Each tag reaches one output, and the real program accepts it; other backends are told where a record is from."""
+    secret = {"name": "backend"} if kind in ("elasticsearch", "http") else {}
+    made = install(values(output={"type": kind, kind: OUTPUTS.get(kind, {}), "secret": secret}))
+    origins = [name for name in plugins(made, "filters") if name.startswith("origin-")]
+    assert len(origins) == (0 if kind == "cloudwatch" else 3)
+    secrets = {entry["name"] for entry in agent(made).containers()[0]["env"] if "secretKeyRef" in entry["valueFrom"]}
+    assert secrets == ({"OUTPUT_USER", "OUTPUT_PASSWORD"} if secret else set())
+    check(made, tmp_path)
+
+
+def test_fluent_bit_takes_every_setting(install: Install, tmp_path: Path) -> None:
+    """The file with most settings is sound too."""
+    check(install(files=[NODE]), tmp_path)
+
+
+def test_notes_have_the_least_policy_and_what_is_left(notes: Callable[..., str]) -> None:
+    """The role may write to its groups alone; the groups are shown, followed and removed by commands."""
+    text = notes(values(host={"enabled": False}))
+    names = [f"{PREFIX}/{name}" for name in ("application", "dataplane")]
+    policy, trust = policies(text)
+    assert policy == {
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:PutRetentionPolicy"],
+        "Resource": [f"arn:aws:logs:eu-west-1:ACCOUNT:log-group:{name}:*" for name in names],
+    }
+    assert "system:serviceaccount:prometheus:fluent-bit" in str(trust)
+    for name in names:
+        assert f"aws logs tail {name} --region eu-west-1 --follow" in text
+        assert f"aws logs delete-log-group --region eu-west-1 --log-group-name {name}\n" in text
+    kept = {"application": {"retentionDays": 0, "groupPerNamespace": True}, "dataplane": {"retentionDays": 0}}
+    output = {"roleArn": ROLE}
+    theirs, own, _ = policies(notes(values(**kept, host={"enabled": False}, output=output)))
+    assert (theirs["Action"][-1], own["Resource"]) == ("logs:PutLogEvents", [ROLE])
+    assert theirs["Resource"] == [f"arn:aws:logs:eu-west-1:ACCOUNT:log-group:{PREFIX}/*:*"]
+    assert policies(notes(values(output={"type": "s3", "s3": {"bucket": "b"}})))[0]["Resource"] == ["arn:aws:s3:::b/*"]
+
+
+OFF = {"enabled": False}
+# name: (logs, what the message says, the YAML that it shows)
+REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
+    "no pipeline": (
+        {"application": OFF, "dataplane": OFF, "host": OFF},
+        "logs.enabled is true, and none of its pipelines is",
+        "logs:\n  application:\n    enabled: true",
+    ),
+    "nothing to read": (
+        {"host": {"journal": []}},
+        "logs.host is on, and reads nothing: its `journal` and `files` are empty",
+        "logs:\n  host:\n    enabled: false",
+    ),
+    "namespace in both": (
+        {"application": {"namespaces": {"include": ["a", "b"], "exclude": ["b"]}}},
+        "logs.application.namespaces has b both in `include` and in `exclude`",
+        "exclude: []",
+    ),
+    "no host": (
+        {"output": {"type": "elasticsearch"}},
+        "logs.output.type is elasticsearch, and logs.output.elasticsearch.host is empty",
+        "logs:\n  output:\n    elasticsearch:\n      host: logs.example.com",
+    ),
+    "no bucket": (
+        {"output": {"type": "s3"}},
+        "logs.output.s3.bucket is empty",
+        "logs:\n  output:\n    s3:\n      bucket: my-eks-logs",
+    ),
+    "signed and secret": (
+        {"output": {"type": "opensearch", "opensearch": {"host": "a.example"}, "secret": {"name": "x"}}},
+        "logs.output.secret.name is set, and requests to OpenSearch are signed",
+        "logs:\n  output:\n    opensearch:\n      awsAuth: false",
+    ),
+    "external id": (
+        {"output": {"externalId": "x"}},
+        "logs.output.externalId is set, and logs.output.roleArn is empty",
+        "logs:\n  output:\n    roleArn: arn:aws:iam::444455556666:role/logs",
+    ),
+    "stream": (
+        {"output": {"cloudwatch": {"streamPrefix": ""}}},
+        "logs.output.cloudwatch.streamPrefix is",
+        "logs:\n  output:\n    cloudwatch:\n      streamPrefix: ${HOST_NAME}-",
+    ),
+    "labels by tag": (
+        {"metadata": {"from": "tag", "labels": True}},
+        "logs.metadata.labels is true, and a file's path has no labels of its pod",
+        "logs:\n  metadata:\n    from: kubelet",
+    ),
+    "memory": (
+        {"maxChunksUp": 100},
+        "logs.maxChunksUp is 100, which takes up to 264Mi with Fluent Bit itself, and logs.resources.limits.memory",
+        "logs:\n  maxChunksUp: 96",
+    ),
+    "old image": (
+        {"image": {"tag": "4.0.1"}},
+        "logs.image.tag is 4.0.1, and versions of Fluent Bit before 5.1.1 have known holes",
+        "logs:\n  image:\n    tag: 5.1.1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("logs", "says", "shows"), REFUSED.values(), ids=REFUSED)
+def test_wrong_values_are_refused(refusal: Callable[..., str], logs: dict[str, Any], says: str, shows: str) -> None:
+    """The message says what is wrong and shows the YAML to write; while logs are off, nothing is asked."""
+    message = refusal(values(**logs))
+    assert says in message
+    assert shows in message
+
+
+def test_kubelets_of_old_are_not_asked(helm: Any) -> None:
+    """Before 1.33 a kubelet gives its pods only to those who could run commands in any of them."""
+    refused = helm.template(CHART, values=values(), kube_version="1.32.0")
+    assert "logs.metadata.from is kubelet, and before Kubernetes 1.33" in refused.stderr
+    assert helm.template(CHART, values=values(metadata={"from": "api"}), kube_version="1.32.0").exit_code == 0

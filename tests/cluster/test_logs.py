@@ -1,0 +1,185 @@
+"""From what pods print to CloudWatch Logs: Fluent Bit on a real node whose kubelet rotates often.
+
+The tests look at one release, in the order in which they stand here.
+"""
+
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from cluster.metrics import CHART, apply, until
+from cluster.pods import PYTHON
+from cluster.stage import Stage, namespace, own_name
+from harness.aws import CREDENTIALS, REGION, CloudWatchLogs
+from harness.clusters import LocalCluster
+from harness.clusters.local.config import Options
+from harness.helm import Helm
+
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="a local cluster needs Linux and root"),
+]
+PREFIX = "/aws/containerinsights/shop"
+POD = "app.kubernetes.io/component=logs"
+APPS = ("t-logs-a", "t-logs-b", "t-logs-c")
+# A container's log is rotated each 3 s, when the kubelet looks, as it is longer than 1 MiB by then.
+LINES, RATE = 12_000, 800
+WRITER = """\
+import sys, time
+lines, rate = map(int, sys.argv[1:])
+start = time.monotonic()
+for number in range(lines):
+    print(f"line {number:06} " + "x" * 500, flush=True)
+    time.sleep(max(0, start + number / rate - time.monotonic()))
+time.sleep(3600)
+"""
+# An endpoint has no port of its own; Fluent Bit trusts what is in /etc/ssl/certs/ca-bundle.crt.
+HTTPS = 443
+
+
+@dataclass
+class Logs:
+    """A release that collects logs, and what arrived of them.
+
+    Attributes:
+        stage: the namespace of the release.
+        api: where the logs go.
+        state: folder of the node with positions and buffers.
+    """
+
+    stage: Stage
+    api: CloudWatchLogs
+    state: str
+
+    def install(self, **logs: Any) -> None:
+        """Install the chart, or change its release."""
+        values = {
+            "metrics": {"enabled": False},
+            "cluster": {"name": "shop", "region": REGION},
+            "logs": {
+                "enabled": True,
+                "output": {"endpoint": self.api.host},
+                "state": {"hostPath": self.state},
+                # The kubelet's certificate here is its own.
+                "metadata": {"insecureSkipVerify": True},
+                "extraEnv": [{"name": name, "value": value} for name, value in CREDENTIALS.items()],
+                "extraVolumes": [{"name": "authority", "configMap": {"name": "authority"}}],
+                "extraVolumeMounts": [{"name": "authority", "mountPath": "/etc/ssl/certs", "readOnly": True}],
+                **logs,
+            },
+        }
+        self.stage.install("l", values, chart=CHART)
+
+    def records(self, group: str) -> list[dict[str, Any]]:
+        """Return what arrived in a log group, by the last part of its name."""
+        return [json.loads(message) for message in self.api.messages(f"{PREFIX}/{group}")]
+
+    def pod(self) -> dict[str, Any]:
+        """Return the agent's pod."""
+        [pod] = self.stage.get("pods", POD)
+        return pod
+
+    def restarts(self) -> int:
+        """Return how often the agent's container was started again."""
+        count: int = self.pod()["status"]["containerStatuses"][0]["restartCount"]
+        return count
+
+
+def run(logs: Logs, space: str, name: str, lines: int) -> None:
+    """Start a pod that prints lines with numbers."""
+    box = {"name": "app", "image": PYTHON, "command": ["python3", "-c", WRITER, str(lines), str(RATE)]}
+    spec = {"terminationGracePeriodSeconds": 0, "containers": [box]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+    apply(Stage(logs.stage.cluster, space, logs.stage.helm), [pod])
+
+
+@pytest.fixture(scope="module")
+def logs(helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logs]:
+    """The chart with nothing but logs, a log group for each namespace."""
+    folder = tmp_path_factory.mktemp("logs")
+    (folder / "state").mkdir()
+    with LocalCluster(own_name("logs"), Options(container_log_max_size="1Mi")) as cluster:
+        stage = Stage(cluster, "t-logs", helm)
+        address = cluster.host_address()
+        assert address is not None
+        with namespace(stage), CloudWatchLogs(folder / "pki", host=address, port=HTTPS) as api:
+            stage.load_images([PYTHON])
+            authority = {"ca-bundle.crt": api.ca.read_text(encoding="ascii")}
+            apply(
+                stage, [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "authority"}, "data": authority}]
+            )
+            made = Logs(stage, api, str(folder / "state"))
+            run(made, "kube-system", "aws-node-x", 3)
+            for space in APPS:
+                stage.kubectl("create", "namespace", space)
+            made.install(application={"groupPerNamespace": True})
+            yield made
+
+
+def test_every_line_arrives_once(logs: Logs) -> None:
+    """Three namespaces, a log rotated every 3 s, an outage in which the agent is killed, a new pod: each line once."""
+    for space in APPS:
+        run(logs, space, "web-1", LINES)
+    until(lambda: all(logs.records(space) for space in APPS), "the first lines of each namespace")
+    logs.api.fail("503")
+    [status] = logs.pod()["status"]["containerStatuses"]
+    logs.stage.cluster.kill_container(status["containerID"])
+    until(lambda: logs.restarts() == 1, "a restart")
+    logs.api.fail("refuse")
+    until(lambda: (logs.api.failed.get("503", 0)) > 0, "a request that failed")
+    logs.api.heal()
+    logs.stage.kubectl("delete", "pod", logs.pod()["metadata"]["name"], "--wait=true")
+    numbers = {f"line {number:06}" for number in range(LINES)}
+
+    def arrived(space: str) -> Counter[str]:
+        return Counter(record["log"][:11] for record in logs.records(space))
+
+    until(lambda: all(len(arrived(space)) >= LINES for space in APPS), "every line", 120)
+    assert logs.stage.cluster.pod_logs is not None
+    for space in APPS:
+        assert arrived(space) == Counter(numbers)
+        rotated = [*logs.stage.cluster.pod_logs.glob(f"{space}_*/app/0.log.*")]
+        assert len(rotated) > 2, "the kubelet did not rotate"
+
+
+def test_records_say_where_they_are_from(logs: Logs) -> None:
+    """Each record has its pod's names, id, address and node from the kubelet; its group is its namespace's."""
+    for space in APPS:
+        pod = json.loads(logs.stage.kubectl("get", "pod", "web-1", "-n", space, "-o", "json"))
+        names = {"namespace_name": space, "pod_name": "web-1", "container_name": "app"}
+        known = {**names, "pod_id": pod["metadata"]["uid"], "host": pod["spec"]["nodeName"]}
+        records = logs.records(space)
+        assert [record for record in records if not known.items() <= record["kubernetes"].items()][:1] == []
+        assert {frozenset(record) for record in records} == {frozenset(("time", "stream", "log", "kubernetes"))}
+        assert logs.api.streams(f"{PREFIX}/{space}") == {
+            f"{pod['spec']['nodeName']}-application.pods.{space}_web-1_app"
+        }
+
+
+def test_pods_of_the_data_plane_are_apart(logs: Logs) -> None:
+    """What aws-node prints is in the data plane's group and in no other; the agent's own log is nowhere."""
+    assert [record["log"][:11] for record in logs.records("dataplane")] == [f"line {n:06}" for n in range(3)]
+    assert logs.api.groups() == {f"{PREFIX}/{name}" for name in (*APPS, "dataplane")}
+
+
+def test_file_of_log_sidecar_reaches_cloudwatch(logs: Logs) -> None:
+    """What an application writes to its file, or prints itself, is in its namespace's group, each line once."""
+    app = Stage(logs.stage.cluster, "t-logs-file", logs.stage.helm)
+    with namespace(app, {"pod-security.kubernetes.io/enforce": "restricted"}):
+        app.install("x")
+        [service] = [service["metadata"]["name"] for service in app.get("services")]
+        url = f"/api/v1/namespaces/{app.namespace}/services/{service}:http/proxy/log"
+        written = [line for _ in range(20) for line in app.kubectl("get", "--raw", url).splitlines()]
+        assert len(written) == 200
+        until(lambda: {*written} <= {record["log"] for record in logs.records(app.namespace)}, "every line of the file")
+        records = logs.records(app.namespace)
+    arrived = Counter(record["log"] for record in records)
+    assert {line: arrived[line] for line in written} == dict.fromkeys(written, 1)
+    assert {record["kubernetes"]["container_name"] for record in records if record["log"] in written} == {"sidecar"}
+    assert [line for line in arrived if "demo listens on port 5000" in line]
