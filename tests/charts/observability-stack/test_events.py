@@ -82,6 +82,8 @@ def test_events_go_to_the_group_of_the_cluster(install: Install) -> None:
     assert (output["log_group_name"], output["region"]) == ("/aws/containerinsights/shop/events", "eu-west-1")
     assert (output["log_retention_days"], output["log_group_class"]) == (30, "STANDARD")
     assert (source["kube_retention_time"], source["storage.type"]) == ("60m", "filesystem")
+    # What it notes as taken is in the buffer at that moment: a kill in between would lose it.
+    assert source["threaded"] is False
     state = "/var/lib/fluent-bit/"
     assert source["db"].startswith(state) and config["service"]["storage.path"].startswith(state)
     assert (output["retry_limit"], output["storage.total_limit_size"]) == (1440, "64M")

@@ -25,6 +25,8 @@ kube_request_limit: 250
 interval_sec: 1
 interval_nsec: 0
 storage.type: filesystem
+# In a thread of its own it would note events as taken a moment before they are in the buffer: a kill would lose them.
+threaded: false
 {{- end -}}
 
 {{/* A regular expression that one of several words fits as a whole. Argument: the list. */}}
