@@ -15,6 +15,7 @@ import yaml
 from harness import images, tools
 from harness.clusters import Cluster
 from harness.helm import Helm
+from harness.image_recipe import variable_of
 from harness.loss import WRITER_SOURCE, ApiFollower, DirectoryFollower, Follower, container_directory
 
 CHART = Path("charts/log-sidecar")
@@ -74,7 +75,7 @@ class Stage:
         if self.cluster.type == "local":
             missing = sorted({tool for image in needed if (tool := images.missing_for(image))})
             if missing:
-                pytest.skip(f"needs {', '.join(missing)} on PATH (or in $FLUENT_BIT)")
+                pytest.skip(f"needs {', '.join(missing)} on PATH (or in ${', $'.join(map(variable_of, missing))})")
         self.cluster.load_images(needed)
 
     def uninstall(self, release: str) -> None:

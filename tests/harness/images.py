@@ -18,10 +18,10 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from harness import metrics_images, tools
+from harness import metrics_images, tools, traces_images
 from harness.cache import cache_dir, locked
 from harness.errors import HarnessError
-from harness.image_recipe import Recipe
+from harness.image_recipe import Recipe, machine_program, variable_of
 from harness.progress import Progress
 
 _SHELL_PACKAGES = ("dash", "coreutils", "sed", "grep")
@@ -38,8 +38,7 @@ _RECIPE_VERSION = "2"
 
 def fluent_bit() -> Path | None:
     """Return the Fluent Bit of this machine: ``$FLUENT_BIT``, else ``fluent-bit`` on PATH, else ``None``."""
-    found = shutil.which(os.environ.get("FLUENT_BIT") or "fluent-bit")
-    return Path(found).resolve() if found else None
+    return machine_program("fluent-bit")
 
 
 def fluent_bit_legacy() -> Path | None:
@@ -62,7 +61,7 @@ def missing_for(name: str) -> str | None:
         HarnessError: nothing here can stand in for the image.
     """
     recipe = _recipe(name)
-    return "fluent-bit" if recipe.needs and recipe.needs() is None else None
+    return recipe.needs if recipe.needs and machine_program(recipe.needs) is None else None
 
 
 def archive(name: str) -> Path:
@@ -75,15 +74,15 @@ def archive(name: str) -> Path:
         HarnessError: the image cannot be assembled here.
     """
     recipe = _recipe(name)
-    if missing_for(name):
+    if missing := missing_for(name):
         raise HarnessError(
-            f"image {name} is made from a Fluent Bit of this machine, and there is none; "
-            "put `fluent-bit` on PATH or its path into $FLUENT_BIT"
+            f"image {name} is made from a program of this machine, and there is none; "
+            f"put `{missing}` on PATH or its path into ${variable_of(missing)}"
         )
     tools.ensure(recipe.programs.values())
     made_of = [name, recipe.pattern, *recipe.packages, *recipe.made_of(), _RECIPE_VERSION]
     made_of += [str(tools.path(tool)) for tool in recipe.programs.values()]
-    if recipe.needs and (program := recipe.needs()):
+    if recipe.needs and (program := machine_program(recipe.needs)):
         made_of += [str(program), str(program.stat().st_mtime_ns), str(program.stat().st_size)]
     key = hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:16]
     slug = re.sub(r"[^a-z0-9.]+", "-", name.rpartition("/")[2])
@@ -173,9 +172,10 @@ _RECIPES = (
         _fill_fluent_bit,
         packages=_SHELL_PACKAGES,
         config={"Env": [_PATH], "Cmd": ["/fluent-bit/bin/fluent-bit"]},
-        needs=fluent_bit,
+        needs="fluent-bit",
     ),
     *metrics_images.RECIPES,
+    *traces_images.RECIPES,
 )
 
 

@@ -1,0 +1,77 @@
+"""An X-Ray API on this machine: moto's, behind a check of signatures; nothing of it reaches AWS."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+import boto3
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.test import Client
+
+from harness.aws import CREDENTIALS
+from harness.receivers import HOST, Receiver, Request
+
+# moto knows no rules; this one is X-Ray's own default, which SDKs ask for through the daemon's TCP port.
+_RULE = {
+    "RuleName": "Default",
+    "RuleARN": "arn:aws:xray:::sampling-rule/Default",
+    "Version": 1,
+    "Priority": 10000,
+    "FixedRate": 0.05,
+    "ReservoirSize": 1,
+    **dict.fromkeys(("ServiceName", "ServiceType", "Host", "HTTPMethod", "URLPath", "ResourceARN"), "*"),
+}
+_RULES = json.dumps({"SamplingRuleRecords": [{"SamplingRule": _RULE, "CreatedAt": 0, "ModifiedAt": 0}]}).encode()
+
+
+class XRay(Receiver):
+    """An X-Ray API that refuses what is not signed for its region; also a context manager.
+
+    Args:
+        region: the region that it is in.
+        host: address of this machine that it listens on.
+
+    Attributes:
+        url: its address.
+    """
+
+    refused = 403
+
+    def __init__(self, region: str, *, host: str = HOST) -> None:
+        super().__init__(host=host, signed=(region, "xray"))
+        self._region = region
+        self._moto = Client(DomainDispatcherApplication(create_backend_app))
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self._api = boto3.client(
+            "xray",
+            region_name=self._region,
+            endpoint_url=self.url,
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._api.close()
+        super().__exit__()
+
+    def take(self, request: Request) -> tuple[int, bytes]:
+        """See ``Receiver.take``."""
+        if request.path == "/GetSamplingRules":
+            return 200, _RULES
+        answer = self._moto.post(request.path, data=request.raw, headers=dict(request.headers.items()))
+        return answer.status_code, answer.get_data()
+
+    def segments(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the documents that arrived, by the id of their trace, as X-Ray's API tells them."""
+        now, day = datetime.now(), timedelta(days=1)
+        found = self._api.get_trace_summaries(StartTime=now - day, EndTime=now + day)["TraceSummaries"]
+        ids = [trace["Id"] for trace in found]
+        traces = self._api.batch_get_traces(TraceIds=ids)["Traces"] if ids else []
+        return {trace["Id"]: [json.loads(segment["Document"]) for segment in trace["Segments"]] for trace in traces}
