@@ -55,6 +55,8 @@ class XRay(Receiver):
             aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         )
+        # moto's first answer takes longer than a daemon waits.
+        self.segments()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -69,9 +71,15 @@ class XRay(Receiver):
         return answer.status_code, answer.get_data()
 
     def segments(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the documents that arrived, by the id of their trace, as X-Ray's API tells them."""
+        """Return the documents that arrived, by the id of their trace, as X-Ray's API tells them.
+
+        As in X-Ray there is one of each id, the newest: a client that waited too long for an answer sends it again.
+        """
         now, day = datetime.now(), timedelta(days=1)
         found = self._api.get_trace_summaries(StartTime=now - day, EndTime=now + day)["TraceSummaries"]
         ids = [trace["Id"] for trace in found]
         traces = self._api.batch_get_traces(TraceIds=ids)["Traces"] if ids else []
-        return {trace["Id"]: [json.loads(segment["Document"]) for segment in trace["Segments"]] for trace in traces}
+        return {
+            trace["Id"]: list({part["Id"]: json.loads(part["Document"]) for part in trace["Segments"]}.values())
+            for trace in traces
+        }

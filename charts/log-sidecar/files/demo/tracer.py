@@ -22,6 +22,8 @@ from typing import Any
 QUEUE_LENGTH = 1000
 LARGEST_BATCH = 100
 TIMEOUT_SECONDS = 5.0
+# A Service that is made anew has another address, and nobody says so.
+RESOLVE_SECONDS = 10.0
 XRAY_HEADER = b'{"format": "json", "version": 1}\n'
 ROOT = re.compile(r"1-([0-9a-f]{8})-([0-9a-f]{24})")
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
@@ -89,6 +91,7 @@ class Tracer:
         self._endpoint, self._service, self._log_group = endpoint, service, log_group
         self._send = {"xray": self._send_segments, "otlp": self._send_spans}[protocol]
         self._socket: Any = None
+        self._known_until = 0.0
         self._queue: queue.Queue[Any] = queue.Queue(QUEUE_LENGTH)
         self._counting = threading.Lock()
         self._waiting = 0
@@ -161,15 +164,19 @@ class Tracer:
                 self._connect().send(datagram)
             except OSError:
                 # It tells of the datagram before, which nobody took; this one may find somebody else.
-                self._socket = None
+                self._known_until = 0.0
                 self._connect().send(datagram)
 
     def _connect(self) -> Any:
-        if self._socket is None:
+        if time.monotonic() >= self._known_until:
+            if self._socket is not None:
+                self._socket.close()
+                self._socket = None
             host, _, port = self._endpoint.rpartition(":")
             family, kind, _, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_DGRAM)[0]
             self._socket = socket.socket(family, kind)
             self._socket.connect(address)
+            self._known_until = time.monotonic() + RESOLVE_SECONDS
         return self._socket
 
     def _segment(self, trace: Trace) -> dict[str, Any]:
