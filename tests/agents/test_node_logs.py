@@ -1,0 +1,241 @@
+"""Fluent Bit as it runs on a node: its bounds in an outage, what it asks the kubelet, what it reads of a journal."""
+
+import json
+import os
+import shutil
+import ssl
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness import images
+from harness.helm import Helm
+from harness.pki import Authority
+from harness.receivers import HOST, JsonReceiver
+
+from .conftest import free_port
+
+pytestmark = pytest.mark.slow
+CHART = Path(__file__).parents[2] / "charts" / "observability-stack"
+NOW = "2026-11-21T10:00:00.000000001Z"
+PATIENCE_SECONDS = 60.0
+
+
+class Node:
+    """A folder with the logs of a node, and the agent that the chart renders, with its paths below that folder.
+
+    Args:
+        folder: the folder.
+        port: where the backend listens.
+        changed: what is different in the configuration of the kubernetes filter.
+        logs: values of the chart.
+    """
+
+    def __init__(self, folder: Path, port: int, *, changed: dict[str, Any] | None = None, **logs: Any) -> None:
+        program = images.fluent_bit()
+        if program is None:
+            pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
+        self.folder = folder
+        self.state = folder / "state"
+        for part in ("pods", "journal", "state"):
+            (folder / part).mkdir(exist_ok=True)
+        output = {"type": "http", "http": {"host": HOST, "port": port, "tls": False}}
+        chosen = {"enabled": True, "output": output, "http": {"listen": HOST, "port": free_port()}, **logs}
+        made = Helm().render(CHART, values={"metrics": {"enabled": False}, "logs": chosen})
+        text = made.one("ConfigMap", component="logs")["data"]["fluent-bit.yaml"]
+        for inside, outside in {"/var/log/": f"{folder}/", "/var/lib/fluent-bit": str(self.state)}.items():
+            text = text.replace(inside, outside)
+        config = yaml.safe_load(text)
+        [metadata] = [plugin for plugin in config["pipeline"]["filters"] if plugin["name"] == "kubernetes"]
+        metadata.update(changed or {})
+        (folder / "fluent-bit.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        self._metrics = f"http://{HOST}:{config['service']['http_port']}/api/v2/metrics/prometheus"
+        command = [str(program), "-q", "-c", str(folder / "fluent-bit.yaml")]
+        environment = {**os.environ, "HOST_NAME": "node-1", "NODE_IP": HOST}
+        with open(folder / "agent.log", "ab") as log:
+            self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+    def stop(self) -> None:
+        """End the agent, as the kubelet does."""
+        self._process.terminate()
+        self._process.wait(timeout=PATIENCE_SECONDS)
+
+    def write(self, pod: str, *lines: str) -> None:
+        """Write lines as a container of a pod in the namespace `shop`."""
+        file = self.folder / "pods" / f"shop_{pod}_uid" / "app" / "0.log"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a", encoding="utf-8") as log:
+            log.writelines(f"{NOW} stdout F {line}\n" for line in lines)
+
+    def wait(self, ready: Callable[[], object]) -> None:
+        """Wait until something holds."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while not ready():
+            assert time.monotonic() < until, (self.folder / "agent.log").read_text(encoding="utf-8")[-2000:]
+            time.sleep(0.1)
+
+    def metric(self, name: str) -> float:
+        """Return the sum of one of the agent's metrics."""
+        try:
+            with urllib.request.urlopen(self._metrics, timeout=5) as answer:
+                lines = answer.read().decode().splitlines()
+        except OSError:
+            return 0
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name}{{"))
+
+    def peak_mebibytes(self) -> float:
+        """Return the most memory that the agent ever had."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+    def kept_mebibytes(self) -> float:
+        """Return what positions and buffers take on the disk."""
+        return sum(file.stat().st_blocks for file in self.state.rglob("*")) / 2048
+
+
+@pytest.fixture
+def backend() -> Iterator[JsonReceiver]:
+    """What takes the records."""
+    with JsonReceiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def node(tmp_path: Path, backend: JsonReceiver) -> Iterator[Callable[..., Node]]:
+    """Start an agent with these values of `logs`."""
+    with ExitStack() as stack:
+
+        def start(**options: Any) -> Node:
+            made = Node(tmp_path, backend.port, **options)
+            stack.callback(made.stop)
+            return made
+
+        yield start
+
+
+def test_outage_fills_the_disk_up_to_its_bound_and_no_memory(node: Callable[..., Node], backend: JsonReceiver) -> None:
+    """A backend is away until five times the buffer was written: the newest arrive, each drop is counted."""
+    off = {"enabled": False}
+    made = node(metadata={"from": "tag"}, application={"bufferSize": "16M"}, dataplane=off, host=off, maxChunksUp=16)
+    backend.fail("503")
+    written = 0
+    for _ in range(80):
+        made.write("web-1", *(f"{number:08} {'x' * 991}" for number in range(written, written + 1000)))
+        written += 1000
+    dropped = "fluentbit_output_dropped_records_total"
+    made.wait(lambda: made.metric("fluentbit_input_records_total") + made.metric(dropped) >= written)
+    assert made.kept_mebibytes() < 24
+    # The bound of the values is 64 MiB and 2 for each chunk.
+    assert made.peak_mebibytes() < 64 + 2 * 16
+    assert made.metric(dropped) > 0
+    backend.heal()
+    made.write("web-1", "the newest")
+    made.wait(lambda: any(record["log"] == "the newest" for record in backend.records))
+    made.wait(lambda: made.metric("fluentbit_storage_chunks") == 0 or len(backend.records) > 1000)
+    one = backend.records[0]
+    assert one.items() >= {"cluster": "eks", "pipeline": "application", "node": "node-1"}.items()
+
+
+def test_full_node_asks_its_kubelet_once_for_each_container(
+    tmp_path: Path, node: Callable[..., Node], backend: JsonReceiver
+) -> None:
+    """110 pods of 45 KB each: as many requests at the start, none while they go on, and every record is complete."""
+    pods = [f"web-{number}" for number in range(110)]
+    status = {"podIP": "10.0.0.9", "containerStatuses": [{"name": "app", "containerID": f"containerd://{'a' * 64}"}]}
+    items = [
+        {
+            "metadata": {"name": name, "namespace": "shop", "uid": f"uid-{name}", "annotations": {"a": "y" * 45_000}},
+            "spec": {"nodeName": "node-1"},
+            "status": status,
+        }
+        for name in pods
+    ]
+    with Kubelet(tmp_path / "pki", {"kind": "PodList", "items": items}) as kubelet:
+        (tmp_path / "token").write_text("token", encoding="ascii")
+        asks = {"kubelet_port": kubelet.port, "kube_ca_file": str(tmp_path / "pki" / "ca.crt")}
+        asks |= {"kube_token_file": str(tmp_path / "token"), "kube_namespace_file": str(tmp_path / "token")}
+        made = node(changed=asks)
+        for _ in range(3):
+            for name in pods:
+                made.write(name, "hello")
+        made.wait(lambda: len(backend.records) >= 3 * len(pods))
+        asked = kubelet.requests
+        # One more to see whether the kubelet answers at all.
+        assert asked <= len(pods) + 1
+        for name in pods:
+            made.write(name, "hello")
+        made.wait(lambda: len(backend.records) == 4 * len(pods))
+        assert kubelet.requests == asked
+    assert {record["kubernetes"]["pod_id"] for record in backend.records} == {f"uid-{name}" for name in pods}
+    assert {record["kubernetes"]["pod_ip"] for record in backend.records} == {"10.0.0.9"}
+
+
+class Kubelet:
+    """Answers every request with the same pods, over TLS; also a context manager."""
+
+    def __init__(self, folder: Path, pods: dict[str, Any]) -> None:
+        Authority(folder).issue("kubelet", "kubelet", hosts=(IPv4Address(HOST),))
+        body = json.dumps(pods).encode()
+        owner = self
+        self.requests = 0
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                owner.requests += 1
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer((HOST, 0), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "kubelet.crt", folder / "kubelet.key")
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.port: int = self._server.server_port
+
+    def __enter__(self) -> "Kubelet":
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def test_journal_is_parted_into_data_plane_and_host(
+    tmp_path: Path, node: Callable[..., Node], backend: JsonReceiver
+) -> None:
+    """What the kubelet says is the data plane's, what the kernel says the host's, and what others say is not read."""
+    writer = shutil.which("systemd-journal-remote", path=f"{os.environ['PATH']}:/lib/systemd")
+    if writer is None:
+        pytest.skip("needs systemd-journal-remote on PATH, which writes a journal")
+    said = [("kubelet", "_SYSTEMD_UNIT=kubelet.service"), ("kernel", "_TRANSPORT=kernel"), ("x", "_SYSTEMD_UNIT=x")]
+    common = f"_BOOT_ID={'1' * 32}\n_MACHINE_ID={'2' * 32}\n_HOSTNAME=node-1\nPRIORITY=3\n"
+    times = f"__REALTIME_TIMESTAMP={time.time_ns() // 1000}\n__MONOTONIC_TIMESTAMP=1\n"
+    entries = [f"{times}{common}MESSAGE={name}: hello\nSYSLOG_IDENTIFIER={name}\n{field}\n" for name, field in said]
+    (tmp_path / "journal" / ("2" * 32)).mkdir(parents=True)
+    into = tmp_path / "journal" / ("2" * 32) / "system.journal"
+    subprocess.run([writer, "-o", str(into), "-"], input="\n".join(entries) + "\n", text=True, check=True)
+    made = node(metadata={"from": "tag"})
+    made.wait(lambda: len(backend.records) >= 2)
+    fields = ("pipeline", "identifier", "message", "systemd_unit", "hostname", "priority")
+    found = {tuple(record.get(field) for field in fields) for record in backend.records}
+    assert found == {
+        ("dataplane", "kubelet", "kubelet: hello", "kubelet.service", "node-1", "3"),
+        ("host", "kernel", "kernel: hello", None, "node-1", "3"),
+    }
