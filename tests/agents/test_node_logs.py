@@ -84,14 +84,14 @@ class Node:
             assert time.monotonic() < until, (self.folder / "agent.log").read_text(encoding="utf-8")[-2000:]
             time.sleep(0.1)
 
-    def metric(self, name: str) -> float:
-        """Return the sum of one of the agent's metrics."""
+    def metric(self, start: str) -> float:
+        """Return the sum of the agent's metrics that begin so."""
         try:
             with urllib.request.urlopen(self._metrics, timeout=5) as answer:
                 lines = answer.read().decode().splitlines()
         except OSError:
             return 0
-        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name}{{"))
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(start))
 
     def peak_mebibytes(self) -> float:
         """Return the most memory that the agent ever had."""
@@ -149,8 +149,8 @@ def test_outage_fills_the_disk_up_to_its_bound_and_no_memory(node: Callable[...,
 def test_full_node_asks_its_kubelet_once_for_each_container(
     tmp_path: Path, node: Callable[..., Node], backend: JsonReceiver
 ) -> None:
-    """110 pods of 45 KB each: as many requests at the start, none while they go on, and every record is complete."""
-    pods = [f"web-{number}" for number in range(110)]
+    """40 pods of 45 KB each: as many requests at the start, none while they go on, and every record is complete."""
+    pods = [f"web-{number}" for number in range(40)]
     status = {"podIP": "10.0.0.9", "containerStatuses": [{"name": "app", "containerID": f"containerd://{'a' * 64}"}]}
     items = [
         {
@@ -178,6 +178,23 @@ def test_full_node_asks_its_kubelet_once_for_each_container(
         assert kubelet.requests == asked
     assert {record["kubernetes"]["pod_id"] for record in backend.records} == {f"uid-{name}" for name in pods}
     assert {record["kubernetes"]["pod_ip"] for record in backend.records} == {"10.0.0.9"}
+
+
+def test_records_are_joined_parsed_and_bounded(node: Callable[..., Node], backend: JsonReceiver) -> None:
+    """A trace is one record, the fields of a JSON line are below `log_processed`, what is above the rate is dropped."""
+    wanted = {"multiline": ["java"], "parseJson": True, "rateLimit": 100}
+    made = node(metadata={"from": "tag"}, application=wanted)
+    trace = ["Exception in thread main java.lang.RuntimeException: no", "\tat x.A.b(A.java:1)", "\tat x.A.c(A.java:2)"]
+    made.write("web-1", "plain", '{"level": "info", "user": 7}', *trace, "after")
+    made.wait(lambda: len(backend.records) >= 4)
+    assert [record.get("log") for record in backend.records] == ["plain", None, "\n".join(trace), "after"]
+    assert backend.records[1]["log_processed"] == {"level": "info", "user": 7}
+    names = {"namespace_name": "shop", "pod_name": "web-1", "container_name": "app"}
+    assert [record["kubernetes"] for record in backend.records] == [names] * 4
+    made.write("web-2", *map(str, range(5000)))
+    dropped = 'fluentbit_filter_drop_records_total{name="rate-application"}'
+    made.wait(lambda: made.metric(dropped) + len(backend.records) == 5004)
+    assert len(backend.records) < 2000
 
 
 class Kubelet:
