@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from harness import metrics_images, tools, traces_images
+from harness import insights_images, metrics_images, tools, traces_images
 from harness.cache import cache_dir, locked
 from harness.errors import HarnessError
 from harness.image_recipe import Recipe, machine_program, variable_of
@@ -174,6 +174,7 @@ _RECIPES = (
         config={"Env": [_PATH], "Cmd": ["/fluent-bit/bin/fluent-bit"]},
         needs="fluent-bit",
     ),
+    *insights_images.RECIPES,
     *metrics_images.RECIPES,
     *traces_images.RECIPES,
 )

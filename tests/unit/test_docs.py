@@ -30,6 +30,7 @@ IDENTITIES = {
     ("amazon-cloudwatch", "cloudwatch-agent"),
     ("amazon-cloudwatch", "fluent-bit"),
     ("amazon-cloudwatch", "fluent-bit-windows"),
+    ("amazon-cloudwatch", "insights-observability-stack-events"),
     ("prometheus", "amp-iamproxy-ingest-service-account"),
 }
 

@@ -60,7 +60,7 @@ alertmanager.persistence.accessModes alertmanager.networkPolicy.from alertmanage
 alertmanager.extraVolumeMounts alertmanager.extraArgs alertmanager.tolerations
 alertmanager.topologySpreadConstraints pushgateway.networkPolicy.from pushgateway.extraArgs pushgateway.tolerations
 pushgateway.topologySpreadConstraints rules.disabledAlerts rules.groups extraObjects
-containerInsights.windows.tolerations containerInsights.tolerations
+containerInsights.windows.tolerations containerInsights.tolerations containerInsights.extraEnv
 events.types events.namespaces.include events.namespaces.exclude
 events.excludeReasons events.persistence.accessModes events.networkPolicy.from events.extraEnv events.extraVolumes
 events.extraVolumeMounts events.tolerations events.topologySpreadConstraints

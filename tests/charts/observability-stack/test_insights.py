@@ -2,12 +2,15 @@
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+import yaml
 
 from harness.manifests import Manifests
 
@@ -132,6 +135,37 @@ def test_agents_own_schema_takes_it(install: Install, values: dict[str, Any]) ->
         jsonschema.Draft4Validator(schema).validate(config(made, key))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("values", [{}, EVERYTHING], ids=["defaults", "everything"])
+def test_agents_own_translator_takes_it(install: Install, tmp_path: Path, values: dict[str, Any]) -> None:
+    """The agent's translator makes of it one pipeline with the receiver and exporter of Container Insights."""
+    translator = shutil.which("config-translator")
+    if translator is None:
+        pytest.skip("needs config-translator of the CloudWatch agent on PATH")
+    given, made = tmp_path / "given", tmp_path / "made"
+    given.mkdir()
+    made.mkdir()
+    (given / "cwagentconfig.json").write_text(json.dumps(config(install(insights(values)))), encoding="utf-8")
+    # Nothing of this machine's environment: it would look for the instance's metadata behind its proxy.
+    environment = {"RUN_IN_CONTAINER": "True", "AWS_EC2_METADATA_DISABLED": "true", "HOST_NAME": "node"}
+    command = [translator, "--input-dir", given, "--output", made / "agent.toml", "--mode", "withIRSA", "--os", "linux"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert "Configuration validation first phase succeeded" in done.stdout + done.stderr
+    translated = yaml.safe_load((made / "amazon-cloudwatch-agent.yaml").read_text(encoding="utf-8"))
+    pipeline = translated["service"]["pipelines"]["metrics/containerinsights"]
+    assert (pipeline["receivers"], pipeline["exporters"]) == (
+        ["awscontainerinsightreceiver"],
+        ["awsemf/containerinsights"],
+    )
+    told = {**insights(values)["containerInsights"].get("metrics", {})}
+    exporter = translated["exporters"]["awsemf/containerinsights"]
+    assert exporter["enhanced_container_insights"] is told.get("enhanced", True)
+    assert exporter["disable_metric_extraction"] is not told.get("extract", True)
+    receiver = translated["receivers"]["awscontainerinsightreceiver"]
+    assert (receiver["cluster_name"], receiver["leader_lock_name"]) == ("shop", "cwagent-clusterleader")
+    assert receiver["accelerated_compute_metrics"] is told.get("accelerated", False)
+
+
 @pytest.mark.parametrize(
     ("values", "says"),
     [
@@ -159,7 +193,7 @@ def test_refusals(refusal: Callable[..., str], install: Install) -> None:
 
 
 def test_rights_are_the_least(install: Install) -> None:
-    """It lists what it names in metrics, and writes to one ConfigMap that is there: no nodes/proxy, no create."""
+    """It lists what it names in metrics, and writes to one ConfigMap that is there; it may not make one."""
     made = install(insights({"windows": {"enabled": True}}))
     rights = {
         (what, verb)
@@ -179,7 +213,8 @@ def test_rights_are_the_least(install: Install) -> None:
             "resources": ["configmaps"],
             "resourceNames": ["cwagent-clusterleader"],
             "verbs": ["get", "update"],
-        }
+        },
+        {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]},
     ]
     assert "data" not in made.one("ConfigMap", "cwagent-clusterleader")
     fewer = install(insights({"metrics": {"enhanced": False}})).one("ClusterRole")["rules"]

@@ -45,6 +45,9 @@ rollingUpdate:
 - name: RUN_WITH_IRSA
   value: "True"
 {{- end }}
+{{- with .Values.containerInsights.extraEnv }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{- define "observability-stack.insightsContainer" -}}

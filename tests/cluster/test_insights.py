@@ -1,0 +1,110 @@
+"""The CloudWatch agent on a real node: what it measures arrives by the rights that it has, and it leaves nothing."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from cluster.metrics import CHART, until
+from cluster.stage import Stage, namespace
+from harness.aws import CREDENTIALS, REGION
+from harness.clusters import Cluster
+from harness.helm import Helm
+
+pytestmark = pytest.mark.cluster
+GROUP = "/aws/containerinsights/shop/performance"
+RELEASE = "i"
+
+
+@dataclass
+class Insights:
+    """A release that measures, and what arrived of it.
+
+    Attributes:
+        stage: the namespace of the release.
+        api: CloudWatch Logs.
+    """
+
+    stage: Stage
+    api: Any
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return what was measured, one item for each event of the log group."""
+        if not self.api.describe_log_groups(logGroupNamePrefix=GROUP)["logGroups"]:
+            return []
+        pages = self.api.get_paginator("filter_log_events").paginate(logGroupName=GROUP)
+        return [json.loads(event["message"]) for page in pages for event in page["events"]]
+
+    def log(self) -> str:
+        """Return what the agent has said."""
+        return self.stage.kubectl("logs", f"daemonset/{RELEASE}-{CHART.name}-container-insights")
+
+
+@pytest.fixture(scope="module")
+def insights(kube_stage_cluster: Cluster, helm: Helm) -> Iterator[Insights]:
+    """The chart with nothing but Container Insights, which writes to this machine."""
+    address = kube_stage_cluster.host_address()
+    if address is None:
+        pytest.skip("needs a cluster whose pods reach this machine (local or kind)")
+    server = ThreadedMotoServer(address, 0, verbose=False)
+    stage = Stage(kube_stage_cluster, "t-insights", helm)
+    with namespace(stage):
+        server.start()
+        _, port = server.get_host_and_port()
+        url = f"http://{address}:{port}"
+        values = {
+            "metrics": {"enabled": False},
+            "cluster": {"name": "shop", "region": REGION},
+            "containerInsights": {
+                "enabled": True,
+                "interval": 10,
+                "flushInterval": 1,
+                "endpoint": url,
+                "extraEnv": [
+                    *({"name": name, "value": value} for name, value in CREDENTIALS.items()),
+                    # There is none here; the agent would ask for it again and again.
+                    {"name": "AWS_EC2_METADATA_DISABLED", "value": "true"},
+                ],
+            },
+        }
+        try:
+            stage.install(RELEASE, values, chart=CHART)
+            keys = {name.lower(): value for name, value in CREDENTIALS.items() if name != "AWS_REGION"}
+            yield Insights(stage, boto3.client("logs", region_name=REGION, endpoint_url=url, **keys))
+        finally:
+            server.stop()
+
+
+def test_node_and_cluster_are_measured(insights: Insights) -> None:
+    """The node and what there is once in the cluster arrive by name, every time.
+
+    Pods and containers do not on this cluster: the agent knows them by where their cgroups are on a machine of its own.
+    """
+    kinds = {"Node", "NodeFS", "NodeNet", "Cluster", "ClusterNamespace", "ClusterDaemonSet", "ControlPlane"}
+    until(lambda: kinds <= {event["Type"] for event in insights.events()}, f"events of {sorted(kinds)}", 120)
+    events = {event["Type"]: event for event in insights.events()}
+    assert {event["ClusterName"] for event in events.values()} == {"shop"}
+    [node] = {pod["spec"]["nodeName"] for pod in insights.stage.get("pods")}
+    assert {events[kind]["NodeName"] for kind in ("Node", "NodeFS", "NodeNet")} == {node}
+    assert events["Cluster"]["cluster_node_count"] == 1
+    assert events["ClusterDaemonSet"]["PodName"] == f"{RELEASE}-{CHART.name}-container-insights"
+    until(lambda: sum(event["Type"] == "Node" for event in insights.events()) > 2, "a third measurement")
+
+
+def test_rights_are_enough(insights: Insights) -> None:
+    """Nothing is refused to the agent, which holds the lock that the release has made."""
+    [lock] = [item for item in insights.stage.get("configmaps") if item["metadata"]["name"] == "cwagent-clusterleader"]
+    assert "control-plane.alpha.kubernetes.io/leader" in lock["metadata"]["annotations"]
+    refused = [line for line in insights.log().splitlines() if "forbidden" in line or "Forbidden" in line]
+    assert refused == []
+
+
+def test_uninstall_leaves_nothing(insights: Insights) -> None:
+    """The lock goes with the release, although the agent has written to it."""
+    insights.stage.uninstall(RELEASE)
+    names = {item["metadata"]["name"] for item in insights.stage.get("configmaps,serviceaccounts,daemonsets,roles")}
+    assert names == {"kube-root-ca.crt", "default"}
