@@ -1,0 +1,77 @@
+"""All parts of observability-stack on a real API server: what a switch, and what an uninstall, takes away."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from cluster.metrics import CHART, until
+from cluster.stage import Stage, namespace
+from harness.clusters import Cluster
+from harness.helm import Helm
+
+pytestmark = pytest.mark.cluster
+RELEASE = "x"
+# Each switch, and how the names of its objects go on after the chart's.
+PARTS = {"metrics": "server", "traces": "traces", "containerInsights": "container-insights", "logs": "logs"}
+PARTS |= {"events": "events"}
+# What the cluster itself puts into every namespace, and what it only tells.
+EVERYWHERE = {"configmap/kube-root-ca.crt", "serviceaccount/default"}
+CLUSTER_WIDE = "clusterroles,clusterrolebindings"
+Found = Callable[[], set[str]]
+
+
+@pytest.fixture
+def stage(kube_stage_cluster: Cluster, helm: Helm) -> Iterator[Stage]:
+    """A namespace in which pods may see their node."""
+    made = Stage(kube_stage_cluster, "t-clean-up", helm)
+    with namespace(made):
+        yield made
+
+
+@pytest.fixture
+def found(stage: Stage) -> Found:
+    """Return every object that there is in the namespace, and those of the whole cluster that are the release's."""
+    listed = stage.kubectl("api-resources", "--namespaced", "--verbs=list", "-o", "name").split()
+    kinds = ",".join(kind for kind in listed if not kind.startswith("events") and "metrics.k8s.io" not in kind)
+
+    def objects() -> set[str]:
+        label = f"app.kubernetes.io/instance={RELEASE}"
+        names = stage.kubectl("get", kinds, "-o", "name").split()
+        wide = stage.kubectl("get", CLUSTER_WIDE, "-l", label, "-o", "name").split()
+        return {*names, *wide} - EVERYWHERE
+
+    return objects
+
+
+def act(stage: Stage, values: dict[str, Any]) -> None:
+    """Install the release, or change it; nobody waits for pods, whose images need not be there."""
+    do = stage.helm.upgrade if RELEASE in stage.releases else stage.helm.install
+    stage.releases[:] = [RELEASE]
+    do(RELEASE, CHART, namespace=stage.namespace, kubeconfig=stage.cluster.kubeconfig, values=values, wait=False)
+
+
+def test_switches_and_uninstall_leave_nothing(stage: Stage, found: Found) -> None:
+    """With a part off none of its objects is there any more, with all of them off only Helm's own, and then nothing."""
+    assert found() == set()
+    values: dict[str, Any] = {part: {"enabled": True} for part in PARTS}
+    # Scratch space, so that there is no claim of Prometheus, which is kept on purpose.
+    values["server"] = {"persistence": {"type": "emptyDir"}}
+    act(stage, values)
+
+    def named(name: str) -> list[str]:
+        return [one for one in found() if f"{CHART.name}-{name}" in one]
+
+    assert all(named(name) for name in PARTS.values())
+    for part, name in PARTS.items():
+        values[part] = {"enabled": False}
+        act(stage, values)
+        until(partial(_none, named, name), f"all of {part} to be gone")
+    until(lambda: {one.partition("/")[0] for one in found()} == {"secret"}, f"only Helm's own to be left of {found()}")
+    stage.uninstall(RELEASE)
+    until(lambda: found() == set(), f"nothing to be left of {found()}")
+
+
+def _none(named: Callable[[str], list[str]], name: str) -> bool:
+    return not named(name)
