@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from harness import iam
 from harness.manifests import Manifests, Object
 
 Install = Callable[..., Manifests]
+ROOT = Path(__file__).parents[3]
 NAME = "x-observability-stack-traces"
 OBJECTS = {
     ("ConfigMap", NAME),
@@ -59,6 +61,21 @@ def test_an_application_need_not_know_the_engine(install: Install, engine: str) 
     assert "command" not in box
     named = install(traces(engine, service={"name": "xray-service"}))
     assert [item["metadata"]["name"] for item in named.select("Service")] == ["xray-service"]
+
+
+def test_the_article_s_names_and_sizes(install: Install) -> None:
+    """The example has what the article's manifest has: names, buffer, sizes; and an address where that had none."""
+    made = install(files=[ROOT / "values" / "examples" / "xray-daemon.yaml"], namespace="default")
+    role = "arn:aws:iam::111122223333:role/x-ray-daemon-role"
+    assert made.one("ServiceAccount", "xray-daemon")["metadata"]["annotations"]["eks.amazonaws.com/role-arn"] == role
+    assert ports(made.one("Service", "xray-service")["spec"]["ports"]) == XRAY
+    [box] = made.containers()
+    assert box["image"].startswith("public.ecr.aws/xray/aws-xray-daemon:3.6.")
+    assert box["resources"] == {
+        "requests": {"cpu": "256m", "memory": "32Mi"},
+        "limits": {"cpu": "512m", "memory": "64Mi"},
+    }
+    assert config(made)["TotalBufferSizeMB"] == 24
 
 
 def test_nothing_is_there_unasked(install: Install) -> None:
@@ -143,6 +160,7 @@ def test_a_node_is_never_without_it(install: Install) -> None:
     ]
     assert strategies == [{"maxSurge": "10%", "maxUnavailable": 0}, {"maxSurge": 0, "maxUnavailable": "10%"}]
     [box] = install(traces("otel", hostPort=True)).containers()
+    assert box["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
     assert {port["name"]: port.get("hostPort") for port in box["ports"]} == {
         **{name: number for name, number, _ in ENGINES["otel"]},
         "health": None,

@@ -35,6 +35,13 @@ ports:
   - name: health
     containerPort: 13133
   {{- end }}
+{{- if semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version }}
+{{- /* The node's rules still lead here for a moment after a new pod has taken over. */}}
+lifecycle:
+  preStop:
+    sleep:
+      seconds: 5
+{{- end }}
 {{- /* The daemon has no page of its own: what is asked at its TCP port, it asks X-Ray. */}}
 {{- $handler := ternary (dict "tcpSocket" (dict "port" "xray-tcp")) (dict "httpGet" (dict "path" "/" "port" "health")) $daemon }}
 {{- range $name := list "livenessProbe" "readinessProbe" }}
