@@ -98,11 +98,11 @@ def ready(cluster: LocalCluster, kind: str, name: str, namespace: str = "logs") 
     return wait_ready(cluster.kubeconfig, kind, name, namespace=namespace, timeout=120)
 
 
-def agents_by_node(core: client.CoreV1Api, namespace: str = "logs") -> dict[str, list[str]]:
+def agents_by_node(core: client.CoreV1Api, namespace: str = "logs", begin: str = "fluent-bit") -> dict[str, list[str]]:
     """The component of each agent's pod, by node."""
     found = defaultdict(list)
     for pod in core.list_namespaced_pod(namespace).items:
-        if component_of(pod).startswith("fluent-bit"):
+        if component_of(pod).startswith(begin):
             found[pod.spec.node_name].append(component_of(pod))
     return dict(found)
 
@@ -166,6 +166,23 @@ def test_host_process_runs_on_every_windows_node(installed: LocalCluster, core: 
     assert 1 <= len(windows) - agents.fewest()["fluent-bit"] <= math.ceil(len(windows) / 10)
     helm.uninstall("b", namespace="host", kubeconfig=kubeconfig)
     until(lambda: agents_by_node(core, "host") == {}, "agents are left after the release")
+
+
+def test_each_node_has_the_agent_of_its_system(installed: LocalCluster, core: client.CoreV1Api, helm: Helm) -> None:
+    """Container Insights has one agent on every node, that of its operating system, whatever taints a node has."""
+    values = {
+        "metrics": {"enabled": False},
+        "containerInsights": {"enabled": True, "windows": {"enabled": True, "tolerations": TOLERATIONS}},
+    }
+    chart, kubeconfig, space = Path("charts/observability-stack"), installed.kubeconfig, "insights"
+    helm.install("i", chart, namespace=space, kubeconfig=kubeconfig, values=values, wait=False)
+    component = {"linux": "container-insights", "windows": "container-insights-windows"}
+    expected = {
+        node.metadata.name: [component[node.metadata.labels["kubernetes.io/os"]]] for node in core.list_node().items
+    }
+    assert set(map(tuple, expected.values())) == {(name,) for name in component.values()}
+    until(lambda: agents_by_node(core, space, "container-insights") == expected, "a node lacks its agent")
+    helm.uninstall("i", namespace=space, kubeconfig=kubeconfig)
 
 
 METADATA = {"api": {"metadata": "api"}, "kubelet": {"mode": "hostProcess", "metadata": "kubelet"}}
