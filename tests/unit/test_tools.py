@@ -77,6 +77,16 @@ def test_replaced_folders_become_published_modules() -> None:
 
 
 @pytest.mark.skipif(shutil.which("go") is None, reason="needs go")
+def test_modules_built_together_have_the_same_libraries() -> None:
+    """Both ask for the same versions, so that what they share is compiled once; one alone asks for its own."""
+    sources = tools._sources()
+    assert tools._go_mod(sources["kwok"]) == tools._go_mod(sources["kubelet"])
+    assert tools._go_mod(sources["kwok"]) != tools._go_mod(sources["helm"])
+    required = [line for line in tools._go_mod(sources["etcd"]).splitlines() if line.startswith("require")]
+    assert required == [f"require {sources['etcd'].module} {sources['etcd'].version}"]
+
+
+@pytest.mark.skipif(shutil.which("go") is None, reason="needs go")
 def test_build_is_kept_for_the_next_run(tmp_path: Path) -> None:
     """A built program runs, lies in the cache under its version, and is not built again."""
     built = tools.path("loopback")
