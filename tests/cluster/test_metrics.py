@@ -5,6 +5,9 @@ The tests look at one release, in the order in which they stand here.
 
 import contextlib
 import os
+import re
+import socket
+import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -98,6 +101,35 @@ def test_every_panel_and_rule_has_data(metrics: Metrics) -> None:
     assert [sorted(check(metrics)) for check in checks] == [[], [], []]
     recorded = {rule["record"] for rule in queries.rules() if "record" in rule}
     assert {name for name in recorded if not metrics.query(name)} == set()
+
+
+def test_commands_of_the_notes_work(metrics: Metrics) -> None:
+    """The printed port-forward leads to Prometheus, and the printed look at its counters shows what was sent."""
+    notes = metrics.stage.helm.installed_notes(
+        RELEASE, namespace=metrics.stage.namespace, kubeconfig=metrics.stage.cluster.kubeconfig
+    )
+    [forward] = re.findall(r"^  (kubectl port-forward .+)$", notes, re.MULTILINE)
+    [counters] = re.findall(r"^  (curl .+)$", notes, re.MULTILINE)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    counters = counters.replace("localhost:9090", f"localhost:{port}")
+    printed: list[str] = []
+
+    def answered() -> bool:
+        printed[:] = subprocess.run(["sh", "-c", counters], capture_output=True, text=True).stdout.splitlines()
+        return bool(printed)
+
+    here = {**os.environ, "KUBECONFIG": str(metrics.stage.cluster.kubeconfig)}
+    shell = f"exec {forward.replace(' 9090:', f' {port}:')}"
+    with subprocess.Popen(["sh", "-c", shell], env=here, stdout=subprocess.DEVNULL) as running:
+        try:
+            until(answered, "an answer through the port-forward")
+        finally:
+            running.terminate()
+    values = {line.partition("{")[0]: float(line.rpartition(" ")[2]) for line in printed}
+    assert values["prometheus_remote_storage_samples_total"] > 0
+    assert values["prometheus_remote_storage_samples_failed_total"] == 0
 
 
 def test_outage_loses_no_sample(metrics: Metrics) -> None:

@@ -269,6 +269,16 @@ class Helm:
         command = ["test", release, "--logs", "--timeout", f"{timeout:.0f}s"]
         return self._act(command, kubeconfig, namespace, timeout)
 
+    def installed_notes(
+        self, release: str, *, kubeconfig: Path, namespace: str = "default", timeout: float = 60.0
+    ) -> str:
+        """Return the notes that a release showed when it was installed, or upgraded last.
+
+        Raises:
+            HelmError: there is no such release, or the cluster does not answer within ``timeout`` seconds.
+        """
+        return self._act(["get", "notes", release], kubeconfig, namespace, timeout)
+
     def _answer(
         self, command: list[str], chart: Path, values: Mapping[str, Any] | None, value_files: Sequence[Path | str]
     ) -> Rendered:
