@@ -35,7 +35,7 @@ containerInsights.windows.nodeSelector containerInsights.updateStrategy containe
 containerInsights.podAnnotations containerInsights.podSecurityContext containerInsights.securityContext
 containerInsights.resources containerInsights.livenessProbe containerInsights.readinessProbe
 containerInsights.nodeSelector containerInsights.affinity
-logs events events.image events.namespaces events.persistence
+logs events events.image logs.fluentd logs.fluentd.image logs.fluentd.configMap logs.fluentd.resources events.namespaces events.persistence
 events.persistence.annotations events.networkPolicy events.podLabels events.podAnnotations events.podSecurityContext
 events.securityContext events.resources events.livenessProbe events.readinessProbe events.nodeSelector events.affinity rules rules.files rules.labels dashboards dashboards.annotations
 traces.xrayDaemon traces.xrayDaemon.image traces.xrayDaemon.resources traces.otel traces.otel.image
@@ -129,7 +129,9 @@ pushgateway.readinessProbe.enabled pushgateway.readinessProbe.periodSeconds
 pushgateway.readinessProbe.timeoutSeconds pushgateway.priorityClassName rules.enabled rules.files.nodes
 rules.files.workloads rules.files.volumes rules.files.prometheus rules.files.remoteWrite rules.files.alertmanager
 rules.files.logs dashboards.enabled dashboards.label dashboards.labelValue dashboards.folder
-dashboards.folderAnnotation events.image.registry events.image.repository events.image.tag events.image.digest
+dashboards.folderAnnotation logs.fluentd.image.registry logs.fluentd.image.repository logs.fluentd.image.tag logs.fluentd.image.digest
+logs.fluentd.image.pullPolicy logs.fluentd.configMap.create logs.fluentd.configMap.name logs.fluentd.user logs.fluentd.port
+events.image.registry events.image.repository events.image.tag events.image.digest
 events.image.pullPolicy events.lookbackMinutes events.group events.createGroup events.retentionDays events.groupClass
 events.endpoint events.retries events.bufferSize events.logLevel events.persistence.type events.persistence.size
 events.persistence.storageClassName events.persistence.emptyDirSize events.livenessProbe.enabled

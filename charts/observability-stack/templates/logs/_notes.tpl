@@ -13,6 +13,8 @@ The cluster is called "eks" in the names of the log groups: say what it is calle
 {{- include "observability-stack.logDestinationNotes" $given }}
 
 Positions and what waits for the backend stay in {{ include "observability-stack.logsStatePath" . }} on the nodes; remove the folder there to start anew.
+{{- else if include "observability-stack.logsByFluentd" . -}}
+{{- include "observability-stack.fluentdNotes" . -}}
 {{- end -}}
 {{- end -}}
 

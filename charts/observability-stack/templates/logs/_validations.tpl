@@ -7,6 +7,9 @@
 {{- include "observability-stack.checkLogPipelines" . -}}
 {{- include "observability-stack.checkLogMetadata" . -}}
 {{- include "observability-stack.checkLogAgent" . -}}
+{{- else -}}
+{{- include "observability-stack.checkLogPipelines" . -}}
+{{- include "observability-stack.checkFluentd" . -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

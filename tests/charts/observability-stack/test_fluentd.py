@@ -1,0 +1,207 @@
+"""Logs by fluentd: the article's DaemonSet with its names, the sources of Fluent Bit, and the real program on PATH."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.manifests import Manifests, Pod
+
+from .conftest import ROOT
+from .test_logs import config_of as fluent_bit_config
+from .test_logs import values as fluent_bit_values
+
+Install = Callable[..., Manifests]
+EXAMPLE = ROOT / "values" / "examples" / "fluentd-elasticsearch.yaml"
+NAME = "fluentd-logs"
+FIXED = "FLUENT_ELASTICSEARCH"
+
+
+class Loader(yaml.SafeLoader):
+    """Knows fluentd's embedded strings, which read the environment."""
+
+
+Loader.add_constructor("!fluent/s", lambda loader, node: ("embedded", loader.construct_scalar(node)))  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture
+def article(install: Install) -> Callable[..., Manifests]:
+    """The values of the example, with others in `logs`, installed as it says."""
+
+    def made(**logs: Any) -> Manifests:
+        return install({"logs": logs}, files=[EXAMPLE], release="fluentd", namespace="logging")
+
+    return made
+
+
+def config_of(made: Manifests) -> dict[str, Any]:
+    config: dict[str, Any] = yaml.load(made.one("ConfigMap", "fluentdconf")["data"]["fluent.conf"], Loader=Loader)
+    return config
+
+
+def parts(made: Manifests, kind: str) -> dict[str, dict[str, Any]]:
+    """Return the sources by their id, or the labels by their name."""
+    found = [part[kind] for part in config_of(made)["config"] if kind in part]
+    return {part["$id" if kind == "source" else "$name"]: part for part in found}
+
+
+def agent(made: Manifests) -> Pod:
+    [pod] = made.pods()
+    return pod
+
+
+def test_example_has_the_names_of_the_article(article: Callable[..., Manifests]) -> None:
+    """Service account, ConfigMap and its place, variables, Secret, requests and grace are the article's."""
+    made = article()
+    assert made.names() == {
+        ("ConfigMap", "fluentdconf"),
+        ("DaemonSet", NAME),
+        ("NetworkPolicy", NAME),
+        ("ServiceAccount", "fluentd"),
+    }
+    spec = agent(made).spec
+    assert (spec["serviceAccountName"], spec["automountServiceAccountToken"]) == ("fluentd", False)
+    assert spec["terminationGracePeriodSeconds"] == 30
+    [container] = spec["containers"]
+    assert container["image"].startswith("docker.io/fluent/fluentd-kubernetes-daemonset:v1.")
+    env = {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in container["env"]}
+    assert {name: value for name, value in env.items() if name.startswith(FIXED)} == {
+        f"{FIXED}_HOST": "elasticsearch.logging.svc.cluster.local",
+        f"{FIXED}_PORT": "9200",
+        f"{FIXED}_SCHEME": "http",
+        f"{FIXED}_USER": "elastic",
+        f"{FIXED}_PASSWORD": {"secretKeyRef": {"name": "efk-pw-elastic", "key": "password"}},
+        f"{FIXED}_SED_DISABLE": "true",
+    }
+    assert container["resources"] == {
+        "requests": {"cpu": "100m", "memory": "200Mi"},
+        "limits": {"memory": "512Mi"},
+    }
+    assert {"name": "config", "configMap": {"name": "fluentdconf"}} in spec["volumes"]
+    mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
+    assert mounts["/fluentd/etc/fluent.conf"]["subPath"] == "fluent.conf"
+    assert mounts["/var/log"]["readOnly"] is True
+
+
+def test_sources_are_those_of_fluent_bit(article: Callable[..., Manifests], install: Install) -> None:
+    """The same files and entries of the journal, in the same pipelines, whatever is chosen of them."""
+    chosen = {
+        "application": {"namespaces": {"include": ["shop"], "exclude": ["test"]}},
+        "dataplane": {"pods": ["kube-system/aws-node-"], "journal": ["_SYSTEMD_UNIT=kubelet.service"]},
+        "host": {"files": ["/var/log/secure"]},
+    }
+    fluentd = parts(article(**chosen), "source")
+    others = {
+        one["alias"]: one for one in fluent_bit_config(install(fluent_bit_values(**chosen)))["pipeline"]["inputs"]
+    }
+    tails = {name: one["path"] for name, one in others.items() if one["name"] == "tail"}
+    assert {name: one["path"] for name, one in fluentd.items() if one["$type"] == "tail"} == tails
+    assert set(fluentd) - {"metrics", "metrics-outputs"} == set(others)
+    assert yaml.safe_load(fluentd["dataplane-journal"]["matches"]) == [{"_SYSTEMD_UNIT": "kubelet.service"}]
+    assert yaml.safe_load(fluentd["application"]["exclude_path"]) == [
+        "/var/log/pods/logging_fluentd-logs-*/*/*",
+        "/var/log/pods/kube-system_aws-node-*/*/*",
+        "/var/log/pods/test_*/*/*",
+    ]
+    ids = [one["$label"] for name, one in fluentd.items() if not name.startswith("metrics")]
+    assert ids == ["@APPLICATION", "@DATAPLANE", "@DATAPLANE", "@HOST", "@HOST"]
+    for one in fluentd.values():
+        if one["$type"] == "tail":
+            assert one["follow_inodes"] is True and one["pos_file"].startswith("/var/lib/fluentd/")
+
+
+def test_every_pipeline_has_a_buffer_that_blocks(article: Callable[..., Manifests]) -> None:
+    """What does not fit waits in the log files; a chunk that is sent again is stored once; no id is used twice."""
+    made = article(application={"bufferSize": "64M"}, output={"retries": 7})
+    labels = parts(made, "label")
+    assert set(labels) == {"@APPLICATION", "@DATAPLANE", "@HOST"}
+    ids = [*parts(made, "source")]
+    for name, label in labels.items():
+        filters = [part["filter"] for part in label["config"] if "filter" in part]
+        match = label["config"][-1]["match"]
+        ids.append(match["$id"])
+        assert match["host"] == ("embedded", f"#{{ENV['{FIXED}_HOST']}}")
+        assert match["password"] == ("embedded", f"#{{ENV['{FIXED}_PASSWORD']}}")
+        assert (filters[-1]["$type"], filters[-1]["hash_id_key"]) == ("elasticsearch_genid", match["id_key"])
+        assert (match["buffer"]["overflow_action"], match["buffer"]["retry_max_times"]) == ("block", 7)
+        assert filters[-2]["record"]["pipeline"] == name.removeprefix("@").lower()
+    assert labels["@APPLICATION"]["config"][-1]["match"]["buffer"]["total_limit_size"] == "64M"
+    assert len(ids) == len(set(ids))
+
+
+def test_a_change_of_the_engine_changes_one_object(article: Callable[..., Manifests]) -> None:
+    """The DaemonSet keeps its name and selector, so that no node has two agents, which would send all twice."""
+    other = article(engine="fluent-bit", fluentd={"user": ""})
+    specs = [made.one("DaemonSet", NAME)["spec"] for made in (article(), other)]
+    assert specs[0]["selector"] == specs[1]["selector"]
+    assert ("ConfigMap", "fluentdconf") not in other.names()
+
+
+def test_configuration_of_the_user(article: Callable[..., Manifests]) -> None:
+    """A ConfigMap that the user has made is taken as it is, in the format that it is in."""
+    made = article(fluentd={"configMap": {"create": False, "name": "mine"}})
+    assert not made.select("ConfigMap")
+    [container] = agent(made).containers()
+    assert "FLUENTD_OPT" not in {entry["name"] for entry in container["env"]}
+    assert {"name": "config", "configMap": {"name": "mine"}} in agent(made).spec["volumes"]
+
+
+def test_opensearch(article: Callable[..., Manifests]) -> None:
+    """With its image the same goes to OpenSearch, under its own names, with user and password from one Secret."""
+    made = article(
+        fluentd={"user": "", "image": {"tag": "v1.19.3-debian-opensearch-1.1"}},
+        output={"type": "opensearch", "opensearch": {"host": "logs.example.com", "awsAuth": False}},
+    )
+    match = parts(made, "label")["@HOST"]["config"][-1]["match"]
+    assert (match["$type"], match["host"][1]) == ("opensearch", "#{ENV['FLUENT_OPENSEARCH_HOST']}")
+    [container] = agent(made).containers()
+    env = {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in container["env"]}
+    assert (env["FLUENT_OPENSEARCH_SCHEME"], env["FLUENT_OPENSEARCH_PORT"]) == ("https", "443")
+    assert env["FLUENT_OPENSEARCH_USER"]["secretKeyRef"] == {"name": "efk-pw-elastic", "key": "username"}
+
+
+@pytest.mark.parametrize(
+    ("logs", "said"),
+    [
+        ({"output": {"type": "cloudwatch"}}, "logs:\n  engine: fluent-bit"),
+        ({"output": {"type": "opensearch", "opensearch": {"host": "x", "awsAuth": True}}}, "awsAuth: false"),
+        (
+            {"output": {"type": "opensearch", "opensearch": {"host": "x", "awsAuth": False}}},
+            "tag: v1.19.3-debian-opensearch-1.1",
+        ),
+        ({"application": {"multiline": ["java"]}}, "logs.application.multiline is set"),
+        ({"metadata": {"labels": True}}, "logs.metadata.labels is set"),
+        (
+            {"application": {"enabled": False}, "dataplane": {"enabled": False}, "host": {"enabled": False}},
+            "for nothing",
+        ),
+    ],
+    ids=["CloudWatch", "signature", "image", "multiline", "labels", "nothing"],
+)
+def test_what_it_does_not_do_is_refused(refusal: Callable[..., str], logs: dict[str, Any], said: str) -> None:
+    """The message shows the YAML to write."""
+    assert said in refusal({"logs": logs}, files=[EXAMPLE])
+
+
+def test_fluentd_takes_the_configuration(article: Callable[..., Manifests], tmp_path: Path) -> None:
+    """The real program, where it has the plugins of the image, finds no fault with any part of it."""
+    program = shutil.which("fluentd")
+    if program is None:
+        pytest.skip("needs fluentd on PATH")
+    made = article(host={"files": ["/var/log/secure"]})
+    text = made.one("ConfigMap", "fluentdconf")["data"]["fluent.conf"]
+    file = tmp_path / "fluent.conf"
+    file.write_text(text.replace("/var/lib/fluentd", str(tmp_path)), encoding="utf-8")
+    [container] = agent(made).containers()
+    environment = {entry["name"]: entry.get("value", "x") for entry in container["env"]}
+    command = [program, "--dry-run", "--config", str(file), *environment.pop("FLUENTD_OPT").split()]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
+    said = done.stdout + done.stderr
+    if "Unknown" in said and "plugin" in said:
+        pytest.skip(f"needs a fluentd with the plugins of the image: {said.splitlines()[-1]}")
+    assert done.returncode == 0 and "finished dry run mode" in said, said
