@@ -18,6 +18,7 @@ PARTS = {"metrics": "server", "traces": "traces", "containerInsights": "containe
 PARTS |= {"events": "events"}
 # What the cluster itself puts into every namespace, and what it only tells.
 EVERYWHERE = {"configmap/kube-root-ca.crt", "serviceaccount/default"}
+LOCK = ("configmap", "cwagent-clusterleader")
 CLUSTER_WIDE = "clusterroles,clusterrolebindings"
 Found = Callable[[], set[str]]
 
@@ -64,10 +65,14 @@ def test_switches_and_uninstall_leave_nothing(stage: Stage, found: Found) -> Non
         return [one for one in found() if f"{CHART.name}-{name}" in one]
 
     assert all(named(name) for name in PARTS.values())
+    # The agent that asks for what there is once writes to this one, which a change of the release has to leave alone.
+    stage.kubectl("annotate", *LOCK, "leader=somebody")
     for part, name in PARTS.items():
         values[part] = {"enabled": False}
         act(stage, values)
         until(partial(_none, named, name), f"all of {part} to be gone")
+        lock = stage.kubectl("get", *LOCK, "--ignore-not-found", "-o", "jsonpath={.metadata.annotations.leader}")
+        assert lock == ("somebody" if values["containerInsights"]["enabled"] else "")
     until(lambda: {one.partition("/")[0] for one in found()} == {"secret"}, f"only Helm's own to be left of {found()}")
     stage.uninstall(RELEASE)
     until(lambda: found() == set(), f"nothing to be left of {found()}")
