@@ -21,7 +21,7 @@ import yaml
 from harness import images
 from harness.helm import Helm
 from harness.pki import Authority
-from harness.receivers import HOST, JsonReceiver
+from harness.receivers import HOST, BulkReceiver, JsonReceiver
 
 from .conftest import free_port
 
@@ -29,6 +29,8 @@ pytestmark = pytest.mark.slow
 CHART = Path(__file__).parents[2] / "charts" / "observability-stack"
 NOW = "2026-11-21T10:00:00.000000001Z"
 PATIENCE_SECONDS = 60.0
+# A Secret's, by the variables that the pod has it in.
+LOGIN = {"OUTPUT_USER": "shop", "OUTPUT_PASSWORD": "p$ {w}"}
 
 
 class Node:
@@ -38,10 +40,13 @@ class Node:
         folder: the folder.
         port: where the backend listens.
         changed: what is different in the configuration of the kubernetes filter.
+        ca: certificate of the authority that the backend's is from.
         logs: values of the chart.
     """
 
-    def __init__(self, folder: Path, port: int, *, changed: dict[str, Any] | None = None, **logs: Any) -> None:
+    def __init__(
+        self, folder: Path, port: int, *, changed: dict[str, Any] | None = None, ca: Path | None = None, **logs: Any
+    ) -> None:
         program = images.fluent_bit()
         if program is None:
             pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
@@ -49,8 +54,8 @@ class Node:
         self.state = folder / "state"
         for part in ("pods", "journal", "state"):
             (folder / part).mkdir(exist_ok=True)
-        output = {"type": "http", "http": {"host": HOST, "port": port, "tls": False}}
-        chosen = {"enabled": True, "output": output, "http": {"listen": HOST, "port": free_port()}, **logs}
+        http = {"type": "http", "http": {"host": HOST, "port": port, "tls": False}}
+        chosen = {"enabled": True, "output": http, "http": {"listen": HOST, "port": free_port()}, **logs}
         made = Helm().render(CHART, values={"metrics": {"enabled": False}, "logs": chosen})
         text = made.one("ConfigMap", component="logs")["data"]["fluent-bit.yaml"]
         for inside, outside in {"/var/log/": f"{folder}/", "/var/lib/fluent-bit": str(self.state)}.items():
@@ -58,10 +63,12 @@ class Node:
         config = yaml.safe_load(text)
         [metadata] = [plugin for plugin in config["pipeline"]["filters"] if plugin["name"] == "kubernetes"]
         metadata.update(changed or {})
+        for output in config["pipeline"]["outputs"]:
+            output |= {"tls.ca_file": str(ca)} if ca else {}
         (folder / "fluent-bit.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
         self._metrics = f"http://{HOST}:{config['service']['http_port']}/api/v2/metrics/prometheus"
         command = [str(program), "-q", "-c", str(folder / "fluent-bit.yaml")]
-        environment = {**os.environ, "HOST_NAME": "node-1", "NODE_IP": HOST}
+        environment = {**os.environ, "HOST_NAME": "node-1", "NODE_IP": HOST, **LOGIN}
         with open(folder / "agent.log", "ab") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
@@ -178,6 +185,21 @@ def test_full_node_asks_its_kubelet_once_for_each_container(
         assert kubelet.requests == asked
     assert {record["kubernetes"]["pod_id"] for record in backend.records} == {f"uid-{name}" for name in pods}
     assert {record["kubernetes"]["pod_ip"] for record in backend.records} == {"10.0.0.9"}
+
+
+@pytest.mark.parametrize("kind", ["elasticsearch", "opensearch"])
+def test_bulk_api_gets_every_record(kind: str, tmp_path: Path, node: Callable[..., Node]) -> None:
+    """Each record is in the index once, let in by user and password, and says where it is from."""
+    tls = {"tls": tmp_path / "pki"} if kind == "opensearch" else {}
+    with BulkReceiver(user=LOGIN["OUTPUT_USER"], password=LOGIN["OUTPUT_PASSWORD"], **tls) as receiver:
+        signed = {"awsAuth": False} if kind == "opensearch" else {"tls": False}
+        output = {"type": kind, "secret": {"name": "login"}, kind: {"host": HOST, "port": receiver.port, **signed}}
+        made = node(metadata={"from": "tag"}, output=output, ca=receiver.ca)
+        made.write("web-1", *map(str, range(2000)))
+        made.wait(lambda: len(receiver.records) >= 2000)
+    assert sorted(int(record["log"]) for record in receiver.records) == [*range(2000)]
+    assert receiver.indices == {"eks"} and receiver.unauthorized == 0
+    assert receiver.records[0].items() >= {"cluster": "eks", "pipeline": "application", "node": "node-1"}.items()
 
 
 def test_records_are_joined_parsed_and_bounded(node: Callable[..., Node], backend: JsonReceiver) -> None:

@@ -169,6 +169,10 @@ def test_service_is_bounded(install: Install) -> None:
     assert {name: output["storage.total_limit_size"] for name, output in outputs.items()} == sizes
     assert {output["retry_limit"] for output in outputs.values()} == {"no_limits"}
     assert plugins(install(values(output={"retries": 7})), "outputs")["host"]["retry_limit"] == 7
+    # For S3 Fluent Bit has a buffer of its own, and takes "no_limits" for 5.
+    s3 = plugins(install(values(output={"type": "s3", "s3": {"bucket": "b"}})), "outputs")["host"]
+    assert (s3["store_dir_limit_size"], s3["retry_limit"]) == ("128M", 1_000_000)
+    assert "storage.total_limit_size" not in s3
 
 
 def test_pods_are_read_once_into_the_groups_of_container_insights(install: Install) -> None:

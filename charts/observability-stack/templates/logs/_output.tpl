@@ -29,6 +29,11 @@ the log group's name is made of a record. With one worker chunks seldom overtake
   "retry_limit" (ternary $settings.retries ($settings.retries | int) (kindIs "string" $settings.retries))
   "storage.total_limit_size" .values.bufferSize
 -}}
+{{- if eq $settings.type "s3" -}}
+{{- /* It keeps what waits by itself, and takes a word instead of a number of tries for 5. */}}
+{{- $own = omit $own "storage.total_limit_size" | merge (dict "store_dir_limit_size" .values.bufferSize) -}}
+{{- if eq (toString $settings.retries) "no_limits" }}{{ $_ := set $own "retry_limit" 1000000 }}{{ end -}}
+{{- end -}}
 {{- mergeOverwrite $output $own | toJson -}}
 {{- end -}}
 
