@@ -44,9 +44,9 @@ class Events:
         values = {
             "metrics": {"enabled": False},
             "cluster": {"name": "shop", "region": REGION},
+            "logs": {"output": {"endpoint": self.api.host}},
             "events": {
                 "enabled": True,
-                "endpoint": self.api.host,
                 "extraEnv": [{"name": name, "value": value} for name, value in CREDENTIALS.items()],
                 "extraVolumes": [{"name": "authority", "configMap": {"name": "authority"}}],
                 "extraVolumeMounts": [{"name": "authority", "mountPath": "/etc/ssl/certs", "readOnly": True}],

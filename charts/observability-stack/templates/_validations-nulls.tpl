@@ -132,8 +132,8 @@ rules.files.logs dashboards.enabled dashboards.label dashboards.labelValue dashb
 dashboards.folderAnnotation logs.fluentd.image.registry logs.fluentd.image.repository logs.fluentd.image.tag logs.fluentd.image.digest
 logs.fluentd.image.pullPolicy logs.fluentd.configMap.create logs.fluentd.configMap.name logs.fluentd.user logs.fluentd.port
 events.image.registry events.image.repository events.image.tag events.image.digest
-events.image.pullPolicy events.lookbackMinutes events.group events.createGroup events.retentionDays events.groupClass
-events.endpoint events.retries events.bufferSize events.logLevel events.persistence.type events.persistence.size
+events.image.pullPolicy events.lookbackMinutes events.group events.retentionDays events.groupClass
+events.bufferSize events.logLevel events.persistence.type events.persistence.size
 events.persistence.storageClassName events.persistence.emptyDirSize events.livenessProbe.enabled
 events.livenessProbe.periodSeconds events.livenessProbe.timeoutSeconds events.livenessProbe.failureThreshold
 events.readinessProbe.enabled events.readinessProbe.periodSeconds events.readinessProbe.timeoutSeconds

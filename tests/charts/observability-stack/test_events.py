@@ -15,6 +15,7 @@ from .test_notes import policies
 
 Install = Callable[..., Manifests]
 NAME = "x-observability-stack-events"
+ROLE = "arn:aws:iam::444455556666:role/logs"
 CLUSTER = {"name": "shop", "region": "eu-west-1"}
 OBJECTS = {
     ("ClusterRole", f"prometheus-{NAME}"),
@@ -86,11 +87,39 @@ def test_events_go_to_the_group_of_the_cluster(install: Install) -> None:
     assert source["threaded"] is False
     state = "/var/lib/fluent-bit/"
     assert source["db"].startswith(state) and config["service"]["storage.path"].startswith(state)
-    assert (output["retry_limit"], output["storage.total_limit_size"]) == (1440, "64M")
-    own = {"group": "/shop/events", "retentionDays": 0, "groupClass": "INFREQUENT_ACCESS", "createGroup": False}
-    [output] = config_of(install(values(**own, lookbackMinutes=5)))["pipeline"]["outputs"]
+    assert (output["log_stream_name"], "log_stream_prefix" in output) == ("events", False)
+    assert (output["retry_limit"], output["storage.total_limit_size"]) == ("no_limits", "64M")
+    own = {"group": "/shop/events", "retentionDays": 0, "groupClass": "INFREQUENT_ACCESS", "lookbackMinutes": 5}
+    logs = {"output": {"retries": 7, "roleArn": ROLE, "cloudwatch": {"createGroups": False}}}
+    config = config_of(install({**values(**own), "logs": logs}))
+    [source], [output] = config["pipeline"]["inputs"], config["pipeline"]["outputs"]
     assert (output["log_group_name"], output["log_group_class"]) == ("/shop/events", "INFREQUENT_ACCESS")
     assert (output["auto_create_group"], "log_retention_days" in output) == (False, False)
+    assert (output["retry_limit"], output["role_arn"], source["kube_retention_time"]) == (7, ROLE, "5m")
+
+
+def test_events_go_where_logs_go(install: Install) -> None:
+    """With logs or without, to another backend too, which is told the cluster, with the password of the Secret."""
+    output = {"type": "elasticsearch", "elasticsearch": {"host": "es.example.com"}, "secret": {"name": "es"}}
+    made = install({**values(), "logs": {"output": output}})
+    assert made.names() == OBJECTS
+    config = config_of(made)["pipeline"]
+    assert [(one["name"], one["host"], one["match"]) for one in config["outputs"]] == [
+        ("es", "es.example.com", "events")
+    ]
+    assert config["filters"][-1]["record"] == ["cluster shop", "pipeline events"]
+    [container] = made.pods()[0].containers()
+    secrets = {entry["name"]: entry["valueFrom"]["secretKeyRef"] for entry in container["env"]}
+    assert secrets == {
+        "OUTPUT_USER": {"name": "es", "key": "username"},
+        "OUTPUT_PASSWORD": {"name": "es", "key": "password"},
+    }
+
+
+def test_a_backend_that_lacks_its_address_is_refused(refusal: Callable[..., str]) -> None:
+    """The message shows the YAML to write, also where events alone are on."""
+    said = refusal({**values(), "logs": {"output": {"type": "firehose"}}})
+    assert "firehose:\n      deliveryStream:" in said
 
 
 @pytest.mark.parametrize(
@@ -150,7 +179,8 @@ def test_notes_have_policy_and_commands(notes: Callable[..., str]) -> None:
     assert "aws logs tail /aws/containerinsights/shop/events --region eu-west-1" in text
     assert "aws logs delete-log-group --region eu-west-1 --log-group-name /aws/containerinsights/shop/events" in text
     assert "sends those of the last 60 minutes again" in text
-    kept = notes(values(createGroup=False, persistence={"type": "claim"}))
+    output = {"cloudwatch": {"createGroups": False}}
+    kept = notes({**values(persistence={"type": "claim"}), "logs": {"output": output}})
     assert policies(kept)[0]["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
     assert "sends those of the last" not in kept
     assert "/events" not in notes(values(enabled=False))

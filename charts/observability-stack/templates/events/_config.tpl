@@ -4,10 +4,6 @@
 /var/lib/fluent-bit
 {{- end -}}
 
-{{- define "observability-stack.eventsGroup" -}}
-{{- .Values.events.group | default (printf "/aws/containerinsights/%s/events" .Values.cluster.name) -}}
-{{- end -}}
-
 {{/*
 `db` holds the ids of events that were taken: without it a start would take those of the last hour again. It holds ids
 only, so that an event whose count grows is taken again when its id is forgotten, after the look back.
@@ -53,28 +49,22 @@ and tells nobody anything; as filters remove keys of the first level only, it is
 {{- $filters = append $filters (dict "name" "nest" "alias" "lift" "operation" "lift" "nested_under" "metadata" "add_prefix" "metadata.") -}}
 {{- $filters = append $filters (dict "name" "record_modifier" "alias" "fields" "remove_key" "metadata.managedFields") -}}
 {{- $filters = append $filters (dict "name" "nest" "alias" "nest" "operation" "nest" "wildcard" "metadata.*" "nest_under" "metadata" "remove_prefix" "metadata.") -}}
+{{- if ne .Values.logs.output.type "cloudwatch" -}}
+{{- /* No log group says it there; the node of the collector says nothing. */ -}}
+{{- $filters = append $filters (dict "name" "record_modifier" "alias" "origin" "record" (list (printf "cluster %s" .Values.cluster.name) "pipeline events")) -}}
+{{- end -}}
 {{- range $filters }}{{ $_ := set . "match" "events" }}{{ end -}}
 {{- $filters | toJson -}}
 {{- end -}}
 
+{{/* Where logs go, as JSON; in CloudWatch one stream of one name, wherever the collector runs. */}}
 {{- define "observability-stack.eventsOutput" -}}
-{{- $events := .Values.events -}}
-name: cloudwatch_logs
-alias: cloudwatch
-match: events
-region: {{ .Values.cluster.region | quote }}
-{{- with $events.endpoint }}
-endpoint: {{ . | quote }}
-{{- end }}
-log_group_name: {{ include "observability-stack.eventsGroup" . | quote }}
-log_stream_name: events
-auto_create_group: {{ $events.createGroup }}
-{{- if $events.retentionDays }}
-log_retention_days: {{ $events.retentionDays | int }}
-{{- end }}
-log_group_class: {{ $events.groupClass }}
-retry_limit: {{ $events.retries | int }}
-storage.total_limit_size: {{ $events.bufferSize | quote }}
+{{- $given := dict "root" . "name" "events" "match" "events" "values" .Values.events "stateDir" (include "observability-stack.eventsState" .) -}}
+{{- $output := include "observability-stack.logOutput" $given | fromJson -}}
+{{- if eq .Values.logs.output.type "cloudwatch" -}}
+{{- $output = merge (dict "log_stream_name" "events") (omit $output "log_stream_prefix") -}}
+{{- end -}}
+{{- $output | toJson -}}
 {{- end -}}
 
 {{- define "observability-stack.eventsConfig" -}}
@@ -90,7 +80,7 @@ storage.total_limit_size: {{ $events.bufferSize | quote }}
   "hc_retry_failure_count" 20
   "hc_period" 60
   "scheduler.base" 1
-  "scheduler.cap" 60
+  "scheduler.cap" 30
   "storage.path" (printf "%s/chunks" (include "observability-stack.eventsState" .))
   "storage.sync" "normal"
   "storage.metrics" true
@@ -100,7 +90,7 @@ storage.total_limit_size: {{ $events.bufferSize | quote }}
 {{- $pipeline := dict
   "inputs" (list (include "observability-stack.eventsInput" . | fromYaml))
   "filters" (include "observability-stack.eventsFilters" . | fromJsonArray)
-  "outputs" (list (include "observability-stack.eventsOutput" . | fromYaml))
+  "outputs" (list (include "observability-stack.eventsOutput" . | fromJson))
 -}}
 {{- dict "fluent-bit.yaml" (dict "service" $service "pipeline" $pipeline | toYaml) | toYaml -}}
 {{- end -}}

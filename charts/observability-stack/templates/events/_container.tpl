@@ -5,7 +5,8 @@ command:
 args:
   - --config
   - /etc/events/fluent-bit.yaml
-{{- with $values.extraEnv }}
+{{- $env := concat (include "fluent-bit-common.env" .Values.logs.output | fromYamlArray) $values.extraEnv }}
+{{- with $env }}
 env:
   {{- toYaml . | nindent 2 }}
 {{- end }}

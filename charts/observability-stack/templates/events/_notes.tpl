@@ -1,38 +1,22 @@
-{{/* Statements of the role that writes events, as a JSON list. */}}
-{{- define "observability-stack.eventsStatements" -}}
-{{- $events := .Values.events -}}
-{{- $region := .Values.cluster.region -}}
-{{- $actions := list "logs:CreateLogStream" "logs:PutLogEvents" -}}
-{{- if $events.createGroup -}}
-{{- $actions = prepend $actions "logs:CreateLogGroup" -}}
-{{- if $events.retentionDays }}{{ $actions = append $actions "logs:PutRetentionPolicy" }}{{ end -}}
-{{- end -}}
-{{- $resource := printf "arn:%s:logs:%s:ACCOUNT:log-group:%s:*" (include "observability-stack.partition" $region) $region (include "observability-stack.eventsGroup" .) -}}
-{{- list (dict "Effect" "Allow" "Action" $actions "Resource" (list $resource)) | toJson -}}
-{{- end -}}
-
 {{/* What an install with this part prints: how to see that it works, its policy, and what an uninstall leaves in AWS. */}}
 {{- define "observability-stack.eventsNotes" -}}
 {{- if .Values.events.enabled -}}
-{{- $group := include "observability-stack.eventsGroup" . -}}
-{{- $region := .Values.cluster.region -}}
+{{- $output := include "observability-stack.eventsOutput" . | fromJson -}}
+{{- $minutes := int .Values.events.lookbackMinutes -}}
 {{- $name := include "observability-stack.name" (dict "root" . "component" "events") -}}
-Kubernetes events go to the log group {{ $group }}. Why pods were evicted, killed or not placed, for example:
+Kubernetes events are collected once for the cluster:
 
-  aws logs tail {{ $group }} --region {{ $region }} --since 1h --filter-pattern '{ $.type = "Warning" }'
+  kubectl logs --namespace {{ .Release.Namespace }} deployment/{{ $name }}
+{{- with $output.log_group_name }}
 
-An event that repeats itself arrives when it first occurs, and then once in {{ .Values.events.lookbackMinutes | int }} minutes, with the count that it has by then.
-{{- if ne .Values.events.persistence.type "claim" }} Which events were sent is known as long as the pod is the same: a new one, after an upgrade or on another node, sends those of the last {{ .Values.events.lookbackMinutes | int }} minutes again (events.persistence.type: claim is the remedy).
+Why pods were evicted, killed or not placed in the last hour:
+
+  aws logs tail {{ . }} --region {{ $.Values.cluster.region }} --since 1h --filter-pattern '{ $.type = "Warning" }'
 {{- end }}
 
-The least policy of the role that writes them (ACCOUNT is your account's number):
-
-{{ include "observability-stack.document" (include "observability-stack.eventsStatements" . | fromJsonArray) | indent 2 }}
-
-{{ include "observability-stack.roleNotes" (dict "root" . "account" "events" "component" "events" "who" "the collector of events" "workload" (printf "deployment/%s" $name)) }}
-
-An uninstall leaves the log group; this deletes it:
-
-  aws logs delete-log-group --region {{ $region }} --log-group-name {{ $group }}
+An event that repeats itself arrives when it first occurs, and then once in {{ $minutes }} minutes, with the count that it has by then.
+{{- if ne .Values.events.persistence.type "claim" }} Which events were sent is known as long as the pod is the same: a new one, after an upgrade or on another node, sends those of the last {{ $minutes }} minutes again (events.persistence.type: claim is the remedy).
+{{- end }}
+{{- include "observability-stack.logDestinationNotes" (dict "root" . "outputs" (list $output) "account" "events" "component" "events" "who" "the collector of events" "workload" (printf "deployment/%s" $name)) }}
 {{- end -}}
 {{- end -}}

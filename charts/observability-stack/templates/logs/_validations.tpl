@@ -1,8 +1,10 @@
 {{/* Refusals about logs, which count where they are on. */}}
 
 {{- define "observability-stack.checkLogs" -}}
-{{- if .Values.logs.enabled -}}
+{{- if or .Values.logs.enabled .Values.events.enabled -}}
 {{- include "observability-stack.checkLogOutput" . -}}
+{{- end -}}
+{{- if .Values.logs.enabled -}}
 {{- if include "observability-stack.logsByFluentBit" . -}}
 {{- include "observability-stack.checkLogPipelines" . -}}
 {{- include "observability-stack.checkLogMetadata" . -}}
