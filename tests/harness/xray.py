@@ -5,12 +5,15 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 import boto3
+from aws_xray_sdk.core import xray_recorder  # type: ignore[import-untyped]
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.test import Client
 
 from harness.aws import CREDENTIALS
 from harness.receivers import HOST, Receiver, Request
 
+# moto brings X-Ray's SDK along, which opens a socket that nobody needs here, and never closes it.
+xray_recorder.emitter._socket.close()
 # moto knows no rules; this one is X-Ray's own default, which SDKs ask for through the daemon's TCP port.
 _RULE = {
     "RuleName": "Default",

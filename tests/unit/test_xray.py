@@ -1,0 +1,56 @@
+"""The stand-in for X-Ray: what is signed for it is stored once, anything else is refused."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from harness.aws import CREDENTIALS
+from harness.receivers import HOST
+from harness.xray import XRay
+
+TRACE = f"1-{int(time.time()):08x}-0123456789abcdef01234567"
+
+
+@pytest.fixture
+def xray() -> Iterator[XRay]:
+    with XRay("eu-west-1") as made:
+        yield made
+
+
+def put(xray: XRay, region: str, *documents: dict[str, object]) -> None:
+    client = boto3.client(
+        "xray",
+        region_name=region,
+        endpoint_url=xray.url,
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+    )
+    try:
+        client.put_trace_segments(TraceSegmentDocuments=[json.dumps(document) for document in documents])
+    finally:
+        client.close()
+
+
+def test_a_segment_is_there_once(xray: XRay) -> None:
+    """A document that is sent again, as after a lost answer, takes the place of the first."""
+    made = {
+        "name": "a",
+        "id": "0123456789abcdef",
+        "trace_id": TRACE,
+        "start_time": time.time(),
+        "end_time": time.time(),
+    }
+    for _ in range(2):
+        put(xray, "eu-west-1", made, {**made, "id": "fedcba9876543210"})
+    assert sorted(document["id"] for document in xray.segments()[TRACE]) == ["0123456789abcdef", "fedcba9876543210"]
+    assert (xray.host, xray.reasons) == (HOST, [])
+
+
+def test_what_is_signed_for_another_region_is_refused(xray: XRay) -> None:
+    """It says for which region it was signed."""
+    with pytest.raises(ClientError, match="not for xray in eu-west-1"):
+        put(xray, "us-east-1", {})
