@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -66,7 +67,7 @@ class Node:
         for output in config["pipeline"]["outputs"]:
             output |= {"tls.ca_file": str(ca)} if ca else {}
         (folder / "fluent-bit.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-        self._metrics = f"http://{HOST}:{config['service']['http_port']}/api/v2/metrics/prometheus"
+        self._url = f"http://{HOST}:{config['service']['http_port']}"
         command = [str(program), "-q", "-c", str(folder / "fluent-bit.yaml")]
         environment = {**os.environ, "HOST_NAME": "node-1", "NODE_IP": HOST, **LOGIN}
         with open(folder / "agent.log", "ab") as log:
@@ -94,11 +95,20 @@ class Node:
     def metric(self, start: str) -> float:
         """Return the sum of the agent's metrics that begin so."""
         try:
-            with urllib.request.urlopen(self._metrics, timeout=5) as answer:
+            with urllib.request.urlopen(f"{self._url}/api/v2/metrics/prometheus", timeout=5) as answer:
                 lines = answer.read().decode().splitlines()
         except OSError:
             return 0
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(start))
+
+    def status(self, path: str) -> int:
+        """Return what the HTTP server answers with, as a probe sees it."""
+        try:
+            with urllib.request.urlopen(f"{self._url}{path}", timeout=5) as answer:
+                code: int = answer.status
+                return code
+        except urllib.error.HTTPError as error:
+            return error.code
 
     def peak_mebibytes(self) -> float:
         """Return the most memory that the agent ever had."""
@@ -151,6 +161,28 @@ def test_outage_fills_the_disk_up_to_its_bound_and_no_memory(node: Callable[...,
     made.wait(lambda: made.metric("fluentbit_storage_chunks") == 0 or len(backend.records) > 1000)
     one = backend.records[0]
     assert one.items() >= {"cluster": "eks", "pipeline": "application", "node": "node-1"}.items()
+
+
+def test_failing_backend_makes_the_agent_unready_and_restarts_nothing(
+    node: Callable[..., Node], backend: JsonReceiver
+) -> None:
+    """The path of the readiness probe fails while records are given up, that of the liveness probe never does."""
+    output = {"type": "http", "http": {"host": HOST, "port": backend.port, "tls": False}, "retries": 1}
+    health = {"errors": 1, "retryFailures": 1, "periodSeconds": 5}
+    made = node(metadata={"from": "tag"}, output=output, health=health)
+    made.write("web-1", "first")
+    made.wait(lambda: len(backend.records) == 1)
+    assert (made.status("/"), made.status("/api/v1/health")) == (200, 200)
+    backend.fail("503")
+
+    def is_unready() -> bool:
+        made.write("web-1", "more")
+        return made.status("/api/v1/health") == 500
+
+    made.wait(is_unready)
+    assert made.status("/") == 200
+    backend.heal()
+    made.wait(lambda: made.status("/api/v1/health") == 200)
 
 
 def test_full_node_asks_its_kubelet_once_for_each_container(

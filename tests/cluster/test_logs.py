@@ -28,14 +28,15 @@ pytestmark = [
 PREFIX = "/aws/containerinsights/shop"
 POD = "app.kubernetes.io/component=logs"
 APPS = ("t-logs-a", "t-logs-b", "t-logs-c")
-# A container's log is rotated each 3 s, when the kubelet looks, as it is longer than 1 MiB by then.
-LINES, RATE = 12_000, 800
+# A log is rotated each 3 s, when the kubelet looks, as it is longer than 1 MiB by then. What is sent at once
+# stays below 1 MB: of two requests for one chunk the first would be sent again when the second fails.
+LINES, RATE = 3_000, 200
 WRITER = """\
 import sys, time
 lines, rate = map(int, sys.argv[1:])
 start = time.monotonic()
 for number in range(lines):
-    print(f"line {number:06} " + "x" * 500, flush=True)
+    print(f"line {number:06} " + "x" * 2000, flush=True)
     time.sleep(max(0, start + number / rate - time.monotonic()))
 time.sleep(3600)
 """
