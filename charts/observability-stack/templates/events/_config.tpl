@@ -21,6 +21,9 @@ kube_request_limit: 250
 interval_sec: 1
 interval_nsec: 0
 storage.type: filesystem
+processors:
+  logs:
+    {{- include "observability-stack.eventsFilters" . | fromJsonArray | toYaml | nindent 4 }}
 # In a thread of its own it would note events as taken a moment before they are in the buffer: a kill would lose them.
 threaded: false
 {{- end -}}
@@ -31,7 +34,8 @@ threaded: false
 {{- end -}}
 
 {{/*
-Filters, as a JSON list. What the API server keeps about who wrote which field (`managedFields`) is a third of an event,
+Filters, as a JSON list. They run before a record counts as read: else an alert would miss what was left out on purpose.
+What the API server keeps about who wrote which field (`managedFields`) is a third of an event,
 and tells nobody anything; as filters remove keys of the first level only, it is lifted there and the others put back.
 */}}
 {{- define "observability-stack.eventsFilters" -}}
@@ -53,7 +57,6 @@ and tells nobody anything; as filters remove keys of the first level only, it is
 {{- /* No log group says it there; the node of the collector says nothing. */ -}}
 {{- $filters = append $filters (dict "name" "record_modifier" "alias" "origin" "record" (list (printf "cluster %s" .Values.cluster.name) "pipeline events")) -}}
 {{- end -}}
-{{- range $filters }}{{ $_ := set . "match" "events" }}{{ end -}}
 {{- $filters | toJson -}}
 {{- end -}}
 
@@ -89,7 +92,6 @@ and tells nobody anything; as filters remove keys of the first level only, it is
 -}}
 {{- $pipeline := dict
   "inputs" (list (include "observability-stack.eventsInput" . | fromYaml))
-  "filters" (include "observability-stack.eventsFilters" . | fromJsonArray)
   "outputs" (list (include "observability-stack.eventsOutput" . | fromJson))
 -}}
 {{- dict "fluent-bit.yaml" (dict "service" $service "pipeline" $pipeline | toYaml) | toYaml -}}
