@@ -134,6 +134,17 @@ def test_every_pipeline_has_a_buffer_that_blocks(article: Callable[..., Manifest
     assert len(ids) == len(set(ids))
 
 
+def test_parts_of_a_line_are_joined(article: Callable[..., Manifests]) -> None:
+    """Those of one file and stream, and the record keeps its stream: the filter takes away the name that it is told."""
+    made = article()
+    expression = parts(made, "source")["application"]["parse"]["expression"]
+    assert "(?<of>(?<stream>stdout|stderr))" in expression
+    for name in ("APPLICATION", "DATAPLANE"):
+        concat = parts(made, "label")[f"@{name}"]["config"][0]["filter"]
+        assert (concat["stream_identity_key"], concat["partial_cri_stream_key"]) == ("of", "of")
+        assert (concat["partial_cri_logtag_key"], concat["$tag"]) == ("flag", f"{name.lower()}.var.log.pods.**")
+
+
 def test_a_change_of_the_engine_changes_one_object(article: Callable[..., Manifests]) -> None:
     """The DaemonSet keeps its name and selector, so that no node has two agents, which would send all twice."""
     other = article(engine="fluent-bit", fluentd={"user": ""})
