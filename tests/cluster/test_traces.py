@@ -56,6 +56,10 @@ for _ in range(int(sys.argv[2])):
     print(trace, flush=True)
     time.sleep(float(sys.argv[3]))
 """
+ASKER = """\
+import sys, urllib.request
+print(urllib.request.urlopen(sys.argv[1], b"{}", timeout=10).read().decode())
+"""
 
 
 @dataclass
@@ -93,6 +97,11 @@ class World:
             )
         else:
             self.release.install("x", values, chart=CHART)
+
+    def trace(self, protocol: str, endpoint: str) -> None:
+        """Let the application send its traces so, and wait until it does."""
+        traces = {"protocol": protocol, "endpoint": endpoint, "service": "shop"}
+        self.apps.install("x", {"app": {"demo": {"traces": traces}}, "sidecar": {"enabled": False}})
 
     def print_what_arrives(self) -> None:
         """Run a pod on the real node that the Service takes for one of the release."""
@@ -176,8 +185,7 @@ def world(helm: Helm) -> Iterator[World]:
         for stage in stages:
             stack.enter_context(namespace(stage, labels))
         made = World(*stages, stack.enter_context(XRay(REGION, host=address)))
-        traces = {"protocol": "xray", "endpoint": made.address, "service": "shop"}
-        made.apps.install("x", {"app": {"demo": {"traces": traces}}, "sidecar": {"enabled": False}})
+        made.trace("xray", made.address)
         yield made
 
 
@@ -229,4 +237,19 @@ def test_a_request_leads_to_x_ray(world: World, engine: str) -> None:
     assert world.xray.reasons == []
     names = {document["name"] for trace in asked for document in world.xray.segments()[trace]}
     assert names == {"shop", "write"} if engine == "otel" else {"shop"}
+    rules = world.apps.kubectl(
+        "exec", "deploy/x-log-sidecar", "--", "python3", "-c", ASKER, f"http://{world.address}/GetSamplingRules"
+    )
+    assert json.loads(rules)["SamplingRuleRecords"][0]["SamplingRule"]["RuleName"] == "Default"
+    assert world.xray.reasons == []
     assert [pod["metadata"]["name"] for pod in world.apps.get("pods")] == started
+
+
+def test_spans_lead_to_x_ray(world: World) -> None:
+    """By OTLP the demo's traces are in X-Ray under the ids that its lines name."""
+    world.install("otel")
+    world.trace("otlp", f"http://{world.address.replace(':2000', ':4318')}")
+    asked = world.ask(10)
+    assert asked
+    until(lambda: world.stored().keys() >= asked.keys(), "the traces")
+    assert world.xray.reasons == []
