@@ -30,7 +30,7 @@ POD = "app.kubernetes.io/component=logs"
 APPS = ("t-logs-a", "t-logs-b", "t-logs-c")
 # A log is rotated each 3 s, when the kubelet looks, as it is longer than 1 MiB by then. What is sent at once
 # stays below 1 MB: of two requests for one chunk the first would be sent again when the second fails.
-LINES, RATE = 3_000, 200
+LINES, RATE = 6_000, 200
 WRITER = """\
 import sys, time
 lines, rate = map(int, sys.argv[1:])
@@ -124,18 +124,20 @@ def logs(helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logs]
 
 
 def test_every_line_arrives_once(logs: Logs) -> None:
-    """Three namespaces, a log rotated every 3 s, an outage in which the agent is killed, a new pod: each line once."""
+    """Three namespaces, a log rotated every 3 s, a new pod, an outage in which the agent is killed: each line once."""
     for space in APPS:
         run(logs, space, "web-1", LINES)
     until(lambda: all(logs.records(space) for space in APPS), "the first lines of each namespace")
+    logs.stage.kubectl("delete", "pod", logs.pod()["metadata"]["name"], "--wait=true")
+    before = {space: len(logs.records(space)) for space in APPS}
+    until(lambda: all(len(logs.records(space)) > before[space] for space in APPS), "lines by the next pod")
     logs.api.fail("503")
+    until(lambda: logs.api.failed.get("503"), "a request that failed")
     [status] = logs.pod()["status"]["containerStatuses"]
     logs.stage.cluster.kill_container(status["containerID"])
     until(lambda: logs.restarts() == 1, "a restart")
     logs.api.fail("refuse")
-    until(lambda: (logs.api.failed.get("503", 0)) > 0, "a request that failed")
     logs.api.heal()
-    logs.stage.kubectl("delete", "pod", logs.pod()["metadata"]["name"], "--wait=true")
     numbers = {f"line {number:06}" for number in range(LINES)}
 
     def arrived(space: str) -> Counter[str]:
