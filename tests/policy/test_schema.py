@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft7Validator
 
 from harness.helm import Helm
 from harness.schemas import value_errors
@@ -106,9 +107,8 @@ def test_every_value_is_read(value: tuple[Path, Path_], helm: Helm) -> None:
     # A value matters where its neighbours do or are set, or something of its name is chosen, the rarer the word the
     # likelier: that is looked at first.
     def far(index: int) -> tuple[bool, float]:
-        words = _chosen_words(chart)
-        shared = words[index] & _words(*map(str, path))
-        rare = sum(1 / sum(word in other for other in words) for word in shared)
+        shared = _chosen_words(chart)[index] & _words(*map(str, path))
+        rare = sum(_rarity(chart, word) for word in shared)
         mattered = index in _mattered[chart, path[:-1]]
         return not mattered, -rare - _depth_of_change(chart, configurations(chart)[index], path) / 10
 
@@ -133,11 +133,21 @@ _mattered: defaultdict[tuple[Path, Path_], set[int]] = defaultdict(set)
 
 def _changes(chart: Path, base: dict[str, Any], path: Path_) -> Iterator[dict[str, Any]]:
     """Yield values that differ from the base in one place, as far as the schema lets them."""
-    for other in _others(chart, path):
+    fits = _validator(chart, path).is_valid
+    for other in filter(fits, _others(chart, path)):
         with suppress(KeyError, TypeError):  # the base has something else there
             changed = replaced(base, path, other)
             if changed != base and not value_errors(chart, changed):
                 yield changed
+
+
+@cache
+def _validator(chart: Path, path: Path_) -> Draft7Validator:
+    """Return what tells in a moment that something can never stand at a path; the whole is looked at afterwards."""
+    schema, here = schema_of(chart), {}
+    with suppress(KeyError):  # below a part that the schema leaves to Kubernetes
+        here = schema_at(schema, path)
+    return Draft7Validator({**here, "definitions": schema.get("definitions", {})})
 
 
 @cache
@@ -175,6 +185,12 @@ def _chosen_words(chart: Path) -> list[set[str]]:
         _words(*(str(part) for path, value in leaves(base) if default.get(path) != value for part in (*path, value)))
         for base in configurations(chart)
     ]
+
+
+@cache
+def _rarity(chart: Path, word: str) -> float:
+    """Return the share of one configuration in all that have a word."""
+    return 1 / sum(word in words for words in _chosen_words(chart))
 
 
 def _words(*names: str) -> set[str]:
