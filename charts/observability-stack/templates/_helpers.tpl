@@ -30,14 +30,14 @@ eleven characters behind it in a label.
 {{- if eq .account "server" }}{{ $identity.roleArn }}{{ else }}{{ get $identity.roleArns .account }}{{ end -}}
 {{- end -}}
 
-{{/* Annotations of a service account that writes to AWS, as YAML; arguments as above. */}}
+{{/* Annotations of a service account that writes to AWS, as JSON; arguments as above. */}}
 {{- define "observability-stack.accountAnnotations" -}}
 {{- $annotations := (get .root.Values.serviceAccounts .account).annotations -}}
 {{- $role := include "observability-stack.roleArn" . -}}
 {{- if and (eq .root.Values.identity.type "irsa") $role -}}
 {{- $annotations = mergeOverwrite (dict) $annotations (dict "eks.amazonaws.com/role-arn" $role) -}}
 {{- end -}}
-{{- $annotations | toYaml -}}
+{{- $annotations | toJson -}}
 {{- end -}}
 
 {{/* Whether Prometheus is an agent, which only writes to remotes. */}}

@@ -11,7 +11,7 @@ rollingUpdate:
 {{- end -}}
 {{- end -}}
 
-{{/* The values of the pods, with the affinity that they have where none is given. Argument: the root. */}}
+{{/* The values of the pods, with the affinity that they have where none is given, as JSON. Argument: the root. */}}
 {{- define "observability-stack.insightsPodValues" -}}
 {{- $values := deepCopy .Values.containerInsights -}}
 {{- if not $values.affinity -}}
@@ -19,7 +19,7 @@ rollingUpdate:
 {{- $required := dict "requiredDuringSchedulingIgnoredDuringExecution" (dict "nodeSelectorTerms" (list $term)) -}}
 {{- $_ := set $values "affinity" (dict "nodeAffinity" $required) -}}
 {{- end -}}
-{{- $values | toYaml -}}
+{{- $values | toJson -}}
 {{- end -}}
 
 {{/* What the agent has to be told of its node, as environment. Argument: the root. */}}

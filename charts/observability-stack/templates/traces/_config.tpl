@@ -1,10 +1,10 @@
 {{/* What the pods that take traces are, by `traces.engine`, and what they read. */}}
 
-{{/* The values of the engine beside those that are the same for both, as YAML. */}}
+{{/* The values of the engine beside those that are the same for both, as JSON. */}}
 {{- define "observability-stack.tracesValues" -}}
 {{- $traces := .Values.traces -}}
 {{- $engine := get $traces (ternary "xrayDaemon" "otel" (eq $traces.engine "xray-daemon")) -}}
-{{- merge (dict) $engine (omit $traces "xrayDaemon" "otel") | toYaml -}}
+{{- merge (dict) $engine (omit $traces "xrayDaemon" "otel") | toJson -}}
 {{- end -}}
 
 {{- define "observability-stack.tracesName" -}}

@@ -1,5 +1,5 @@
 {{- define "observability-stack.tracesContainer" -}}
-{{- $traces := include "observability-stack.tracesValues" . | fromYaml -}}
+{{- $traces := include "observability-stack.tracesValues" . | fromJson -}}
 {{- $daemon := eq $traces.engine "xray-daemon" -}}
 args:
   {{- if $daemon }}
