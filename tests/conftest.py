@@ -151,8 +151,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.cluster)
     # What fails in a second is told before a cluster is made; then the longest file is begun first.
     on_cluster = {item: item.get_closest_marker("cluster") is not None for item in items}
-    sizes = Counter(item.path for item in items if on_cluster[item])
-    items.sort(key=lambda item: (on_cluster[item], on_cluster[item] * -sizes[item.path]))
+    items.sort(key=lambda item: (on_cluster[item], on_cluster[item] * -_minutes(item)))
+
+
+def _minutes(item: pytest.Item) -> float:
+    marker = item.get_closest_marker("minutes")
+    return float(marker.args[0]) if marker else 1.0
 
 
 class _FilesOfClusterTests(LoadScopeScheduling):

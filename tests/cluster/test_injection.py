@@ -14,7 +14,7 @@ from cluster.test_output import receiver
 from harness.loss import WRITER_SOURCE, count
 from harness.manifests import Object
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.minutes(2)]
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 OBJECTS = ",".join(
     f"{kind}admissionpol{end}" for kind in ("mutating", "validating") for end in ("icies", "icybindings")

@@ -24,6 +24,7 @@ PYTHON = "public.ecr.aws/docker/library/python:3.11-slim-bookworm"
 
 pytestmark = [
     pytest.mark.cluster,
+    pytest.mark.minutes(3),
     pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="a local cluster needs Linux and root"),
 ]
 

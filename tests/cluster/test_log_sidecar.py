@@ -11,7 +11,7 @@ import pytest
 from cluster.stage import Stage, writer_values
 from harness.loss import count, written_by
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.minutes(5)]
 # What Fluent Bit says of itself on stderr when it ends; `kubectl logs` shows both streams.
 OWN_WORDS = re.compile(r"\[\d{4}/\d\d/\d\d \d\d:\d\d:\d\d")
 # There is no pkill in the image.

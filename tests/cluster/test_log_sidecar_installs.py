@@ -7,7 +7,7 @@ import pytest
 
 from cluster.stage import CHART, Stage
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.minutes(4)]
 
 
 def test_default_install_streams_the_demo(stage: Stage, eventually: Callable[..., None]) -> None:

@@ -22,7 +22,7 @@ from harness.clusters import Cluster
 from harness.helm import Helm
 from harness.remote_write import PATH, RemoteWriteReceiver
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.minutes(4)]
 # Seconds of each kind of trouble.
 OUTAGE = float(os.environ.get("METRICS_OUTAGE_SECONDS", "5"))
 JOBS = {

@@ -100,10 +100,10 @@ def test_both_helms_render_the_same(case: Case) -> None:
 
 @both_helms
 def test_two_renders_are_byte_identical(case: Case, helm: Helm) -> None:
-    """Nothing in a render depends on chance, time or order; asked twice without the cache."""
-    uncached = Helm(helm.binary, cache=False)
+    """Nothing in a render depends on chance, time or order; the second is never from the cache."""
     files = [case.values] if case.values else []
-    first, second = (uncached.template(case.chart, value_files=files, kube_version="1.36.0") for _ in range(2))
+    helms = (helm, Helm(helm.binary, cache=False))
+    first, second = (each.template(case.chart, value_files=files, kube_version="1.36.0") for each in helms)
     assert first.exit_code == 0, first.stderr
     assert first.stdout == second.stdout
 

@@ -86,8 +86,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                 pytest.param(case, text, id=f"{case}-{name}", marks=() if _is_quick(case, name) else pytest.mark.slow)
                 for case in cases()
                 for name, text in CORPUS.items()
+                if name in QUICK or not _is_environment(case)
             ],
         )
+
+
+def _is_environment(case: Case) -> bool:
+    """Say whether a file only changes a few values, as those of an environment do."""
+    return case.values is not None and case.values.parent.name in ("dev", "staging", "prod")
 
 
 def _is_quick(case: Case, name: str) -> bool:

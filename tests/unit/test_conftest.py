@@ -78,6 +78,15 @@ def test_cluster_tests_are_marked_and_come_last(tmp_path: Path) -> None:
     assert "1 passed, 1 deselected" in session(tmp_path, test, "-m", "not cluster").stdout
 
 
+def test_longest_file_of_cluster_tests_is_begun_first(tmp_path: Path) -> None:
+    """`minutes` orders the files, so that no worker waits for another's long one at the end."""
+    short = tmp_path / "test_short.py"
+    short.write_text("import pytest\npytestmark = pytest.mark.cluster\ndef test_short(): pass\n", encoding="utf-8")
+    long = "import pytest\npytestmark = [pytest.mark.cluster, pytest.mark.minutes(2)]\ndef test_long(): pass\n"
+    listed = session(tmp_path, long, "--collect-only", str(short)).stdout.splitlines()
+    assert [line.rpartition("::")[2] for line in listed[:2]] == ["test_long", "test_short"]
+
+
 def test_last_lines_say_what_was_not_run(tmp_path: Path) -> None:
     """Each reason is one line with a count, and pytest's own closing line comes after them."""
     test = """
