@@ -224,6 +224,15 @@ def test_policies_let_in_only_who_has_to(install: Install) -> None:
     assert not install({"networkPolicy": {"enabled": False}}).select("NetworkPolicy")
 
 
+def test_node_exporter_has_a_policy_in_a_network_of_its_own(install: Install) -> None:
+    """Only Prometheus may ask it there; in the network of the node, where no policy is heeded, it has none."""
+    name = f"{NAME}-node-exporter"
+    made = install({"nodeExporter": {"hostNetwork": False}})
+    [rule] = made.one("NetworkPolicy", name)["spec"]["ingress"]
+    assert rule == {"from": [{"podSelector": _policy(made)["podSelector"]}], "ports": [{"port": "http"}]}
+    assert ("NetworkPolicy", name) not in install().names()
+
+
 @pytest.mark.parametrize(
     ("values", "annotations"),
     [
