@@ -53,10 +53,13 @@ of applications. The agent ignores a key that it does not know; the schema of th
 
 {{/* The files of the ConfigMap. Argument: the root. */}}
 {{- define "observability-stack.insightsData" -}}
-cwagentconfig.json: {{ include "observability-stack.insightsConfig" (dict "root" .) | fromJson | toPrettyJson | quote }}
-health.yaml: {{ include "observability-stack.insightsHealth" . | quote }}
+cwagentconfig.json: |
+  {{- include "observability-stack.insightsConfig" (dict "root" .) | fromJson | toPrettyJson | nindent 2 }}
+health.yaml: |
+  {{- include "observability-stack.insightsHealth" . | nindent 2 }}
 {{- if include "observability-stack.runsWindowsInsights" . }}
-windows.json: {{ include "observability-stack.insightsConfig" (dict "root" . "windows" true) | fromJson | toPrettyJson | quote }}
+windows.json: |
+  {{- include "observability-stack.insightsConfig" (dict "root" . "windows" true) | fromJson | toPrettyJson | nindent 2 }}
 {{- end }}
 {{- end -}}
 
