@@ -106,11 +106,12 @@ def test_every_value_is_read(value: tuple[Path, Path_], helm: Helm) -> None:
 
     # A value matters where its neighbours do or are set, or something of its name is chosen, the rarer the word the
     # likelier: that is looked at first.
-    def far(index: int) -> tuple[bool, float]:
+    def far(index: int) -> tuple[bool, int, float]:
+        chosen = len(_words(_bases(chart)[index][1]) & _words(*map(str, path)))
         shared = _chosen_words(chart)[index] & _words(*map(str, path))
         rare = sum(_rarity(chart, word) for word in shared)
         mattered = index in _mattered[chart, path[:-1]]
-        return not mattered, -rare - _depth_of_change(chart, configurations(chart)[index], path) / 10
+        return not mattered, -chosen, -rare - _depth_of_change(chart, configurations(chart)[index], path) / 10
 
     for index in sorted(range(len(configurations(chart))), key=far):
         base = configurations(chart)[index]
@@ -150,30 +151,31 @@ def _validator(chart: Path, path: Path_) -> Draft7Validator:
     return Draft7Validator({**here, "definitions": schema.get("definitions", {})})
 
 
-@cache
 def configurations(chart: Path) -> tuple[dict[str, Any], ...]:
     """Return values of the chart: those with the most features, then each choice of each enum, then every case.
 
     A choice that a file makes is also made in every other way, as the file may describe them all.
     """
+    return tuple(base for base, _ in _bases(chart))
+
+
+@cache
+def _bases(chart: Path) -> tuple[tuple[dict[str, Any], str], ...]:
+    """Return each configuration with the choice that is made in it, if one is."""
     schema, values = schema_of(chart), merged(chart, None)
     files = [case.values for case in cases() if case.chart == chart]
     files.sort(key=lambda file: -file.stat().st_size if file else 0)
     first, *others = [merged(chart, file) for file in files]
+    # A choice may need what only the file with the most features sets.
+    places = [(base, path) for path in _documented(values) for base in (values, first)]
+    places += [(merged(chart, file), path) for file in filter(None, files) for path in _documented(read(file))]
     choices = []
-    for path in _documented(values):
+    for base, path in places:
         with suppress(KeyError):  # below a part that the schema leaves to Kubernetes
-            chosen = schema_at(schema, path).get("enum", [])
-            # A choice may need what only the file with the most features sets.
-            choices += [replaced(base, path, choice) for base in (values, first) for choice in chosen]
-    for file in filter(None, files):
-        for path in _documented(read(file)):
-            with suppress(KeyError):
-                chosen = schema_at(schema, path).get("enum", [])
-                choices += [replaced(merged(chart, file), path, choice) for choice in chosen]
-    bases: list[dict[str, Any]] = []
-    for base in (first, *choices, *others):
-        bases += [] if base in bases else [base]
+            choices += [(replaced(base, path, choice), str(choice)) for choice in schema_at(schema, path)["enum"]]
+    bases: list[tuple[dict[str, Any], str]] = []
+    for base, choice in [(first, ""), *choices, *((other, "") for other in others)]:
+        bases += [] if any(base == known for known, _ in bases) else [(base, choice)]
     return tuple(bases)
 
 
