@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 import boto3
+from moto.backends import get_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
@@ -34,7 +35,8 @@ class _Quiet(WSGIRequestHandler):
 class CloudWatchLogs(Trouble):
     """A CloudWatch Logs API, by moto, over TLS as agents insist; also a context manager.
 
-    It can fail, as `Trouble` says; 429 is answered as AWS does, with status 400 and ``ThrottlingException``.
+    It can fail, as `Trouble` says; 429 is answered as AWS does, with status 400 and ``ThrottlingException``. What it
+    was sent is forgotten when it ends.
 
     Args:
         folder: where its certificates are written; it must not exist.
@@ -83,6 +85,8 @@ class CloudWatchLogs(Trouble):
     def __exit__(self, *_: object) -> None:
         self._client.close()
         self._close()
+        # All of this process share what moto keeps; the next one begins without it.
+        get_backend("logs").reset()
 
     def groups(self) -> set[str]:
         """Return the names of the log groups."""
