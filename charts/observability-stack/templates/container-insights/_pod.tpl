@@ -1,16 +1,5 @@
 {{/* The pods of the CloudWatch agent. */}}
 
-{{- define "observability-stack.insightsUpdates" -}}
-{{- if .Values.containerInsights.updateStrategy -}}
-{{- toYaml .Values.containerInsights.updateStrategy -}}
-{{- else -}}
-{{- /* The API's default of one node at a time takes hours on a large cluster. */ -}}
-type: RollingUpdate
-rollingUpdate:
-  maxUnavailable: 10%
-{{- end -}}
-{{- end -}}
-
 {{/* The values of the pods, with the affinity that they have where none is given, as JSON. Argument: the root. */}}
 {{- define "observability-stack.insightsPodValues" -}}
 {{- $values := deepCopy .Values.containerInsights -}}
