@@ -71,25 +71,15 @@ and tells nobody anything; as filters remove keys of the first level only, it is
 {{- end -}}
 
 {{- define "observability-stack.eventsConfig" -}}
-{{- $service := dict
-  "flush" 1
-  "grace" 20
-  "log_level" .Values.events.logLevel
-  "http_server" true
-  "http_listen" "0.0.0.0"
-  "http_port" 2020
-  "health_check" true
-  "hc_errors_count" 20
-  "hc_retry_failure_count" 20
-  "hc_period" 60
-  "scheduler.base" 1
-  "scheduler.cap" 30
-  "storage.path" (printf "%s/chunks" (include "observability-stack.eventsState" .))
-  "storage.sync" "normal"
-  "storage.metrics" true
-  "storage.max_chunks_up" 16
-  "storage.backlog.mem_limit" "8M"
+{{- $values := dict
+  "logLevel" .Values.events.logLevel
+  "flushSeconds" 1
+  "maxChunksUp" 16
+  "http" (dict "listen" "0.0.0.0" "port" 2020)
+  "health" (dict "errors" 20 "retryFailures" 20 "periodSeconds" 60)
+  "terminationGracePeriodSeconds" 30
 -}}
+{{- $service := include "observability-stack.logService" (dict "stateDir" (include "observability-stack.eventsState" .) "values" $values) | fromJson -}}
 {{- $pipeline := dict
   "inputs" (list (include "observability-stack.eventsInput" . | fromYaml))
   "outputs" (list (include "observability-stack.eventsOutput" . | fromJson))

@@ -246,6 +246,6 @@ kube_url: https://127.0.0.1:443
   "outputs" (include "observability-stack.logOutputs" . | fromJsonArray)
 -}}
 {{- with include "observability-stack.logFilters" . | fromJsonArray }}{{ $_ := set $pipeline "filters" . }}{{ end -}}
-{{- $service := include "observability-stack.logService" (dict "root" . "values" .Values.logs "stateDir" (include "observability-stack.logsStateDir" .)) | fromJson -}}
+{{- $service := include "observability-stack.logService" (dict "values" .Values.logs "stateDir" (include "observability-stack.logsStateDir" .)) | fromJson -}}
 {{- dict "service" $service "parsers" (list $parser) "pipeline" $pipeline | toYaml -}}
 {{- end -}}

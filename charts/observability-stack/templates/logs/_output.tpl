@@ -62,7 +62,7 @@ from; a JSON list. Arguments as above.
 {{- end -}}
 
 {{/*
-What the service section of every Fluent Bit of this chart has, as JSON: dict "root" $ "stateDir" <folder> "values"
+What the service section of every Fluent Bit of this chart has, as JSON: dict "stateDir" <folder> "values"
 <block with logLevel, flushSeconds, maxChunksUp, http, health and terminationGracePeriodSeconds>.
 */}}
 {{- define "observability-stack.logService" -}}
