@@ -1,7 +1,7 @@
 """What the tests of this chart share: the chart, its values files and its refusals."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import yaml
 from harness import supported
 from harness.helm import Helm, HelmError
 from harness.manifests import Manifests, Object
+
+from .demo import Demo
 
 ROOT = Path(__file__).parents[3]
 CHART = ROOT / "charts" / "log-sidecar"
@@ -119,3 +121,18 @@ def merged() -> Callable[..., dict[str, Any]]:
         return result
 
     return merge
+
+
+@pytest.fixture
+def start(install: Callable[..., Manifests], tmp_path: Path) -> Iterator[Callable[..., Demo]]:
+    """Start the demo with values."""
+    started: list[Demo] = []
+
+    def run(values: dict[str, Any], *arguments: str) -> Demo:
+        started.append(Demo(install(values), tmp_path, *arguments))
+        return started[-1]
+
+    yield run
+    for demo in started:
+        demo.process.kill()
+        demo.process.communicate()

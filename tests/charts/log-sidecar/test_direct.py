@@ -1,15 +1,8 @@
 """`app.demo.logTo: backend`: the demo sends its own lines; the real process, against real HTTP servers."""
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,7 +10,7 @@ import pytest
 from harness import receivers
 from harness.manifests import Manifests, Object
 
-PATIENCE_SECONDS = 20.0
+from .demo import PATIENCE_SECONDS, Demo
 
 
 def direct(output: dict[str, Any], **demo: Any) -> dict[str, Any]:
@@ -30,63 +23,6 @@ def direct(output: dict[str, Any], **demo: Any) -> dict[str, Any]:
 
 def http(port: int = 80) -> dict[str, Any]:
     return {"type": "http", "http": {"host": receivers.HOST, "port": port, "path": "/x", "tls": {"enabled": False}}}
-
-
-class Demo:
-    """The demo of an install, running here with the settings of its ConfigMap."""
-
-    def __init__(self, made: Manifests, folder: Path, *arguments: str) -> None:
-        for name, text in made.one("ConfigMap", "x-log-sidecar-demo")["data"].items():
-            folder.joinpath(name).write_text(text, encoding="utf-8")
-        [container] = made.containers("app")
-        given = {entry["name"]: entry.get("value", entry["name"].lower()) for entry in container["env"]}
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._address = f"http://127.0.0.1:{probe.getsockname()[1]}"
-        given |= {"SHIP": str(folder / "ship.json"), "PORT": self._address.rpartition(":")[2]}
-        command = [sys.executable, "-B", str(folder / "app.py"), *arguments]
-        self.process = subprocess.Popen(command, env={**os.environ, **given}, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        assert "a backend" in self.process.stdout.readline()
-
-    def get(self, path: str) -> str:
-        # The port is bound before the first line is printed.
-        with urllib.request.urlopen(self._address + path, timeout=PATIENCE_SECONDS) as answer:
-            return str(answer.read().decode())
-
-    def log(self, count: int) -> list[str]:
-        return self.get(f"/log?lines={count}").splitlines()
-
-    def counts(self) -> dict[str, int]:
-        return {name: int(number) for name, number in (line.split() for line in self.get("/metrics").splitlines())}
-
-    def wait_until_sent(self) -> dict[str, int]:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while (counts := self.counts())["demo_lines_waiting"]:
-            assert time.monotonic() < deadline, counts
-            time.sleep(0.05)
-        return counts
-
-    def end(self) -> str:
-        self.process.send_signal(signal.SIGTERM)
-        said, _ = self.process.communicate(timeout=PATIENCE_SECONDS)
-        assert self.process.returncode == 0
-        return str(said)
-
-
-@pytest.fixture
-def start(install: Callable[..., Manifests], tmp_path: Path) -> Iterator[Callable[..., Demo]]:
-    """Start the demo with values."""
-    started: list[Demo] = []
-
-    def run(values: dict[str, Any], *arguments: str) -> Demo:
-        started.append(Demo(install(values), tmp_path, *arguments))
-        return started[-1]
-
-    yield run
-    for demo in started:
-        demo.process.kill()
-        demo.process.communicate()
 
 
 def test_one_pod_without_sidecar(install: Callable[..., Manifests], pod_spec: Callable[..., Object]) -> None:

@@ -1,15 +1,10 @@
 """`app.demo.traces`: the demo sends a trace of each request; the real process, against a socket and an HTTP server."""
 
 import json
-import os
 import re
-import signal
 import socket
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,57 +13,13 @@ import pytest
 from harness import receivers
 from harness.manifests import Manifests, Object
 
-PATIENCE_SECONDS = 20.0
+from .demo import PATIENCE_SECONDS, Demo
+
 ID = r"1-[0-9a-f]{8}-[0-9a-f]{24}"
 
 
 def traced(protocol: str, endpoint: str, **settings: Any) -> dict[str, Any]:
     return {"app": {"demo": {"traces": {"protocol": protocol, "endpoint": endpoint, **settings}}}}
-
-
-class Demo:
-    """The demo of an install, running here with the files of its ConfigMap and its environment."""
-
-    def __init__(self, made: Manifests, folder: Path, *arguments: str) -> None:
-        for name, text in made.one("ConfigMap", "x-log-sidecar-demo")["data"].items():
-            folder.joinpath(name).write_text(text, encoding="utf-8")
-        [container] = made.containers("app")
-        given = {entry["name"]: entry["value"] for entry in container["env"]}
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._address = f"http://127.0.0.1:{probe.getsockname()[1]}"
-        given |= {"LOG_FILE": str(folder / "app.log"), "PORT": self._address.rpartition(":")[2]}
-        command = [sys.executable, "-B", str(folder / "app.py"), *arguments]
-        self.process = subprocess.Popen(command, env={**os.environ, **given}, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        assert "to /" in self.process.stdout.readline()
-
-    def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[str, str]:
-        """Return the body of an answer and the trace that it names."""
-        request = urllib.request.Request(self._address + path, headers=dict(headers or {}))
-        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
-            return answer.read().decode(), answer.headers.get("X-Amzn-Trace-Id", "")
-
-    def end(self) -> str:
-        self.process.send_signal(signal.SIGTERM)
-        said, _ = self.process.communicate(timeout=PATIENCE_SECONDS)
-        assert self.process.returncode == 0
-        return str(said)
-
-
-@pytest.fixture
-def start(install: Callable[..., Manifests], tmp_path: Path) -> Iterator[Callable[..., Demo]]:
-    """Start the demo with values."""
-    started: list[Demo] = []
-
-    def run(values: dict[str, Any], *arguments: str) -> Demo:
-        started.append(Demo(install(values), tmp_path, *arguments))
-        return started[-1]
-
-    yield run
-    for demo in started:
-        demo.process.kill()
-        demo.process.communicate()
 
 
 @pytest.fixture
@@ -124,7 +75,7 @@ def test_an_address_that_does_not_fit_is_refused(
 def test_a_line_leads_to_its_segment(start: Callable[..., Demo], daemon: socket.socket, tmp_path: Path) -> None:
     """Each line of a request ends with the id of the segment that is sent, which names the group of the lines."""
     demo = start(traced("xray", address(daemon), service="shop", logGroup="/shop/app"))
-    answered, header = demo.get("/log?lines=3")
+    answered, header = demo.ask("/log?lines=3")
     [trace_id] = {line.rpartition(" trace_id=")[2] for line in answered.splitlines()}
     assert re.fullmatch(ID, trace_id)
     assert (tmp_path / "app.log").read_text(encoding="utf-8") == answered
@@ -142,7 +93,7 @@ def test_a_line_leads_to_its_segment(start: Callable[..., Demo], daemon: socket.
     assert made["start_time"] <= step["start_time"] <= step["end_time"] <= made["end_time"]
     # X-Ray refuses ids whose time is not about now.
     assert abs(int(trace_id[2:10], 16) - time.time()) < 60
-    assert demo.get("/metrics")[0].splitlines()[1] == "demo_traces_lost_total 0"
+    assert demo.ask("/metrics")[0].splitlines()[1] == "demo_traces_lost_total 0"
     assert "demo_traces_sent_total 1\n" in demo.end()
 
 
@@ -160,7 +111,7 @@ def test_a_trace_goes_on(start: Callable[..., Demo], daemon: socket.socket, head
     unsampled = {key: value.replace("Sampled=1", "Sampled=0").removesuffix("-01") for key, value in headers.items()}
     unsampled = {key: value + "-00" if key == "traceparent" else value for key, value in unsampled.items()}
     for given in (unsampled, headers):
-        answered, _ = demo.get("/log?lines=1", given)
+        answered, _ = demo.ask("/log?lines=1", given)
         assert answered.endswith(" trace_id=1-5759e988-bd862e3fe1be46a994272793\n")
     made = segment(daemon)
     assert (made["trace_id"], made["parent_id"]) == ("1-5759e988-bd862e3fe1be46a994272793", "53995c3f42cd8ad8")
@@ -172,7 +123,7 @@ def test_a_line_leads_to_its_spans(start: Callable[..., Demo]) -> None:
     with receivers.JsonReceiver() as collector:
         values = traced("otlp", f"http://{receivers.HOST}:{collector.port}", logGroup="/shop/app")
         demo = start(values)
-        answered, _ = demo.get("/log?lines=2")
+        answered, _ = demo.ask("/log?lines=2")
         said = demo.end()
         assert collector.paths == {"/v1/traces"}
         [sent] = collector.records
@@ -194,7 +145,7 @@ def test_nobody_who_takes_traces_holds_up_nothing(start: Callable[..., Demo]) ->
     for protocol, endpoint in (("otlp", f"http://{receivers.HOST}:1"), ("xray", "nobody.invalid:2000")):
         demo = start(traced(protocol, endpoint))
         for _ in range(20):
-            assert demo.get("/log?lines=1")[0]
+            assert demo.ask("/log?lines=1")[0]
         said = demo.end()
         assert "demo_traces_sent_total 0\ndemo_traces_lost_total 20" in said
 

@@ -1,0 +1,67 @@
+"""The demo of an install, running on this machine."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.manifests import Manifests
+
+PATIENCE_SECONDS = 20.0
+
+
+class Demo:
+    """The demo with the files of its ConfigMap and its environment.
+
+    What a Secret would give is the name of its variable in small letters.
+    """
+
+    def __init__(self, made: Manifests, folder: Path, *arguments: str) -> None:
+        for name, text in made.one("ConfigMap", "x-log-sidecar-demo")["data"].items():
+            folder.joinpath(name).write_text(text, encoding="utf-8")
+        [container] = made.containers("app")
+        given = {entry["name"]: entry.get("value", entry["name"].lower()) for entry in container["env"]}
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._address = f"http://127.0.0.1:{probe.getsockname()[1]}"
+        given["PORT"] = self._address.rpartition(":")[2]
+        file = "SHIP" if "SHIP" in given else "LOG_FILE"
+        given[file] = str(folder / {"SHIP": "ship.json", "LOG_FILE": "app.log"}[file])
+        command = [sys.executable, "-B", str(folder / "app.py"), *arguments]
+        self.process = subprocess.Popen(command, env={**os.environ, **given}, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        # The port is bound before the first line is printed.
+        assert {"SHIP": "a backend", "LOG_FILE": "to /"}[file] in self.process.stdout.readline()
+
+    def ask(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[str, str]:
+        """Return the body of an answer and the trace that it names."""
+        request = urllib.request.Request(self._address + path, headers=dict(headers or {}))
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
+            return answer.read().decode(), answer.headers.get("X-Amzn-Trace-Id", "")
+
+    def get(self, path: str) -> str:
+        return self.ask(path)[0]
+
+    def log(self, count: int) -> list[str]:
+        return self.get(f"/log?lines={count}").splitlines()
+
+    def counts(self) -> dict[str, int]:
+        return {name: int(number) for name, number in (line.split() for line in self.get("/metrics").splitlines())}
+
+    def wait_until_sent(self) -> dict[str, int]:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (counts := self.counts())["demo_lines_waiting"]:
+            assert time.monotonic() < deadline, counts
+            time.sleep(0.05)
+        return counts
+
+    def end(self) -> str:
+        self.process.send_signal(signal.SIGTERM)
+        said, _ = self.process.communicate(timeout=PATIENCE_SECONDS)
+        assert self.process.returncode == 0
+        return str(said)
