@@ -1,5 +1,6 @@
-"""The documents: their links lead somewhere, their YAML parses, their helm commands render."""
+"""The documents, and what examples say at their top: links lead somewhere, YAML parses, helm commands render."""
 
+import itertools
 import re
 import shlex
 import subprocess
@@ -17,6 +18,7 @@ from harness.helm import Helm, HelmError
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("charts/*/README.md"))]
+EXAMPLES = sorted(ROOT.glob("values/examples/*.yaml"))
 FENCE = re.compile(r"^( *)```([\w-]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 TAKEN = ("install", "upgrade", "template")
@@ -76,9 +78,17 @@ def dead_links(document: Path) -> list[str]:
     return dead
 
 
+def told(document: Path) -> str:
+    """Return what a reader is told to run: by the fenced blocks of a page, or the comment that begins an example."""
+    if document.suffix == ".md":
+        return "\n".join(text for _, text in blocks(document))
+    comment = itertools.takewhile(lambda line: line.startswith("#"), document.read_text(encoding="utf-8").splitlines())
+    return "\n".join(line.lstrip("# ") for line in comment)
+
+
 def helm_lines(document: Path) -> list[str]:
-    """Return the lines of fenced blocks that make helm render a chart."""
-    text = "\n".join(text for _, text in blocks(document)).replace("\\\n", " ")
+    """Return the lines that make helm render a chart."""
+    text = told(document).replace("\\\n", " ")
     start = re.compile(rf"(?:^|[;&|$(] *)(helm (?:{'|'.join(TAKEN)}) [^;&|#\n]*)", re.MULTILINE)
     return [" ".join(line.split()) for line in start.findall(text)]
 
@@ -107,7 +117,7 @@ def understood(line: str) -> Command:
     return command
 
 
-COMMANDS = [(document, line) for document in DOCUMENTS for line in helm_lines(document)]
+COMMANDS = [(document, line) for document in [*DOCUMENTS, *EXAMPLES] for line in helm_lines(document)]
 
 
 def test_the_documents_are_found() -> None:
@@ -136,6 +146,14 @@ def test_yaml_blocks_parse(document: Path) -> None:
     for language, text in blocks(document):
         if language in ("yaml", "yml"):
             assert list(yaml.safe_load_all(text))
+
+
+@pytest.mark.parametrize("document", EXAMPLES, ids=name_of)
+def test_what_examples_tell_to_run_is_there(document: Path) -> None:
+    """Each chart, folder and file that the comment at the top of an example names is in the repository, itself too."""
+    named = re.findall(r"(?:charts|values|docs)/[\w./-]+\w", told(document))
+    assert name_of(document) in named
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 @pytest.mark.parametrize(

@@ -104,16 +104,6 @@ def test_multi_container_example(install: Install) -> None:
     assert [port["containerPort"] for port in spec["containers"][0]["ports"]] == [5000]
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "values" / "examples").glob("*.yaml")), ids=lambda file: file.stem)
-def test_commands_in_examples_name_files_that_exist(file: Path) -> None:
-    """The commands at the top of an example are of this repository as it is."""
-    if not file.read_text(encoding="utf-8").count("charts/log-sidecar"):
-        pytest.skip(f"{file.name} is an example of another chart")
-    head = re.findall(r"(?:charts|values)/[\w./-]+", file.read_text(encoding="utf-8").partition("\nfullname")[0])
-    assert head
-    assert [path for path in head if not (ROOT / path).exists()] == []
-
-
 def test_null_check_knows_every_value(defaults: dict[str, Any]) -> None:
     """The lists of what must not be null are the chart's values, but for those that may be and Kubernetes' own."""
     text = (CHART / "templates" / "_validations-nulls.tpl").read_text(encoding="utf-8")
