@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -36,10 +38,12 @@ def kubectl(cluster: LocalCluster, *arguments: str, stdin: str = "") -> str:
     return done.stdout
 
 
-def serve(cluster: LocalCluster, name: str) -> str:
-    """Run a web server behind a Service of this name and return its pod's address."""
+def serve(cluster: LocalCluster, name: str, node: str = "") -> str:
+    """Run a web server, on this node, behind a Service named after it, and return its pod's address."""
     cluster.load_images([PYTHON])
-    kubectl(cluster, "run", name, f"--image={PYTHON}", "--command", "--", "python3", "-m", "http.server", "8000")
+    where = json.dumps({"spec": {"nodeName": node or cluster.name}})
+    server = ("--command", "--", "python3", "-m", "http.server", "8000")
+    kubectl(cluster, "run", name, f"--image={PYTHON}", f"--overrides={where}", *server)
     # A pod knows its own name by /etc/hosts, so the Service has another one.
     kubectl(cluster, "expose", "pod", name, f"--name={name}-service", "--port=80", "--target-port=8000")
     kubectl(cluster, "wait", "--for=condition=Ready", f"pod/{name}", "--timeout=60s")
@@ -82,7 +86,7 @@ def traces(name: str) -> dict[str, set[str]]:
 def interfaces_of_others(name: str) -> set[str]:
     """Other clusters come and go meanwhile; what else they have is in namespaces of their own."""
     plans = [layout.find(entry.name) for entry in cache_dir("clusters").iterdir()]
-    return {plan.host_interface for plan in plans if plan and plan.name != name}
+    return {plan.first.interface for plan in plans if plan and plan.name != name}
 
 
 def processes(name: str) -> Iterator[str]:
@@ -134,7 +138,40 @@ def test_clusters_side_by_side_do_not_meet(cluster: LocalCluster) -> None:
         assert fetch(other, "web", f"http://{address}:8000") == "unreachable"
         plan = layout.find(other.name)
         assert plan is not None
-        assert fetch(cluster, "web", f"http://{plan.node_ip}:6443") == "unreachable"
+        assert fetch(cluster, "web", f"http://{plan.first.ip}:6443") == "unreachable"
+
+
+def test_nodes_are_one_cluster() -> None:
+    """Pods of two nodes reach each other, DNS and the host; logs, exec and kills reach both; nothing is left behind."""
+    name = own_name("nodes")
+    before = traces(name)
+    with LocalCluster(name, Options(workers=1)) as cluster:
+        plan = layout.find(name)
+        assert plan is not None
+        nodes = dict(zip(("near", "far"), plan.nodes, strict=True))
+        ready = kubectl(cluster, "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=1s", "-o", "name")
+        assert sorted(ready.split()) == [f"node/{name}", f"node/{name}-worker1"]
+        addresses = {pod: serve(cluster, pod, node.name) for pod, node in nodes.items()}
+        with ThreadingHTTPServer((str(cluster.host_address()), 0), SimpleHTTPRequestHandler) as host:
+            threading.Thread(target=host.serve_forever).start()
+            try:
+                for here, there in (("near", "far"), ("far", "near")):
+                    assert fetch(cluster, here, f"http://{addresses[there]}:8000") == "200"
+                    assert fetch(cluster, here, f"http://{host.server_address[0]}:{host.server_port}") == "200"
+                    deadline = time.monotonic() + 20
+                    while fetch(cluster, here, f"http://{there}-service.default.svc.cluster.local") != "200":
+                        assert time.monotonic() < deadline, f"{here} does not find the Service of {there}"
+            finally:
+                host.shutdown()
+        for pod, node in nodes.items():
+            assert f"{addresses['far' if pod == 'near' else 'near']} - -" in kubectl(cluster, "logs", pod)
+            assert f" {node.ip}/30 " in cluster.exec(["ip", "address"], node=node.name).stdout
+            status = json.loads(kubectl(cluster, "get", "pod", pod, "-o", "json"))["status"]["containerStatuses"][0]
+            cluster.kill_container(status["containerID"])
+            kubectl(cluster, "wait", f"pod/{pod}", "--for=jsonpath={.status.containerStatuses[0].restartCount}=1")
+        with pytest.raises(HarnessError, match=rf"(?s)unknown cannot be killed: {name}: .*; {name}-worker1: "):
+            cluster.kill_container("containerd://unknown")
+    assert traces(name) == before
 
 
 def test_failure_names_the_component_and_keeps_its_logs() -> None:
@@ -142,11 +179,12 @@ def test_failure_names_the_component_and_keeps_its_logs() -> None:
     name = own_name("failing")
     before = traces(name)
     with pytest.raises(
-        HarnessError, match=r"(?s)kubelet:.*failed to parse container log max size.*its logs are kept in"
+        HarnessError, match=rf"(?s)kubelet on {name}\S*:.*failed to parse container log max size.*its logs are kept in"
     ) as failure:
-        LocalCluster(name, Options(container_log_max_size="enormous")).up()
+        LocalCluster(name, Options(workers=1, container_log_max_size="enormous")).up()
     kept = Path(str(failure.value).rpartition(" ")[2])
-    assert kept.joinpath("kubelet.log").stat().st_size > 0
+    assert kept.joinpath("etcd.log").stat().st_size > 0
+    assert kept.joinpath(f"{name}-worker1", "containerd.log").stat().st_size > 0
     assert traces(name) == before
 
 
@@ -157,11 +195,12 @@ def heed_interrupts() -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
 def test_cluster_ends_with_the_process_that_made_it(how: signal.Signals) -> None:
-    """A run that is killed or interrupted takes its node with it, and the next up finds a clean machine."""
+    """A run that is killed or interrupted takes its nodes with it, and the next up finds a clean machine."""
     name = own_name("owned")
     program = (
         "from harness.clusters import LocalCluster; import time\n"
-        f"with LocalCluster('{name}'): print('up', flush=True); time.sleep(99)"
+        "from harness.clusters.local.config import Options\n"
+        f"with LocalCluster('{name}', Options(workers=1)): print('up', flush=True); time.sleep(99)"
     )
     owner = subprocess.Popen(
         [sys.executable, "-c", program],
@@ -175,8 +214,9 @@ def test_cluster_ends_with_the_process_that_made_it(how: signal.Signals) -> None
     owner.communicate(timeout=10)
     cluster = LocalCluster(name)
     deadline = time.monotonic() + 5
-    while cluster.is_up() and time.monotonic() < deadline:
+    while [*processes(name)] and time.monotonic() < deadline:
         time.sleep(0.1)
+    assert [*processes(name)] == []
     assert not cluster.is_up()
     with cluster:
         assert name in kubectl(cluster, "get", "nodes", "-o", "name")

@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     cluster = commands.add_parser("cluster", help="make, inspect and remove clusters")
     actions = cluster.add_subparsers(required=True, metavar="ACTION")
     for name, run, text in (
-        ("up", _cluster_up, "make a cluster and wait until its node is Ready"),
+        ("up", _cluster_up, "make a cluster and wait until its nodes are Ready"),
         ("down", _cluster_down, "remove a cluster and everything it made"),
         ("status", _cluster_status, "say whether a cluster is running"),
         ("kubeconfig", _cluster_kubeconfig, "print the path of a cluster's kubeconfig"),
@@ -94,6 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     ):
         action = actions.add_parser(name, help=text)
         _cluster_options(action)
+        if run is _cluster_up:
+            action.add_argument("--workers", type=_positive, default=0, help="nodes besides the first (0)")
         action.set_defaults(run=run)
 
     programs = commands.add_parser("tools", help="list the programs that the harness drives, and build them")
@@ -139,7 +141,8 @@ def _positive(text: str) -> int:
 def _cluster(options: argparse.Namespace, *, keep: bool = True) -> "Cluster":
     from harness import clusters  # noqa: PLC0415 - `--help` need not load a Kubernetes client
 
-    return clusters.create(options.type, options.name, kubeconfig=options.kube_config, keep=keep)
+    workers = getattr(options, "workers", 0)
+    return clusters.create(options.type, options.name, kubeconfig=options.kube_config, keep=keep, workers=workers)
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from harness.clusters.base import Cluster
 from harness.clusters.existing import ExistingCluster
 from harness.clusters.kind import KindCluster
 from harness.clusters.local import LocalCluster
+from harness.clusters.local.config import Options
 from harness.errors import HarnessError
 
 TYPES = ("auto", "local", "kind", "existing")
@@ -21,7 +22,9 @@ TYPES = ("auto", "local", "kind", "existing")
 __all__ = ["TYPES", "Cluster", "ExistingCluster", "KindCluster", "LocalCluster", "create", "detect", "docker_answers"]
 
 
-def create(type: str = "auto", name: str = "local", *, kubeconfig: Path | None = None, keep: bool = False) -> Cluster:
+def create(
+    type: str = "auto", name: str = "local", *, kubeconfig: Path | None = None, keep: bool = False, workers: int = 0
+) -> Cluster:
     """Return a cluster, not yet up.
 
     Args:
@@ -29,6 +32,7 @@ def create(type: str = "auto", name: str = "local", *, kubeconfig: Path | None =
         name: the cluster's name, for those that are made.
         kubeconfig: access to the cluster, for ``existing``.
         keep: leave the cluster running when this process ends.
+        workers: nodes besides the first, for those that are made.
 
     Raises:
         HarnessError: the type is unknown, does not work on this machine, or lacks its kubeconfig.
@@ -36,9 +40,9 @@ def create(type: str = "auto", name: str = "local", *, kubeconfig: Path | None =
     if type == "auto":
         type = detect()
     if type == "local":
-        return LocalCluster(name, keep=keep)
+        return LocalCluster(name, Options(workers=workers), keep=keep)
     if type == "kind":
-        return KindCluster(name)
+        return KindCluster(name, workers=workers)
     if type == "existing":
         if kubeconfig is None:
             raise HarnessError("CLUSTER=existing needs to be told which one: set KUBECONFIG=<file>")

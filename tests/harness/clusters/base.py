@@ -13,8 +13,8 @@ class Cluster(ABC):
         type: the provider's name: ``local``, ``kind`` or ``existing``.
         name: the cluster's own name; two clusters of different names never meet.
         kubeconfig: file with administrator access; it exists once the cluster is up.
-        pod_logs: folder of this machine that is the node's ``/var/log/pods``, or ``None`` when the
-            node's disk cannot be reached from here.
+        pod_logs: folder of this machine that is the node's ``/var/log/pods``, or ``None`` when there are
+            several nodes, or their disks cannot be reached from here.
     """
 
     type: str
@@ -24,7 +24,7 @@ class Cluster(ABC):
 
     @abstractmethod
     def up(self) -> None:
-        """Create the cluster and wait until its node is Ready.
+        """Create the cluster and wait until its nodes are Ready.
 
         Raises:
             HarnessError: it cannot be created; nothing of it is left running.

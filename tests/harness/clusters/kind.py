@@ -3,6 +3,9 @@
 import os
 import subprocess
 from collections.abc import Iterable
+from typing import Any
+
+import yaml
 
 from harness import tools
 from harness.cache import cache_dir
@@ -12,16 +15,18 @@ from harness.progress import Progress
 
 
 class KindCluster(Cluster):
-    """A cluster whose node is a Docker container.
+    """A cluster whose nodes are Docker containers.
 
     Args:
-        name: the cluster's name. ``$KIND_NODE_IMAGE`` chooses the node's image, and so the Kubernetes version.
+        name: the cluster's name. ``$KIND_NODE_IMAGE`` chooses the nodes' image, and so the Kubernetes version.
+        workers: nodes besides the first.
     """
 
     type = "kind"
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, workers: int = 0) -> None:
         self.name = name
+        self._workers = workers
         self.kubeconfig = cache_dir("kind") / f"{name}.kubeconfig"
 
     def up(self) -> None:
@@ -32,8 +37,12 @@ class KindCluster(Cluster):
         arguments = ["create", "cluster", "--wait", "120s", "--kubeconfig", str(self.kubeconfig)]
         if image := os.environ.get("KIND_NODE_IMAGE"):
             arguments += ["--image", image]
+        if self._workers:
+            arguments += ["--config", "-"]
         with Progress().step(f"creating kind cluster {self.name}"):
-            self._kind(*arguments)
+            self._kind(*arguments, stdin=yaml.safe_dump(_config(self._workers)) if self._workers else "")
+            if self._workers:  # kind itself waits for the first node only
+                self._wait_for_nodes()
 
     def down(self) -> None:
         """See ``Cluster.down``."""
@@ -46,7 +55,7 @@ class KindCluster(Cluster):
         return self.name in listed.stdout.split()
 
     def load_images(self, names: Iterable[str]) -> None:
-        """Do nothing: the node pulls its images."""
+        """Do nothing: the nodes pull their images."""
 
     def host_address(self) -> str | None:
         """See ``Cluster.host_address``."""
@@ -57,12 +66,37 @@ class KindCluster(Cluster):
     def kill_container(self, container_id: str) -> None:
         """See ``Cluster.kill_container``."""
         kill = ["ctr", "--namespace", "k8s.io", "tasks", "kill", "--signal", "SIGKILL", container_id.rpartition("/")[2]]
-        done = subprocess.run(["docker", "exec", f"{self.name}-control-plane", *kill], capture_output=True, text=True)
-        if done.returncode != 0:
-            raise HarnessError(f"container {container_id} cannot be killed: {done.stderr.strip()}")
+        tried = []
+        for node in self._kind("get", "nodes").split():
+            done = subprocess.run(["docker", "exec", node, *kill], capture_output=True, text=True)
+            if done.returncode == 0:
+                return
+            tried.append(f"{node}: {done.stderr.strip()}")
+        raise HarnessError(f"container {container_id} cannot be killed: {'; '.join(tried)}")
 
-    def _kind(self, *arguments: str) -> None:
+    def _wait_for_nodes(self) -> None:
+        access = [str(tools.path("kubectl")), "--kubeconfig", str(self.kubeconfig)]
+        wait = ["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=120s"]
+        done = subprocess.run([*access, *wait], capture_output=True, text=True)
+        if done.returncode != 0:
+            self.down()
+            raise HarnessError(f"not all nodes of kind cluster {self.name} are Ready: {done.stderr.strip()}")
+
+    def _kind(self, *arguments: str, stdin: str = "") -> str:
         command = [str(tools.path("kind")), *arguments, "--name", self.name]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True)
         if done.returncode != 0:
             raise HarnessError(f"`kind {' '.join(arguments[:2])}` failed: {done.stderr.strip()}")
+        return done.stdout
+
+
+def _config(workers: int) -> dict[str, Any]:
+    """Return kind's configuration of a cluster with workers.
+
+    Source: https://kind.sigs.k8s.io/docs/user/configuration, and kubeadm's ``nodeRegistration.taints``.
+    """
+    # Beside workers kind keeps pods away from the first node; the local cluster does not, so tests would differ.
+    untainted = {"kind": "InitConfiguration", "nodeRegistration": {"taints": []}}
+    first = {"role": "control-plane", "kubeadmConfigPatches": [yaml.safe_dump(untainted)]}
+    nodes = [first, *({"role": "worker"} for _ in range(workers))]
+    return {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": nodes}

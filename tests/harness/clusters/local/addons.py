@@ -1,6 +1,6 @@
 """What a local cluster needs inside its API: the DNS Service, and simulated nodes on request."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -55,17 +55,19 @@ def install(kubeconfig: Path, node: IPv4Address) -> None:
         client.DiscoveryV1Api(api).create_namespaced_endpoint_slice("kube-system", endpoints)
 
 
-def node_is_ready(kubeconfig: Path, name: str) -> bool:
-    """Say whether the API server answers and the node of this name is Ready with a default service account."""
+def nodes_are_ready(kubeconfig: Path, names: Set[str]) -> bool:
+    """Say whether the API server answers and the nodes of these names are Ready with a default service account."""
     try:
         with _api(kubeconfig) as api:
             core = client.CoreV1Api(api)
-            node = core.read_node(name, _request_timeout=2)
+            nodes = [core.read_node(name, _request_timeout=2) for name in names]
             # Pods are refused until the controller has made this account.
             core.read_namespaced_service_account("default", "default", _request_timeout=2)
     except (ApiException, HTTPError, OSError, config.ConfigException):
         return False
-    return any(condition.type == "Ready" and condition.status == "True" for condition in node.status.conditions)
+    return all(
+        any(state.type == "Ready" and state.status == "True" for state in node.status.conditions) for node in nodes
+    )
 
 
 def kwok_stages() -> list[Path]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from harness.clusters.local.layout import API_PORT, API_SERVICE, DNS_SERVICE, SERVICES, Layout
+from harness.clusters.local.layout import API_PORT, API_SERVICE, DNS_SERVICE, SERVICES, Layout, Node
 from harness.pki import Authority
 
 # containerd keeps the name that is configured here; images.py assembles an image of this name.
@@ -18,13 +18,15 @@ _CONTAINERD = f"unix://{CONTAINERD_SOCKET}"
 
 @dataclass(frozen=True)
 class Options:
-    """What a test may want different on the node.
+    """What a test may want different.
 
     Attributes:
+        workers: how many nodes the cluster has besides the first.
         container_log_max_size: size at which the kubelet rotates a container's log, as a quantity.
         container_log_max_files: how many files of a container's log the kubelet keeps, at least 2.
     """
 
+    workers: int = 0
     container_log_max_size: str = "10Mi"
     container_log_max_files: int = 5
 
@@ -44,31 +46,43 @@ class Component:
     after: str = ""
 
 
-def write(layout: Layout, programs: dict[str, Path], options: Options) -> list[Component]:
+def write(layout: Layout, programs: dict[str, Path], options: Options) -> list[list[Component]]:
     """Write every configuration file of the cluster.
 
     Args:
         layout: names, folders and addresses.
-        programs: where each program of the node is.
+        programs: where each program of the nodes is.
         options: what differs from the defaults.
 
     Returns:
-        The node's processes in the order in which they start.
+        For each node its processes in the order in which they start.
     """
     _write_certificates(layout)
-    _write_network(layout, programs)
-    _write_containerd(layout, programs)
-    _write_kubelet(layout, options)
     _write_dns(layout)
+    return [_write_node(node, programs, options) for node in layout.nodes]
+
+
+def _write_node(node: Node, programs: dict[str, Path], options: Options) -> list[Component]:
+    node.path().mkdir(exist_ok=True)
+    _write_network(node, programs)
+    _write_containerd(node, programs)
+    _write_kubelet(node, options)
+    layout = node.cluster
     ready = f"{layout.server}/readyz"
+    runtime = Component("containerd", [str(programs["containerd"]), "--config", str(node.path("containerd.toml"))])
+    agents = [
+        Component("kubelet", _kubelet(node, programs), after=ready),
+        Component("kube-proxy", _proxy(node, programs), after=ready),
+    ]
+    if node != layout.first:
+        return [runtime, *agents]
     return [
-        Component("containerd", [str(programs["containerd"]), "--config", str(layout.path("containerd.toml"))]),
+        runtime,
         Component("etcd", _etcd(layout, programs)),
         Component("kube-apiserver", _api_server(layout, programs)),
         Component("kube-controller-manager", _controller_manager(layout, programs), after=ready),
         Component("kube-scheduler", _scheduler(layout, programs), after=ready),
-        Component("kubelet", _kubelet(layout, programs), after=ready),
-        Component("kube-proxy", _proxy(layout, programs), after=ready),
+        *agents,
         Component("coredns", [str(programs["coredns"]), "-conf", str(layout.path("Corefile"))], after=ready),
     ]
 
@@ -76,8 +90,10 @@ def write(layout: Layout, programs: dict[str, Path], options: Options) -> list[C
 def _write_certificates(layout: Layout) -> None:
     authority = Authority(layout.path("pki"))
     kubernetes = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
-    authority.issue("apiserver", "kube-apiserver", hosts=(*kubernetes, "localhost", API_SERVICE, layout.node_ip))
-    authority.issue("kubelet", f"system:node:{layout.name}", group="system:nodes", hosts=(layout.name, layout.node_ip))
+    authority.issue("apiserver", "kube-apiserver", hosts=(*kubernetes, "localhost", API_SERVICE, layout.first.ip))
+    for node in layout.nodes:
+        user = f"system:node:{node.name}"
+        authority.issue(_kubelet_file(node), user, group="system:nodes", hosts=(node.name, node.ip))
     for name, user, group in (
         ("admin", "kubernetes-admin", "system:masters"),
         ("kube-controller-manager", "system:kube-controller-manager", ""),
@@ -86,8 +102,13 @@ def _write_certificates(layout: Layout) -> None:
     ):
         authority.issue(name, user, group=group)
     authority.key_pair("service-accounts")
-    for user in ("admin", "kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy"):
+    kubelets = [_kubelet_file(node) for node in layout.nodes]
+    for user in ("admin", "kube-controller-manager", "kube-scheduler", "kube-proxy", *kubelets):
         _write_kubeconfig(layout, user)
+
+
+def _kubelet_file(node: Node) -> str:
+    return f"kubelet-{node.number}"
 
 
 def _write_kubeconfig(layout: Layout, user: str) -> None:
@@ -107,8 +128,8 @@ def _write_kubeconfig(layout: Layout, user: str) -> None:
     _write_yaml(layout.path(f"{user}.kubeconfig"), content)
 
 
-def _write_network(layout: Layout, programs: dict[str, Path]) -> None:
-    plugins = layout.path("cni", "bin")
+def _write_network(node: Node, programs: dict[str, Path]) -> None:
+    plugins = node.path("cni", "bin")
     plugins.mkdir(parents=True)
     for name in ("bridge", "host-local", "loopback", "portmap"):
         plugins.joinpath(name).symlink_to(programs[name])
@@ -122,25 +143,25 @@ def _write_network(layout: Layout, programs: dict[str, Path]) -> None:
         "ipMasq": False,
         "ipam": {
             "type": "host-local",
-            "dataDir": str(layout.path("cni", "leases")),
-            "ranges": [[{"subnet": str(layout.pods)}]],
+            "dataDir": str(node.path("cni", "leases")),
+            "ranges": [[{"subnet": str(node.pods)}]],
         },
     }
     content = {
         "cniVersion": "1.0.0",
-        "name": layout.name,
+        "name": node.cluster.name,
         "plugins": [bridge, {"type": "portmap", "capabilities": {"portMappings": True}}],
     }
-    layout.path("cni", "conf").mkdir()
-    layout.path("cni", "conf", "10-bridge.conflist").write_text(json.dumps(content), encoding="utf-8")
+    node.path("cni", "conf").mkdir()
+    node.path("cni", "conf", "10-bridge.conflist").write_text(json.dumps(content), encoding="utf-8")
 
 
-def _write_containerd(layout: Layout, programs: dict[str, Path]) -> None:
+def _write_containerd(node: Node, programs: dict[str, Path]) -> None:
     runtime = "plugins.'io.containerd.cri.v1.runtime'"
     # Without CAP_SYS_RESOURCE a sandbox may not lower its OOM score: restrict_oom_score_adj.
     text = f"""
 version = 3
-root = "{layout.path("containerd")}"
+root = "{node.path("containerd")}"
 state = "/run/containerd"
 disabled_plugins = ["io.containerd.nri.v1.nri"]
 
@@ -157,8 +178,8 @@ sandbox = "{PAUSE_IMAGE}"
 restrict_oom_score_adj = true
 
 [{runtime}.cni]
-bin_dirs = ["{layout.path("cni", "bin")}"]
-conf_dir = "{layout.path("cni", "conf")}"
+bin_dirs = ["{node.path("cni", "bin")}"]
+conf_dir = "{node.path("cni", "conf")}"
 
 [{runtime}.containerd]
 default_runtime_name = "runc"
@@ -170,30 +191,30 @@ runtime_type = "io.containerd.runc.v2"
 BinaryName = "{programs["runc"]}"
 SystemdCgroup = false
 """
-    layout.path("containerd.toml").write_text(text, encoding="utf-8")
+    node.path("containerd.toml").write_text(text, encoding="utf-8")
 
 
-def _write_kubelet(layout: Layout, options: Options) -> None:
-    layout.path("resolv.conf").write_text("", encoding="utf-8")
+def _write_kubelet(node: Node, options: Options) -> None:
+    node.path("resolv.conf").write_text("", encoding="utf-8")
     content = {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
         "authentication": {
             "anonymous": {"enabled": False},
             "webhook": {"enabled": True},
-            "x509": {"clientCAFile": str(layout.path("pki", "ca.crt"))},
+            "x509": {"clientCAFile": str(node.cluster.path("pki", "ca.crt"))},
         },
         "authorization": {"mode": "Webhook"},
-        "tlsCertFile": str(layout.path("pki", "kubelet.crt")),
-        "tlsPrivateKeyFile": str(layout.path("pki", "kubelet.key")),
+        "tlsCertFile": str(node.cluster.path("pki", f"{_kubelet_file(node)}.crt")),
+        "tlsPrivateKeyFile": str(node.cluster.path("pki", f"{_kubelet_file(node)}.key")),
         "cgroupDriver": "cgroupfs",
-        "cgroupRoot": f"/{layout.cgroup}",
+        "cgroupRoot": f"/{node.cgroup}",
         "failCgroupV1": False,
         "failSwapOn": False,
         "containerRuntimeEndpoint": _CONTAINERD,
         "clusterDNS": [str(DNS_SERVICE)],
         "clusterDomain": "cluster.local",
-        "resolvConf": str(layout.path("resolv.conf")),
+        "resolvConf": str(node.path("resolv.conf")),
         "containerLogMaxSize": options.container_log_max_size,
         "containerLogMaxFiles": options.container_log_max_files,
         "containerLogMonitorInterval": "3s",
@@ -202,12 +223,12 @@ def _write_kubelet(layout: Layout, options: Options) -> None:
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
         "maxPods": 200,
     }
-    _write_yaml(layout.path("kubelet.yaml"), content)
+    _write_yaml(node.path("kubelet.yaml"), content)
 
 
 def _write_dns(layout: Layout) -> None:
     text = f""".:53 {{
-    bind {layout.node_ip}
+    bind {layout.first.ip}
     errors
     kubernetes cluster.local in-addr.arpa ip6.arpa {{
         kubeconfig {layout.path("admin.kubeconfig")}
@@ -237,7 +258,7 @@ def _api_server(layout: Layout, programs: dict[str, Path]) -> list[str]:
         str(programs["kube-apiserver"]),
         "--etcd-servers=http://127.0.0.1:2379",
         f"--secure-port={API_PORT}",
-        f"--advertise-address={layout.node_ip}",
+        f"--advertise-address={layout.first.ip}",
         f"--tls-cert-file={pki}/apiserver.crt",
         f"--tls-private-key-file={pki}/apiserver.key",
         f"--client-ca-file={pki}/ca.crt",
@@ -277,23 +298,23 @@ def _scheduler(layout: Layout, programs: dict[str, Path]) -> list[str]:
     ]
 
 
-def _kubelet(layout: Layout, programs: dict[str, Path]) -> list[str]:
+def _kubelet(node: Node, programs: dict[str, Path]) -> list[str]:
     return [
         str(programs["kubelet"]),
-        f"--config={layout.path('kubelet.yaml')}",
-        f"--kubeconfig={layout.path('kubelet.kubeconfig')}",
-        f"--hostname-override={layout.name}",
-        f"--node-ip={layout.node_ip}",
+        f"--config={node.path('kubelet.yaml')}",
+        f"--kubeconfig={node.cluster.path(f'{_kubelet_file(node)}.kubeconfig')}",
+        f"--hostname-override={node.name}",
+        f"--node-ip={node.ip}",
     ]
 
 
-def _proxy(layout: Layout, programs: dict[str, Path]) -> list[str]:
+def _proxy(node: Node, programs: dict[str, Path]) -> list[str]:
     return [
         str(programs["kube-proxy"]),
-        f"--kubeconfig={layout.path('kube-proxy.kubeconfig')}",
-        f"--hostname-override={layout.name}",
+        f"--kubeconfig={node.cluster.path('kube-proxy.kubeconfig')}",
+        f"--hostname-override={node.name}",
         "--proxy-mode=iptables",
-        f"--cluster-cidr={layout.pods}",
+        f"--cluster-cidr={node.pods}",
         # The limit belongs to the machine, not to this network namespace.
         "--conntrack-max-per-core=0",
     ]

@@ -1,6 +1,6 @@
 """The first process of a local node: starts the components, and takes them all with it when it ends.
 
-It runs as process 1 of its own process, mount and network namespaces (see ``__init__.py``). Whatever the
+It runs as process 1 of its own process, mount and network namespaces (see ``process.py``). Whatever the
 node starts, mounts or adds to the network lives in them, so the kernel removes all of it when this
 process ends, however it ends.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from harness.clusters.local.config import Component
 
-# Folders of the machine that the node needs of its own: name below the cluster's root -> where the node sees it.
+# Folders of the machine that the node needs of its own: name below the node's -> where the node sees it.
 OWN_FOLDERS = {"var-log": "/var/log", "var-lib": "/var/lib"}
 _NODE_INTERFACE = "eth0"
 
@@ -27,7 +27,7 @@ def main(root: Path) -> int:
     """Run the node until a component ends or a signal asks it to stop.
 
     Args:
-        root: the cluster's folder, with the ``node.json`` that ``LocalCluster`` wrote.
+        root: the node's folder, with the ``node.json`` that ``process.start`` wrote.
 
     Returns:
         Exit status: 0 after a signal, 1 when a component ended by itself (its name is in ``failed``).
@@ -35,9 +35,10 @@ def main(root: Path) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     plan = json.loads(root.joinpath("node.json").read_text(encoding="utf-8"))
     _mount(root)
-    _configure_network(plan["node_address"])
-    context = ssl.create_default_context(cafile=root / "pki" / "ca.crt")
-    context.load_cert_chain(root / "pki" / "admin.crt", root / "pki" / "admin.key")
+    _configure_network(plan["address"], plan["gateway"])
+    pki = Path(plan["pki"])
+    context = ssl.create_default_context(cafile=pki / "ca.crt")
+    context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
     waiting = [Component(**component) for component in plan["components"]]
     running: dict[int, str] = {}
     while True:
@@ -60,7 +61,7 @@ def _mount(root: Path) -> None:
     _run("mount", "-t", "tmpfs", "tmpfs", "/run")
 
 
-def _configure_network(address: str) -> None:
+def _configure_network(address: str, gateway: str) -> None:
     deadline = time.monotonic() + 5
     while not Path("/sys/class/net", _NODE_INTERFACE).exists() and not _has_interface():
         if time.monotonic() > deadline:
@@ -69,6 +70,8 @@ def _configure_network(address: str) -> None:
     _run("ip", "link", "set", "lo", "up")
     _run("ip", "address", "add", address, "dev", _NODE_INTERFACE)
     _run("ip", "link", "set", _NODE_INTERFACE, "up")
+    if gateway:
+        _run("ip", "route", "add", "default", "via", gateway)
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1", encoding="ascii")
     # kube-proxy has to see what one pod sends another through a Service, although the bridge could deliver it.
     bridge = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")

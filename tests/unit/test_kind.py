@@ -1,0 +1,87 @@
+"""What kind and docker are asked to do, by stand-ins of both that write down what they are given."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness import tools
+from harness.clusters import KindCluster
+from harness.errors import HarnessError
+
+
+class Calls:
+    """Stand-ins of ``kind``, ``kubectl`` and ``docker`` in a folder, and what they were given.
+
+    Attributes:
+        folder: where they are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.add("kind", 'case "$*" in get*nodes*) echo x-control-plane; echo x-worker;; create*) cat > stdin;; esac')
+        self.add("kubectl", "")
+        self.add("docker", '[ "$2" = x-worker ] || { echo no such task >&2; exit 1; }')
+
+    def add(self, name: str, script: str) -> None:
+        path = self.folder / name
+        path.write_text(f'#!/bin/sh\ncd {self.folder}\necho "{name} $*" >> calls\n{script}\n', encoding="utf-8")
+        path.chmod(0o755)
+
+    def read(self) -> list[str]:
+        return (self.folder / "calls").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.fixture
+def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calls:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.delenv("KIND_NODE_IMAGE", raising=False)
+    monkeypatch.setattr(tools, "path", lambda name: tmp_path / name)
+    return Calls(tmp_path)
+
+
+def test_one_node_is_what_kind_makes_by_itself(calls: Calls) -> None:
+    """Without workers kind is given no configuration; it waits for its only node."""
+    cluster = KindCluster("x")
+    cluster.up()
+    assert calls.read() == [
+        "kind get clusters",
+        f"kind create cluster --wait 120s --kubeconfig {cluster.kubeconfig} --name x",
+    ]
+    assert (calls.folder / "stdin").read_text(encoding="utf-8") == ""
+
+
+def test_workers_are_nodes_of_the_configuration(calls: Calls) -> None:
+    """kind reads of the worker from its standard input; pods may run on both nodes, and both are waited for."""
+    cluster = KindCluster("x", workers=1)
+    cluster.up()
+    assert calls.read() == [
+        "kind get clusters",
+        f"kind create cluster --wait 120s --kubeconfig {cluster.kubeconfig} --config - --name x",
+        f"kubectl --kubeconfig {cluster.kubeconfig} wait --for=condition=Ready nodes --all --timeout=120s",
+    ]
+    given = yaml.safe_load((calls.folder / "stdin").read_text(encoding="utf-8"))
+    [patch] = given["nodes"][0].pop("kubeadmConfigPatches")
+    assert yaml.safe_load(patch) == {"kind": "InitConfiguration", "nodeRegistration": {"taints": []}}
+    assert given == {
+        "kind": "Cluster",
+        "apiVersion": "kind.x-k8s.io/v1alpha4",
+        "nodes": [{"role": "control-plane"}, {"role": "worker"}],
+    }
+
+
+def test_container_is_killed_on_the_node_that_has_it(calls: Calls) -> None:
+    """Nodes are asked one after the other until one knows the container; when none does, each one's answer is told."""
+    KindCluster("x").kill_container("containerd://abc")
+    kill = "ctr --namespace k8s.io tasks kill --signal SIGKILL abc"
+    assert calls.read() == [
+        "kind get nodes --name x",
+        f"docker exec x-control-plane {kill}",
+        f"docker exec x-worker {kill}",
+    ]
+    calls.add("docker", "echo no such task >&2; exit 1")
+    with pytest.raises(
+        HarnessError, match="abc cannot be killed: x-control-plane: no such task; x-worker: no such task"
+    ):
+        KindCluster("x").kill_container("containerd://abc")
