@@ -95,6 +95,21 @@ spec:
   {{- end }}
 {{- end -}}
 
+{{/*
+A rule for a proxy that signs whatever it is sent with the role of its pod, and asks nobody who he is: for the release's
+own namespace and for peers that are named. Argument: dict "port" <name> "from" <peers>.
+*/}}
+{{- define "observability-stack.proxyRule" -}}
+from:
+  - podSelector: {}
+  {{- with .from }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+ports:
+  - port: {{ .port }}
+    protocol: TCP
+{{- end -}}
+
 {{/* A policy for one component: dict "root" $ "component" <name> "from" <peers; none: everybody> "port" <name>. */}}
 {{- define "observability-stack.networkPolicySpec" -}}
 podSelector:

@@ -30,6 +30,7 @@ pushgateway.networkPolicy pushgateway.podLabels pushgateway.podAnnotations pushg
 pushgateway.securityContext pushgateway.resources pushgateway.livenessProbe pushgateway.readinessProbe
 pushgateway.nodeSelector pushgateway.affinity traces
 containerInsights containerInsights.image containerInsights.metrics containerInsights.applicationSignals
+containerInsights.networkPolicy
 containerInsights.addOn containerInsights.windows containerInsights.windows.resources
 containerInsights.windows.nodeSelector containerInsights.updateStrategy containerInsights.podLabels
 containerInsights.podAnnotations containerInsights.podSecurityContext containerInsights.securityContext
@@ -65,6 +66,7 @@ events.types events.namespaces.include events.namespaces.exclude
 events.excludeReasons events.persistence.accessModes events.networkPolicy.from events.extraEnv events.extraVolumes
 events.extraVolumeMounts events.tolerations events.topologySpreadConstraints
 traces.xrayDaemon.extraArgs traces.otel.extraArgs traces.otel.indexedAttributes traces.networkPolicy.proxyFrom
+containerInsights.networkPolicy.proxyFrom
 traces.extraEnv traces.tolerations
 logs.application.namespaces.include logs.application.namespaces.exclude logs.application.multiline
 logs.dataplane.journal logs.dataplane.pods logs.host.journal logs.host.files logs.extraFilters

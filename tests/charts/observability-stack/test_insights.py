@@ -252,10 +252,21 @@ def test_probes_ask_the_agents_own_extension(install: Install) -> None:
 
 
 def test_only_application_signals_are_let_in(install: Install) -> None:
-    """Nobody may talk to the agent, unless applications send it signals: then to those ports, on their own node."""
+    """Nobody may talk to the agent, unless applications send it signals: then to those ports, on their own node.
+
+    The proxy beside them signs what it is sent with the agent's role: it is for the namespace, and for peers named.
+    """
     assert install(insights()).one("NetworkPolicy")["spec"]["ingress"] == []
+    peer = {"namespaceSelector": {"matchLabels": {"traced": "true"}}}
+    for chosen in ([], [peer]):
+        values = {"applicationSignals": {"enabled": True}, "networkPolicy": {"proxyFrom": chosen}}
+        everybody, proxy = install(insights(values)).one("NetworkPolicy")["spec"]["ingress"]
+        assert everybody == {"ports": [{"port": "otlp-grpc"}, {"port": "otlp-http"}]}
+        assert proxy == {
+            "from": [{"podSelector": {}}, *chosen],
+            "ports": [{"port": "xray-proxy", "protocol": "TCP"}],
+        }
     made = install(insights({"applicationSignals": {"enabled": True}}))
-    [rule] = made.one("NetworkPolicy")["spec"]["ingress"]
     service = made.one("Service")["spec"]
     assert service["internalTrafficPolicy"] == "Local"
     assert {port["name"]: port["port"] for port in service["ports"]} == {
@@ -263,7 +274,8 @@ def test_only_application_signals_are_let_in(install: Install) -> None:
         "otlp-http": 4316,
         "xray-proxy": 2000,
     }
-    assert [port["port"] for port in rule["ports"]] == [port["name"] for port in service["ports"]]
+    by_node = insights({"applicationSignals": {"enabled": True}, "hostNetwork": True})
+    assert not install(by_node).select("NetworkPolicy"), "none is heeded in the network of the node"
 
 
 def test_windows_nodes(install: Install) -> None:
