@@ -30,17 +30,16 @@ pytestmark = [
 PREFIX = "/aws/containerinsights/shop"
 POD = "app.kubernetes.io/component=logs"
 APPS = ("t-logs-a", "t-logs-b", "t-logs-c")
-# A log is rotated each 3 s, when the kubelet looks, as it is longer than 1 MiB by then. What is sent at once
-# stays below 1 MB: of two requests for one chunk the first would be sent again when the second fails.
+# A log is longer than 1 MiB after 5 s, and the kubelet looks each 3 s. What comes within a second or two stays far
+# below 1 MB, the most that CloudWatch takes at once: of two requests for a chunk, the first is sent again if the
+# second fails.
 LINES, RATE = 6_000, 200
-# Lines of a chunk, 2 MB: when the second of its requests fails, what the first one brought is sent again.
-CHUNK = 1_000
 WRITER = """\
 import sys, time
 lines, rate = map(int, sys.argv[1:])
 start = time.monotonic()
 for number in range(lines):
-    print(f"line {number:06} " + "x" * 2000, flush=True)
+    print(f"line {number:06} " + "x" * 1000, flush=True)
     time.sleep(max(0, start + number / rate - time.monotonic()))
 time.sleep(3600)
 """
@@ -133,13 +132,13 @@ def logs(helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logs]
             yield made
 
 
-def test_no_line_is_lost(logs: Logs) -> None:
-    """Logs rotated every 3 s, a new pod, an outage with a kill: no line is lost, and one chunk doubled at most."""
+def test_every_line_arrives_once(logs: Logs) -> None:
+    """Logs that are rotated, a new pod, an outage in which the agent is killed: every line arrives, and once."""
     for space in APPS:
         run(logs, space, "web-1", LINES)
     until(lambda: all(logs.records(space) for space in APPS), "the first lines of each namespace")
     logs.stage.kubectl("delete", "pod", logs.pod()["metadata"]["name"], "--wait=true")
-    # While what had waited is sent, an outage may begin between two requests for one chunk.
+    # What had waited for the new pod is more than a request: an outage now could begin between two of one chunk.
     until(lambda: all(behind(logs, space) < timedelta(seconds=2) for space in APPS), "the next pod to catch up")
     logs.api.fail("503")
     until(lambda: logs.api.failed.get("503"), "a request that failed")
@@ -148,7 +147,7 @@ def test_no_line_is_lost(logs: Logs) -> None:
     until(lambda: logs.restarts() == 1, "a restart")
     logs.api.fail("refuse")
     logs.api.heal()
-    numbers = {f"line {number:06}" for number in range(LINES)}
+    numbers = Counter(f"line {number:06}" for number in range(LINES))
 
     def arrived(space: str) -> Counter[str]:
         return Counter(record["log"][:11] for record in logs.records(space))
@@ -156,10 +155,7 @@ def test_no_line_is_lost(logs: Logs) -> None:
     until(lambda: all(len(arrived(space)) >= LINES for space in APPS), "every line", 120)
     assert logs.stage.cluster.pod_logs is not None
     for space in APPS:
-        found = arrived(space)
-        assert set(found) == numbers
-        assert max(found.values()) <= 2
-        assert sum(count > 1 for count in found.values()) <= CHUNK
+        assert arrived(space) == numbers
         rotated = [*logs.stage.cluster.pod_logs.glob(f"{space}_*/app/0.log.*")]
         assert len(rotated) > 2, "the kubelet did not rotate"
 
