@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from harness import images
+from harness.aws import CREDENTIALS, REGION, Aws
 from harness.helm import Helm
 from harness.pki import Authority
 from harness.receivers import HOST, BulkReceiver, JsonReceiver
@@ -57,7 +58,9 @@ class Node:
             (folder / part).mkdir(exist_ok=True)
         http = {"type": "http", "http": {"host": HOST, "port": port, "tls": False}}
         chosen = {"enabled": True, "output": http, "http": {"listen": HOST, "port": free_port()}, **logs}
-        made = Helm().render(CHART, values={"metrics": {"enabled": False}, "logs": chosen})
+        made = Helm().render(
+            CHART, values={"metrics": {"enabled": False}, "cluster": {"region": REGION}, "logs": chosen}
+        )
         text = made.one("ConfigMap", component="logs")["data"]["fluent-bit.yaml"]
         for inside, outside in {"/var/log/": f"{folder}/", "/var/lib/fluent-bit": str(self.state)}.items():
             text = text.replace(inside, outside)
@@ -69,7 +72,7 @@ class Node:
         (folder / "fluent-bit.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
         self._url = f"http://{HOST}:{config['service']['http_port']}"
         command = [str(program), "-q", "-c", str(folder / "fluent-bit.yaml")]
-        environment = {**os.environ, "HOST_NAME": "node-1", "NODE_IP": HOST, **LOGIN}
+        environment = {**os.environ, "HOST_NAME": "node-1", "NODE_IP": HOST, **LOGIN, **CREDENTIALS}
         with open(folder / "agent.log", "ab") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
@@ -221,17 +224,57 @@ def test_full_node_asks_its_kubelet_once_for_each_container(
 
 @pytest.mark.parametrize("kind", ["elasticsearch", "opensearch"])
 def test_bulk_api_gets_every_record(kind: str, tmp_path: Path, node: Callable[..., Node]) -> None:
-    """Each record is in the index once, let in by user and password, and says where it is from."""
+    """Each record is in the index once, let in by user and password, although a third is turned away at first."""
     tls = {"tls": tmp_path / "pki"} if kind == "opensearch" else {}
     with BulkReceiver(user=LOGIN["OUTPUT_USER"], password=LOGIN["OUTPUT_PASSWORD"], **tls) as receiver:
         signed = {"awsAuth": False} if kind == "opensearch" else {"tls": False}
         output = {"type": kind, "secret": {"name": "login"}, kind: {"host": HOST, "port": receiver.port, **signed}}
+        receiver.fail("partial")
         made = node(metadata={"from": "tag"}, output=output, ca=receiver.ca)
-        made.write("web-1", *map(str, range(2000)))
+        made.write("web-1", *(str(number) for number in range(2000)))
+        made.wait(lambda: len(receiver.records) > 0)
+        receiver.heal()
         made.wait(lambda: len(receiver.records) >= 2000)
     assert sorted(int(record["log"]) for record in receiver.records) == [*range(2000)]
     assert receiver.indices == {"eks"} and receiver.unauthorized == 0
     assert receiver.records[0].items() >= {"cluster": "eks", "pipeline": "application", "node": "node-1"}.items()
+
+
+@pytest.mark.parametrize("service", ["es", "aoss"])
+def test_opensearch_service_gets_signed_requests(service: str, tmp_path: Path, node: Callable[..., Node]) -> None:
+    """Each request is signed for the cluster's region and the service, which the receiver computes anew."""
+    with BulkReceiver(tls=tmp_path / "pki", signed=(REGION, service)) as receiver:
+        place = {"host": HOST, "port": receiver.port, "awsService": service}
+        made = node(metadata={"from": "tag"}, output={"type": "opensearch", "opensearch": place}, ca=receiver.ca)
+        made.write("web-1", "hello")
+        made.wait(lambda: len(receiver.records) == 1)
+    assert receiver.unauthorized == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to listen where AWS does")
+@pytest.mark.parametrize("kind", ["firehose", "s3"])
+def test_bucket_gets_every_record(kind: str, tmp_path: Path, node: Callable[..., Node]) -> None:
+    """What goes to S3, or to a delivery stream that ends there, is in the bucket once, also what waited at the end."""
+    # Fluent Bit speaks to port 443 of an endpoint: of an address that no other run has.
+    own = f"127.{os.getpid() >> 14 & 255}.{os.getpid() >> 6 & 255}.{os.getpid() << 2 & 255 | len(kind) & 3}"
+    with Aws(tmp_path / "pki", host=own, port=443) as aws:
+        bucket = aws.client("s3")
+        bucket.create_bucket(Bucket="logs")
+        if kind == "firehose":
+            into = {"BucketARN": "arn:aws:s3:::logs", "RoleARN": "arn:aws:iam::123456789012:role/firehose"}
+            aws.client("firehose").create_delivery_stream(
+                DeliveryStreamName="logs", ExtendedS3DestinationConfiguration=into
+            )
+        output = {"type": kind, "endpoint": own, "firehose": {"deliveryStream": "logs"}, "s3": {"bucket": "logs"}}
+        made = node(metadata={"from": "tag"}, output=output, ca=aws.ca)
+        made.write("web-1", *(str(number) for number in range(2000)))
+        made.wait(lambda: made.metric("fluentbit_output_proc_records_total") == 2000)
+        made.stop()
+        objects = bucket.list_objects_v2(Bucket="logs").get("Contents", [])
+        texts = [bucket.get_object(Bucket="logs", Key=each["Key"])["Body"].read().decode() for each in objects]
+    records = [json.loads(line) for text in texts for line in text.replace("}{", "}\n{").splitlines()]
+    assert sorted(int(record["log"]) for record in records) == [*range(2000)]
+    assert records[0].items() >= {"cluster": "eks", "pipeline": "application", "node": "node-1"}.items()
 
 
 def test_records_are_joined_parsed_and_bounded(node: Callable[..., Node], backend: JsonReceiver) -> None:

@@ -32,8 +32,8 @@ class _Quiet(WSGIRequestHandler):
         """Say nothing: a line for each request would bury what a test prints."""
 
 
-class CloudWatchLogs(Trouble):
-    """A CloudWatch Logs API, by moto, over TLS as agents insist; also a context manager.
+class Aws(Trouble):
+    """The APIs of AWS, by moto, over TLS as agents insist; also a context manager.
 
     It can fail, as `Trouble` says; 429 is answered as AWS does, with status 400 and ``ThrottlingException``. What it
     was sent is forgotten when it ends.
@@ -51,14 +51,28 @@ class CloudWatchLogs(Trouble):
     def __init__(self, folder: Path, *, host: str = HOST, port: int = 0) -> None:
         super().__init__()
         authority = Authority(folder)
-        authority.issue("server", "logs", hosts=("localhost", IPv4Address(host)))
+        authority.issue("server", "aws", hosts=("localhost", IPv4Address(host)))
         self.ca = folder / "ca.crt"
         self._certificate = (str(folder / "server.crt"), str(folder / "server.key"))
         self._application = _Moody(DomainDispatcherApplication(create_backend_app), self)
         self._server: BaseWSGIServer | None = None
+        self._clients: dict[str, Any] = {}
         self.host = host
         self.port = port
         self._listen()
+
+    def client(self, service: str) -> Any:
+        """Return boto3's client of a service, ``s3`` for instance."""
+        if service not in self._clients:
+            self._clients[service] = boto3.client(
+                service,
+                region_name=REGION,
+                endpoint_url=f"https://{self.host}:{self.port}",
+                verify=str(self.ca),
+                aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            )
+        return self._clients[service]
 
     def fail(self, kind: str) -> None:
         super().fail(kind)
@@ -72,21 +86,41 @@ class CloudWatchLogs(Trouble):
         self._listen()
 
     def __enter__(self) -> Self:
-        self._client = boto3.client(
-            "logs",
-            region_name=REGION,
-            endpoint_url=f"https://{self.host}:{self.port}",
-            verify=str(self.ca),
-            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        )
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
         self._close()
-        # All of this process share what moto keeps; the next one begins without it.
-        get_backend("logs").reset()
+        for service, client in self._clients.items():
+            client.close()
+            # All of this process share what moto keeps; the next one begins without it.
+            get_backend(service).reset()  # type: ignore[call-overload]
+
+    def _listen(self) -> None:
+        if self._server is None:
+            self._server = make_server(
+                self.host,
+                self.port,
+                self._application,
+                threaded=True,
+                request_handler=_Quiet,
+                ssl_context=self._certificate,
+            )
+            self.port = self._server.server_port
+            threading.Thread(target=self._server.serve_forever, name="aws", daemon=True).start()
+
+    def _close(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+
+class CloudWatchLogs(Aws):
+    """A CloudWatch Logs API."""
+
+    def __init__(self, folder: Path, *, host: str = HOST, port: int = 0) -> None:
+        super().__init__(folder, host=host, port=port)
+        self._client = self.client("logs")
 
     def groups(self) -> set[str]:
         """Return the names of the log groups."""
@@ -109,25 +143,6 @@ class CloudWatchLogs(Trouble):
             return []
         pages = self._client.get_paginator("filter_log_events").paginate(logGroupName=group)
         return [event["message"] for page in pages for event in page["events"]]
-
-    def _listen(self) -> None:
-        if self._server is None:
-            self._server = make_server(
-                self.host,
-                self.port,
-                self._application,
-                threaded=True,
-                request_handler=_Quiet,
-                ssl_context=self._certificate,
-            )
-            self.port = self._server.server_port
-            threading.Thread(target=self._server.serve_forever, name="CloudWatchLogs", daemon=True).start()
-
-    def _close(self) -> None:
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
 
 
 class _Moody:

@@ -75,17 +75,31 @@ the parts of objects for s3> and, for Fluent Bit 1.9.10, "legacy" true.
 {{- include (printf "fluent-bit-common.%sOutput" .output.type) . -}}
 {{- end -}}
 
+{{/*
+What Elasticsearch and OpenSearch have in common, argument: the block. Both by Fluent Bit's output for OpenSearch, whose
+bulk API is the same: that for Elasticsearch (es, 5.1.1) takes a request for done as soon as one of its documents was
+taken, and loses the others. The answer names every document, and one that is cut off would be taken for a failure: so
+it may be of any size.
+*/}}
+{{- define "fluent-bit-common.bulk" -}}
+name: opensearch
+host: {{ .host | quote }}
+port: {{ .port | int }}
+index: {{ .index | quote }}
+suppress_type_name: true
+time_key_nanos: true
+generate_id: {{ .generateId }}
+buffer_size: "False"
+{{- end -}}
+
 {{- define "fluent-bit-common.opensearchOutput" -}}
 {{- $settings := .output.opensearch -}}
-name: opensearch
-host: {{ $settings.host | quote }}
-port: {{ $settings.port | int }}
-index: {{ $settings.index | quote }}
-suppress_type_name: true
+{{ include "fluent-bit-common.bulk" $settings }}
 tls: true
 tls.verify: true
 {{- if $settings.awsAuth }}
-aws_auth: true
+{{- /* "true" would be taken for no. */}}
+aws_auth: "On"
 {{- /* Fluent Bit 1.9.10 knows domains only, and AWS's builds of it serverless too. */}}
 {{- if not (and .legacy (eq $settings.awsService "es")) }}
 aws_service_name: {{ $settings.awsService }}
@@ -102,11 +116,7 @@ aws_{{ $name }}: {{ $value | quote }}
 
 {{- define "fluent-bit-common.elasticsearchOutput" -}}
 {{- $settings := .output.elasticsearch -}}
-name: es
-host: {{ $settings.host | quote }}
-port: {{ $settings.port | int }}
-index: {{ $settings.index | quote }}
-suppress_type_name: true
+{{ include "fluent-bit-common.bulk" $settings }}
 tls: {{ $settings.tls }}
 {{- include "fluent-bit-common.credentials" (dict "output" .output "user" "http_user" "password" "http_passwd") }}
 {{- end -}}

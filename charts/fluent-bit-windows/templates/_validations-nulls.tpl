@@ -39,7 +39,7 @@ routing.fallbackGroup routing.staticGroup routing.eventLogGroup routing.services
 output.roleArn output.externalId output.endpoint output.stsEndpoint output.cloudwatch.createGroups
 output.cloudwatch.retentionDays output.cloudwatch.groupClass output.cloudwatch.streamTemplate
 output.cloudwatch.streamPrefix output.opensearch.host output.opensearch.port output.opensearch.index
-output.opensearch.awsAuth output.opensearch.awsService output.firehose.deliveryStream output.s3.bucket
+output.opensearch.awsAuth output.opensearch.awsService output.opensearch.generateId output.firehose.deliveryStream output.s3.bucket
 output.s3.keyFormat output.s3.totalFileSize output.s3.uploadTimeoutMinutes output.http.host output.http.port
 output.http.uri output.http.tls output.forward.host output.forward.port output.forward.tls output.secret.name
 output.secret.userKey output.secret.passwordKey identity.type identity.roleArn identity.allowPodIdentity

@@ -158,6 +158,7 @@ logs.metadata.insecureSkipVerify logs.output.type logs.output.retries logs.outpu
 logs.output.endpoint logs.output.stsEndpoint logs.output.cloudwatch.createGroups
 logs.output.cloudwatch.streamPrefix logs.output.opensearch.host logs.output.opensearch.port
 logs.output.opensearch.index logs.output.opensearch.awsAuth logs.output.opensearch.awsService
+logs.output.opensearch.generateId logs.output.elasticsearch.generateId
 logs.output.elasticsearch.host logs.output.elasticsearch.port logs.output.elasticsearch.index
 logs.output.elasticsearch.tls logs.output.firehose.deliveryStream logs.output.s3.bucket logs.output.s3.keyFormat
 logs.output.s3.totalFileSize logs.output.s3.uploadTimeoutMinutes logs.output.http.host logs.output.http.port

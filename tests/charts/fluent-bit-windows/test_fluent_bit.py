@@ -120,6 +120,15 @@ def test_fluent_bit_takes_every_output(kind: str, install: Install, tmp_path: Pa
 ARTICLE = {"as it is": {}, "on 2019": {"profile": "aws-legacy", "windows": {"builds": [{"name": "2019"}]}}}
 
 
+def test_opensearch_gets_signed_requests(agent_config: Configs) -> None:
+    """By the word that Fluent Bit takes for yes; ids only on request: Windows' clock gives equal lines one time."""
+    for wanted in (False, True):
+        values = {"output": {"type": "opensearch", "opensearch": {"host": "h", "generateId": wanted}}}
+        for output in agent_config(values)["pipeline"]["outputs"]:
+            assert output.items() >= {"name": "opensearch", "aws_auth": "On", "generate_id": wanted}.items()
+            assert output["buffer_size"] == "False"
+
+
 @pytest.mark.parametrize("values", ARTICLE.values(), ids=ARTICLE)
 def test_example_is_the_article(values: dict[str, Any], install: Install) -> None:
     """The article's names, ConfigMap, metadata and two log groups; what it would drop is in a third one."""

@@ -105,7 +105,7 @@ def test_events_go_where_logs_go(install: Install) -> None:
     assert made.names() == OBJECTS
     config = config_of(made)["pipeline"]
     assert [(one["name"], one["host"], one["match"]) for one in config["outputs"]] == [
-        ("es", "es.example.com", "events")
+        ("opensearch", "es.example.com", "events")
     ]
     assert config["inputs"][0]["processors"]["logs"][-1]["record"] == ["cluster shop", "pipeline events"]
     [container] = made.pods()[0].containers()

@@ -163,12 +163,17 @@ def test_configuration_of_the_user(article: Callable[..., Manifests]) -> None:
 
 
 def test_opensearch(article: Callable[..., Manifests]) -> None:
-    """With its image the same goes to OpenSearch, under its own names, with user and password from one Secret."""
+    """With its image the same goes to OpenSearch, under its own names; without ids where they are not wanted."""
     made = article(
         fluentd={"user": "", "image": {"tag": "v1.19.3-debian-opensearch-1.1"}},
-        output={"type": "opensearch", "opensearch": {"host": "logs.example.com", "awsAuth": False}},
+        output={
+            "type": "opensearch",
+            "opensearch": {"host": "logs.example.com", "awsAuth": False, "generateId": False},
+        },
     )
-    match = parts(made, "label")["@HOST"]["config"][-1]["match"]
+    *filters, last = parts(made, "label")["@HOST"]["config"]
+    match = last["match"]
+    assert {one["filter"]["$type"] for one in filters} == {"record_transformer"} and "id_key" not in match
     assert (match["$type"], match["host"][1]) == ("opensearch", "#{ENV['FLUENT_OPENSEARCH_HOST']}")
     [container] = agent(made).containers()
     env = {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in container["env"]}

@@ -248,6 +248,19 @@ def test_filters_are_asked_for(install: Install) -> None:
     assert made["metadata"].items() >= {"merge_log": True, "merge_log_key": "log_processed", "keep_log": False}.items()
 
 
+@pytest.mark.parametrize("kind", ["elasticsearch", "opensearch"])
+def test_what_is_sent_again_is_stored_once(kind: str, install: Install) -> None:
+    """By an id of each record, unless that is switched off, and by the output that notices what was turned away."""
+    bulk = {"name": "opensearch", "generate_id": True, "time_key_nanos": True, "buffer_size": "False"}
+    given = {"type": kind, kind: {"host": "h"}}
+    host = plugins(install(values(output=given)), "outputs")["host"]
+    assert host.items() >= bulk.items()
+    # Fluent Bit takes any other word, "true" too, for no.
+    assert host.get("aws_auth") == ("On" if kind == "opensearch" else None)
+    given[kind] = {"host": "h", "generateId": False}
+    assert plugins(install(values(output=given)), "outputs")["host"]["generate_id"] is False
+
+
 @pytest.mark.parametrize("kind", ["cloudwatch", *OUTPUTS])
 def test_fluent_bit_takes_every_output(kind: str, install: Install, tmp_path: Path) -> None:
     """Each tag reaches one output, and the real program accepts it; other backends are told where a record is from."""

@@ -106,7 +106,7 @@ storage.pause_on_chunks_overlimit: false
 {{- end -}}
 {{- if and $values.host.enabled $values.host.files -}}
 {{- $input := include "observability-stack.tailInput" (dict "root" . "name" "host-files") | fromYaml -}}
-{{- $made = append $made (merge $input (dict "tag" "host.files.*" "path" (join "," $values.host.files) "path_key" "file")) -}}
+{{- $made = append $made (merge $input (dict "tag" "host.files.*" "path" (join "," $values.host.files) "path_key" "file" "offset_key" "offset")) -}}
 {{- end -}}
 {{- $made | toJson -}}
 {{- end -}}

@@ -113,7 +113,9 @@ of a pod are those in its file's path: nothing is asked of the API server.
 {{- $made = append $made (dict "$type" "record_transformer" "$tag" "**" "record" $origin) -}}
 {{- /* A chunk that is sent again is stored once. */ -}}
 {{- $backend := .root.Values.logs.output.type -}}
+{{- if (get .root.Values.logs.output $backend).generateId -}}
 {{- $made = append $made (dict "$type" (printf "%s_genid" $backend) "$tag" "**" "hash_id_key" "_hash") -}}
+{{- end -}}
 {{- $made | toJson -}}
 {{- end -}}
 
@@ -143,14 +145,15 @@ of a pod are those in its file's path: nothing is asked of the API server.
   "index_name" (get $output $output.type).index
   "suppress_type_name" true
   "write_operation" "create"
-  "id_key" "_hash"
-  "remove_keys" "_hash"
   "include_timestamp" true
   "reload_connections" false
   "reconnect_on_error" true
   "request_timeout" "60s"
   "buffer" (merge $buffer $limit)
 -}}
+{{- if (get $output $output.type).generateId -}}
+{{- $match = merge $match (dict "id_key" "_hash" "remove_keys" "_hash") -}}
+{{- end -}}
 {{- if $output.secret.name -}}
 {{- $match = merge $match (dict "user" (printf "${%s_USER}" $prefix) "password" (printf "${%s_PASSWORD}" $prefix)) -}}
 {{- end -}}
