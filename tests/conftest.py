@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,7 +23,9 @@ from harness.manifests import Manifests
 ROOT = Path(__file__).parents[1]
 CHARTS = ROOT / "charts"
 # Asking for one of these makes a test a cluster test.
-CLUSTER_FIXTURES = {"kube_stage_cluster", "kube_config", "kube_cluster"}
+CLUSTER_FIXTURES = {"chosen_cluster", "kube_stage_cluster", "kube_config", "kube_cluster"}
+
+ChosenCluster = Callable[..., Cluster]
 
 
 class Render(Protocol):
@@ -85,23 +87,33 @@ def kubernetes(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def kube_stage_cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
-    """The cluster of this test session, made when the first test asks for it and removed at the end.
+def chosen_cluster(pytestconfig: pytest.Config) -> ChosenCluster:
+    """Make a cluster, not up yet, of the type that ``--cluster-type`` (or CLUSTER) chooses.
 
-    ``--cluster-type`` (or CLUSTER) chooses it; a kubeconfig is looked at only for ``existing``.
+    A kubeconfig is looked at only for ``existing``.
     """
     kind = _cluster_type(pytestconfig)
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "") if _is_local(kind) else ""
-    name = f"pytest-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}{worker}"
-    try:
-        cluster = clusters.create(kind, name, kubeconfig=_kubeconfig(pytestconfig))
-    except HarnessError as error:
-        if kind != "auto":
-            raise
-        pytest.skip(f"needs a cluster: {error}")
-    unbuilt = [tool for tool in tools.LOCAL_CLUSTER if tools.find(tool).path is None]
-    if cluster.type == "local" and unbuilt and shutil.which("go") is None:
-        pytest.skip(f"needs go on PATH, to build {', '.join(unbuilt)}")
+
+    def create(name: str, workers: int = 0) -> Cluster:
+        try:
+            cluster = clusters.create(kind, name, kubeconfig=_kubeconfig(pytestconfig), workers=workers)
+        except HarnessError as error:
+            if kind != "auto":
+                raise
+            pytest.skip(f"needs a cluster: {error}")
+        unbuilt = [tool for tool in tools.LOCAL_CLUSTER if tools.find(tool).path is None]
+        if cluster.type == "local" and unbuilt and shutil.which("go") is None:
+            pytest.skip(f"needs go on PATH, to build {', '.join(unbuilt)}")
+        return cluster
+
+    return create
+
+
+@pytest.fixture(scope="session")
+def kube_stage_cluster(pytestconfig: pytest.Config, chosen_cluster: ChosenCluster) -> Iterator[Cluster]:
+    """The cluster of this test session, made when the first test asks for it and removed at the end."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "") if _is_local(_cluster_type(pytestconfig)) else ""
+    cluster = chosen_cluster(f"pytest-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}{worker}")
     with ExitStack() as stack:
         if cluster.type != "existing":
             # Two runs of one checkout take turns; their clusters would have one name.

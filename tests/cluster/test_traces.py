@@ -1,17 +1,15 @@
-"""Traces on a real node, from the demo's request to X-Ray's API; two other nodes, simulated, would take them as well.
+"""Traces on two real nodes, with an application on each, from the demo's request to X-Ray's API.
 
 Where a machine has no `xray` or `aws-otel-collector`, what takes traces there cannot run, and the way ends at the
 Service's endpoint on the application's node: a pod that prints what it is sent.
 """
 
 import json
-import os
 import re
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Set
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,19 +19,17 @@ import yaml
 
 from cluster.stage import Stage, namespace, own_name
 from harness.aws import CREDENTIALS
-from harness.clusters import LocalCluster
+from harness.clusters import Cluster, LocalCluster
 from harness.helm import Helm
 from harness.image_recipe import machine_program, variable_of
+from harness.manifests import Object
 from harness.xray import XRay
 
-pytestmark = [
-    pytest.mark.cluster,
-    pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="a local cluster needs Linux and root"),
-]
+pytestmark = [pytest.mark.cluster, pytest.mark.minutes(2)]
 CHART = Path("charts/observability-stack")
 REGION = "eu-west-1"
 NAME = "x-observability-stack-traces"
-ELSEWHERE = {"traces": "elsewhere"}
+NOWHERE = {"traces": "nowhere"}
 KEYS = [{"name": key, "value": value} for key, value in CREDENTIALS.items() if key != "AWS_REGION"]
 ENGINES = {"xray-daemon": "xray", "otel": "aws-otel-collector"}
 PRINTER = """\
@@ -54,7 +50,6 @@ for _ in range(int(sys.argv[2])):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.sendto(b'{"format": "json", "version": 1}\\n' + json.dumps(made).encode(), (host, int(port)))
     print(trace, flush=True)
-    time.sleep(float(sys.argv[3]))
 """
 ASKER = """\
 import sys, urllib.request
@@ -64,17 +59,15 @@ print(urllib.request.urlopen(sys.argv[1], b"{}", timeout=10).read().decode())
 
 @dataclass
 class World:
-    """A release that takes traces, an application in another namespace, and X-Ray.
+    """A release that takes traces, and an application in another namespace, on every node.
 
     Attributes:
         release: the namespace of the release.
         apps: the namespace of the application.
-        xray: what the release sends to.
     """
 
     release: Stage
     apps: Stage
-    xray: XRay
 
     @property
     def address(self) -> str:
@@ -82,10 +75,10 @@ class World:
 
     def install(self, engine: str, **traces: Any) -> None:
         """Install the chart with an engine, or change the engine of its release."""
-        chosen = {"enabled": True, "engine": engine, "endpoint": self.xray.url, "extraEnv": KEYS, **traces}
+        chosen = {"enabled": True, "engine": engine, "extraEnv": KEYS, **traces}
         values = {"metrics": {"enabled": False}, "cluster": {"name": "shop", "region": REGION}, "traces": chosen}
         if "nodeSelector" in traces:
-            # Its pods pretend to run: their image is never asked for.
+            # It has no pods: their image is never asked for.
             self.release.releases.append("x")
             self.release.helm.install(
                 "x",
@@ -101,10 +94,12 @@ class World:
     def trace(self, protocol: str, endpoint: str) -> None:
         """Let the application send its traces so, and wait until it does."""
         traces = {"protocol": protocol, "endpoint": endpoint, "service": "shop"}
-        self.apps.install("x", {"app": {"demo": {"traces": traces}}, "sidecar": {"enabled": False}})
+        app = {"kind": "DaemonSet", "demo": {"traces": traces}}
+        self.apps.install("x", {"app": app, "sidecar": {"enabled": False}})
 
-    def print_what_arrives(self) -> None:
-        """Run a pod on the real node that the Service takes for one of the release."""
+    @contextmanager
+    def printers(self) -> Iterator[None]:
+        """Run a pod on each node that the Service takes for one of the release, and that prints what it is sent."""
         image = yaml.safe_load(Path("charts/log-sidecar/values.yaml").read_text(encoding="utf-8"))["app"]["image"]
         name = f"{image['registry']}/{image['repository']}:{image['tag']}"
         self.release.load_images([name])
@@ -120,73 +115,123 @@ class World:
         user = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
         spec = {"containers": [box], "securityContext": user, "terminationGracePeriodSeconds": 0}
         labels = {**service["spec"]["selector"], "app": "printer"}
-        # A pod without an owner would be taken, and deleted, by the DaemonSet whose labels it has.
-        deployment = {
+        daemonset = {
             "selector": {"matchLabels": {"app": "printer"}},
             "template": {"metadata": {"labels": labels}, "spec": spec},
         }
         meta = {"name": "printer"}
-        item = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": deployment}
+        item = {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": meta, "spec": daemonset}
         self.release.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(item))
+        self.release.kubectl("rollout", "status", "daemonset/printer", "--timeout=90s")
+        try:
+            yield
+        finally:
+            self.release.kubectl("delete", "daemonset", "printer", "--wait=false")
 
-    def printed(self) -> Counter[str]:
-        """Return how often each trace arrived at that pod."""
-        lines = self.release.kubectl("logs", "deploy/printer", "--tail=-1").splitlines()
-        return Counter(json.loads(line)["trace_id"] for line in lines)
+    def printed(self) -> dict[str, Counter[str]]:
+        """Return how often each trace arrived at those pods, by their node."""
+        found = {}
+        for node, [pod] in running(self.release, "app=printer").items():
+            lines = self.release.kubectl("logs", pod["metadata"]["name"], "--tail=-1").splitlines()
+            found[node] = Counter(json.loads(line)["trace_id"] for line in lines)
+        return found
 
-    def stored(self) -> Counter[str]:
-        """Return how many segments of each trace X-Ray has, without the steps below them."""
-        return Counter(
-            {
-                trace: sum(document.get("type") != "subsegment" for document in documents)
-                for trace, documents in self.xray.segments().items()
-            }
-        )
+    def apps_by_node(self) -> dict[str, str]:
+        """Return the names of the application's pods by their node."""
+        return {node: pod["metadata"]["name"] for node, [pod] in running(self.apps).items()}
 
-    def ask(self, requests: int) -> dict[str, int]:
-        """Ask the application for lines; return how many of them name each trace."""
-        url = f"/api/v1/namespaces/{self.apps.namespace}/services/x-log-sidecar:http/proxy/log?lines=3"
+    def ask(self, node: str, requests: int) -> Counter[str]:
+        """Ask the application on a node for lines; return how many of them name each trace."""
+        pod = self.apps_by_node()[node]
+        url = f"/api/v1/namespaces/{self.apps.namespace}/pods/{pod}:5000/proxy/log?lines=3"
         lines = [line for _ in range(requests) for line in self.apps.kubectl("get", "--raw", url).splitlines()]
         return Counter(re.findall(r" trace_id=(\S+)$", "\n".join(lines), re.MULTILINE))
 
-    def send(self, count: int, pause: float = 0.0) -> list[str]:
-        """Send segments from the application's pod; return their traces."""
-        sender = ("exec", "deploy/x-log-sidecar", "--", "python3", "-c", SENDER, self.address, str(count), str(pause))
+    def send(self, node: str, count: int) -> list[str]:
+        """Send segments from the application's pod on a node; return their traces."""
+        sender = ("exec", self.apps_by_node()[node], "--", "python3", "-c", SENDER, self.address, str(count))
         return self.apps.kubectl(*sender).split()
 
-    def pods(self) -> dict[str, str]:
-        """Return the addresses of the ready endpoints by their node."""
-        slices = self.release.get("endpointslices", f"kubernetes.io/service-name={NAME}")
-        return {
-            point["nodeName"]: point["addresses"][0]
-            for part in slices
-            for point in part["endpoints"]
-            if point["conditions"]["ready"]
-        }
+    def send_until_one_is_printed(self, node: str, *, at: Set[str]) -> None:
+        """Send from a node until one of its traces arrives at one of these nodes."""
+        sent: set[str] = set()
 
-    def rules(self) -> set[str]:
-        """Return where the node's rules send what comes for UDP 2000."""
+        def arrived() -> bool:
+            sent.update(self.send(node, 10))
+            return any(sent & traces.keys() for there, traces in self.printed().items() if there in at)
+
+        until(arrived, f"a trace of {node} on {', '.join(at)}")
+
+    def use(self) -> dict[str, Counter[str]]:
+        """Send traces from every node, those of requests and others; return them by node, each once."""
+        used = {}
+        for node in self.apps_by_node():
+            asked = self.ask(node, 5)
+            assert set(asked.values()) == {3}
+            used[node] = Counter([*asked, *self.send(node, 60)])
+        return used
+
+    def takers(self) -> dict[str, set[str]]:
+        """Return the addresses of the pods that take traces, by their node."""
+        return {node: {pod["status"]["podIP"] for pod in pods} for node, pods in running(self.release).items()}
+
+    def is_settled(self) -> bool:
+        """Say whether each node has one pod that takes traces, and its rules lead to this one alone."""
+        takers = {node: self.rules(node) for node in self.apps_by_node()}
+        return takers == self.takers() and all(len(addresses) == 1 for addresses in takers.values())
+
+    def rules(self, node: str) -> set[str]:
+        """Return where a node's rules send what comes for UDP 2000."""
         assert isinstance(self.release.cluster, LocalCluster)
-        saved = self.release.cluster.exec(["iptables-save", "-t", "nat"]).stdout
+        saved = self.release.cluster.exec(["iptables-save", "-t", "nat"], node=node).stdout
         chain = re.search(rf"{self.release.namespace}/{NAME}:xray-udp cluster IP.* -j (KUBE-SV\S+)", saved)
         return set(re.findall(rf"^-A {chain[1]} .*:xray-udp -> (\S+):2000", saved, re.MULTILINE)) if chain else set()
 
 
+def running(stage: Stage, selector: str = "") -> dict[str, list[Object]]:
+    """Return a namespace's pods that run by their node, without those that are about to go."""
+    found: dict[str, list[Object]] = {}
+    for pod in stage.get("pods", selector):
+        if pod["status"]["phase"] == "Running" and "deletionTimestamp" not in pod["metadata"]:
+            found.setdefault(pod["spec"]["nodeName"], []).append(pod)
+    return found
+
+
 @pytest.fixture(scope="module")
-def world(helm: Helm) -> Iterator[World]:
-    """Three nodes, of which one is real, and on it the demo of log-sidecar, which is traced."""
+def world(helm: Helm, chosen_cluster: Callable[..., Cluster]) -> Iterator[World]:
+    """Two nodes, and on each of them the demo of log-sidecar, which is traced."""
     with ExitStack() as stack:
-        cluster = stack.enter_context(LocalCluster(own_name("traces")))
-        cluster.add_fake_nodes(2, ELSEWHERE, prefix="other")
-        address = cluster.host_address()
-        assert address is not None
+        cluster = stack.enter_context(chosen_cluster(own_name("traces"), workers=1))
         stages = [Stage(cluster, f"t-traces-{name}", helm) for name in ("release", "apps")]
         labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
         for stage in stages:
             stack.enter_context(namespace(stage, labels))
-        made = World(*stages, stack.enter_context(XRay(REGION, host=address)))
+        made = World(*stages)
         made.trace("xray", made.address)
+        if len(made.apps_by_node()) < 2:
+            pytest.skip("needs a cluster of two nodes")
         yield made
+
+
+@pytest.fixture(scope="module")
+def xray(world: World) -> Iterator[XRay]:
+    """What the release sends to."""
+    if not isinstance(world.release.cluster, LocalCluster):
+        pytest.skip("needs CLUSTER=local, where X-Ray's stand-in sees which pod sends")
+    address = world.release.cluster.host_address()
+    assert address is not None
+    with XRay(REGION, host=address) as made:
+        yield made
+
+
+def stored(xray: XRay) -> Counter[str]:
+    """Return how many segments of each trace X-Ray has, without the steps below them."""
+    return Counter(
+        {
+            trace: sum(document.get("type") != "subsegment" for document in documents)
+            for trace, documents in xray.segments().items()
+        }
+    )
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
@@ -197,59 +242,64 @@ def until(condition: Callable[[], object], what: str, seconds: float = 60) -> No
 
 
 def test_traces_stay_on_their_node(world: World) -> None:
-    """What an application sends arrives at the endpoint of its own node, all of it; without the policy, a third."""
-    world.install("xray-daemon", nodeSelector=ELSEWHERE)
-    world.print_what_arrives()
-    until(lambda: len(world.pods()) == 3, "an endpoint on each node")
-    here = world.pods()[world.release.cluster.name]
-    until(lambda: world.rules() == {here}, "the node's rules to know its endpoint")
-    asked, sent = world.ask(10), world.send(60)
-    assert set(asked.values()) == {3}
-    expected = Counter([*asked, *sent])
-    until(lambda: world.printed() >= expected, "the traces")
-    assert world.printed() == expected
-    service = ("patch", "service", NAME, "--type=merge", "-p")
-    world.release.kubectl(*service, '{"spec": {"internalTrafficPolicy": "Cluster"}}')
-    until(lambda: world.rules() == set(world.pods().values()), "the rules to know all endpoints")
-    strayed = world.send(60)
-    world.release.kubectl(*service, '{"spec": {"internalTrafficPolicy": "Local"}}')
-    until(lambda: world.rules() == {here}, "the rules to be as they were")
-    last = world.send(1)
-    until(lambda: world.printed()[last[0]], "the last trace")
-    assert 0 < sum(world.printed()[trace] for trace in strayed) < 45
-    world.release.kubectl("delete", "deployment", "printer", "--wait=false")
+    """What is sent on a node arrives at its own endpoint, all of it, and none at another; without the policy, some."""
+    world.install("xray-daemon", nodeSelector=NOWHERE)
+    nodes = set(world.apps_by_node())
+    with world.printers():
+        for node in nodes:  # its rules know its endpoint a moment after the API does
+            world.send_until_one_is_printed(node, at={node})
+        used = world.use()
+        everything = sum(used.values(), Counter[str]())
+
+        def arrived() -> dict[str, Counter[str]]:
+            return {
+                node: Counter({trace: times for trace, times in printed.items() if trace in everything})
+                for node, printed in world.printed().items()
+            }
+
+        until(lambda: sum(arrived().values(), Counter[str]()) >= everything, "the traces")
+        assert arrived() == used
+        service = ("patch", "service", NAME, "--type=merge", "-p")
+        world.release.kubectl(*service, '{"spec": {"internalTrafficPolicy": "Cluster"}}')
+        for node in nodes:
+            world.send_until_one_is_printed(node, at=nodes - {node})
+        world.release.kubectl(*service, '{"spec": {"internalTrafficPolicy": "Local"}}')
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_request_leads_to_x_ray(world: World, engine: str) -> None:
-    """Each trace that a line names is in X-Ray, once, signed for; the application, not touched, outlives the engine."""
+def test_a_request_leads_to_x_ray(world: World, xray: XRay, engine: str) -> None:
+    """Each trace that a line names is in X-Ray, once, sent and signed by its node's pod; the application goes on."""
     if machine_program(ENGINES[engine]) is None:
         pytest.skip(f"needs {ENGINES[engine]} on PATH (or in ${variable_of(ENGINES[engine])})")
-    started = [pod["metadata"]["name"] for pod in world.apps.get("pods")]
-    world.install(engine)
-    until(lambda: len(world.pods()) == 3, "an endpoint on each node")
-    here = world.pods()[world.release.cluster.name]
-    until(lambda: world.rules() == {here}, "the node's rules to know its endpoint")
-    asked, sent = world.ask(10), world.send(100)
-    expected = Counter([*asked, *sent])
-    until(lambda: world.stored() >= expected, "the traces")
-    assert {trace: world.stored()[trace] for trace in expected} == expected
-    assert world.xray.reasons == []
-    names = {document["name"] for trace in asked for document in world.xray.segments()[trace]}
-    assert names == {"shop", "write"} if engine == "otel" else {"shop"}
-    rules = world.apps.kubectl(
-        "exec", "deploy/x-log-sidecar", "--", "python3", "-c", ASKER, f"http://{world.address}/GetSamplingRules"
-    )
-    assert json.loads(rules)["SamplingRuleRecords"][0]["SamplingRule"]["RuleName"] == "Default"
-    assert world.xray.reasons == []
-    assert [pod["metadata"]["name"] for pod in world.apps.get("pods")] == started
+    started = world.apps_by_node()
+    world.install(engine, endpoint=xray.url)
+    until(world.is_settled, "one pod on each node, and rules that lead there")
+    used = world.use()
+    everything = sum(used.values(), Counter[str]())
+    until(lambda: stored(xray) >= everything, "the traces")
+    assert {trace: stored(xray)[trace] for trace in everything} == everything
+    senders = {node: {sender for trace in traces for sender in xray.senders[trace]} for node, traces in used.items()}
+    assert senders == world.takers()
+    assert xray.reasons == []
+    names = {document["name"] for documents in xray.segments().values() for document in documents}
+    assert names == {"sender", "shop", *(["write"] if engine == "otel" else [])}
+    asker = ("python3", "-c", ASKER, f"http://{world.address}/GetSamplingRules")
+    for pod in started.values():
+        rules = json.loads(world.apps.kubectl("exec", pod, "--", *asker))["SamplingRuleRecords"]
+        assert [rule["SamplingRule"]["RuleName"] for rule in rules] == ["Default"]
+    assert xray.reasons == []
+    assert world.apps_by_node() == started
 
 
-def test_spans_lead_to_x_ray(world: World) -> None:
-    """By OTLP the demo's traces are in X-Ray under the ids that its lines name."""
-    world.install("otel")
+def test_spans_lead_to_x_ray(world: World, xray: XRay) -> None:
+    """By OTLP the demo's traces are in X-Ray under the ids that its lines name, sent by their own node's pod."""
+    world.install("otel", endpoint=xray.url)
     world.trace("otlp", f"http://{world.address.replace(':2000', ':4318')}")
-    asked = world.ask(10)
-    assert asked
-    until(lambda: world.stored().keys() >= asked.keys(), "the traces")
-    assert world.xray.reasons == []
+    until(world.is_settled, "one pod on each node, and rules that lead there")
+    asked = {node: world.ask(node, 5) for node in world.apps_by_node()}
+    everything = sum(asked.values(), Counter[str]())
+    until(lambda: stored(xray).keys() >= everything.keys(), "the traces")
+    assert {
+        node: {sender for trace in asked[node] for sender in xray.senders[trace]} for node in asked
+    } == world.takers()
+    assert xray.reasons == []

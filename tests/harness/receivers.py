@@ -72,6 +72,7 @@ class Request:
     """A request that arrived, its body unpacked."""
 
     def __init__(self, handler: BaseHTTPRequestHandler) -> None:
+        self.client: str = handler.client_address[0]
         self.method = handler.command
         self.path = handler.path
         self.headers = handler.headers

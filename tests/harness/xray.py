@@ -36,12 +36,14 @@ class XRay(Receiver):
 
     Attributes:
         url: its address.
+        senders: from which addresses the documents of a trace came, by its id.
     """
 
     refused = 403
 
     def __init__(self, region: str, *, host: str = HOST) -> None:
         super().__init__(host=host, signed=(region, "xray"))
+        self.senders: dict[str, set[str]] = {}
         self._region = region
         self._moto = Client(DomainDispatcherApplication(create_backend_app))
 
@@ -70,6 +72,9 @@ class XRay(Receiver):
         """See ``Receiver.take``."""
         if request.path == "/GetSamplingRules":
             return 200, _RULES
+        if request.path == "/TraceSegments":
+            for document in json.loads(request.body)["TraceSegmentDocuments"]:
+                self.senders.setdefault(json.loads(document).get("trace_id", ""), set()).add(request.client)
         answer = self._moto.post(request.path, data=request.raw, headers=dict(request.headers.items()))
         return answer.status_code, answer.get_data()
 

@@ -36,7 +36,7 @@ def put(xray: XRay, region: str, *documents: dict[str, object]) -> None:
 
 
 def test_a_segment_is_there_once(xray: XRay) -> None:
-    """A document that is sent again, as after a lost answer, takes the place of the first."""
+    """A document that is sent again, as after a lost answer, takes the place of the first; it is known who sent it."""
     made = {
         "name": "a",
         "id": "0123456789abcdef",
@@ -48,9 +48,11 @@ def test_a_segment_is_there_once(xray: XRay) -> None:
         put(xray, "eu-west-1", made, {**made, "id": "fedcba9876543210"})
     assert sorted(document["id"] for document in xray.segments()[TRACE]) == ["0123456789abcdef", "fedcba9876543210"]
     assert (xray.host, xray.reasons) == (HOST, [])
+    assert xray.senders == {TRACE: {HOST}}
 
 
 def test_what_is_signed_for_another_region_is_refused(xray: XRay) -> None:
     """It says for which region it was signed."""
     with pytest.raises(ClientError, match="not for xray in eu-west-1"):
         put(xray, "us-east-1", {})
+    assert xray.senders == {}
