@@ -1,6 +1,7 @@
 """The documents, and what examples say at their top: links lead somewhere, YAML parses, helm commands render."""
 
 import itertools
+import json
 import re
 import shlex
 import subprocess
@@ -207,6 +208,13 @@ def test_each_service_account_has_an_identity() -> None:
     named = [(each["namespace"], each["serviceAccountName"]) for each in associations]
     named += [(each["namespace"], each["name"]) for each in accounts]
     assert sorted(named) == sorted(IDENTITIES)
+
+
+def test_the_cluster_enforces_network_policies() -> None:
+    """What the charts close is closed on the cluster of the eksctl file: the VPC CNI takes a text, not a boolean."""
+    cluster = yaml.safe_load((ROOT / "docs/eks/cluster.yaml").read_text(encoding="utf-8"))
+    [values] = [addon["configurationValues"] for addon in cluster["addons"] if addon["name"] == "vpc-cni"]
+    assert json.loads(values) == {"enableNetworkPolicy": "true"}
 
 
 def test_identities_may_do_little() -> None:
