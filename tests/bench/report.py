@@ -57,7 +57,7 @@ def columns(results: Results) -> list[str]:
 def tables(results: Results) -> str:
     """The results as Markdown."""
     names = columns(results)
-    priced = [case.name for case in CASES if case.priced and case.name in rows(results)]
+    priced = [name for name in rows(results) if name in {*(case.name for case in CASES if case.priced), outage.NAME}]
     drained = [case.name for case in CASES if case.drain and case.name in rows(results)]
 
     def table(title: str, chosen: Sequence[str], show: Callable[[Measurement, str], str]) -> list[str]:

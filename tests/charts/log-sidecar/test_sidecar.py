@@ -94,6 +94,7 @@ def test_fluent_bit_container(sidecars: Sidecars, pod_spec: Callable[..., Object
         "AGENT": "/fluent-bit/bin/fluent-bit",
         "CONFIG": "/etc/log-sidecar/sidecar.yaml",
         "STATE_DIR": "/var/lib/log-sidecar/sidecar",
+        "MALLOC_CONF": "dirty_decay_ms:0,muzzy_decay_ms:0",
     }
     assert {"name": "state", "emptyDir": {"medium": "Memory", "sizeLimit": "256Mi"}} in pod_spec()["volumes"]
 
