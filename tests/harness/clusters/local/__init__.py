@@ -76,6 +76,7 @@ class LocalCluster(Cluster):
         """See ``Cluster.down``."""
         process.stop(self._nodes())
         for started in self._processes:
+            started.kill()  # one that was interrupted before its node was known
             started.wait(_STOP_SECONDS)
         self._processes = []
         self._simulates = False
@@ -134,8 +135,14 @@ class LocalCluster(Cluster):
         addons.create_fake_nodes(self.kubeconfig, names, labels or {}, taints)
 
     def exec(self, command: list[str], *, node: str = "") -> subprocess.CompletedProcess[str]:
-        """Run a command in the namespaces of a node: the one of this name, or the first."""
-        chosen = next(entry for entry in self._nodes() if entry.name == (node or self.name))
+        """Run a command in the namespaces of a node: the one of this name, or the first.
+
+        Raises:
+            HarnessError: the cluster is not up, or has no node of this name.
+        """
+        chosen = next((entry for entry in self._nodes() if entry.name == (node or self.name)), None)
+        if chosen is None:
+            raise HarnessError(f"cluster {self.name} has no node {node or self.name}")
         return subprocess.run([*process.enter(chosen), *command], capture_output=True, text=True)
 
     def _start(self, plan: layout.Layout) -> None:

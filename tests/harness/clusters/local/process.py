@@ -147,6 +147,9 @@ def stop(nodes: Sequence[Node]) -> None:
         _until(lambda path=Path(f"/proc/{pid}"): not path.exists(), _STOP_SECONDS)
     for node in nodes:
         _remove_cgroups(node.cgroup)
+        if node == node.cluster.first:
+            # The kernel clears network namespaces after their last process is gone, those of all clusters in turn.
+            _until(lambda path=Path("/sys/class/net", node.interface): not path.exists(), _STOP_SECONDS)
 
 
 def _end_with_parent() -> None:
