@@ -57,7 +57,7 @@ def columns(results: Results) -> list[str]:
 def tables(results: Results) -> str:
     """The results as Markdown."""
     names = columns(results)
-    priced = [name for name in rows(results) if name in {*(case.name for case in CASES if case.priced), outage.NAME}]
+    priced = [case.name for case in CASES if case.priced and case.name in rows(results)]
     drained = [case.name for case in CASES if case.drain and case.name in rows(results)]
 
     def table(title: str, chosen: Sequence[str], show: Callable[[Measurement, str], str]) -> list[str]:
@@ -73,6 +73,12 @@ def tables(results: Results) -> str:
     text += notes(results)
     price = f"Cores that 10,000 lines/s take (and {readers.YARDSTICK} = 1), and peak memory"
     text += table(price, priced, lambda one, row: cost(one, results.get((readers.YARDSTICK, row))))
+    text += [
+        f"{outage.NAME}, {reader}: {one.cores:.2f} core and {one.usage.peak_bytes / 1e6:.0f} MB "
+        f"at {outage.RATE:,} lines/s, each of which wakes the reader.\n"
+        for (reader, row), one in results.items()
+        if row == outage.NAME
+    ]
     text += table(
         f"From SIGTERM to the end (never: had to be killed after {GRACE_SECONDS} s)", drained, lambda one, _: end(one)
     )
