@@ -122,7 +122,7 @@ def test_pods_resolve_services_by_name(cluster: LocalCluster) -> None:
 
 def test_cluster_leaves_nothing_behind() -> None:
     """After down there is no trace of any kind that was not there before up, although pods were running."""
-    name = own_name("traces")
+    name = own_name("remains")
     before = traces(name)
     with LocalCluster(name) as cluster:
         serve(cluster, "web")
