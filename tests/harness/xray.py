@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import boto3
 from aws_xray_sdk.core import xray_recorder  # type: ignore[import-untyped]
+from moto.backends import get_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.test import Client
 
@@ -67,6 +68,8 @@ class XRay(Receiver):
     def __exit__(self, *_: object) -> None:
         self._api.close()
         super().__exit__()
+        # All of this process share what moto keeps; the next one begins without it.
+        get_backend("xray").reset()
 
     def take(self, request: Request) -> tuple[int, bytes]:
         """See ``Receiver.take``."""

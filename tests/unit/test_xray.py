@@ -12,7 +12,9 @@ from harness.aws import CREDENTIALS
 from harness.receivers import HOST
 from harness.xray import XRay
 
-TRACE = f"1-{int(time.time()):08x}-0123456789abcdef01234567"
+NOW = time.time()
+TRACE = f"1-{int(NOW):08x}-0123456789abcdef01234567"
+DOCUMENT = {"name": "a", "id": "0123456789abcdef", "trace_id": TRACE, "start_time": NOW, "end_time": NOW}
 
 
 @pytest.fixture
@@ -37,18 +39,19 @@ def put(xray: XRay, region: str, *documents: dict[str, object]) -> None:
 
 def test_a_segment_is_there_once(xray: XRay) -> None:
     """A document that is sent again, as after a lost answer, takes the place of the first; it is known who sent it."""
-    made = {
-        "name": "a",
-        "id": "0123456789abcdef",
-        "trace_id": TRACE,
-        "start_time": time.time(),
-        "end_time": time.time(),
-    }
     for _ in range(2):
-        put(xray, "eu-west-1", made, {**made, "id": "fedcba9876543210"})
+        put(xray, "eu-west-1", DOCUMENT, {**DOCUMENT, "id": "fedcba9876543210"})
     assert sorted(document["id"] for document in xray.segments()[TRACE]) == ["0123456789abcdef", "fedcba9876543210"]
     assert (xray.host, xray.reasons) == (HOST, [])
     assert xray.senders == {TRACE: {HOST}}
+
+
+def test_one_api_does_not_see_what_another_was_sent(xray: XRay) -> None:
+    """Segments are there while it runs, and gone for the next one of the same process."""
+    with XRay("eu-west-1") as other:
+        put(other, "eu-west-1", DOCUMENT)
+        assert other.segments().keys() == {TRACE}
+    assert xray.segments() == {}
 
 
 def test_what_is_signed_for_another_region_is_refused(xray: XRay) -> None:
