@@ -9,6 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -81,12 +82,12 @@ class Node:
         self._process.terminate()
         self._process.wait(timeout=PATIENCE_SECONDS)
 
-    def write(self, pod: str, *lines: str) -> None:
-        """Write lines as a container of a pod in the namespace `shop`."""
+    def write(self, pod: str, *lines: str, flag: str = "F") -> None:
+        """Write lines, or parts of one (flag P), as a container of a pod in the namespace `shop`."""
         file = self.folder / "pods" / f"shop_{pod}_uid" / "app" / "0.log"
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("a", encoding="utf-8") as log:
-            log.writelines(f"{NOW} stdout F {line}\n" for line in lines)
+            log.writelines(f"{NOW} stdout {flag} {line}\n" for line in lines)
 
     def wait(self, ready: Callable[[], object]) -> None:
         """Wait until something holds."""
@@ -292,6 +293,22 @@ def test_records_are_joined_parsed_and_bounded(node: Callable[..., Node], backen
     dropped = 'fluentbit_filter_drop_records_total{name="rate-application"}'
     made.wait(lambda: made.metric(dropped) + len(backend.records) == 5004)
     assert len(backend.records) < 2000
+
+
+@pytest.mark.parametrize("join", [True, False], ids=["joined", "apart"])
+def test_parts_of_a_line(join: bool, node: Callable[..., Node], backend: JsonReceiver) -> None:
+    """They are one record; or each is one, and a line without end takes no memory."""
+    made = node(metadata={"from": "tag"}, joinParts=join)
+    parts = 3 if join else 2000
+    made.write("web-1", *("x" * 16384 for _ in range(parts)), flag="P")
+    made.write("web-1", "end", "after")
+    made.wait(lambda: any(record["log"] == "after" for record in backend.records))
+    made.wait(lambda: len(backend.records) >= (2 if join else parts + 2))
+    whole = Counter({"x" * 16384 * parts + "end": 1} if join else {"x" * 16384: parts, "end": 1})
+    assert Counter(record["log"] for record in backend.records) == whole + Counter(["after"])
+    flags = Counter({None: 2} if join else {"P": parts, "F": 2})
+    assert Counter(record.get("_p") for record in backend.records) == flags
+    assert made.peak_mebibytes() < 64 + 2 * 32
 
 
 class Kubelet:

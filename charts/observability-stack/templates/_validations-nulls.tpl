@@ -153,7 +153,7 @@ logs.application.groupClass logs.application.parseJson logs.application.rateLimi
 logs.dataplane.enabled logs.dataplane.group logs.dataplane.retentionDays logs.dataplane.groupClass
 logs.dataplane.rateLimit logs.dataplane.bufferSize logs.host.enabled logs.host.group logs.host.retentionDays
 logs.host.groupClass logs.host.rateLimit logs.host.bufferSize logs.journalPath logs.readFrom logs.refreshSeconds
-logs.maxLineSize logs.metadata.from logs.metadata.labels logs.metadata.annotations logs.metadata.refreshSeconds
+logs.maxLineSize logs.joinParts logs.metadata.from logs.metadata.labels logs.metadata.annotations logs.metadata.refreshSeconds
 logs.metadata.insecureSkipVerify logs.output.type logs.output.retries logs.output.roleArn logs.output.externalId
 logs.output.endpoint logs.output.stsEndpoint logs.output.cloudwatch.createGroups
 logs.output.cloudwatch.streamPrefix logs.output.opensearch.host logs.output.opensearch.port

@@ -143,6 +143,9 @@ def test_parts_of_a_line_are_joined(article: Callable[..., Manifests]) -> None:
         concat = parts(made, "label")[f"@{name}"]["config"][0]["filter"]
         assert (concat["stream_identity_key"], concat["partial_cri_stream_key"]) == ("of", "of")
         assert (concat["partial_cri_logtag_key"], concat["$tag"]) == ("flag", f"{name.lower()}.var.log.pods.**")
+    apart = article(joinParts=False)
+    assert "(?<_p>[^ ]+)" in parts(apart, "source")["application"]["parse"]["expression"]
+    assert "concat" not in {one["filter"]["$type"] for one in parts(apart, "label")["@APPLICATION"]["config"][:-1]}
 
 
 def test_a_change_of_the_engine_changes_one_object(article: Callable[..., Manifests]) -> None:

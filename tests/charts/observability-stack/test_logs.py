@@ -1,6 +1,7 @@
 """Logs by Fluent Bit: what is read, under which names, where it goes, and what the agent may and keeps."""
 
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -246,6 +247,17 @@ def test_filters_are_asked_for(install: Install) -> None:
     assert made["records"]["multiline.parser"] == "java,python"
     assert (made["rate-application"]["rate"], made["rate-host"]["match"]) == (500, "host.*")
     assert made["metadata"].items() >= {"merge_log": True, "merge_log_key": "log_processed", "keep_log": False}.items()
+
+
+def test_parts_of_lines_are_records_on_request(install: Install, tmp_path: Path) -> None:
+    """No line is joined, and each record says whether its line goes on."""
+    made = install(values(joinParts=False))
+    found = {name: entry for name, entry in plugins(made, "inputs").items() if entry["name"] == "tail"}
+    assert {(entry["parser"], entry.get("multiline.parser")) for entry in found.values()} == {("parts", None)}
+    assert "parts" not in plugins(made, "filters")
+    [_, parser] = config_of(made)["parsers"]
+    assert re.search(parser["regex"].replace("?<", "?P<"), "2026-11-21T10:00:00.1Z stdout P x y")["_p"] == "P"  # type: ignore[index]
+    check(made, tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["elasticsearch", "opensearch"])

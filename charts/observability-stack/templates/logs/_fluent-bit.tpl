@@ -54,7 +54,11 @@ path: {{ join "," .paths | quote }}
 {{- with .exclude }}
 exclude_path: {{ join "," . | quote }}
 {{- end }}
+{{- if .root.Values.logs.joinParts }}
 multiline.parser: cri
+{{- else }}
+parser: parts
+{{- end }}
 {{- end -}}
 
 {{/* An input of the journal: dict "root" $ "name" <pipeline> "matches" <list>. */}}
@@ -195,8 +199,10 @@ kube_url: https://127.0.0.1:443
 {{- end -}}
 {{- end -}}
 {{- if or $values.application.enabled (and $values.dataplane.enabled $values.dataplane.pods) -}}
+{{- if $values.joinParts -}}
 {{- /* What the runtime says about a line being whole; the parser has joined the parts. */}}
 {{- $made = append $made (dict "name" "record_modifier" "alias" "parts" "match_regex" "^(application|dataplane)\\.pods\\." "remove_key" "_p") -}}
+{{- end -}}
 {{- $made = append $made (include "observability-stack.metadataFilter" . | fromYaml) -}}
 {{- end -}}
 {{- if include "observability-stack.readsJournal" . -}}
@@ -240,12 +246,23 @@ kube_url: https://127.0.0.1:443
 
 {{/* The whole configuration, as YAML. */}}
 {{- define "observability-stack.fluentBitConfig" -}}
-{{- $parser := dict "name" "pods" "format" "regex" "regex" "\\.?pods\\.(?<namespace_name>[^_]+)_(?<pod_name>[^_]+)_(?<container_name>[^_]+)$" -}}
+{{- $pods := dict "name" "pods" "format" "regex" "regex" "\\.?pods\\.(?<namespace_name>[^_]+)_(?<pod_name>[^_]+)_(?<container_name>[^_]+)$" -}}
+{{- $parsers := list $pods -}}
+{{- if not .Values.logs.joinParts -}}
+{{- $parsers = append $parsers (dict
+  "name" "parts"
+  "format" "regex"
+  "regex" "^(?<time>[^ ]+) (?<stream>stdout|stderr) (?<_p>[FP]) (?<log>.*)$"
+  "time_key" "time"
+  "time_format" "%Y-%m-%dT%H:%M:%S.%L%z"
+  "time_keep" true
+) -}}
+{{- end -}}
 {{- $pipeline := dict
   "inputs" (include "observability-stack.logInputs" . | fromJsonArray)
   "outputs" (include "observability-stack.logOutputs" . | fromJsonArray)
 -}}
 {{- with include "observability-stack.logFilters" . | fromJsonArray }}{{ $_ := set $pipeline "filters" . }}{{ end -}}
 {{- $service := include "observability-stack.logService" (dict "values" .Values.logs "stateDir" (include "observability-stack.logsStateDir" .)) | fromJson -}}
-{{- dict "service" $service "parsers" (list $parser) "pipeline" $pipeline | toYaml -}}
+{{- dict "service" $service "parsers" $parsers "pipeline" $pipeline | toYaml -}}
 {{- end -}}

@@ -33,12 +33,13 @@ Bit; each pipeline is a label with its filters and its own buffer.
 
 {{/*
 A source of pods' logs, which containerd writes as `<time> <stream> <P of a part, F of an end> <text>`; arguments as above.
-The stream has two names, as the filter that joins parts takes away the one that it is told.
+The filter that joins parts takes away the names that it is told: so the stream has two.
 */}}
 {{- define "observability-stack.fluentdPods" -}}
+{{- $parts := ternary "(?<of>(?<stream>stdout|stderr)) (?<flag>[^ ]+)" "(?<stream>stdout|stderr) (?<_p>[^ ]+)" .root.Values.logs.joinParts -}}
 {{- $parse := dict
   "$type" "regexp"
-  "expression" "/^(?<time>[^ ]+) (?<of>(?<stream>stdout|stderr)) (?<flag>[^ ]+) (?<log>.*)$/"
+  "expression" (printf "/^(?<time>[^ ]+) %s (?<log>.*)$/" $parts)
   "time_format" "%Y-%m-%dT%H:%M:%S.%N%:z"
 -}}
 {{- merge (include "observability-stack.fluentdTail" . | fromYaml) (dict "parse" $parse) | toYaml -}}
@@ -107,7 +108,8 @@ of a pod are those in its file's path: nothing is asked of the API server.
 {{- $concat := dict "$type" "concat" "$tag" (printf "%s.var.log.pods.**" .name) "key" "log" "separator" "" "use_partial_cri_logtag" true "partial_cri_logtag_key" "flag" "partial_cri_stream_key" "of" "stream_identity_key" "of" -}}
 {{- $names := `${a = record["path"].split("/"); b = a[4].split("_"); Hash["namespace_name", b[0], "pod_name", b[1], "container_name", a[5]]}` -}}
 {{- $pod := dict "$type" "record_transformer" "$tag" (printf "%s.var.log.pods.**" .name) "enable_ruby" true "auto_typecast" true "record" (dict "kubernetes" $names) "remove_keys" "path" -}}
-{{- $made = list $concat $pod -}}
+{{- $made = list $pod -}}
+{{- if .root.Values.logs.joinParts }}{{ $made = prepend $made $concat }}{{ end -}}
 {{- end -}}
 {{- $origin := dict "cluster" .root.Values.cluster.name "pipeline" .name "node" "${HOST_NAME}" -}}
 {{- $made = append $made (dict "$type" "record_transformer" "$tag" "**" "record" $origin) -}}
