@@ -9,7 +9,7 @@ from typing import BinaryIO, Self
 import pytest
 
 from harness.errors import HarnessError
-from harness.loss import ApiFollower, DirectoryFollower, container_directory
+from harness.loss import ApiFollower, DirectoryFollower, _directory, container_directory
 from harness.loss._api import State
 from harness.loss.writer import encode
 
@@ -189,6 +189,25 @@ def test_long_lines_are_joined(runtime: Runtime) -> None:
         runtime.rotate()
         runtime.record(text[30:])
         assert follower.count(11).exact
+
+
+def test_a_file_may_be_renamed_before_it_is_opened(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was listed is another file by then; the older one is read first all the same."""
+    runtime.start()
+    text = encode("w", 0, 101)[:-1]
+    runtime.record(text[:30], tag="P")
+    listing = _directory._names
+
+    def rename_once(directory: Path) -> set[str]:
+        names = listing(directory)
+        if not runtime.rotated:
+            runtime.rotate()
+            runtime.record(text[30:])
+        return names
+
+    monkeypatch.setattr(_directory, "_names", rename_once)
+    with DirectoryFollower(runtime.directory) as follower:
+        assert follower.count(1).exact
 
 
 def test_a_line_whose_end_never_came_is_mangled(runtime: Runtime) -> None:

@@ -111,32 +111,30 @@ class DirectoryFollower(Follower):
 
     def _open_new(self, directory: Path, container: _Container) -> list[str]:
         """Open the files that are not open yet; returns the names of compressed ones."""
+        seen: set[str] = set()
+        while (names := _names(directory)) != seen:
+            # Again after a rename: behind a listed name there may be a newer file, and an older one was missed.
+            seen = names
+            for name in names:
+                match = _NAME.fullmatch(name)
+                if match and not match["gz"]:  # others are for instance the kubelet's half-compressed .tmp
+                    self._open(directory / name, match, container)
+        return [name for name in seen if (match := _NAME.fullmatch(name)) and match["gz"]]
+
+    def _open(self, path: Path, match: re.Match[str], container: _Container) -> None:
         try:
-            names = os.listdir(directory)
+            descriptor = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
-            return []
-        compressed = []
-        for name in names:
-            match = _NAME.fullmatch(name)
-            if match is None:
-                continue  # among them the kubelet's half-compressed .tmp
-            if match["gz"]:
-                compressed.append(name)
-                continue
-            try:
-                descriptor = os.open(directory / name, os.O_RDONLY)
-            except FileNotFoundError:
-                continue  # renamed since the listing: the next pass finds it
-            status = os.fstat(descriptor)
-            known = container.files.get((status.st_dev, status.st_ino))
-            # The current file sorts after the rotated ones of its instance: "~" is above all digits.
-            order = (str(directory), int(match["instance"]), match["rotated"] or "~")
-            if known is None:
-                container.files[status.st_dev, status.st_ino] = _File(order, descriptor)
-            else:
-                os.close(descriptor)
-                known.order = order
-        return compressed
+            return  # renamed since the listing
+        status = os.fstat(descriptor)
+        known = container.files.get((status.st_dev, status.st_ino))
+        # The current file sorts after the rotated ones of its instance: "~" is above all digits.
+        order = (str(path.parent), int(match["instance"]), match["rotated"] or "~")
+        if known is None:
+            container.files[status.st_dev, status.st_ino] = _File(order, descriptor)
+        else:
+            os.close(descriptor)
+            known.order = order
 
     def _read_compressed(self, directory: Path, container: _Container, names: list[str]) -> Iterator[list[bytes]]:
         """Files that were compressed before they were ever seen open."""
@@ -164,3 +162,10 @@ class DirectoryFollower(Follower):
                 container.finished.add(file.fingerprint())
                 os.close(file.descriptor)
                 del container.files[key]
+
+
+def _names(directory: Path) -> set[str]:
+    try:
+        return set(os.listdir(directory))
+    except FileNotFoundError:
+        return set()
