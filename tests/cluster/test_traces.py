@@ -6,7 +6,6 @@ Service's endpoint on the application's node: a pod that prints what it is sent.
 
 import json
 import re
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Set
 from contextlib import ExitStack, contextmanager
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cluster.metrics import until
 from cluster.stage import Stage, namespace, own_name
 from harness.aws import CREDENTIALS
 from harness.clusters import Cluster, LocalCluster
@@ -232,13 +232,6 @@ def stored(xray: XRay) -> Counter[str]:
             for trace, documents in xray.segments().items()
         }
     )
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.3)
 
 
 def test_traces_stay_on_their_node(world: World) -> None:

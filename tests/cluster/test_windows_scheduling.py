@@ -10,9 +10,8 @@ import math
 import os
 import subprocess
 import sys
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ import pytest
 import yaml
 from kubernetes import client, config, watch
 
+from cluster.metrics import until
 from cluster.stage import own_name
 from harness import fluentbit, images
 from harness.clusters import LocalCluster
@@ -310,10 +310,3 @@ def is_ready(node: client.V1Node) -> bool:
 def is_up(pod: client.V1Pod) -> bool:
     conditions = {one.type: one.status for one in pod.status.conditions or []}
     return conditions.get("Ready") == "True" and pod.metadata.deletion_timestamp is None
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.2)
