@@ -89,6 +89,8 @@ def _values_validator(chart: Path) -> Validator:
 @functools.lru_cache(maxsize=32)
 def _validator_of(text: str) -> Validator:
     schema = json.loads(text)
+    # A values file need not be complete; the values that Helm merges from it and values.yaml are.
+    schema["allOf"] = [True, *(part for part in schema.get("allOf", []) if "/values." not in part.get("$ref", ""))]
     kind = validator_for(schema)
     kind.check_schema(schema)
     extend: Any = validators.extend  # the stubs leave it untyped

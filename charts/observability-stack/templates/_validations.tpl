@@ -4,12 +4,8 @@ instead. All of them are shown at once.
 */}}
 {{- define "observability-stack.validate" -}}
 {{- $checks := list -}}
-{{- if include "observability-stack.checkNulls" . -}}
-{{- $checks = list "observability-stack.checkNulls" -}}
-{{- else -}}
 {{- range list "Mode" "Remotes" "Secrets" "Labels" "Identity" "Scrape" "Storage" "Kinds" "DisabledAlerts" "RuleGroups" "Traces" "Logs" "Insights" -}}
 {{- $checks = append $checks (printf "observability-stack.check%s" .) -}}
-{{- end -}}
 {{- end -}}
 {{- include "eks-common.refuse" (dict "root" . "checks" $checks) -}}
 {{- end -}}
