@@ -163,7 +163,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "kubeStateMetrics.resourceKinds has secrets: its role could read all secrets",
         'kubeStateMetrics:\n  resourceKinds: ["pods"]',
     ),
-    "null": ({"server": {"image": None}}, "server.image is null. Leave the line out", "server:\n  image: {}"),
 }
 
 
@@ -259,23 +258,3 @@ def test_all_faults_are_told_at_once(refusal: Callable[..., str]) -> None:
     message = refusal({**remote(AMP), "scrape": {"timeout": "2m"}, "identity": {"roleArn": ROLE, "type": "node"}})
     for part in ("sigv4 is missing", "scrape.timeout (2m)", "identity.type is node"):
         assert message.count(part) == 1
-
-
-def test_every_null_is_refused(defaults: dict[str, Any], refusal: Callable[..., str]) -> None:
-    """Each block and value of values.yaml that is set to null is named in one refusal; none stops a template."""
-    message = refusal(dict.fromkeys(defaults))
-    assert [name for name in defaults if f"{name} is null" not in message] == []
-    shaped = ("resources", "podSecurityContext", "securityContext", "config")
-
-    def nulls(values: dict[str, Any], above: str = "") -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key, value in values.items():
-            inside = isinstance(value, dict) and value and key not in shaped
-            found[key] = nulls(value, f"{above}{key}.") if inside else None
-            if not inside:
-                expected.append(f"{above}{key} is null")
-        return found
-
-    expected: list[str] = []
-    message = refusal(nulls(defaults))
-    assert [line for line in expected if line not in message] == []

@@ -7,7 +7,7 @@ from harness import schemas
 _INT32 = {"minimum": -(2**31), "maximum": 2**31 - 1}
 # The bundled schemas say `oneOf` with null in each branch, which null never satisfies and whose errors nobody can read.
 # The pattern is that of k8s.io/apimachinery/pkg/api/resource.
-_OWN = {
+_OWN: dict[str, dict[str, Any]] = {
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString": {"type": ["string", "integer", "null"]},
     "io.k8s.apimachinery.pkg.api.resource.Quantity": {
         "type": ["string", "number", "null"],
