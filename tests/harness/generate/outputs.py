@@ -1,4 +1,4 @@
-"""What charts share about outputs, from `charts/shared/outputs.yaml`: the templates' data, the JSON schema, a page of docs."""
+"""Templates' data, JSON schema and docs of outputs, from `charts/shared/outputs.yaml`."""
 
 import json
 from collections.abc import Mapping
@@ -132,9 +132,8 @@ def page(data: Mapping[str, Any], charts: list[str]) -> str:
         where = "" if only == charts else f" Only in {', '.join(only)}."
         rows = ["| value | Fluent Bit option | default | description |", "| --- | --- | --- | --- |"]
         for path, option in _options(data, name).items():
-            rows.append(
-                f"| `{path}` | {_code(option.get('option'))} | {_shown_default(option, only)} | {_cell(option, charts)} |"
-            )
+            cells = [f"`{path}`", _code(option.get("option")), _shown_default(option, only), _cell(option, charts)]
+            rows.append(f"| {' | '.join(cells)} |")
         parts.append(f"## {name}\n\n{kind['description']}{where} Plugin: `{kind['plugin']}`.\n\n" + "\n".join(rows))
     return "\n\n".join(parts) + "\n"
 
