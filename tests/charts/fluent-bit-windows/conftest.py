@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import supported
-from harness.helm import Helm, HelmError
-from harness.manifests import Manifests
+from harness.render import supported
+from harness.render.helm import Helm, HelmError
+from harness.render.manifests import Manifests
 
 ROOT = Path(__file__).parents[3]
 CHART = ROOT / "charts" / "fluent-bit-windows"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from harness import iam
-from harness.helm import Helm
-from harness.manifests import Manifests
+from harness.backends import iam
+from harness.render.helm import Helm
+from harness.render.manifests import Manifests
 
 CHART = Path(__file__).parents[3] / "charts" / "fluent-bit-windows"
 ROLE = "arn:aws:iam::444455556666:role/logs"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.helm import Helm
-from harness.manifests import Manifests
+from harness.render.helm import Helm
+from harness.render.manifests import Manifests
 
 CHART = Path(__file__).parents[3] / "charts" / "log-sidecar"
 

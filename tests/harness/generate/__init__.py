@@ -1,0 +1,1 @@
+"""Writes the files that are committed but not written by hand."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
+from harness.backends.pki import Authority
 from harness.clusters.local.layout import API_PORT, API_SERVICE, DNS_SERVICE, SERVICES, Layout, Node
-from harness.pki import Authority
 
 # containerd keeps the name that is configured here; images.py assembles an image of this name.
 PAUSE_IMAGE = "registry.k8s.io/pause:3.10.1"
