@@ -5,10 +5,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast bench docs clean lint lock
+.PHONY: help demo test fast bench generate docs clean lint lock
 
 help:  ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(READY)  ## install log-sidecar on a cluster and watch its lines arrive; ends with lost and doubled
 	@$(BIN)/python -m harness demo
@@ -23,6 +23,9 @@ fast: lint  ## lint and the quick tests, which need no cluster, in parallel
 
 bench: $(READY)  ## measure the engines side by side; compared with docs/benchmarks (ARGS=--write writes it)
 	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
+
+generate: $(READY)  ## write each chart's copy of what charts share (charts/shared)
+	@$(BIN)/python -m harness generate
 
 docs: $(READY)  ## write each chart's README from its values and README.md.gotmpl
 	@$(BIN)/python -m harness docs

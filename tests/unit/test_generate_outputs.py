@@ -30,7 +30,7 @@ def errors(chart: str, value: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("chart", CHARTS)
 def test_template_holds_the_chart_s_own_defaults(chart: str) -> None:
     """The data of a chart's templates is JSON, with the default that an option has in that chart."""
-    text = outputs.template(DATA, chart)
+    text = outputs.template(DATA, "shared", chart)
     types = json.loads(text[text.index("}}") + 2 : text.rindex("{{-")])
     expected = "/log-sidecar/{namespace}" if chart == "log-sidecar" else "/aws/containerinsights/{cluster}/{pipeline}"
     assert types["cloudwatch"]["options"]["logGroupName"]["default"] == expected

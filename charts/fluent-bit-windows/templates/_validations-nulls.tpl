@@ -1,6 +1,6 @@
 {{/* The values that must not be null; those that may be are not listed. */}}
 {{- define "fluent-bit-windows.checkNulls" -}}
-{{- include "eks-common.checkNulls" (dict "root" . "blocks" (include "fluent-bit-windows.blocks" .) "lists" (include "fluent-bit-windows.lists" .) "scalars" (include "fluent-bit-windows.scalars" .)) -}}
+{{- include "fluent-bit-windows.nullMessages" (dict "root" . "blocks" (include "fluent-bit-windows.blocks" .) "lists" (include "fluent-bit-windows.lists" .) "scalars" (include "fluent-bit-windows.scalars" .)) -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.blocks" -}}

@@ -5,13 +5,13 @@ instead. All of them are shown at once.
 {{- define "fluent-bit-windows.validate" -}}
 {{- $checks := list -}}
 {{- if include "fluent-bit-windows.checkNulls" . -}}
-{{- $checks = list "fluent-bit-windows.checkNulls" -}}
+{{- $checks = list "Nulls" -}}
 {{- else -}}
 {{- range list "Builds" "Images" "Mode" "Identity" "Metadata" "Legacy" "Inputs" "Twice" "Groups" "Retention" "List" "Output" "Workloads" -}}
-{{- $checks = append $checks (printf "fluent-bit-windows.check%s" .) -}}
+{{- $checks = append $checks . -}}
 {{- end -}}
 {{- end -}}
-{{- include "eks-common.refuse" (dict "root" . "checks" $checks) -}}
+{{- include "fluent-bit-windows.refuse" (dict "root" . "checks" $checks) -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkBuilds" -}}

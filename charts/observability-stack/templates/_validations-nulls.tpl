@@ -1,6 +1,6 @@
 {{/* The values that must not be null; those that may be are not listed. */}}
 {{- define "observability-stack.checkNulls" -}}
-{{- include "eks-common.checkNulls" (dict "root" . "blocks" (include "observability-stack.blocks" .) "lists" (include "observability-stack.lists" .) "scalars" (include "observability-stack.scalars" .)) -}}
+{{- include "observability-stack.nullMessages" (dict "root" . "blocks" (include "observability-stack.blocks" .) "lists" (include "observability-stack.lists" .) "scalars" (include "observability-stack.scalars" .)) -}}
 {{- end -}}
 
 {{- define "observability-stack.blocks" -}}

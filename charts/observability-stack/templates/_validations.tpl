@@ -5,13 +5,13 @@ instead. All of them are shown at once.
 {{- define "observability-stack.validate" -}}
 {{- $checks := list -}}
 {{- if include "observability-stack.checkNulls" . -}}
-{{- $checks = list "observability-stack.checkNulls" -}}
+{{- $checks = list "Nulls" -}}
 {{- else -}}
 {{- range list "Mode" "Remotes" "Secrets" "Labels" "Identity" "Scrape" "Storage" "Kinds" "DisabledAlerts" "RuleGroups" "Traces" "Logs" "Insights" -}}
-{{- $checks = append $checks (printf "observability-stack.check%s" .) -}}
+{{- $checks = append $checks . -}}
 {{- end -}}
 {{- end -}}
-{{- include "eks-common.refuse" (dict "root" . "checks" $checks) -}}
+{{- include "observability-stack.refuse" (dict "root" . "checks" $checks) -}}
 {{- end -}}
 
 {{- define "observability-stack.checkMode" -}}

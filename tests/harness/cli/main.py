@@ -108,6 +108,10 @@ def _parser() -> argparse.ArgumentParser:
     docs.add_argument("--check", action="store_true", help="write nothing; exit 1 when one is out of date")
     docs.set_defaults(run=_docs)
 
+    generated = commands.add_parser("generate", help="write each chart's copy of what charts share (charts/shared)")
+    generated.add_argument("--check", action="store_true", help="write nothing; exit 1 when a copy is stale")
+    generated.set_defaults(run=_generate)
+
     return parser
 
 
@@ -214,4 +218,13 @@ def _docs(options: argparse.Namespace) -> int:
     stale = docs.write(check=options.check)
     for path in stale:
         print(f"{path} {'is out of date: run `make docs`' if options.check else 'written'}")
+    return 1 if options.check and stale else 0
+
+
+def _generate(options: argparse.Namespace) -> int:
+    from harness.generate import generate  # noqa: PLC0415
+
+    stale = generate(Path.cwd(), check=options.check)
+    for path in stale:
+        print(f"{path} {'is stale: run `make generate`' if options.check else 'written'}")
     return 1 if options.check and stale else 0

@@ -58,12 +58,13 @@ def types(data: Mapping[str, Any], chart: str) -> dict[str, dict[str, Option]]:
     return found
 
 
-def template(data: Mapping[str, Any], chart: str) -> str:
-    """Write the template `<chart>.outputTypes`, which returns the output types as JSON.
+def template(data: Mapping[str, Any], prefix: str, chart: str) -> str:
+    """Write the template `<prefix>.outputTypes`, which returns the output types as JSON.
 
     Args:
         data: the content of `outputs.yaml`.
-        chart: the chart's name, which its helpers begin with.
+        prefix: what the helper's name begins with.
+        chart: the name of the chart whose defaults it has.
 
     Returns:
         The text of a template file.
@@ -75,7 +76,7 @@ def template(data: Mapping[str, Any], chart: str) -> str:
         rows = [f"{json.dumps(path)}: {_compact(_for_templates(option))}" for path, option in options.items()]
         body = ",\n    ".join(rows)
         lines.append(f'  {json.dumps(name)}: {_compact(head)[:-1]}, "options": {{\n    {body}\n  }}}}')
-    return f'{{{{- define "{chart}.outputTypes" -}}}}\n{{\n' + ",\n".join(lines) + "\n}\n{{- end -}}\n"
+    return f'{{{{- define "{prefix}.outputTypes" -}}}}\n{{\n' + ",\n".join(lines) + "\n}\n{{- end -}}\n"
 
 
 def definitions(data: Mapping[str, Any], chart: str) -> dict[str, Any]:
