@@ -21,13 +21,25 @@ from .exceptions import unexplained
 from .rules import no_token_is_mounted, selectors_are_minimal
 from .test_injection import broke
 from .test_schema import configurations
-from .values_tree import Path_, closed_objects, dotted, replaced, resolve, schema_at
+from .values_tree import (
+    Path_,
+    closed_objects,
+    dotted,
+    is_of_kubernetes,
+    merged,
+    reference_at,
+    replaced,
+    resolve,
+    schema_at,
+)
 
 # 200 for each chart in every run, the same ones; EXAMPLES=5000 draws others each night.
 EXAMPLES = int(os.environ.get("EXAMPLES") or 200)
 SHARDS = 4
 # Below these the user writes Kubernetes objects, which the schema does not describe any further.
 FREE = {"extraObjects", "extraContainers", "extraInitContainers", "extraVolumes"}
+# Kubernetes' own parts, and keys of other charts, which are always refused.
+NOT_DRAWN = ("io.k8s.", "foreign.")
 
 
 @pytest.mark.slow
@@ -69,8 +81,14 @@ def test_values_of_the_schema_render(chart: Path, helm: Helm, shard: int) -> Non
 @cache
 def _changes(chart: Path, shard: int) -> st.SearchStrategy[dict[Path_, Any]]:
     schema: dict[str, Any] = json.loads((chart / "values.schema.json").read_text(encoding="utf-8"))
-    groups = {path for path in closed_objects(schema) if not any(isinstance(step, int) for step in path)}
-    paths = [(*group, key) for group in sorted(groups) for key in schema_at(schema, group)["properties"]]
+    objects = [path for path in closed_objects(schema) if not any(isinstance(step, int) for step in path)]
+    groups = {path for path in objects if not is_of_kubernetes(schema, path) and _is_listed(chart, path)}
+    paths = [
+        (*group, key)
+        for group in sorted(groups)
+        for key in schema_at(schema, group)["properties"]
+        if not reference_at(schema, (*group, key)).startswith(NOT_DRAWN)
+    ]
     leaves = [path for path in paths if path not in groups and not FREE & set(path) and path[0] != "global"]
     tamed = {path: part for path in leaves if (part := _tame(schema, schema_at(schema, path))) is not None}
     # Every value gets its turn in one of the shards.
@@ -79,8 +97,20 @@ def _changes(chart: Path, shard: int) -> st.SearchStrategy[dict[Path_, Any]]:
     return chosen.flatmap(lambda picked: st.fixed_dictionaries({path: strategies[path] for path in picked}))
 
 
+def _is_listed(chart: Path, path: Path_) -> bool:
+    """Tell whether values.yaml has a group; of another one, no single value can be set."""
+    there: Any = merged(chart, None)
+    for step in path:
+        if step not in there:
+            return False
+        there = there[step]
+    return True
+
+
 def _tame(schema: dict[str, Any], node: Any) -> dict[str, Any] | None:
     """Return a part of a schema with its references resolved; ``None`` for what is left to Kubernetes to check."""
+    if str(node.get("$ref", "")).removeprefix("#/definitions/").startswith(NOT_DRAWN):
+        return None
     node = resolve(schema, node)
     if node.get("type") == "object" and not {"properties", "additionalProperties"} & set(node):
         return None

@@ -18,10 +18,25 @@ from harness.render.helm import Helm
 from harness.render.schemas import value_errors
 
 from .conftest import cases, charts
-from .values_tree import Path_, closed_objects, dotted, leaves, merged, nested, read, replaced, resolve, schema_at
+from .values_tree import (
+    Path_,
+    closed_objects,
+    dotted,
+    is_of_kubernetes,
+    leaves,
+    merged,
+    nested,
+    read,
+    reference_at,
+    replaced,
+    resolve,
+    schema_at,
+)
 
 # Parts that have the shape of a Kubernetes object: values.yaml need not list all of their fields.
-KUBERNETES_SHAPED = re.compile(r"Probe$|^resources$")
+KUBERNETES_SHAPED = re.compile(r"Probe$|^(resources|updateStrategy)$")
+# Maps of the user's in which the chart needs one key or other: Alertmanager's configuration and profiles by name.
+OPEN_MAPS = {("alertmanager", "config"), ("alertmanager", "config", "route"), ("injection", "profiles")}
 
 
 @cache
@@ -40,13 +55,12 @@ def place(path: Path_) -> str:
 
 
 def test_schema_is_closed_everywhere(chart: Path) -> None:
-    """Only `global`, which a parent chart shares, and whole Kubernetes objects of the user take unknown keys."""
+    """Only `global`, which a parent chart shares, maps by name, and filters of the agents take unknown keys."""
     schema = schema_of(chart)
-    open_objects = [path for path in closed_objects(schema) if not is_closed(schema, path)]
+    open_objects = {path for path in closed_objects(schema) if not is_closed(schema, path)}
     assert schema["$schema"] == "http://json-schema.org/draft-07/schema#"
-    users = [path for path in open_objects if any(str(step).startswith("extra") for step in path)]
-    assert [dotted(path) for path in open_objects if path != ("global",) and path not in users] == []
-    assert () not in open_objects
+    filters = {path for path in open_objects if "extraFilters" in path}
+    assert open_objects - filters - OPEN_MAPS == {("global",)}
 
 
 def test_unknown_key_is_refused_at_every_level(chart: Path, helm: Helm) -> None:
@@ -86,11 +100,19 @@ def test_schema_declares_what_values_list(chart: Path) -> None:
     for path in closed_objects(schema):
         if any(isinstance(step, int) or KUBERNETES_SHAPED.search(str(step)) for step in path):
             continue
+        heads = [path[:end] for end in range(1, len(path) + 1)]
+        if is_of_kubernetes(schema, path) or any(head in OPEN_MAPS or _is_foreign(schema, head) for head in heads):
+            continue
         listed: Any = values
         for step in path:
             listed = listed[step]
-        missing += [dotted((*path, key)) for key in schema_at(schema, path)["properties"] if key not in listed]
+        known = [key for key in schema_at(schema, path)["properties"] if not _is_foreign(schema, (*path, key))]
+        missing += [dotted((*path, key)) for key in known if key not in listed]
     assert missing == []
+
+
+def _is_foreign(schema: dict[str, Any], path: Path_) -> bool:
+    return reference_at(schema, path).startswith("foreign.")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -77,6 +77,22 @@ def schema_at(schema: dict[str, Any], path: Path_) -> dict[str, Any]:
     return node
 
 
+def reference_at(schema: dict[str, Any], path: Path_) -> str:
+    """Return the name of the definition that describes a path; nothing where none does."""
+    above = schema_at(schema, path[:-1])
+    node = above["items"] if isinstance(path[-1], int) else above["properties"][path[-1]]
+    return str(node.get("$ref", "")).removeprefix("#/definitions/")
+
+
+def is_of_kubernetes(schema: dict[str, Any], path: Path_) -> bool:
+    """Tell whether a path is, or lies in, an object whose fields are those of Kubernetes."""
+    heads = [path[: length + 1] for length in range(len(path))]
+    comments = (str(schema_at(schema, head).get("$comment", "")) for head in heads)
+    return any(reference_at(schema, head).startswith("io.k8s.") for head in heads) or any(
+        comment.startswith("extends io.k8s.") for comment in comments
+    )
+
+
 def nested(path: Path_, value: Any) -> Any:
     """Return values that consist of one value at a path."""
     for step in reversed(path):

@@ -75,7 +75,6 @@ wrong values.
 {{- end -}}
 
 {{- define "log-sidecar.parts.validate" -}}
-{{- include "log-sidecar.refuse" (dict "root" . "checks" (list "Nulls")) -}}
 {{- $checks := list "Parts" "Files" "PartsVolume" "Native" "Drain" "Tail" "Fluentd" "Sumologic" "Output" "Multiline" -}}
 {{- include "log-sidecar.refuse" (dict "root" . "checks" $checks) -}}
 {{- end -}}

@@ -3,7 +3,6 @@ What the schema cannot say. Each check returns nothing, or a message: what is wr
 instead. All of them are shown at once; they are parted by form feeds, which no value can contain.
 */}}
 {{- define "log-sidecar.validate" -}}
-{{- include "log-sidecar.refuse" (dict "root" . "checks" (list "Nulls")) -}}
 {{- $checks := list -}}
 {{- if .Values.app.enabled -}}
 {{- $checks = list "Files" "Volume" "Command" "Demo" "Ship" "Traces" "Kind" "Native" "Drain" "Tail" "Fluentd" "Sumologic" "Names" "Ports" "Budget" "Service" "Output" "Multiline" -}}

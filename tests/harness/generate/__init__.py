@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness.generate import templates
+from harness.generate import schemas, templates
 
 __all__ = ["generate"]
 
@@ -17,7 +17,7 @@ def generate(root: Path, *, check: bool = False) -> list[Path]:
     Returns:
         The files that changed, or would; sorted.
     """
-    changed = templates.copies(root / "charts")
+    changed: dict[Path, str | None] = {**templates.copies(root / "charts"), **schemas.stale(root / "charts")}
     if not check:
         for path, text in changed.items():
             if text is None:

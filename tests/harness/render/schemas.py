@@ -56,6 +56,19 @@ def object_errors(item: Object, kubernetes: str) -> list[str]:
     return [f"{label}: {sentence}" for sentence in _sentences(validator, item)]
 
 
+def definitions(kubernetes: str) -> dict[str, Any]:
+    """Return Kubernetes' own schemas, unknown fields refused, by names such as ``io.k8s.api.core.v1.Pod``.
+
+    Args:
+        kubernetes: the version, ``1.36`` for instance.
+
+    Raises:
+        HarnessError: there are no schemas of that version.
+    """
+    found: dict[str, Any] = _definitions_file(kubernetes)["$defs"]
+    return found
+
+
 def _sentences(validator: Validator, instance: Any) -> list[str]:
     errors = sorted(validator.iter_errors(instance), key=lambda error: [str(step) for step in error.path])
     return [_sentence(error) for error in errors]
@@ -76,6 +89,8 @@ def _values_validator(chart: Path) -> Validator:
 @functools.lru_cache(maxsize=32)
 def _validator_of(text: str) -> Validator:
     schema = json.loads(text)
+    # A values file need not be complete; the values that Helm merges from it and values.yaml are.
+    schema["allOf"] = [True, *(part for part in schema.get("allOf", []) if "/values." not in part.get("$ref", ""))]
     kind = validator_for(schema)
     kind.check_schema(schema)
     extend: Any = validators.extend  # the stubs leave it untyped
@@ -102,8 +117,11 @@ def _object_validator(kubernetes: str, name: str) -> Validator | None:
 
 @functools.cache
 def _definitions(kubernetes: str) -> referencing.Registry[Any]:
-    text = _folder(kubernetes).joinpath("_definitions.json").read_text(encoding="utf-8")
-    return referencing.Resource.from_contents(json.loads(text)) @ referencing.Registry()
+    return referencing.Resource.from_contents(_definitions_file(kubernetes)) @ referencing.Registry()
+
+
+def _definitions_file(kubernetes: str) -> Any:
+    return json.loads(_folder(kubernetes).joinpath("_definitions.json").read_text(encoding="utf-8"))
 
 
 @functools.cache

@@ -2,32 +2,6 @@
 {{/* Checks of values, and how they are reported. */}}
 
 {{/*
-Values that are null and must not be: a values file that sets one to null removes it, and the first template that
-reads it would stop with a nil pointer. dict "root" $ "blocks", "lists", "scalars" <paths, parted by blanks>.
-*/}}
-{{- define "fluent-bit-windows.nullMessages" -}}
-{{- $all := . }}
-{{- range $kind, $empty := dict "blocks" "{}" "lists" "[]" "scalars" "" }}
-{{- range regexSplit "\\s+" (get $all $kind | trim) -1 }}
-{{- $value := $all.root.Values }}
-{{- $parent := dict }}
-{{- range splitList "." . }}
-{{- $parent = $value }}
-{{- if kindIs "map" $value }}{{ $value = get $value . }}{{ end }}
-{{- end }}
-{{- /* `get` returns "" for what is not there; below a block that is not there one message is enough. */}}
-{{- if and (kindIs "map" $parent) (or (kindIs "invalid" $value) (not (hasKey $parent (splitList "." . | last)))) }}
-{{ . }} is null. Leave the line out to keep the default{{ if $empty }}, or write:
-{{- $steps := splitList "." . }}
-{{- range $depth, $step := $steps }}
-{{ repeat (mul 2 $depth | int) " " }}{{ $step }}:{{ if eq (add1 $depth | int) (len $steps) }} {{ $empty }}{{ end }}
-{{- end }}{{ else }}.{{ end }}{{ "\f" }}
-{{- end }}
-{{- end }}
-{{- end }}
-{{- end -}}
-
-{{/*
 Stops with the messages of all checks, or not at all: dict "root" $ "checks" <names, what follows `check` in those of the
 helpers>. A check returns messages that are separated by form feeds, which no value can contain.
 */}}
