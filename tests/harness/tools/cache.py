@@ -1,10 +1,9 @@
 """Where built tools, images and renders are kept between runs: outside the checkout."""
 
-import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock
 
 PROJECT = "eks-observability-charts"
 
@@ -28,13 +27,10 @@ def cache_dir(*parts: str) -> Path:
     return path
 
 
-@contextmanager
-def locked(name: str) -> Iterator[None]:
-    """Hold a lock shared by every process that uses this cache.
+def locked(name: str) -> FileLock:
+    """Return a lock shared by every process that uses this cache, to be held in a ``with`` statement.
 
     Args:
         name: what is locked; two callers with different names do not wait for each other.
     """
-    with open(cache_dir("locks") / name, "w", encoding="utf-8") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+    return FileLock(cache_dir("locks") / name)

@@ -101,7 +101,7 @@ def _write_certificates(layout: Layout) -> None:
         ("kube-proxy", "system:kube-proxy", ""),
     ):
         authority.issue(name, user, group=group)
-    authority.key_pair("service-accounts")
+    authority.issue("service-accounts", "service-accounts")
     kubelets = [_kubelet_file(node) for node in layout.nodes]
     for user in ("admin", "kube-controller-manager", "kube-scheduler", "kube-proxy", *kubelets):
         _write_kubeconfig(layout, user)
@@ -271,7 +271,7 @@ def _api_server(layout: Layout, programs: dict[str, Path]) -> list[str]:
         "--allow-privileged=true",
         f"--service-cluster-ip-range={SERVICES}",
         "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
-        f"--service-account-key-file={pki}/service-accounts.pub",
+        f"--service-account-key-file={pki}/service-accounts.crt",
         f"--service-account-signing-key-file={pki}/service-accounts.key",
     ]
 
