@@ -5,10 +5,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast bench docs clean lint lock
+.PHONY: help demo test fast bench generate docs clean lint lock
 
 help:  ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(READY)  ## install log-sidecar on a cluster and watch its lines arrive; ends with lost and doubled
 	@$(BIN)/python -m harness demo
@@ -24,6 +24,9 @@ fast: lint  ## lint and the quick tests, which need no cluster, in parallel
 bench: $(READY)  ## measure the engines side by side; compared with docs/benchmarks (ARGS=--write writes it)
 	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
+generate: $(READY)  ## write each chart's copy of what charts share (charts/shared)
+	@$(BIN)/python -m harness generate
+
 docs: $(READY)  ## write each chart's README from its values and README.md.gotmpl
 	@$(BIN)/python -m harness docs
 
@@ -33,12 +36,12 @@ lint: $(READY)  ## check style and types
 	@$(BIN)/mypy --no-error-summary
 
 clean:  ## remove the environment and what the tools left in the checkout
-	@rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache build tests/*.egg-info
-	@find tests -name __pycache__ -prune -exec rm -rf {} +
+	@rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache build src/*.egg-info
+	@find src tests -name __pycache__ -prune -exec rm -rf {} +
 
 lock: $(READY)  ## pin the newest fitting versions in requirements.txt
 	@$(BIN)/uv pip compile -q --universal --upgrade --generate-hashes --no-header --no-emit-index-url \
-		--no-emit-find-links --python-version 3.11 --group dev --output-file requirements.txt pyproject.toml
+		--no-emit-find-links --python-version 3.11 --all-extras --group dev --output-file requirements.txt pyproject.toml
 
 # uv installs in 3 s what takes pip 30 s; pip installs uv, at the locked version, and everything where uv cannot.
 $(READY): requirements.txt pyproject.toml
@@ -50,4 +53,5 @@ $(READY): requirements.txt pyproject.toml
 	@$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements.txt || \
 		$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -c 'import site, sys; open(site.getsitepackages()[0] + "/harness.pth", "w").write(sys.argv[1])' "$(CURDIR)/tests"
 	@touch $@

@@ -13,12 +13,13 @@ from typing import Any, Protocol
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from harness import clusters, supported, tools
-from harness.cache import locked
+from harness import clusters, tools
 from harness.clusters import Cluster
 from harness.errors import HarnessError
-from harness.helm import Helm
-from harness.manifests import Manifests
+from harness.render import supported
+from harness.render.helm import Helm
+from harness.render.manifests import Manifests
+from harness.tools.cache import locked
 
 ROOT = Path(__file__).parents[1]
 CHARTS = ROOT / "charts"

@@ -19,11 +19,11 @@ import pytest
 
 from bench import volumes
 from harness import images
-from harness.aws import CREDENTIALS
-from harness.helm import Helm
+from harness.backends.aws import CREDENTIALS
+from harness.backends.receivers import Trouble
 from harness.loss.follow import ProcessFollower
 from harness.loss.measure import finish_writer, run_writer
-from harness.receivers import Trouble
+from harness.render.helm import Helm
 
 CHART = Path(__file__).parents[2] / "charts" / "log-sidecar"
 # What the kubelet would write there.

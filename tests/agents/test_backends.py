@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from harness import images
-from harness.aws import CloudWatchLogs
+from harness.backends.aws import CloudWatchLogs
+from harness.backends.receivers import HOST, BulkReceiver, JsonReceiver, Receiver
 from harness.loss.count import count
-from harness.receivers import HOST, BulkReceiver, JsonReceiver, Receiver
 
 from .conftest import Sidecar, free_port
 

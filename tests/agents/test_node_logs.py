@@ -21,10 +21,10 @@ import pytest
 import yaml
 
 from harness import images
-from harness.aws import CREDENTIALS, REGION, Aws
-from harness.helm import Helm
-from harness.pki import Authority
-from harness.receivers import HOST, BulkReceiver, JsonReceiver
+from harness.backends.aws import CREDENTIALS, REGION, Aws
+from harness.backends.pki import Authority
+from harness.backends.receivers import HOST, BulkReceiver, JsonReceiver
+from harness.render.helm import Helm
 
 from .conftest import free_port
 

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from bench import volumes
-from harness.aws import CloudWatchLogs
+from harness.backends.aws import CloudWatchLogs
+from harness.backends.receivers import HOST, BulkReceiver, JsonReceiver, Receiver
 from harness.loss.count import count
 from harness.loss.measure import finish_writer
-from harness.receivers import HOST, BulkReceiver, JsonReceiver, Receiver
 
 from .conftest import OUTAGE_SECONDS, Sidecar, outage, sidecars
 

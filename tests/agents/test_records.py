@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness.receivers import HOST, JsonReceiver
+from harness.backends.receivers import HOST, JsonReceiver
 
 from .conftest import Sidecar
 

@@ -25,7 +25,7 @@ from bench import outage, plots, readers, report, volumes
 from bench.cases import CASES, Case
 from harness.errors import HarnessError
 from harness.loss import Measurement, measure_process
-from harness.progress import elapsed
+from harness.tools.progress import elapsed
 
 
 def measure(name: str, case: Case, *, full: bool = False) -> Measurement | None:

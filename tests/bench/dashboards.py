@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import panels
-from harness.dashboards import BOARDS, Panel, panel_queries
+from eks_observability.dashboards import BOARDS, Panel, panel_queries
 
 FOLDER = Path(__file__).parents[2] / "docs" / "dashboards"
 DATA = FOLDER / "data.json"

@@ -17,7 +17,7 @@ from typing import Any
 from kubernetes import client, config
 
 from harness import clusters
-from harness.helm import Helm
+from harness.render.helm import Helm
 
 CHART = Path(__file__).parents[2] / "charts" / "log-sidecar"
 VALUES = {"app": {"enabled": False}, "injection": {"enabled": True, "excludeNamespaces": ["without"]}}

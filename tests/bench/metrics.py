@@ -21,9 +21,9 @@ from pathlib import Path
 from bench import metrics_article, metrics_replay
 from cluster import metrics as release
 from cluster.stage import Stage, namespace
+from harness.backends.remote_write import PATH, RemoteWriteReceiver
 from harness.clusters import LocalCluster
-from harness.helm import Helm
-from harness.remote_write import PATH, RemoteWriteReceiver
+from harness.render.helm import Helm
 
 FILE = Path(__file__).parents[2] / "docs" / "benchmarks" / "metrics.md"
 MOST_SAMPLES, MOST_MEMORY = 0.10, 0.50

@@ -10,7 +10,7 @@ import yaml
 
 from cluster import metrics as release
 from cluster.stage import Stage
-from harness.remote_write import RemoteWriteReceiver
+from harness.backends.remote_write import RemoteWriteReceiver
 
 _NAME = "article"
 _TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"

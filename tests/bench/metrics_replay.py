@@ -9,9 +9,9 @@ import urllib.request
 from pathlib import Path
 
 from cluster.metrics import EXTERNAL
+from eks_observability.dashboards import panel_queries
 from harness import tools
-from harness.dashboards import panel_queries
-from harness.remote_write import Labels, encode
+from harness.backends.remote_write import Labels, encode
 
 # What a panel may need that an agent on its own has not; the cluster's tests show these panels a server with both.
 NOT_HERE = {"a server with rules", "a claim whose volume reports its size"}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from bench import readers
 from harness import images
+from harness.backends.receivers import HOST, BulkReceiver
 from harness.loss import Measurement, ProcessFollower, count
 from harness.loss.measure import finish_writer, run_writer
-from harness.receivers import HOST, BulkReceiver
 
 NAME = "backend outage"
 SHORT_SECONDS = 15.0

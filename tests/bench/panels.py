@@ -8,7 +8,7 @@ import matplotlib
 from matplotlib import pyplot
 from matplotlib.patches import FancyBboxPatch
 
-from harness.dashboards import Board, Panel
+from eks_observability.dashboards import Board, Panel
 
 INK, PALE, LINE = "#24292e", "#6a737d", "#d8dce0"
 COLORS = ["#3f7d58", "#1f5f8b", "#c8a24a", "#6b4c8a", "#b5533c", "#5b9aa0", "#8d6e63", "#7a9cc6", "#9aa54a", "#555555"]

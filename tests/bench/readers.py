@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.cases import Case
 from harness import images
-from harness.helm import Helm
+from harness.render.helm import Helm
 
 CHART = Path(__file__).parents[2] / "charts" / "log-sidecar"
 YARDSTICK = "GNU tail -F"

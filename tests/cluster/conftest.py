@@ -8,7 +8,7 @@ import pytest
 from cluster.pods import ASKS, IMAGES, INJECTS, answer, pod
 from cluster.stage import Stage, namespace
 from harness.clusters import Cluster
-from harness.helm import Helm
+from harness.render.helm import Helm
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import yaml
 from kubernetes import config
 
 from cluster.stage import Stage
-from harness.aws import CREDENTIALS
-from harness.remote_write import PATH, Labels, RemoteWriteReceiver
+from harness.backends.aws import CREDENTIALS
+from harness.backends.remote_write import PATH, Labels, RemoteWriteReceiver
 
 CHART = Path("charts/observability-stack")
 RELEASE = "m"

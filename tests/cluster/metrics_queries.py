@@ -9,7 +9,7 @@ import promql_parser
 import yaml
 
 from cluster.metrics import CHART, INTERVAL, Metrics
-from harness.dashboards import panel_queries
+from eks_observability.dashboards import panel_queries
 
 # Metrics that no test cluster has, and why.
 ABSENT = {

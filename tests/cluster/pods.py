@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from cluster.stage import Stage
-from harness.manifests import Object
+from harness.render.manifests import Object
 
 PYTHON = "public.ecr.aws/docker/library/python:3.11-slim-bookworm"
 IMAGES = (

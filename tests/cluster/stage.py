@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 import yaml
 
+from cluster.stand_ins import RECIPES
 from harness import images, tools
 from harness.clusters import Cluster
-from harness.helm import Helm
-from harness.image_recipe import variable_of
+from harness.images import variable_of
 from harness.loss import WRITER_SOURCE, ApiFollower, DirectoryFollower, Follower, container_directory
+from harness.render.helm import Helm
 
+images.register(*RECIPES)
 CHART = Path("charts/log-sidecar")
 LOG_FILE = "/var/log/app/app.log"
 

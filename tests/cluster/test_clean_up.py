@@ -9,7 +9,7 @@ import pytest
 from cluster.metrics import CHART, until
 from cluster.stage import Stage, namespace
 from harness.clusters import Cluster
-from harness.helm import Helm
+from harness.render.helm import Helm
 
 pytestmark = pytest.mark.cluster
 RELEASE = "x"

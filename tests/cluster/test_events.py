@@ -14,9 +14,9 @@ import pytest
 
 from cluster.metrics import BUSYBOX, CHART, apply, until, volume
 from cluster.stage import Stage, namespace
-from harness.aws import CREDENTIALS, REGION, CloudWatchLogs
+from harness.backends.aws import CREDENTIALS, REGION, CloudWatchLogs
 from harness.clusters import Cluster
-from harness.helm import Helm
+from harness.render.helm import Helm
 
 pytestmark = pytest.mark.cluster
 GROUP = "/aws/containerinsights/shop/events"

@@ -12,7 +12,7 @@ from cluster.pods import ASKS, INJECTS, WRITER, answer, dry_run, mount, patched,
 from cluster.stage import Stage, namespace
 from cluster.test_output import receiver
 from harness.loss import WRITER_SOURCE, count
-from harness.manifests import Object
+from harness.render.manifests import Object
 
 pytestmark = [pytest.mark.cluster, pytest.mark.minutes(2)]
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}

@@ -11,9 +11,9 @@ from moto.server import ThreadedMotoServer
 
 from cluster.metrics import CHART, until
 from cluster.stage import Stage, namespace
-from harness.aws import CREDENTIALS, REGION
+from harness.backends.aws import CREDENTIALS, REGION
 from harness.clusters import Cluster
-from harness.helm import Helm
+from harness.render.helm import Helm
 
 pytestmark = pytest.mark.cluster
 GROUP = "/aws/containerinsights/shop/performance"

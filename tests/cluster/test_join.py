@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from harness import kube
-from harness.clusters import Cluster
-from harness.helm import Helm, HelmError
-from harness.kube import NotReadyError
+from harness.clusters import Cluster, kube
+from harness.clusters.kube import NotReadyError
+from harness.render.helm import Helm, HelmError
 
 IMAGE = "public.ecr.aws/docker/library/busybox:1.37"
 CHART = {

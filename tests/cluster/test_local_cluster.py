@@ -16,11 +16,11 @@ import pytest
 
 from cluster.stage import own_name
 from harness import tools
-from harness.cache import cache_dir
 from harness.clusters import LocalCluster
 from harness.clusters.local import layout
 from harness.clusters.local.config import Options
 from harness.errors import HarnessError
+from harness.tools.cache import cache_dir
 
 PYTHON = "public.ecr.aws/docker/library/python:3.11-slim-bookworm"
 

@@ -17,10 +17,10 @@ import pytest
 from cluster.metrics import CHART, apply, until
 from cluster.pods import PYTHON
 from cluster.stage import Stage, namespace, own_name
-from harness.aws import CREDENTIALS, REGION, CloudWatchLogs
+from harness.backends.aws import CREDENTIALS, REGION, CloudWatchLogs
 from harness.clusters import LocalCluster
 from harness.clusters.local.config import Options
-from harness.helm import Helm
+from harness.render.helm import Helm
 
 pytestmark = [
     pytest.mark.cluster,

@@ -18,9 +18,9 @@ import yaml
 from cluster import metrics_queries as queries
 from cluster.metrics import BUSYBOX, CHART, FLUENT_BIT, INTERVAL, REGION, RELEASE, Metrics, apply, until, volume, world
 from cluster.stage import Stage, namespace
+from harness.backends.remote_write import PATH, RemoteWriteReceiver
 from harness.clusters import Cluster
-from harness.helm import Helm
-from harness.remote_write import PATH, RemoteWriteReceiver
+from harness.render.helm import Helm
 
 pytestmark = [pytest.mark.cluster, pytest.mark.minutes(4)]
 # Seconds of each kind of trouble.

@@ -20,11 +20,11 @@ from cluster.metrics import CHART, apply, until
 from cluster.pods import PYTHON
 from cluster.stage import Stage, namespace, own_name
 from harness import tools
-from harness.aws import CREDENTIALS, REGION, CloudWatchLogs
+from harness.backends.aws import CREDENTIALS, REGION, CloudWatchLogs
 from harness.clusters import LocalCluster
 from harness.clusters.local import layout
-from harness.helm import Helm
-from harness.image_recipe import machine_program, variable_of
+from harness.images import machine_program, variable_of
+from harness.render.helm import Helm
 
 ROUTER = "kube-router"
 pytestmark = [

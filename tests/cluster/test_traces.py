@@ -18,12 +18,12 @@ import yaml
 
 from cluster.metrics import until
 from cluster.stage import Stage, namespace, own_name
-from harness.aws import CREDENTIALS
+from harness.backends.aws import CREDENTIALS
+from harness.backends.xray import XRay
 from harness.clusters import Cluster, LocalCluster
-from harness.helm import Helm
-from harness.image_recipe import machine_program, variable_of
-from harness.manifests import Object
-from harness.xray import XRay
+from harness.images import machine_program, variable_of
+from harness.render.helm import Helm
+from harness.render.manifests import Object
 
 pytestmark = [pytest.mark.cluster, pytest.mark.minutes(2)]
 CHART = Path("charts/observability-stack")

@@ -24,9 +24,9 @@ from cluster.metrics import until
 from cluster.stage import own_name
 from harness import fluentbit, images
 from harness.clusters import LocalCluster
-from harness.helm import Helm
-from harness.kube import wait_ready
-from harness.manifests import Manifests
+from harness.clusters.kube import wait_ready
+from harness.render.helm import Helm
+from harness.render.manifests import Manifests
 
 pytestmark = [
     pytest.mark.cluster,

@@ -1,1 +1,1 @@
-"""The harness that proves the charts: renders, validates, installs them on clusters and counts log lines."""
+"""The harness that proves the charts: it renders, validates and installs them, and counts log lines."""

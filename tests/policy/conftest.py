@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.helm import Helm
-from harness.manifests import Manifests
+from harness.render.helm import Helm
+from harness.render.manifests import Manifests
 
 ROOT = Path(__file__).parents[2]
 

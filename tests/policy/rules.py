@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from harness.manifests import Manifests, Pod, key_of
+from harness.render.manifests import Manifests, Pod, key_of
 
 Rule = Callable[[Manifests], list[str]]
 

@@ -1,6 +1,7 @@
 """What every chart promises whatever it is for: objects that Kubernetes takes, stable renders, known values."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import supported
-from harness.helm import Helm
-from harness.manifests import Manifests
-from harness.schemas import object_errors, value_errors
+from harness.generate import generate
+from harness.generate.templates import defined
+from harness.render import supported
+from harness.render.helm import Helm
+from harness.render.manifests import Manifests
+from harness.render.schemas import object_errors, value_errors
 
-from .conftest import Case, charts
+from .conftest import ROOT, Case
 from .values_tree import read
 
 both_helms = pytest.mark.parametrize(
@@ -49,8 +52,6 @@ CONVENTIONAL_VALUES = {
 }
 # A DaemonSet has one pod on each node, which no budget protects and nothing spreads.
 NOT_FOR_DAEMON_SETS = {"podDisruptionBudget", "topologySpreadConstraints"}
-# Files that charts share, each with what its helpers begin with.
-SHARED = {"_eks-common.tpl": "eks-common.", "_fluent-bit-common.tpl": "fluent-bit-common."}
 CHART_ANNOTATIONS = {f"artifacthub.io/{name}" for name in ("license", "links", "changes", "images")}
 # Functions whose answer changes from render to render, or with the cluster that is looked at.
 UNSTABLE = re.compile(
@@ -131,23 +132,21 @@ def test_unstable_functions_are_recognised(action: str) -> None:
 
 
 def test_helpers_have_the_charts_prefix(chart: Path) -> None:
-    """A helper's name cannot meet that of a parent or sibling chart, apart from those in the file that charts share."""
-    names = [
-        (path.name, name)
-        for path in templates(chart)
-        for name in re.findall(r'define\s+"([^"]+)"', path.read_text(encoding="utf-8"))
-    ]
+    """A helper's name begins with its chart's, so that it cannot meet that of a parent or sibling chart."""
+    names = [name for path in templates(chart) for name in defined(path.read_text(encoding="utf-8"))]
     assert names
-    wrong = [name for file, name in names if not name.startswith(SHARED.get(file, f"{chart.name}."))]
-    assert wrong == []
+    assert [name for name in names if not name.startswith(f"{chart.name}.")] == []
 
 
-@pytest.mark.parametrize("shared", SHARED)
-def test_shared_helpers_are_the_same_everywhere(shared: str) -> None:
-    """Charts that share helpers have the same file; when this fails, copy the right one over the others."""
-    files = [path for chart in charts() for path in chart.glob(f"templates/{shared}")]
-    assert len(files) > 1
-    assert len({file.read_bytes() for file in files}) == 1
+def test_helpers_are_defined_once(chart: Path) -> None:
+    """No helper is defined twice in a chart: the one that is read last would replace the other."""
+    names = [name for path in templates(chart) for name in defined(path.read_text(encoding="utf-8"))]
+    assert [name for name, count in Counter(names).items() if count > 1] == []
+
+
+def test_copies_of_shared_templates_are_up_to_date() -> None:
+    """What `make generate` would write is what is there; when this fails, edit charts/shared and run it."""
+    assert generate(ROOT, check=True) == []
 
 
 def test_each_template_file_is_one_object(case: Case, helm: Helm) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from harness import supported
 from harness.generate import foreign_keys
-from harness.helm import Helm
+from harness.render import supported
+from harness.render.helm import Helm
 
 from .conftest import ROOT
 from .values_tree import read

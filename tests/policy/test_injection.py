@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.helm import Helm
-from harness.manifests import Manifests
-from harness.schemas import value_errors
+from harness.render.helm import Helm
+from harness.render.manifests import Manifests
+from harness.render.schemas import value_errors
 
 from .conftest import Case, cases
 from .values_tree import Path_, dotted, leaves, merged, read, replaced

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import supported
-from harness.helm import Helm
+from harness.render import supported
+from harness.render.helm import Helm
 
 from .conftest import ROOT
 

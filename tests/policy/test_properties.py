@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis_jsonschema import from_schema
 
-from harness import supported
-from harness.helm import Helm
-from harness.manifests import Manifests
-from harness.schemas import object_errors, value_errors
+from harness.render import supported
+from harness.render.helm import Helm
+from harness.render.manifests import Manifests
+from harness.render.schemas import object_errors, value_errors
 
 from .exceptions import unexplained
 from .rules import no_token_is_mounted, selectors_are_minimal

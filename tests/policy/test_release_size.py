@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.helm import Helm
+from harness.render.helm import Helm
 
 KIBIBYTE = 1024
 LIMIT = 400 * KIBIBYTE

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.manifests import Manifests
+from harness.render.manifests import Manifests
 
 from .conftest import Case, cases
 from .exceptions import EXCEPTIONS, unexplained

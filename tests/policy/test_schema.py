@@ -14,8 +14,8 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from harness.helm import Helm
-from harness.schemas import value_errors
+from harness.render.helm import Helm
+from harness.render.schemas import value_errors
 
 from .conftest import cases, charts
 from .values_tree import (

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import allow_list, promql
-from harness.errors import HarnessError
-from harness.promql import Read
+from eks_observability import allow_list, promql
+from eks_observability.errors import CommandError
+from eks_observability.promql import Read
 
 Chart = Callable[..., Path]
 
@@ -48,7 +48,7 @@ def test_a_query_reads_metrics_of_jobs(query: str, found: set[Read]) -> None:
 )
 def test_a_query_that_says_too_little_is_refused(query: str, says: str) -> None:
     """What could read anything would keep everything, or nothing; the message shows the query."""
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(CommandError) as caught:
         promql.reads(query, ["kubelet", "pods"])
     assert says in str(caught.value) and query in str(caught.value)
 
@@ -121,7 +121,7 @@ def test_the_place_of_a_fault_is_told(
     chart: Chart, rules: list[dict[str, str]], dashboard: dict[str, Any] | None, says: str
 ) -> None:
     """Whoever wrote a rule or panel that cannot be sorted learns which."""
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(CommandError) as caught:
         allow_list.collect(chart(rules, dashboard))
     assert says in str(caught.value)
 
@@ -130,11 +130,11 @@ def test_check_writes_nothing(chart: Chart) -> None:
     """The file is written when it differs, and `check` only tells that it does."""
     made = chart([{"alert": "A", "expr": 'x{job="pods"}'}])
     file = made / "files" / "allow-list.yaml"
-    assert allow_list.write(check=True, chart=made) and not file.exists()
-    assert allow_list.write(chart=made) and yaml.safe_load(file.read_text(encoding="utf-8")) == {"pods": ["x"]}
-    assert not allow_list.write(chart=made) and not allow_list.write(check=True, chart=made)
+    assert allow_list.write(made, check=True) and not file.exists()
+    assert allow_list.write(made) and yaml.safe_load(file.read_text(encoding="utf-8")) == {"pods": ["x"]}
+    assert not allow_list.write(made) and not allow_list.write(made, check=True)
 
 
 def test_list_of_the_chart_is_up_to_date() -> None:
-    """Whoever changes a rule or a dashboard writes the list anew: `python -m harness allow-list`."""
-    assert not allow_list.write(check=True)
+    """Whoever changes a rule or a dashboard writes the list anew: `eks-observability allow-list`."""
+    assert not allow_list.write(allow_list.CHART, check=True)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness.aws import CloudWatchLogs
+from harness.backends.aws import CloudWatchLogs
 
 
 def test_one_stand_in_does_not_see_what_another_was_sent(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bench import dashboards, panels
-from harness.dashboards import BOARDS, Board, panel_queries
+from eks_observability.dashboards import BOARDS, Board, panel_queries
 
 each_board = pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
 

@@ -3,8 +3,8 @@
 from collections import Counter
 
 from bench.metrics import Side, report, side
-from harness import remote_write
-from harness.remote_write import Labels, RemoteWriteReceiver
+from harness.backends import remote_write
+from harness.backends.remote_write import Labels, RemoteWriteReceiver
 
 
 def memory(name: str, place: str) -> Labels:

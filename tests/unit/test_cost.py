@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes.utils.quantity import parse_quantity
 
-from harness import cli, cost, cost_command
-from harness.cost import Insights, LogGroup, Price, Release, Volumes, prices, report
-from harness.errors import HarnessError
-from harness.helm import Helm
-from harness.manifests import Manifests
+from eks_observability import cli, cost
+from eks_observability.cost import Insights, LogGroup, Price, Release, Volumes, prices, report
+from eks_observability.cost import command as cost_command
+from eks_observability.cost.quantity import quantity
+from eks_observability.errors import CommandError
+from harness.render.helm import Helm
+from harness.render.manifests import Manifests
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "cost.md"
@@ -137,7 +140,7 @@ def test_services_are_read_from_what_is_rendered(helm: Helm) -> None:
 def test_amount_has_to_be_told(release: dict[str, Any], volumes: dict[str, Any], says: str) -> None:
     """What a release writes to a service is billed by an amount that no values file has: it is asked for."""
     asking = replace(NOTHING, **release)
-    with pytest.raises(HarnessError, match=says):
+    with pytest.raises(CommandError, match=says):
         cost.estimate(asking, Volumes(), PRICES)
     without = ["eks", "nodes", "grafana"]
     assert cost.estimate(asking, Volumes(**volumes), PRICES, without=without).total > 0
@@ -226,13 +229,16 @@ process_start_time_seconds 1.6999988e+09
 """
     assert cost_command.samples_per_second(text) == 100
     for missing in ("", text.replace("1.6999988e+09", "1.69999999e+09"), text.replace("storage_samples", "other")):
-        with pytest.raises(HarnessError, match="do not say how many samples are sent"):
+        with pytest.raises(CommandError, match="do not say how many samples are sent"):
             cost_command.samples_per_second(missing)
 
 
 @pytest.fixture
-def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Run `python -m harness cost` and return its status, output and errors."""
+def command(
+    helm: Helm, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str, str]]:
+    """Run `eks-observability cost` and return its status, output and errors."""
+    monkeypatch.setenv("HELM", str(helm.binary))
 
     def run(*arguments: object) -> tuple[int, str, str]:
         status = cli.main(["cost", *map(str, arguments)])
@@ -293,13 +299,15 @@ def test_command_knows_every_service() -> None:
 
 def document_commands() -> list[str]:
     text = DOCUMENT.read_text(encoding="utf-8").replace("\\\n", " ")
-    return re.findall(r"^(?:\$ )?python -m harness cost (.*)$", text, re.MULTILINE)
+    return re.findall(r"^(?:\$ )?\.venv/bin/eks-observability cost (.*)$", text, re.MULTILINE)
 
 
 def test_document_shows_what_is_printed(command: Command) -> None:
     """The output in docs/cost.md is that of the command above it."""
     blocks = re.findall(
-        r"```\n\$ python -m harness cost (.*?[^\\])\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL
+        r"```\n\$ \.venv/bin/eks-observability cost (.*?[^\\])\n(.*?)```",
+        DOCUMENT.read_text(encoding="utf-8"),
+        re.DOTALL,
     )
     assert blocks
     for line, output in blocks:
@@ -312,7 +320,8 @@ def test_commands_of_the_document_run(
     command: Command, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each command in docs/cost.md works from a folder with the files that the document speaks of."""
-    (tmp_path / "values").symlink_to(ROOT / "values")
+    for folder in ("charts", "values"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
     (tmp_path / "metrics.txt").write_text(
         "prometheus_remote_storage_samples_total 60000\nprocess_start_time_seconds 0\n"
         "prometheus_remote_storage_queue_highest_timestamp_seconds 600\n",
@@ -323,3 +332,16 @@ def test_commands_of_the_document_run(
     status, shown, errors = command(*shlex.split(line))
     assert status == (1 if "--budget" in line else 0) and shown and not errors
     assert (tmp_path / "cost.svg").exists() == ("--picture" in line)
+
+
+@pytest.mark.parametrize("text", ["250m", "2", 0.5, "1Ki", "1.5Gi", "1e3", "3k", "20n", "7u", "4M", "-1", "2Ei", "5E"])
+def test_quantity_is_what_kubernetes_reads(text: str | float) -> None:
+    """A quantity is the number that Kubernetes' own client reads."""
+    assert quantity(text) == parse_quantity(text)
+
+
+@pytest.mark.parametrize("text", ["", "1 Gi", "1KiB", "m", "1ki"])
+def test_text_that_is_no_quantity_is_rejected(text: str) -> None:
+    """A misspelled unit is never taken for bytes or cores."""
+    with pytest.raises(ValueError, match="is no quantity of Kubernetes"):
+        quantity(text)

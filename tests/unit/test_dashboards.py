@@ -6,7 +6,7 @@ from typing import Any
 import promql_parser
 import pytest
 
-from harness.dashboards import BOARDS, Board, PanelQuery, panel_queries, substitute
+from eks_observability.dashboards import BOARDS, Board, PanelQuery, panel_queries, substitute
 
 JOBS = {
     "apiserver",

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.cli import main
-from harness.dashboards import BOARDS
+from eks_observability.cli import main
+from eks_observability.dashboards import BOARDS
 
 TOKEN = "glsa_secret"
 WORKSPACE = "ws-01234567-89ab-cdef-0123-456789abcdef"

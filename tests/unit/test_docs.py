@@ -14,8 +14,8 @@ from urllib.parse import unquote
 import pytest
 import yaml
 
-from harness import iam
-from harness.helm import Helm, HelmError
+from harness.backends import iam
+from harness.render.helm import Helm, HelmError
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("charts/*/README.md"))]

@@ -13,7 +13,7 @@ from harness import images
 from harness.fluentbit import Mount, container_log, deliveries, faults, inputs_of, mounts_of, parse, pod_log, tag_of
 from harness.fluentbit.mounts import mount_at
 from harness.fluentbit.patterns import meeting
-from harness.manifests import Pod
+from harness.render.manifests import Pod
 
 TAG = tag_of(parse("[INPUT]\n  Name tail\n  Tag application.*\n").inputs[0], container_log("shop", "web-1"))
 META = {"name": "kubernetes", "match": "*", "kube_tag_prefix": "application.C.var.log.containers."}

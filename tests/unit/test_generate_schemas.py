@@ -58,7 +58,8 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def generated(root: Path) -> dict[str, Any]:
     """That chart's schema, brought up to date."""
-    assert schemas.generate(root) == [root / "charts" / "tiny" / "values.schema.json"]
+    file = root / "charts" / "tiny" / "values.schema.json"
+    file.write_text(schemas.stale(root / "charts").pop(file), encoding="utf-8")
     return read(root)
 
 
@@ -100,7 +101,7 @@ def test_definitions_are_those_that_are_referred_to(generated: dict[str, Any]) -
 def test_second_run_changes_nothing(root: Path, generated: dict[str, Any]) -> None:
     """What has been written is up to date, byte by byte."""
     assert generated
-    assert schemas.generate(root) == []
+    assert schemas.stale(root / "charts") == {}
 
 
 def test_extension_keeps_the_rest_of_kubernetes(generated: dict[str, Any]) -> None:
@@ -165,7 +166,7 @@ def test_contradiction_is_named(root: Path, file: str, text: str, says: str) -> 
     """A source that cannot be right stops the run with the name of what is wrong."""
     (root / "charts" / "shared" / "schema" / file).write_text(text, encoding="utf-8")
     with pytest.raises(HarnessError, match=re.escape(says)):
-        schemas.generate(root)
+        schemas.stale(root / "charts")
 
 
 def test_answer_begins_with_our_key() -> None:

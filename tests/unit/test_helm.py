@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import supported
 from harness.errors import HarnessError
-from harness.helm import Helm, HelmError
+from harness.render import supported
+from harness.render.helm import Helm, HelmError
 
 both_helms = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids=lambda major: f"helm-{major}")
 

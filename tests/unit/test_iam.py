@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness.iam import faults
+from harness.backends.iam import faults
 
 pytestmark = pytest.mark.slow
 GROUP = "arn:aws:logs:us-east-1:ACCOUNT:log-group:/a/*:*"

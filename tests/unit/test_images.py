@@ -10,6 +10,7 @@ import pytest
 
 from harness import images
 from harness.errors import HarnessError
+from harness.images import assemble
 
 BUSYBOX = "public.ecr.aws/docker/library/busybox:1.37"
 FLUENT_BIT = "public.ecr.aws/aws-observability/aws-for-fluent-bit:3.4.0"
@@ -34,8 +35,8 @@ def test_image_is_assembled_once_and_alike(tmp_path: Path, monkeypatch: pytest.M
     """A second call takes the cached archive; an empty cache gives the same bytes again."""
     first = images.archive(BUSYBOX)
     assert images.archive(BUSYBOX) == first
-    packages = images._download(("busybox-static",))
-    monkeypatch.setattr(images, "_download", lambda names: packages)
+    packages = assemble._download(("busybox-static",))
+    monkeypatch.setattr(assemble, "_download", lambda names: packages)
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
     again = images.archive(BUSYBOX)
     assert again != first

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from harness import kube
+from harness.clusters import kube
+from harness.clusters.kube import NotReadyError, why_not_ready
 from harness.errors import HarnessError
-from harness.kube import NotReadyError, why_not_ready
 
 READY = {
     "Deployment": (

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness import kube_state
+from cluster.stand_ins import kube_state
 
 
 def told(kind: str, item: dict[str, Any]) -> list[str]:

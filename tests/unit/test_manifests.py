@@ -5,7 +5,7 @@ import textwrap
 import pytest
 import yaml
 
-from harness.manifests import ManifestError, Manifests, pod_of
+from harness.render.manifests import ManifestError, Manifests, pod_of
 
 TEXT = """
 apiVersion: v1

@@ -14,8 +14,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from harness import supported
-from harness.helm import Helm
+from harness.render import supported
+from harness.render.helm import Helm
 
 ROOT = Path(__file__).parents[2]
 CHARTS = sorted(path.parent for path in (ROOT / "charts").glob("*/Chart.yaml"))
@@ -41,7 +41,11 @@ def lock() -> str:
 def test_lock_satisfies_every_requirement(project: dict[str, Any], lock: str) -> None:
     """Each dependency of pyproject.toml has a lower bound, and the locked version fits it."""
     locked = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", lock, re.MULTILINE))
-    for text in [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]:
+    tables = [project["project"]["optional-dependencies"], project["dependency-groups"]]
+    groups = [group for table in tables for group in table.values()]
+    for text in [*project["project"]["dependencies"], *(text for group in groups for text in group)]:
+        if isinstance(text, dict):  # another group of this list
+            continue
         requirement = Requirement(text)
         assert any(part.operator == ">=" for part in requirement.specifier), text
         assert locked[requirement.name] in requirement.specifier, text

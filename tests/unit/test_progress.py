@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from harness import progress
-from harness.progress import Progress, elapsed
+from harness.tools import progress
+from harness.tools.progress import Progress, elapsed
 
 
 class Terminal(io.StringIO):

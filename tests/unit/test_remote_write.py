@@ -13,9 +13,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from google.protobuf.internal import encoder
 
-from harness import remote_write
-from harness.receivers import HOST
-from harness.remote_write import Labels, RemoteWriteReceiver
+from harness.backends import remote_write
+from harness.backends.receivers import HOST
+from harness.backends.remote_write import Labels, RemoteWriteReceiver
 
 REGION = "eu-west-1"
 UP: Labels = (("__name__", "up"), ("job", "kubelet"))

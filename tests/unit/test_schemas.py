@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from harness import supported
 from harness.errors import HarnessError
-from harness.schemas import object_errors, value_errors
+from harness.render import supported
+from harness.render.schemas import object_errors, value_errors
 
 
 def pod(**spec: Any) -> dict[str, Any]:

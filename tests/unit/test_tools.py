@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import tools
 from harness.errors import HarnessError
+from harness.tools import programs as tools
 
 
 @pytest.fixture(autouse=True)

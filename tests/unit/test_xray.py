@@ -8,9 +8,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from harness.aws import CREDENTIALS
-from harness.receivers import HOST
-from harness.xray import XRay
+from harness.backends.aws import CREDENTIALS
+from harness.backends.receivers import HOST
+from harness.backends.xray import XRay
 
 NOW = time.time()
 TRACE = f"1-{int(NOW):08x}-0123456789abcdef01234567"

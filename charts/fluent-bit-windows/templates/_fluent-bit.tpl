@@ -190,7 +190,7 @@ kubelet_port: 10250
 {{- define "fluent-bit-windows.config" -}}
 {{- $pipeline := dict
   "inputs" (include "fluent-bit-windows.inputs" . | fromJsonArray)
-  "outputs" (include "fluent-bit-windows.outputs" . | fromJsonArray)
+  "outputs" (include "fluent-bit-windows.fluentBitOutputs" . | fromJsonArray)
 -}}
 {{- with include "fluent-bit-windows.filters" . | fromJsonArray -}}
 {{- $_ := set $pipeline "filters" . -}}

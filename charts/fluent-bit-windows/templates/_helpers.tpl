@@ -1,12 +1,12 @@
 {{/* Names and choices that several templates of this chart share. */}}
 
 {{- define "fluent-bit-windows.serviceAccountName" -}}
-{{- default (ternary (include "eks-common.fullname" .) "default" .Values.serviceAccount.create) .Values.serviceAccount.name -}}
+{{- default (ternary (include "fluent-bit-windows.fullname" .) "default" .Values.serviceAccount.create) .Values.serviceAccount.name -}}
 {{- end -}}
 
 {{/* A role of the whole cluster: two releases in two namespaces must not share its name. */}}
 {{- define "fluent-bit-windows.clusterRoleName" -}}
-{{- printf "%s-%s" .Release.Namespace (include "eks-common.fullname" .) -}}
+{{- printf "%s-%s" .Release.Namespace (include "fluent-bit-windows.fullname" .) -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.isHostProcess" -}}
@@ -100,12 +100,12 @@ Each variable of a setting has a value only if the ConfigMap has its key, so tha
 {{- end -}}
 
 {{/* Every image of the release: dict "root" $ "build" <item of windows.builds>. */}}
-{{- define "fluent-bit-windows.image" -}}
+{{- define "fluent-bit-windows.agentImage" -}}
 {{- $legacy := include "fluent-bit-windows.isLegacy" .root -}}
 {{- $image := ternary .root.Values.legacy.image .root.Values.image (ne $legacy "") -}}
 {{- $tag := ternary (printf "%s-ltsc%s" $image.tag .build.name) (printf "windows-%s-%s" .build.name $image.tag) (ne $legacy "") -}}
 {{- $own := dict "tag" (.build.tag | default $tag) "digest" (.build.digest | default $image.digest) -}}
-{{- include "eks-common.image" (dict "root" .root "image" (mergeOverwrite (dict) $image $own)) -}}
+{{- include "fluent-bit-windows.image" (dict "root" .root "image" (mergeOverwrite (dict) $image $own)) -}}
 {{- end -}}
 
 {{/*
@@ -113,7 +113,7 @@ The DaemonSets of the release, as JSON: name, component, the build whose image r
 */}}
 {{- define "fluent-bit-windows.daemonSets" -}}
 {{- $sets := list -}}
-{{- $fullname := include "eks-common.fullname" . -}}
+{{- $fullname := include "fluent-bit-windows.fullname" . -}}
 {{- if include "fluent-bit-windows.isHostProcess" . -}}
 {{- $sets = append $sets (dict "name" $fullname "component" "fluent-bit" "build" (first .Values.windows.builds) "nodes" "") -}}
 {{- else -}}

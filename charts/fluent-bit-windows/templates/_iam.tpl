@@ -18,7 +18,7 @@
 {{/* Log groups that records can get to, with `*` where a name is made of a record: a list, as JSON. */}}
 {{- define "fluent-bit-windows.groups" -}}
 {{- $outputs := include "fluent-bit-windows.cloudwatchOutputs" . | replace "${CLUSTER_NAME}" "CLUSTER" | fromJsonArray -}}
-{{- include "fluent-bit-common.groups" $outputs -}}
+{{- include "fluent-bit-windows.fluentBitCommon.groups" $outputs -}}
 {{- end -}}
 
 {{/* The statements of the agent's role for the type of output, as a JSON list; empty where AWS is not asked. */}}
@@ -31,7 +31,7 @@
   "groups" (include "fluent-bit-windows.groups" . | fromJsonArray)
   "retention" $output.cloudwatch.retentionDays
 -}}
-{{- include "fluent-bit-common.statements" $given -}}
+{{- include "fluent-bit-windows.fluentBitCommon.statements" $given -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.document" -}}

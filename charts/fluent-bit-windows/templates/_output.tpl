@@ -23,7 +23,7 @@
   "groupClass" (ternary "" $settings.groupClass (ne (include "fluent-bit-windows.isLegacy" .root) ""))
 -}}
 {{- $own := pick . "alias" "match" "match_regex" | merge (dict "retry_limit" (int $output.retries)) -}}
-{{- mergeOverwrite (include "fluent-bit-common.cloudwatch" $given | fromYaml) $own | toYaml -}}
+{{- mergeOverwrite (include "fluent-bit-windows.fluentBitCommon.cloudwatch" $given | fromYaml) $own | toYaml -}}
 {{- end -}}
 
 {{/* The namespace in a tag is what is between the first underscore and the second; no part of a name has one. */}}
@@ -74,7 +74,7 @@
 {{- $outputs | toJson -}}
 {{- end -}}
 
-{{- define "fluent-bit-windows.outputs" -}}
+{{- define "fluent-bit-windows.fluentBitOutputs" -}}
 {{- $type := .Values.output.type -}}
 {{- if eq $type "cloudwatch" -}}
 {{- include "fluent-bit-windows.cloudwatchOutputs" . -}}
@@ -85,7 +85,7 @@
   "storeDir" (printf "%s\\s3" (include "fluent-bit-windows.stateDir" .))
   "legacy" (include "fluent-bit-windows.isLegacy" .)
 -}}
-{{- $output := include "fluent-bit-common.output" $given | fromYaml -}}
+{{- $output := include "fluent-bit-windows.fluentBitCommon.output" $given | fromYaml -}}
 {{- $own := dict "alias" $type "match" "*" "retry_limit" (int .Values.output.retries) -}}
 {{- list (mergeOverwrite (dict) $output $own) | toJson -}}
 {{- end -}}

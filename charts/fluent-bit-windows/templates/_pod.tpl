@@ -24,7 +24,7 @@
 {{- define "fluent-bit-windows.volumes" -}}
 - name: config
   configMap:
-    name: {{ include "eks-common.fullname" . | quote }}
+    name: {{ include "fluent-bit-windows.fullname" . | quote }}
 {{- range include "fluent-bit-windows.hostPaths" . | fromJsonArray }}
 - name: {{ .name | quote }}
   hostPath:
@@ -67,7 +67,7 @@
       optional: true
       {{- end }}
 {{- end }}
-{{- with include "fluent-bit-common.env" .Values.output | trim }}
+{{- with include "fluent-bit-windows.fluentBitCommon.env" .Values.output | trim }}
 {{ . }}
 {{- end }}
 {{- with .Values.extraEnv }}
@@ -94,7 +94,7 @@ args:
 {{- $handler := dict "httpGet" (dict "path" $path "port" "http") }}
 {{- if include "fluent-bit-windows.httpFromConfigMap" $ }}{{ $handler = dict }}{{ end }}
 {{- if $probe.enabled }}
-{{- $made := include "eks-common.probe" (dict "probe" $probe "handler" $handler) | fromYaml }}
+{{- $made := include "fluent-bit-windows.probe" (dict "probe" $probe "handler" $handler) | fromYaml }}
 {{- with $made }}
 {{ $name }}:
   {{- toYaml . | nindent 2 }}
@@ -108,7 +108,7 @@ args:
 {{- $values := $root.Values -}}
 metadata:
   labels:
-    {{- include "eks-common.labels" (dict "root" $root "component" .set.component "extra" $values.podLabels) | nindent 4 }}
+    {{- include "fluent-bit-windows.labels" (dict "root" $root "component" .set.component "extra" $values.podLabels) | nindent 4 }}
   annotations:
     {{- $checksum := dict "checksum/config" (include "fluent-bit-windows.configData" $root | sha256sum) }}
     {{- mergeOverwrite (dict) $values.commonAnnotations $values.podAnnotations $checksum | toYaml | nindent 4 }}
@@ -130,7 +130,7 @@ spec:
   {{- end }}
   serviceAccountName: {{ include "fluent-bit-windows.serviceAccountName" $root | quote }}
   automountServiceAccountToken: {{ ternary "true" "false" (ne (include "fluent-bit-windows.needsToken" $root) "") }}
-  {{- with include "eks-common.imagePullSecrets" $root }}
+  {{- with include "fluent-bit-windows.imagePullSecrets" $root }}
   imagePullSecrets:
     {{- . | nindent 4 }}
   {{- end }}
@@ -149,7 +149,7 @@ spec:
   {{- end }}
   containers:
     - name: fluent-bit
-      image: {{ include "fluent-bit-windows.image" (dict "root" $root "build" .set.build) | quote }}
+      image: {{ include "fluent-bit-windows.agentImage" (dict "root" $root "build" .set.build) | quote }}
       imagePullPolicy: {{ (ternary $values.legacy.image $values.image (eq $values.profile "aws-legacy")).pullPolicy | quote }}
       {{- include "fluent-bit-windows.command" $root | nindent 6 }}
       env:

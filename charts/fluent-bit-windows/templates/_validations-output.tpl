@@ -67,5 +67,5 @@ inputs:
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkOutput" -}}
-{{- include "fluent-bit-common.checkOutput" (dict "path" "output" "output" .Values.output "example" "my-windows-logs") -}}
+{{- include "fluent-bit-windows.fluentBitCommon.checkOutput" (dict "path" "output" "output" .Values.output "example" "my-windows-logs") -}}
 {{- end -}}

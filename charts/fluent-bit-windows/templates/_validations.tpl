@@ -3,11 +3,7 @@ What the schema cannot say. Each check returns nothing, or a message: what is wr
 instead. All of them are shown at once.
 */}}
 {{- define "fluent-bit-windows.validate" -}}
-{{- $checks := list -}}
-{{- range list "Builds" "Images" "Mode" "Identity" "Metadata" "Legacy" "Inputs" "Twice" "Groups" "Retention" "List" "Output" "Workloads" -}}
-{{- $checks = append $checks (printf "fluent-bit-windows.check%s" .) -}}
-{{- end -}}
-{{- include "eks-common.refuse" (dict "root" . "checks" $checks) -}}
+{{- include "fluent-bit-windows.refuse" (dict "root" . "checks" (list "Builds" "Images" "Mode" "Identity" "Metadata" "Legacy" "Inputs" "Twice" "Groups" "Retention" "List" "Output" "Workloads")) -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkBuilds" -}}

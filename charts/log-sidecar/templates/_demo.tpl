@@ -8,7 +8,7 @@
   value: /opt/demo/ship.json
 - name: SHIP_GRACE_SECONDS
   value: {{ .Values.output.graceSeconds | int | quote }}
-{{ (include "log-sidecar.outputEnv" (dict "root" .) | fromYaml).env | toYaml }}
+{{ (include "log-sidecar.backendEnv" (dict "root" .) | fromYaml).env | toYaml }}
 {{ end -}}
 {{- $traces := $demo.traces }}
 {{- if ne $traces.protocol "none" }}
@@ -18,7 +18,7 @@
 - name: {{ ternary "AWS_XRAY_DAEMON_ADDRESS" "OTEL_EXPORTER_OTLP_ENDPOINT" $xray }}
   value: {{ $traces.endpoint | quote }}
 - name: {{ ternary "AWS_XRAY_TRACING_NAME" "OTEL_SERVICE_NAME" $xray }}
-  value: {{ default (include "eks-common.fullname" .) $traces.service | quote }}
+  value: {{ default (include "log-sidecar.fullname" .) $traces.service | quote }}
 {{- with $traces.logGroup }}
 - name: TRACES_LOG_GROUP
   value: {{ . | quote }}
@@ -78,7 +78,7 @@
 {{- end -}}
 {{- $fields := dict "namespace" "${OUTPUT_NAMESPACE}" "node" "${OUTPUT_NODE}" "pod" "${OUTPUT_POD}" "container" .Values.app.name -}}
 {{- $retries := ternary nil $output.retries (eq (toString $output.retries) "no_limits") -}}
-{{- $ca := ternary "/etc/log-sidecar-ca/ca.crt" "" (gt (len (include "log-sidecar.outputVolumes" (dict "root" .) | fromYaml).volumes) 0) -}}
+{{- $ca := ternary "/etc/log-sidecar-ca/ca.crt" "" (gt (len (include "log-sidecar.backendVolumes" (dict "root" .) | fromYaml).volumes) 0) -}}
 {{- dict
   "type" $output.type
   "url" $url

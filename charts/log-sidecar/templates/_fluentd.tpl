@@ -87,7 +87,7 @@ format:
 {{- if $block.username.name -}}
 {{- $match = merge $match (dict "user" "${OUTPUT_USERNAME}" "password" "${OUTPUT_PASSWORD}") -}}
 {{- end -}}
-{{- if (include "log-sidecar.outputVolumes" . | fromYaml).volumes -}}
+{{- if (include "log-sidecar.backendVolumes" . | fromYaml).volumes -}}
 {{- $_ := set $match "ca_file" "/etc/log-sidecar-ca/ca.crt" -}}
 {{- end -}}
 {{- $match | toYaml -}}

@@ -1,36 +1,29 @@
-{{/* Names and choices that several templates of this chart share; what all charts share is in _eks-common.tpl. */}}
+{{/* Names and choices that several templates of this chart share; what all charts share is in _log-sidecar.tpl. */}}
 
 {{- define "log-sidecar.demoName" -}}
-{{- printf "%s-demo" (include "eks-common.fullname" .) -}}
+{{- printf "%s-demo" (include "log-sidecar.fullname" .) -}}
 {{- end -}}
 
 {{- define "log-sidecar.configName" -}}
-{{- printf "%s-sidecar" (include "eks-common.fullname" .) -}}
+{{- printf "%s-sidecar" (include "log-sidecar.fullname" .) -}}
 {{- end -}}
 
 {{- define "log-sidecar.headlessName" -}}
-{{- printf "%s-headless" (include "eks-common.fullname" .) -}}
+{{- printf "%s-headless" (include "log-sidecar.fullname" .) -}}
 {{- end -}}
 
 {{- define "log-sidecar.testName" -}}
-{{- printf "%s-test" (include "eks-common.fullname" .) -}}
+{{- printf "%s-test" (include "log-sidecar.fullname" .) -}}
 {{- end -}}
 
 {{- define "log-sidecar.claimName" -}}
-{{- default (printf "%s-logs" (include "eks-common.fullname" .)) .Values.logs.volume.persistentVolumeClaim.existingClaim -}}
+{{- default (printf "%s-logs" (include "log-sidecar.fullname" .)) .Values.logs.volume.persistentVolumeClaim.existingClaim -}}
 {{- end -}}
 
 {{- define "log-sidecar.serviceAccountName" -}}
 {{- with .Values.app.serviceAccount -}}
-{{- default (ternary (include "eks-common.fullname" $) "default" .create) .name -}}
+{{- default (ternary (include "log-sidecar.fullname" $) "default" .create) .name -}}
 {{- end -}}
-{{- end -}}
-
-{{/* Selectors are for ever: nothing that a user or a release can change belongs here. */}}
-{{- define "log-sidecar.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "eks-common.name" . | quote }}
-app.kubernetes.io/instance: {{ .Release.Name | quote }}
-app.kubernetes.io/component: app
 {{- end -}}
 
 {{/* Whether the application's pod runs to its end: "true" for a Job or CronJob. */}}

@@ -5,12 +5,12 @@ refuses what it cannot add. Both are written in CEL and share their variables (_
 
 {{/* Name of the policies and bindings. They belong to no namespace, so it has that of the release in it. */}}
 {{- define "log-sidecar.injectionName" -}}
-{{- printf "%s.%s" (include "eks-common.fullname" .) .Release.Namespace -}}
+{{- printf "%s.%s" (include "log-sidecar.fullname" .) .Release.Namespace -}}
 {{- end -}}
 
 {{/* The metadata of such an object. */}}
 {{- define "log-sidecar.injectionMetadata" -}}
-{{- $metadata := include "eks-common.metadata" (dict "root" . "component" "injection" "name" (include "log-sidecar.injectionName" .)) -}}
+{{- $metadata := include "log-sidecar.metadata" (dict "root" . "component" "injection" "name" (include "log-sidecar.injectionName" .)) -}}
 {{- omit (fromYaml $metadata) "namespace" | toYaml -}}
 {{- end -}}
 
@@ -146,7 +146,7 @@ volume for it, and `volumes`.
 {{- $scope := dict "root" $ "profile" $profile "engine" "fluent-bit" -}}
 {{- include "log-sidecar.injectionRoot" $scope -}}
 {{- $volumes := list -}}
-{{- range (include "log-sidecar.outputVolumes" (dict "root" $scope.made) | fromYaml).volumes -}}
+{{- range (include "log-sidecar.backendVolumes" (dict "root" $scope.made) | fromYaml).volumes -}}
 {{- $volumes = append $volumes (set . "name" (printf "%s-ca" $.Values.injection.name)) -}}
 {{- end -}}
 {{- $state := dict "medium" (include "log-sidecar.stateMedium" $scope.made) "sizeLimit" $scope.made.Values.sidecar.state.sizeLimit -}}

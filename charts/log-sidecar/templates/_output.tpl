@@ -67,7 +67,7 @@ only record accessors, the templates of cloudwatch_logs, know it.
 The environment that the output reads: the pod's names, and credentials by reference. dict "root" $; returns YAML, a
 list under the key `env`.
 */}}
-{{- define "log-sidecar.outputEnv" -}}
+{{- define "log-sidecar.backendEnv" -}}
 {{- $output := .root.Values.output -}}
 {{- $env := list -}}
 {{- if include "log-sidecar.hasBackend" . -}}
@@ -100,7 +100,7 @@ list under the key `env`.
 {{- end -}}
 
 {{/* The volume of the authority's certificate: dict "root" $; returns YAML, a list under the key `volumes`. */}}
-{{- define "log-sidecar.outputVolumes" -}}
+{{- define "log-sidecar.backendVolumes" -}}
 {{- $volumes := list -}}
 {{- $ca := .root.Values.output.ca -}}
 {{- if and (include "log-sidecar.hasBackend" .) (or $ca.secret $ca.configMap) -}}
@@ -115,9 +115,9 @@ list under the key `env`.
 {{- end -}}
 
 {{/* The mount of that volume: dict "root" $; returns YAML, a list under the key `mounts`. */}}
-{{- define "log-sidecar.outputMounts" -}}
+{{- define "log-sidecar.backendMounts" -}}
 {{- $mounts := list -}}
-{{- range (include "log-sidecar.outputVolumes" . | fromYaml).volumes -}}
+{{- range (include "log-sidecar.backendVolumes" . | fromYaml).volumes -}}
 {{- $mounts = append $mounts (dict "name" .name "mountPath" "/etc/log-sidecar-ca" "readOnly" true) -}}
 {{- end -}}
 {{- dict "mounts" $mounts | toYaml -}}
@@ -137,7 +137,7 @@ list under the key `env`.
 {{- $tls := dict "tls" .tls.enabled -}}
 {{- if .tls.enabled -}}
 {{- $tls = dict "tls" true "tls.verify" .tls.verify "tls.verify_hostname" .tls.verify -}}
-{{- if (include "log-sidecar.outputVolumes" . | fromYaml).volumes -}}
+{{- if (include "log-sidecar.backendVolumes" . | fromYaml).volumes -}}
 {{- $_ := set $tls "tls.ca_file" "/etc/log-sidecar-ca/ca.crt" -}}
 {{- end -}}
 {{- end -}}

@@ -8,7 +8,7 @@ wrong values.
 {{- define "log-sidecar.parts.volumeNames" -}}
 {{- $volumes := dict -}}
 {{- range list "logs" "state" -}}
-{{- $_ := set $volumes . (printf "%s-%s" (include "eks-common.name" $ | trunc 57 | trimSuffix "-") .) -}}
+{{- $_ := set $volumes . (printf "%s-%s" (include "log-sidecar.name" $ | trunc 57 | trimSuffix "-") .) -}}
 {{- end -}}
 {{- $volumes | toJson -}}
 {{- end -}}
@@ -51,7 +51,7 @@ wrong values.
 {{- $scope := dict "root" . "volumes" (include "log-sidecar.parts.volumeNames" . | fromJson) -}}
 {{- if .Values.sidecar.enabled -}}
 {{- printf "%s%s" (include "log-sidecar.logsVolume" $scope) (include "log-sidecar.stateVolume" $scope) | trim -}}
-{{- with (include "log-sidecar.outputVolumes" $scope | fromYaml).volumes }}
+{{- with (include "log-sidecar.backendVolumes" $scope | fromYaml).volumes }}
 {{ toYaml . }}
 {{- end -}}
 {{- else -}}

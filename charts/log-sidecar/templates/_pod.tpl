@@ -12,7 +12,7 @@
 {{- $demo := include "log-sidecar.hasDemo" . -}}
 {{- $serves := and $demo (not (include "log-sidecar.runsToEnd" .)) -}}
 name: {{ $app.name | quote }}
-image: {{ include "eks-common.image" (dict "root" . "image" $app.image) | quote }}
+image: {{ include "log-sidecar.image" (dict "root" . "image" $app.image) | quote }}
 imagePullPolicy: {{ $app.image.pullPolicy | quote }}
 {{- if $demo }}
 command:
@@ -60,7 +60,7 @@ ports:
 {{- if and $serves (ne $kind "startupProbe") }}
 {{- $handler = dict "httpGet" (dict "path" "/healthz" "port" (first $app.ports).containerPort) }}
 {{- end }}
-{{- with include "eks-common.probe" (dict "probe" (get $app $kind) "handler" $handler) | fromYaml }}
+{{- with include "log-sidecar.probe" (dict "probe" (get $app $kind) "handler" $handler) | fromYaml }}
 {{ $kind }}:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -93,7 +93,7 @@ volumeMounts:
     mountPath: /tmp
   {{- end }}
   {{- if include "log-sidecar.ships" . }}
-  {{- with (include "log-sidecar.outputMounts" (dict "root" .) | fromYaml).mounts }}
+  {{- with (include "log-sidecar.backendMounts" (dict "root" .) | fromYaml).mounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
   {{- end }}
@@ -160,7 +160,7 @@ emptyDir:
 {{- include "log-sidecar.stateVolume" (dict "root" .) }}
 {{- end }}
 {{- if or (include "log-sidecar.sidecars" . | fromJsonArray) (include "log-sidecar.ships" .) }}
-{{- with (include "log-sidecar.outputVolumes" (dict "root" $) | fromYaml).volumes }}
+{{- with (include "log-sidecar.backendVolumes" (dict "root" $) | fromYaml).volumes }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}
@@ -172,7 +172,7 @@ emptyDir:
 {{- define "log-sidecar.topologySpreadConstraints" -}}
 {{- $constraints := list -}}
 {{- range .Values.topologySpreadConstraints -}}
-{{- $selector := dict "matchLabels" (include "log-sidecar.selectorLabels" $ | fromYaml) -}}
+{{- $selector := dict "matchLabels" (include "log-sidecar.selectorLabels" (dict "root" $ "component" "app") | fromYaml) -}}
 {{- $constraints = append $constraints (ternary . (merge (dict "labelSelector" $selector) .) (hasKey . "labelSelector")) -}}
 {{- end -}}
 {{- $constraints | toYaml -}}
@@ -193,7 +193,7 @@ emptyDir:
 
 {{- define "log-sidecar.podLabels" -}}
 {{- $extra := mergeOverwrite (dict) .Values.podLabels -}}
-{{- include "eks-common.labels" (dict "root" . "component" "app" "extra" $extra) | fromYaml | toYaml -}}
+{{- include "log-sidecar.labels" (dict "root" . "component" "app" "extra" $extra) | fromYaml | toYaml -}}
 {{- end -}}
 
 {{- define "log-sidecar.podSpec" -}}
@@ -205,7 +205,7 @@ emptyDir:
 {{- end -}}
 serviceAccountName: {{ include "log-sidecar.serviceAccountName" . | quote }}
 automountServiceAccountToken: {{ .Values.app.serviceAccount.automount }}
-{{- with include "eks-common.imagePullSecrets" . }}
+{{- with include "log-sidecar.imagePullSecrets" . }}
 imagePullSecrets:
   {{- . | nindent 2 }}
 {{- end }}

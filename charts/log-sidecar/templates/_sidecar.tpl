@@ -226,7 +226,7 @@ container:
 {{- $state := include "log-sidecar.volumeName" (merge (dict "volume" "state") $scope) -}}
 {{- $mounts = append $mounts (dict "name" $state "mountPath" "/var/lib/log-sidecar") -}}
 {{- end -}}
-{{- $mounts = concat $mounts (include "log-sidecar.outputMounts" (dict "root" .root) | fromYaml).mounts -}}
+{{- $mounts = concat $mounts (include "log-sidecar.backendMounts" (dict "root" .root) | fromYaml).mounts -}}
 {{- concat $mounts .root.Values.sidecar.extraVolumeMounts | toYaml -}}
 {{- end -}}
 
@@ -236,9 +236,9 @@ container:
 {{- $engine := include (printf "log-sidecar.engine.%s" $values.sidecar.engine) . | fromYaml -}}
 {{- $settings := get $values.sidecar (include "log-sidecar.engineKey" .root) -}}
 {{- $image := $settings.image -}}
-{{- $env := concat $engine.container.env (include "log-sidecar.outputEnv" . | fromYaml).env -}}
+{{- $env := concat $engine.container.env (include "log-sidecar.backendEnv" . | fromYaml).env -}}
 name: {{ .sidecar.name | quote }}
-image: {{ include "eks-common.image" (dict "root" .root "image" $image) | quote }}
+image: {{ include "log-sidecar.image" (dict "root" .root "image" $image) | quote }}
 imagePullPolicy: {{ $image.pullPolicy | quote }}
 {{- if $values.sidecar.native }}
 restartPolicy: Always
@@ -255,7 +255,7 @@ envFrom:
 {{- range $kind := list "startupProbe" "livenessProbe" "readinessProbe" }}
 {{- $probe := get $values.sidecar $kind }}
 {{- if $probe.enabled }}
-{{- with include "eks-common.probe" (dict "probe" $probe "handler" ($engine.handler | default dict)) | fromYaml }}
+{{- with include "log-sidecar.probe" (dict "probe" $probe "handler" ($engine.handler | default dict)) | fromYaml }}
 {{ $kind }}:
   {{- toYaml . | nindent 2 }}
 {{- end }}

@@ -22,7 +22,7 @@ Arguments: dict "root" $ "file" <map>; returns JSON.
   "name" .file.name
   "pathExpression" (ternary .file.path (printf "%s*" (trimSuffix "*" .file.path)) $copies)
   "denylist" $excluded
-  "category" ($settings.category | default (printf "%s/%s" .root.Release.Namespace (include "eks-common.fullname" .root)))
+  "category" ($settings.category | default (printf "%s/%s" .root.Release.Namespace (include "log-sidecar.fullname" .root)))
   "encoding" "UTF-8"
   "cutoffTimestamp" 0
   "automaticDateParsing" true

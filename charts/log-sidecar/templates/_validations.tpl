@@ -13,25 +13,6 @@ instead. All of them are shown at once; they are parted by form feeds, which no 
 {{- include "log-sidecar.refuse" (dict "root" . "checks" $checks) -}}
 {{- end -}}
 
-{{/* Stops with what the checks say, if they say anything: dict "root" $ "checks" <names>. */}}
-{{- define "log-sidecar.refuse" -}}
-{{- $messages := list -}}
-{{- range .checks -}}
-{{- range include (printf "log-sidecar.check%s" .) $.root | splitList "\f" -}}
-{{- with trim . -}}
-{{- $messages = append $messages . -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-{{- if and $messages (not .root.Chart.IsRoot) -}}
-{{- $where := "What follows is about the values below `%s:` of the chart that has this one as a dependency." -}}
-{{- $messages = prepend $messages (printf $where .root.Chart.Name) -}}
-{{- end -}}
-{{- if $messages -}}
-{{- fail (printf "\n\n%s\n" (join "\n\n" $messages)) -}}
-{{- end -}}
-{{- end -}}
-
 {{- define "log-sidecar.checkCommand" -}}
 {{- $app := .Values.app -}}
 {{- if and $app.demo.enabled (or $app.command $app.args) }}

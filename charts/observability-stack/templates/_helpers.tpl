@@ -4,20 +4,20 @@
 Name of an object of a component: dict "root" $ "component" <name>. Not longer than 52, as Kubernetes puts a hash of
 eleven characters behind it in a label.
 */}}
-{{- define "observability-stack.name" -}}
+{{- define "observability-stack.componentName" -}}
 {{- $room := sub 51 (len .component) | int -}}
-{{- printf "%s-%s" (include "eks-common.fullname" .root | trunc $room | trimSuffix "-") .component -}}
+{{- printf "%s-%s" (include "observability-stack.fullname" .root | trunc $room | trimSuffix "-") .component -}}
 {{- end -}}
 
 {{/* A role of the whole cluster: two releases in two namespaces must not share its name. Arguments as above. */}}
 {{- define "observability-stack.clusterName" -}}
-{{- printf "%s-%s" .root.Release.Namespace (include "observability-stack.name" .) -}}
+{{- printf "%s-%s" .root.Release.Namespace (include "observability-stack.componentName" .) -}}
 {{- end -}}
 
 {{/* dict "root" $ "account" <key of serviceAccounts> "component" <name>. */}}
 {{- define "observability-stack.serviceAccountName" -}}
 {{- $account := get .root.Values.serviceAccounts .account -}}
-{{- default (ternary (include "observability-stack.name" .) "default" $account.create) $account.name -}}
+{{- default (ternary (include "observability-stack.componentName" .) "default" $account.create) $account.name -}}
 {{- end -}}
 
 {{- define "observability-stack.serverAccount" -}}
@@ -62,7 +62,7 @@ agent and server would ask for just that. The first one has the same name whatev
 {{- range $shard := until (int .Values.server.shards) -}}
 {{- range $replica := until (int $.Values.server.replicas) -}}
 {{- $component := ternary "server" (printf "server-%d-%d" $shard $replica) (eq 0 (add $shard $replica)) -}}
-{{- $name := include "observability-stack.name" (dict "root" $ "component" $component) -}}
+{{- $name := include "observability-stack.componentName" (dict "root" $ "component" $component) -}}
 {{- $instances = append $instances (dict "shard" $shard "replica" $replica "component" $component "name" $name "file" (printf "prometheus-%d-%d.yaml" $shard $replica)) -}}
 {{- end -}}
 {{- end -}}
@@ -72,7 +72,7 @@ agent and server would ask for just that. The first one has the same name whatev
 {{/* Labels that fit the pods of Prometheus, however many there are: the selector of a policy or budget. */}}
 {{- define "observability-stack.serverSelector" -}}
 matchLabels:
-  app.kubernetes.io/name: {{ include "eks-common.name" . | quote }}
+  app.kubernetes.io/name: {{ include "observability-stack.name" . | quote }}
   app.kubernetes.io/instance: {{ .Release.Name | quote }}
 matchExpressions:
   - key: app.kubernetes.io/component

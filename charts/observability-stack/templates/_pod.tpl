@@ -11,7 +11,7 @@ tolerations:
 {{- with .values.priorityClassName }}
 priorityClassName: {{ . | quote }}
 {{- end }}
-{{- with include "eks-common.imagePullSecrets" .root }}
+{{- with include "observability-stack.imagePullSecrets" .root }}
 imagePullSecrets:
   {{- . | nindent 2 }}
 {{- end }}
@@ -24,7 +24,7 @@ imagePullSecrets:
 {{- $port := get ($.ports | default dict) $name | default "http" }}
 {{- if $probe.enabled }}
 {{ $name }}:
-  {{- include "eks-common.probe" (dict "probe" $probe "handler" (dict "httpGet" (dict "path" $path "port" $port))) | nindent 2 }}
+  {{- include "observability-stack.probe" (dict "probe" $probe "handler" (dict "httpGet" (dict "path" $path "port" $port))) | nindent 2 }}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -50,7 +50,7 @@ The pod of an exporter: dict "root" $ "component" <name> "values" <its block> "a
 {{- $values := .values -}}
 metadata:
   labels:
-    {{- include "eks-common.labels" (dict "root" .root "component" .component "extra" $values.podLabels) | nindent 4 }}
+    {{- include "observability-stack.labels" (dict "root" .root "component" .component "extra" $values.podLabels) | nindent 4 }}
   {{- with mergeOverwrite (dict) .root.Values.commonAnnotations $values.podAnnotations (.checksums | default dict) }}
   annotations:
     {{- toYaml . | nindent 4 }}
@@ -80,7 +80,7 @@ spec:
   {{- end }}
   containers:
     - name: {{ .component }}
-      image: {{ include "eks-common.image" (dict "root" .root "image" $values.image) | quote }}
+      image: {{ include "observability-stack.image" (dict "root" .root "image" $values.image) | quote }}
       imagePullPolicy: {{ $values.image.pullPolicy | quote }}
       {{- include .container .root | nindent 6 }}
       resources:
@@ -114,7 +114,7 @@ ports:
 {{- define "observability-stack.networkPolicySpec" -}}
 podSelector:
   matchLabels:
-    {{- include "eks-common.selectorLabels" (dict "root" .root "component" .component) | nindent 4 }}
+    {{- include "observability-stack.selectorLabels" (dict "root" .root "component" .component) | nindent 4 }}
 policyTypes:
   - Ingress
 ingress:

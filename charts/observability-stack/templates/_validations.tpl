@@ -3,11 +3,7 @@ What the schema cannot say. Each check returns nothing, or a message: what is wr
 instead. All of them are shown at once.
 */}}
 {{- define "observability-stack.validate" -}}
-{{- $checks := list -}}
-{{- range list "Mode" "Remotes" "Secrets" "Labels" "Identity" "Scrape" "Storage" "Kinds" "DisabledAlerts" "RuleGroups" "Traces" "Logs" "Insights" -}}
-{{- $checks = append $checks (printf "observability-stack.check%s" .) -}}
-{{- end -}}
-{{- include "eks-common.refuse" (dict "root" . "checks" $checks) -}}
+{{- include "observability-stack.refuse" (dict "root" . "checks" (list "Mode" "Remotes" "Secrets" "Labels" "Identity" "Scrape" "Storage" "Kinds" "DisabledAlerts" "RuleGroups" "Traces" "Logs" "Insights")) -}}
 {{- end -}}
 
 {{- define "observability-stack.checkMode" -}}

@@ -1,66 +1,14 @@
-"""What the tests of this chart share: the chart, its values files, its refusals, and its rendered configuration."""
+"""What the tests of this chart share: its pods and its rendered configuration."""
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 import yaml
 
-from harness import supported
-from harness.helm import Helm, HelmError
-from harness.manifests import Manifests
-
-ROOT = Path(__file__).parents[3]
-CHART = ROOT / "charts" / "fluent-bit-windows"
-NEWEST = supported.KUBERNETES[-1]
-CONTAINER = "fluent-bit"
+from harness.render.manifests import Manifests
 
 Values = Mapping[str, Any]
-
-
-@pytest.fixture
-def chart() -> Path:
-    """The chart's folder."""
-    return CHART
-
-
-@pytest.fixture
-def defaults() -> dict[str, Any]:
-    """The chart's own values."""
-    values: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
-    return values
-
-
-@pytest.fixture
-def install(helm: Helm) -> Callable[..., Manifests]:
-    """Render the chart as `helm install x` would, in namespace `amazon-cloudwatch`, on the newest Kubernetes."""
-
-    def rendered(
-        values: Values | None = None,
-        *,
-        files: Sequence[Path] = (),
-        release: str = "x",
-        namespace: str = "amazon-cloudwatch",
-        kubernetes: str = NEWEST,
-    ) -> Manifests:
-        return helm.render(
-            CHART, release=release, namespace=namespace, values=values, value_files=files, kube_version=kubernetes
-        )
-
-    return rendered
-
-
-@pytest.fixture
-def refusal(helm: Helm) -> Callable[..., str]:
-    """Return what Helm says when it refuses values; fail when it takes them."""
-
-    def message(values: Values, *, kubernetes: str = NEWEST) -> str:
-        with pytest.raises(HelmError) as caught:
-            helm.render(CHART, release="x", values=values, kube_version=kubernetes)
-        return caught.value.stderr
-
-    return message
 
 
 @pytest.fixture

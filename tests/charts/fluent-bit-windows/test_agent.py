@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from harness import fluentbit
-from harness.manifests import Manifests
+from harness.render.manifests import Manifests
 
 Install = Callable[..., Manifests]
 ALL_BUILDS = {"windows": {"builds": [{"name": "2019", "tag": "own-2019"}, {"name": "2022"}, {"name": "2025"}]}}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness.manifests import Manifests
+from harness.render.manifests import Manifests
 
 Install = Callable[..., Manifests]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness import fluentbit, images
-from harness.manifests import Manifests, Pod
+from harness.render.manifests import Manifests, Pod
 
 Configs = Callable[..., dict[str, Any]]
 Install = Callable[..., Manifests]

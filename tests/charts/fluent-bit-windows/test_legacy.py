@@ -18,9 +18,9 @@ from urllib.error import URLError
 import pytest
 
 from harness import fluentbit, images
-from harness.aws import CREDENTIALS, HOST
-from harness.manifests import Manifests
-from harness.pki import Authority
+from harness.backends.aws import CREDENTIALS, HOST
+from harness.backends.pki import Authority
+from harness.render.manifests import Manifests
 
 pytestmark = [
     pytest.mark.slow,

@@ -3,29 +3,14 @@
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness import iam
-from harness.helm import Helm
-from harness.manifests import Manifests
+from harness.backends import iam
+from harness.render.manifests import Manifests
 
-CHART = Path(__file__).parents[3] / "charts" / "fluent-bit-windows"
 ROLE = "arn:aws:iam::444455556666:role/logs"
-
-
-@pytest.fixture
-def notes(helm: Helm) -> Callable[..., str]:
-    """Return the notes of an install in namespace amazon-cloudwatch."""
-    if helm.major == 3:
-        pytest.skip("needs helm 4, which tells templates a current version of Kubernetes without a cluster")
-
-    def text(values: dict[str, Any] | None = None) -> str:
-        return helm.notes(CHART, release="x", namespace="amazon-cloudwatch", values=values)
-
-    return text
 
 
 def documents(text: str) -> list[dict[str, Any]]:

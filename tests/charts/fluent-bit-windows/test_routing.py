@@ -20,9 +20,9 @@ from typing import Any, Self
 import pytest
 
 from harness import fluentbit, images
-from harness.aws import CREDENTIALS, HOST, REGION, CloudWatchLogs
-from harness.cache import locked
-from harness.manifests import Manifests
+from harness.backends.aws import CREDENTIALS, HOST, REGION, CloudWatchLogs
+from harness.render.manifests import Manifests
+from harness.tools.cache import locked
 
 pytestmark = [
     pytest.mark.slow,

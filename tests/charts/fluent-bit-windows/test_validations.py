@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import supported
-from harness.manifests import Manifests
+from harness.render import supported
+from harness.render.manifests import Manifests
 
 both_majors = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids=lambda major: f"helm-{major}")
 HOST_PROCESS = {"mode": "hostProcess"}

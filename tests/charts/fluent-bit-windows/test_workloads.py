@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis_jsonschema import from_schema
 from jsonschema import Draft7Validator
 
-from harness import supported
-from harness.helm import Helm, HelmError
-from harness.manifests import Manifests, Object
+from harness.render import supported
+from harness.render.helm import Helm, HelmError
+from harness.render.manifests import Manifests, Object
 
 ROOT = Path(__file__).parents[3]
 CHART = ROOT / "charts" / "fluent-bit-windows"

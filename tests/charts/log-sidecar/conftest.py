@@ -1,16 +1,15 @@
-"""What the tests of this chart share: the chart, its values files and its refusals."""
+"""What the tests of this chart share: its pods, its configurations and the demo."""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from harness import supported
-from harness.helm import Helm, HelmError
-from harness.manifests import Manifests, Object
+from harness.render import supported
+from harness.render.manifests import Manifests, Object
 
 from .demo import Demo
 
@@ -19,50 +18,6 @@ CHART = ROOT / "charts" / "log-sidecar"
 NEWEST = supported.KUBERNETES[-1]
 
 Values = Mapping[str, Any]
-
-
-@pytest.fixture
-def chart() -> Path:
-    """The chart's folder."""
-    return CHART
-
-
-@pytest.fixture
-def defaults() -> dict[str, Any]:
-    """The chart's own values."""
-    values: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
-    return values
-
-
-@pytest.fixture
-def install(helm: Helm) -> Callable[..., Manifests]:
-    """Render the chart as `helm install x` would, in namespace `prd`, on the newest Kubernetes."""
-
-    def rendered(
-        values: Values | None = None,
-        *,
-        files: Sequence[Path] = (),
-        release: str = "x",
-        namespace: str = "prd",
-        kubernetes: str = NEWEST,
-    ) -> Manifests:
-        return helm.render(
-            CHART, release=release, namespace=namespace, values=values, value_files=files, kube_version=kubernetes
-        )
-
-    return rendered
-
-
-@pytest.fixture
-def refusal(helm: Helm) -> Callable[[Values], str]:
-    """Return what Helm says when it refuses values; fail when it takes them."""
-
-    def message(values: Values) -> str:
-        with pytest.raises(HelmError) as caught:
-            helm.render(CHART, release="x", values=values, kube_version=NEWEST)
-        return caught.value.stderr
-
-    return message
 
 
 @pytest.fixture

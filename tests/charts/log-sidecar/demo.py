@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.manifests import Manifests
+from harness.render.manifests import Manifests
 
 PATIENCE_SECONDS = 20.0
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness.manifests import Manifests, Object
+from harness.render.manifests import Manifests, Object
 
 App = Callable[..., Object]
 OWN = {"demo": {"enabled": False}, "command": ["serve"]}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.manifests import Manifests, Object
+from harness.render.manifests import Manifests, Object
 
 Install = Callable[..., Manifests]
 SELECTOR = {

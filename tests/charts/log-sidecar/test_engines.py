@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from harness import images
-from harness.manifests import Manifests
+from harness.render.manifests import Manifests
 
 pytestmark = [
     pytest.mark.slow,

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import docs, tools
-from harness.manifests import Manifests, Object
+from harness import tools
+from harness.generate import readme as docs
+from harness.render.manifests import Manifests, Object
 
 ROOT = Path(__file__).parents[3]
 CHART = ROOT / "charts" / "log-sidecar"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.manifests import Manifests
+from harness.render.manifests import Manifests
 
 Configs = Callable[..., dict[str, Any]]
 OPTIONS = "../shared/data/fluent-bit-5.1.1-options.json"

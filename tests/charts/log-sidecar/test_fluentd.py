@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import receivers
-from harness.manifests import Manifests, Object
+from harness.backends import receivers
+from harness.render.manifests import Manifests, Object
 
 from .conftest import ROOT
 from .test_engines import Sidecar, free_port

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import supported
-from harness.helm import Helm, HelmError
-from harness.manifests import Manifests, Object
-from harness.schemas import value_errors
+from harness.render import supported
+from harness.render.helm import Helm, HelmError
+from harness.render.manifests import Manifests, Object
+from harness.render.schemas import value_errors
 
 from .conftest import CHART
 

@@ -2,27 +2,11 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.helm import Helm
-from harness.manifests import Manifests
-
-CHART = Path(__file__).parents[3] / "charts" / "log-sidecar"
-
-
-@pytest.fixture
-def notes(helm: Helm) -> Callable[..., str]:
-    """Return the notes of an install in namespace prd."""
-    if helm.major == 3:
-        pytest.skip("needs helm 4, which tells templates a current version of Kubernetes without a cluster")
-
-    def text(values: dict[str, Any] | None = None, **options: Any) -> str:
-        return helm.notes(CHART, release="x", namespace="prd", values=values, **options)
-
-    return text
+from harness.render.manifests import Manifests
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod"])

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from harness import supported
-from harness.manifests import Manifests
+from harness.render import supported
+from harness.render.manifests import Manifests
 
 NAME = "x-log-sidecar"
 DEMO = {("ConfigMap", f"{NAME}-demo")}

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from harness import images
-from harness.manifests import Manifests, Object
+from harness.render.manifests import Manifests, Object
 
 Configs = Callable[..., dict[str, Any]]
 Values = dict[str, Any]

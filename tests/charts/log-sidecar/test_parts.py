@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import supported
-from harness.helm import Helm
-from harness.manifests import Manifests
-from harness.schemas import object_errors
+from harness.render import supported
+from harness.render.helm import Helm
+from harness.render.manifests import Manifests
+from harness.render.schemas import object_errors
 from policy.rules import RULES
 
 from .conftest import CHART, NEWEST, ROOT

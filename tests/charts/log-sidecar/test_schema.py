@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from harness import supported
-from harness.manifests import Manifests
-from harness.schemas import value_errors
+from harness.render import supported
+from harness.render.manifests import Manifests
+from harness.render.schemas import value_errors
 
 both_majors = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids=lambda major: f"helm-{major}")
 # What is passed to Kubernetes as it is: its own schema says which keys there are.

@@ -12,8 +12,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from harness.helm import Helm
-from harness.manifests import Manifests, Object
+from harness.render.helm import Helm
+from harness.render.manifests import Manifests, Object
 
 from .conftest import CHART, ROOT
 

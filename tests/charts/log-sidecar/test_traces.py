@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from harness import receivers
-from harness.manifests import Manifests, Object
+from harness.backends import receivers
+from harness.render.manifests import Manifests, Object
 
 from .demo import PATIENCE_SECONDS, Demo
 

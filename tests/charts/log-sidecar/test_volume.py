@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness.manifests import Manifests, Object
+from harness.render.manifests import Manifests, Object
 
 PodSpec = Callable[..., Object]
 CLAIM = {"type": "persistentVolumeClaim"}

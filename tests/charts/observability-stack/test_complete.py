@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from kubernetes.utils.quantity import parse_quantity
 
-from harness.manifests import Manifests
+from harness.render.manifests import Manifests
 
 Install = Callable[..., Manifests]
 README = Path(__file__).parents[3] / "charts" / "observability-stack" / "README.md"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness.manifests import Manifests, Pod
+from harness.render.manifests import Manifests, Pod
 
 Install = Callable[..., Manifests]
 BLOCKS = {

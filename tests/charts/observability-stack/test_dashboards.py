@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.dashboards import BOARDS
-from harness.dashboards.grafana import FILES, as_json, write
-from harness.helm import Helm, HelmError
+from eks_observability.dashboards import BOARDS
+from eks_observability.dashboards.grafana import FILES, as_json, write
+from harness.render.helm import Helm, HelmError
 
 CHART = Path(__file__).parents[3] / "charts" / "observability-stack"
 UIDS = sorted(board.uid for board in BOARDS)

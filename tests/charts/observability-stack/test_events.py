@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from harness import fluentbit, images
-from harness.manifests import Manifests
+from harness.render.manifests import Manifests
 
 from .test_notes import policies
 

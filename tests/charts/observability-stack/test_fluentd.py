@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.manifests import Manifests, Pod
+from harness.render.manifests import Manifests, Pod
 
 from .conftest import ROOT
 from .test_logs import config_of as fluent_bit_config

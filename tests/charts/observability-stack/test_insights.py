@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
-from harness.manifests import Manifests
+from harness.render.manifests import Manifests
 
 Install = Callable[..., Manifests]
 Notes = Callable[..., str]

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from harness import fluentbit, images
-from harness.manifests import Manifests, Pod
+from harness.render.manifests import Manifests, Pod
 
 from .conftest import CHART
 from .test_notes import policies

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.manifests import Manifests
+from harness.render.manifests import Manifests
 
 Notes = Callable[..., str]
 ROLE = "arn:aws:iam::444455556666:role/amp"

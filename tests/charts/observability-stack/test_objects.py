@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.manifests import Manifests
+from harness.render.manifests import Manifests
 
 Install = Callable[..., Manifests]
 NAME = "x-observability-stack"

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import allow_list, tools
+from eks_observability import allow_list
+from harness import tools
 from harness.errors import HarnessError
-from harness.helm import Helm
-from harness.manifests import Manifests
+from harness.render.helm import Helm
+from harness.render.manifests import Manifests
 
 CHART = Path(__file__).parents[3] / "charts" / "observability-stack"
 FILES = sorted(CHART.glob("files/rules/*.yaml"))

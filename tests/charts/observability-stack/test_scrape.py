@@ -10,7 +10,7 @@ import yaml
 
 from harness import tools
 from harness.errors import HarnessError
-from harness.manifests import Manifests
+from harness.render.manifests import Manifests
 
 from .relabel import relabel
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import iam
-from harness.manifests import Manifests, Object
+from harness.backends import iam
+from harness.render.manifests import Manifests, Object
 
 Install = Callable[..., Manifests]
 ROOT = Path(__file__).parents[3]

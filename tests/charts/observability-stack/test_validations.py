@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import supported
-from harness.manifests import Manifests
+from harness.render import supported
+from harness.render.manifests import Manifests
 
 both_majors = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids=lambda major: f"helm-{major}")
 AMP = "https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1234-abcd/api/v1/remote_write"

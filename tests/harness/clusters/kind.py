@@ -8,10 +8,10 @@ from typing import Any
 import yaml
 
 from harness import tools
-from harness.cache import cache_dir
 from harness.clusters.base import Cluster
 from harness.errors import HarnessError
-from harness.progress import Progress
+from harness.tools.cache import cache_dir
+from harness.tools.progress import Progress
 
 
 class KindCluster(Cluster):

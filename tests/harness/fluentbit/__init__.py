@@ -1,9 +1,4 @@
-"""Checks a Fluent Bit configuration and follows its records without Fluent Bit, which may not run here at all.
-
-`parse` reads either format into a `Config`; `faults` says what is wrong with one; `deliveries` says which outputs
-a record reaches, and where these put it. What plugins do was read in the source of Fluent Bit 5.1.1. `read` and
-`write` are for who changes a configuration and runs it.
-"""
+"""Checks a Fluent Bit configuration and follows its records, without running Fluent Bit."""
 
 from harness.fluentbit.check import faults
 from harness.fluentbit.config import Config, ConfigError, Plugin, parse

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from harness.manifests import Object, Pod
+from harness.render.manifests import Object, Pod
 
 # What a volume of these kinds holds is still there for the next pod.
 _LASTING = {"hostPath", "persistentVolumeClaim"}

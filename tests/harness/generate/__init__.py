@@ -1,0 +1,28 @@
+"""Writes the files that are committed but not written by hand."""
+
+from pathlib import Path
+
+from harness.generate import schemas, templates
+
+__all__ = ["generate"]
+
+
+def generate(root: Path, *, check: bool = False) -> list[Path]:
+    """Write the copies that charts have of what they share.
+
+    Args:
+        root: the checkout.
+        check: write nothing.
+
+    Returns:
+        The files that changed, or would; sorted.
+    """
+    changed: dict[Path, str | None] = {**templates.copies(root / "charts"), **schemas.stale(root / "charts")}
+    if not check:
+        for path, text in changed.items():
+            if text is None:
+                path.unlink()
+            else:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+    return sorted(changed)

@@ -44,7 +44,7 @@ def _required(node: Schema, known: dict[str, Schema], values: dict[str, Any]) ->
 
 
 def _properties(node: Schema, known: dict[str, Schema]) -> dict[str, Schema]:
-    """Return the properties that the chart decides about; fields and objects of Kubernetes may be absent inside."""
+    """Return the properties of the chart's own objects: fields of Kubernetes and handlers of probes may be absent."""
     while "$ref" in node:
         target: Any = {"definitions": known}
         for step in node["$ref"].removeprefix("#/").split("/"):

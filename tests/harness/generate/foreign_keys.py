@@ -16,8 +16,8 @@ def read(file: Path) -> dict[str, dict[str, str]]:
     """Return the keys in a file.
 
     Args:
-        file: YAML with a map for each chart of ours; in it a map for each chart that users come from, which has our
-            key for each of theirs and, after a blank, what else there is to say.
+        file: YAML with a map for each chart of ours; in it a map for each chart that users come from, with our key,
+            and what else there is to say after a blank, for each of theirs.
 
     Returns:
         For each chart of ours, what the file has, by their key.

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from harness import schemas
+from harness.render import schemas
 
-_INT32 = {"minimum": -(2**31), "maximum": 2**31 - 1}
+_INT32: dict[str, Any] = {"minimum": -(2**31), "maximum": 2**31 - 1}
 # The bundled schemas say `oneOf` with null in each branch, which null never satisfies and whose errors nobody can read.
 # The pattern is that of k8s.io/apimachinery/pkg/api/resource.
 _OWN: dict[str, dict[str, Any]] = {

@@ -13,9 +13,9 @@ from typing import Any
 
 import yaml
 
-from harness import supported
 from harness.errors import HarnessError
-from harness.generate import complete_values, foreign_keys, json_text, kubernetes_schema
+from harness.generate import complete_values, foreign_keys, json_text, kubernetes_schema, outputs
+from harness.render import supported
 
 _GENERATED = ("foreign.", "io.k8s.", "shared.", "values.")
 _REF = "#/definitions/"
@@ -27,27 +27,26 @@ _COMMENT = (
 Schema = dict[str, Any]
 
 
-def generate(root: Path) -> list[Path]:
-    """Bring the schema of every chart up to date.
+def stale(charts: Path) -> dict[Path, str]:
+    """Compare the schema of every chart with what it is generated from.
 
     Args:
-        root: the repository's folder.
+        charts: the folder of the charts.
 
     Returns:
-        The files that were not up to date, which have been written.
+        What differs: by file the text that it has to have.
 
     Raises:
         HarnessError: a schema refers to a definition that does not exist, or a source contradicts another.
     """
-    sources = Sources(root / "charts" / "shared" / "schema")
-    changed = []
-    for chart in sorted(file.parent for file in root.glob("charts/*/Chart.yaml")):
-        file = chart / "values.schema.json"
-        text = updated(file.read_text(encoding="utf-8"), (chart / "values.yaml").read_text(encoding="utf-8"), sources)
-        if text != file.read_text(encoding="utf-8"):
-            file.write_text(text, encoding="utf-8")
-            changed.append(file)
-    return changed
+    sources = Sources(charts / "shared" / "schema")
+    found = {}
+    for file in sorted(charts.glob("*/values.schema.json")):
+        text = file.read_text(encoding="utf-8")
+        new = updated(text, file.with_name("values.yaml").read_text(encoding="utf-8"), sources)
+        if new != text:
+            found[file] = new
+    return found
 
 
 def updated(schema_text: str, values_text: str, sources: "Sources") -> str:
@@ -62,13 +61,13 @@ def updated(schema_text: str, values_text: str, sources: "Sources") -> str:
         The new text, which is the old one when nothing was stale.
 
     Raises:
-        HarnessError: see ``generate``.
+        HarnessError: see ``stale``.
     """
     schema = _written_by_hand(json.loads(schema_text))
     chart = schema["title"].split()[-1]
     own = schema.pop("definitions", {})
     definitions = {**own, **foreign_keys.insert(schema, own, sources.foreign.get(chart, {}))}
-    _add_referred(schema, definitions, sources)
+    _add_referred(schema, definitions, sources, sources.outputs(chart))
     values = yaml.load(values_text, Loader=yaml.CSafeLoader)
     complete = complete_values.definitions(schema, definitions, values)
     schema["allOf"] = [{"$ref": f"{_REF}{name}"} for name in complete]
@@ -94,6 +93,11 @@ class Sources:
     def foreign(self) -> dict[str, dict[str, str]]:
         """For each chart, the keys of other charts with ours."""
         return foreign_keys.read(self._folder / "foreign-keys.yaml")
+
+    def outputs(self, chart: str) -> dict[str, Schema]:
+        """Return the definitions of a chart's outputs."""
+        shared = self._folder.parent
+        return outputs.definitions(outputs.load(shared), chart) if (shared / "outputs.yaml").exists() else {}
 
     def definition(self, name: str) -> Schema:
         """Return a shared definition or one of Kubernetes.
@@ -155,13 +159,13 @@ def _is_generated(node: Any) -> bool:
     return isinstance(node, dict) and str(node.get("$ref", "")).startswith((f"{_REF}foreign.", f"{_REF}values."))
 
 
-def _add_referred(schema: Schema, definitions: dict[str, Schema], sources: Sources) -> None:
+def _add_referred(schema: Schema, definitions: dict[str, Schema], sources: Sources, outputs: dict[str, Schema]) -> None:
     """Add to definitions, which a schema may use too, what they refer to."""
     waiting = [*_references(schema), *_references(definitions)]
     while waiting:
         name = waiting.pop()
         if name not in definitions:
-            definitions[name] = sources.definition(name)
+            definitions[name] = outputs.get(name) or sources.definition(name)
             waiting += _references(definitions[name])
 
 

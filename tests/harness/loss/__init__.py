@@ -1,18 +1,4 @@
-"""The loss meter: write numbered lines into one end of a log pipeline, count what leaves the other.
-
-    written --> file --> collector --> stdout --> follower --> count
-    writer.py            under test              follow.py     count.py
-
-Around a pod::
-
-    where = container_directory(pod_logs, namespace="prd", pod="x-*", container="sidecar")
-    with DirectoryFollower(where) as sidecar:
-        ...                                    # install the chart with WRITER_SOURCE as its application
-        report = sidecar.count(200_000)
-    assert report.exact, report
-
-Around a plain process: `measure_process`, or ``python -m harness.loss process --help``.
-"""
+"""The loss meter: writes numbered lines into one end of a log pipeline and counts what leaves the other."""
 
 from pathlib import Path
 

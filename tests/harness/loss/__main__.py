@@ -15,9 +15,9 @@ from harness.loss.measure import PLACEHOLDER, measure_process
 _DESCRIPTION = """\
 How many log lines does a reader lose? Write numbered lines to a file, run the reader, count what it prints.
 
-  python -m harness.loss process --lines 200000 --rate 20000 --rotate rename -- tail -n +1 -F {file}
-  python -m harness.loss process --kills 2 --rotate rename -- my-agent --path {file}
-  kubectl logs POD -c sidecar | python -m harness.loss count --written 200000
+  .venv/bin/python -m harness.loss process --lines 200000 --rate 20000 --rotate rename -- tail -n +1 -F {file}
+  .venv/bin/python -m harness.loss process --kills 2 --rotate rename -- my-agent --path {file}
+  kubectl logs POD -c sidecar | .venv/bin/python -m harness.loss count --written 200000
 
 Exit status: 0 if every line arrived exactly once, 1 if not, 2 if it could not be measured.
 """
@@ -25,7 +25,7 @@ Exit status: 0 if every line arrived exactly once, 1 if not, 2 if it could not b
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise HarnessError(f"{message[:1].upper()}{message[1:]} (see `python -m harness.loss --help`).")
+        raise HarnessError(f"{message[:1].upper()}{message[1:]} (see `.venv/bin/python -m harness.loss --help`).")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="python -m harness.loss",
+        prog=".venv/bin/python -m harness.loss",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,4 +1,18 @@
-"""The followers: of a container's files on the node, of the API's log stream, of a plain process."""
+"""The followers: of a container's files on the node, of the API's log stream, of a plain process.
+
+    written --> file --> collector --> stdout --> follower --> count
+    writer.py            under test              follow.py     count.py
+
+Around a pod::
+
+    where = container_directory(pod_logs, namespace="prd", pod="x-*", container="sidecar")
+    with DirectoryFollower(where) as sidecar:
+        ...                                    # install the chart with WRITER_SOURCE as its application
+        report = sidecar.count(200_000)
+    assert report.exact, report
+
+Around a plain process: `measure_process`, or ``python -m harness.loss process --help``.
+"""
 
 from harness.loss._api import ApiFollower
 from harness.loss._directory import DirectoryFollower, container_directory

@@ -10,10 +10,10 @@ workloads:
   - name: {{ .name }}-{{ $index }}{{ "\f" }}
 {{- end }}
 {{- $_ := set $seen .name true }}
-{{- $name := printf "%s-%s" (include "eks-common.fullname" $) .name }}
+{{- $name := printf "%s-%s" (include "fluent-bit-windows.fullname" $) .name }}
 {{- if gt (len $name) 63 }}
 {{ $where }}: the name of its objects would be {{ $name }}, longer than 63 characters. Write a shorter one:
-fullnameOverride: {{ include "eks-common.fullname" $ | trunc (sub 62 (len .name) | int) | trimSuffix "-" }}{{ "\f" }}
+fullnameOverride: {{ include "fluent-bit-windows.fullname" $ | trunc (sub 62 (len .name) | int) | trimSuffix "-" }}{{ "\f" }}
 {{- end }}
 {{- $workload := mustMergeOverwrite (deepCopy $.Values.workloadDefaults) $item }}
 {{- $builds := list }}

@@ -9,7 +9,7 @@ name of its objects and, where the chart writes it, LogMonitorConfig.json as tex
 {{- range .Values.workloads -}}
 {{- $workload := mustMergeOverwrite (deepCopy $.Values.workloadDefaults) . -}}
 {{- $_ := set $workload "component" (printf "workload-%s" .name) -}}
-{{- $_ := set $workload "objectName" (printf "%s-%s" (include "eks-common.fullname" $) .name) -}}
+{{- $_ := set $workload "objectName" (printf "%s-%s" (include "fluent-bit-windows.fullname" $) .name) -}}
 {{- if eq $workload.logMonitor.from "initContainer" -}}
 {{- $_ := set $workload "config" (include "fluent-bit-windows.logMonitorConfig" $workload.logMonitor) -}}
 {{- end -}}
@@ -30,7 +30,7 @@ name of its objects and, where the chart writes it, LogMonitorConfig.json as tex
 {{/* Name of an image that belongs to a workload: dict "root" $ "image" <map>. */}}
 {{- define "fluent-bit-windows.workloadImage" -}}
 {{- $image := mergeOverwrite (dict "registry" "" "tag" "" "digest" "") .image -}}
-{{- include "eks-common.image" (dict "root" .root "image" $image) -}}
+{{- include "fluent-bit-windows.image" (dict "root" .root "image" $image) -}}
 {{- end -}}
 
 {{/*
@@ -118,7 +118,7 @@ the program, and Windows has no subPath. Arguments: dict "root" $ "workload" <ma
 {{- $workload := .workload -}}
 metadata:
   labels:
-    {{- include "eks-common.labels" (dict "root" $root "component" $workload.component "extra" $workload.podLabels) | nindent 4 }}
+    {{- include "fluent-bit-windows.labels" (dict "root" $root "component" $workload.component "extra" $workload.podLabels) | nindent 4 }}
   {{- $annotations := mergeOverwrite (dict) $root.Values.commonAnnotations $workload.podAnnotations }}
   {{- with $workload.config }}{{ $_ := set $annotations "checksum/config" (sha256sum .) }}{{ end }}
   {{- with $annotations }}
@@ -145,7 +145,7 @@ spec:
   {{- end }}
   automountServiceAccountToken: false
   enableServiceLinks: false
-  {{- with include "eks-common.imagePullSecrets" $root }}
+  {{- with include "fluent-bit-windows.imagePullSecrets" $root }}
   imagePullSecrets:
     {{- . | nindent 4 }}
   {{- end }}

@@ -31,7 +31,7 @@ volumeMounts:
 
 {{- define "observability-stack.alertmanagerVolumes" -}}
 {{- $values := .Values.alertmanager -}}
-{{- $name := include "observability-stack.name" (dict "root" . "component" "alertmanager") -}}
+{{- $name := include "observability-stack.componentName" (dict "root" . "component" "alertmanager") -}}
 - name: config
   {{- if $values.existingSecret }}
   secret:

@@ -57,7 +57,7 @@ The agent knows no retention: the group keeps what it gets for ever, until this 
 Metrics by node name the node's instance, and are left out where the nodes' instance metadata has a hop limit of 1, as EKS sets nowadays: containerInsights.hostNetwork: true gets around it.
 {{- end }}
 {{- if and $chart $insights.applicationSignals.enabled }}
-{{- $host := printf "%s.%s" (include "observability-stack.name" (dict "root" . "component" "container-insights")) .Release.Namespace }}
+{{- $host := printf "%s.%s" (include "observability-stack.componentName" (dict "root" . "component" "container-insights")) .Release.Namespace }}
 
 Nobody instruments applications: their own SDK sends Application Signals to http://{{ $host }}:4316/v1/metrics and http://{{ $host }}:4316/v1/traces.
 {{- end }}
@@ -67,7 +67,7 @@ The least policy of the role of the CloudWatch agent (ACCOUNT is your account's 
 {{ include "observability-stack.document" (include "observability-stack.insightsStatements" . | fromJsonArray) | indent 2 }}
 
 {{ if $chart }}
-{{- include "observability-stack.roleNotes" (dict "root" . "account" "containerInsights" "component" "container-insights" "who" "the CloudWatch agent" "workload" (printf "daemonset/%s" (include "observability-stack.name" (dict "root" . "component" "container-insights")))) }}
+{{- include "observability-stack.roleNotes" (dict "root" . "account" "containerInsights" "component" "container-insights" "who" "the CloudWatch agent" "workload" (printf "daemonset/%s" (include "observability-stack.componentName" (dict "root" . "component" "container-insights")))) }}
 {{- else if ne .Values.identity.type "node" }}Its trust policy{{ if eq .Values.identity.type "irsa" }} (OIDC_ID is the end of the cluster's issuer){{ end }}:
 
 {{ include "observability-stack.trust" (dict "root" . "account" "containerInsights" "component" "container-insights" "namespace" "amazon-cloudwatch" "name" "cloudwatch-agent") | indent 2 }}

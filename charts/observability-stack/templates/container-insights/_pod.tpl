@@ -98,7 +98,7 @@ volumeMounts:
 {{- define "observability-stack.insightsVolumes" -}}
 - name: config
   configMap:
-    name: {{ include "observability-stack.name" (dict "root" . "component" "container-insights") | quote }}
+    name: {{ include "observability-stack.componentName" (dict "root" . "component" "container-insights") | quote }}
     items:
       - key: cwagentconfig.json
         path: cwagentconfig.json
@@ -141,7 +141,7 @@ volumeMounts:
 {{- $insights := .Values.containerInsights -}}
 metadata:
   labels:
-    {{- include "eks-common.labels" (dict "root" . "component" "container-insights-windows" "extra" $insights.podLabels) | nindent 4 }}
+    {{- include "observability-stack.labels" (dict "root" . "component" "container-insights-windows" "extra" $insights.podLabels) | nindent 4 }}
   annotations:
     {{- mergeOverwrite (dict) .Values.commonAnnotations $insights.podAnnotations (dict "checksum/config" (include "observability-stack.insightsData" . | sha256sum)) | toYaml | nindent 4 }}
 spec:
@@ -156,7 +156,7 @@ spec:
   {{- with $insights.priorityClassName }}
   priorityClassName: {{ . | quote }}
   {{- end }}
-  {{- with include "eks-common.imagePullSecrets" . }}
+  {{- with include "observability-stack.imagePullSecrets" . }}
   imagePullSecrets:
     {{- . | nindent 4 }}
   {{- end }}
@@ -170,7 +170,7 @@ spec:
       runAsUserName: 'NT AUTHORITY\SYSTEM'
   containers:
     - name: container-insights
-      image: {{ include "eks-common.image" (dict "root" . "image" $insights.image) | quote }}
+      image: {{ include "observability-stack.image" (dict "root" . "image" $insights.image) | quote }}
       imagePullPolicy: {{ $insights.image.pullPolicy | quote }}
       workingDir: '%CONTAINER_SANDBOX_MOUNT_POINT%\Program Files\Amazon\AmazonCloudWatchAgent'
       env:
@@ -188,7 +188,7 @@ spec:
   volumes:
     - name: config
       configMap:
-        name: {{ include "observability-stack.name" (dict "root" . "component" "container-insights") | quote }}
+        name: {{ include "observability-stack.componentName" (dict "root" . "component" "container-insights") | quote }}
         items:
           - key: windows.json
             path: cwagentconfig.json

@@ -5,7 +5,7 @@ command:
 args:
   - --config
   - /etc/events/fluent-bit.yaml
-{{- $env := concat (include "fluent-bit-common.env" .Values.logs.output | fromYamlArray) $values.extraEnv }}
+{{- $env := concat (include "observability-stack.fluentBitCommon.env" .Values.logs.output | fromYamlArray) $values.extraEnv }}
 {{- with $env }}
 env:
   {{- toYaml . | nindent 2 }}
@@ -27,7 +27,7 @@ volumeMounts:
 
 {{- define "observability-stack.eventsVolumes" -}}
 {{- $values := .Values.events -}}
-{{- $name := include "observability-stack.name" (dict "root" . "component" "events") -}}
+{{- $name := include "observability-stack.componentName" (dict "root" . "component" "events") -}}
 - name: config
   configMap:
     name: {{ $name | quote }}

@@ -3,7 +3,7 @@
 {{- if .Values.events.enabled -}}
 {{- $output := include "observability-stack.eventsOutput" . | fromJson -}}
 {{- $minutes := int .Values.events.lookbackMinutes -}}
-{{- $name := include "observability-stack.name" (dict "root" . "component" "events") -}}
+{{- $name := include "observability-stack.componentName" (dict "root" . "component" "events") -}}
 Kubernetes events are collected once for the cluster:
 
   kubectl logs --namespace {{ .Release.Namespace }} deployment/{{ $name }}

@@ -91,7 +91,7 @@ storage.pause_on_chunks_overlimit: false
 {{- $starts := list "" -}}
 {{- if $namespaces.include }}{{ $starts = list }}{{ range $namespaces.include }}{{ $starts = append $starts (printf "%s_" .) }}{{ end }}{{ end -}}
 {{- /* What the agent says about lines that it cannot send would be more such lines. */}}
-{{- $own := printf "%s_%s-" .Release.Namespace (include "observability-stack.name" (dict "root" . "component" "logs")) -}}
+{{- $own := printf "%s_%s-" .Release.Namespace (include "observability-stack.componentName" (dict "root" . "component" "logs")) -}}
 {{- $excluded := list (printf "/var/log/pods/%s*" $own) -}}
 {{- range $dataplane }}{{ $excluded = append $excluded (printf "/var/log/pods/%s*" .) }}{{ end -}}
 {{- range $namespaces.exclude }}{{ $excluded = append $excluded (printf "/var/log/pods/%s_*" .) }}{{ end -}}

@@ -1,7 +1,7 @@
 {{/* What an install with this part prints: how to see that it works, its policy, and what an uninstall leaves in AWS. */}}
 {{- define "observability-stack.logsNotes" -}}
 {{- if include "observability-stack.logsByFluentBit" . -}}
-{{- $name := include "observability-stack.name" (dict "root" . "component" "logs") -}}
+{{- $name := include "observability-stack.componentName" (dict "root" . "component" "logs") -}}
 {{- $given := dict "root" . "outputs" (include "observability-stack.logOutputs" . | fromJsonArray) "account" "logs" "component" "logs" "who" "Fluent Bit" "workload" (printf "daemonset/%s" $name) -}}
 Fluent Bit collects logs on every Linux node:
 
@@ -41,7 +41,7 @@ The least policy of {{ .who }}'s role{{ if not $output.roleArn }} (ACCOUNT is yo
 
 {{ include "observability-stack.roleNotes" . }}
 {{- end }}
-{{- $groups := include "observability-stack.logGroups" .outputs | fromJsonArray }}
+{{- $groups := include "observability-stack.logGroupNames" .outputs | fromJsonArray }}
 {{- with $groups }}
 
 The records, as they arrive, by log group:

@@ -21,7 +21,7 @@ the log group's name is made of a record. With one worker chunks seldom overtake
   "groupClass" .values.groupClass
   "storeDir" (printf "%s/s3-%s" .stateDir .name)
 -}}
-{{- $output := include (ternary "fluent-bit-common.cloudwatch" "fluent-bit-common.output" (eq $settings.type "cloudwatch")) $given | fromYaml -}}
+{{- $output := include (ternary "observability-stack.fluentBitCommon.cloudwatch" "observability-stack.fluentBitCommon.output" (eq $settings.type "cloudwatch")) $given | fromYaml -}}
 {{- $own := dict
   "alias" .name
   "match" .match
@@ -56,7 +56,7 @@ from; a JSON list. Arguments as above.
   valueFrom:
     fieldRef:
       fieldPath: spec.nodeName
-{{- with include "fluent-bit-common.env" .Values.logs.output | trim }}
+{{- with include "observability-stack.fluentBitCommon.env" .Values.logs.output | trim }}
 {{ . }}
 {{- end }}
 {{- end -}}
@@ -98,15 +98,15 @@ What the service section of every Fluent Bit of this chart has, as JSON: dict "s
   "output" .root.Values.logs.output
   "partition" (include "observability-stack.partition" $region)
   "region" $region
-  "groups" (include "observability-stack.logGroups" .outputs | fromJsonArray)
+  "groups" (include "observability-stack.logGroupNames" .outputs | fromJsonArray)
   "retention" $retention
 -}}
-{{- include "fluent-bit-common.statements" $given -}}
+{{- include "observability-stack.fluentBitCommon.statements" $given -}}
 {{- end -}}
 
 {{/* Log groups that these outputs write to, with `*` where a name is made of a record: a JSON list. */}}
-{{- define "observability-stack.logGroups" -}}
+{{- define "observability-stack.logGroupNames" -}}
 {{- $groups := list -}}
 {{- range . }}{{ if .log_group_name }}{{ $groups = append $groups . }}{{ end }}{{ end -}}
-{{- include "fluent-bit-common.groups" $groups -}}
+{{- include "observability-stack.fluentBitCommon.groups" $groups -}}
 {{- end -}}

@@ -2,7 +2,7 @@
 
 {{/* Folder of the node that is the state's: two releases must not share one. */}}
 {{- define "observability-stack.logsStatePath" -}}
-{{- default (printf "/var/lib/observability-stack/%s-%s" .Release.Namespace (include "observability-stack.name" (dict "root" . "component" "logs"))) .Values.logs.state.hostPath -}}
+{{- default (printf "/var/lib/observability-stack/%s-%s" .Release.Namespace (include "observability-stack.componentName" (dict "root" . "component" "logs"))) .Values.logs.state.hostPath -}}
 {{- end -}}
 
 {{- define "observability-stack.logsContainer" -}}
@@ -52,7 +52,7 @@ volumeMounts:
 {{- define "observability-stack.logsVolumes" -}}
 - name: config
   configMap:
-    name: {{ include "observability-stack.name" (dict "root" . "component" "logs") | quote }}
+    name: {{ include "observability-stack.componentName" (dict "root" . "component" "logs") | quote }}
 - name: state
   hostPath:
     path: {{ include "observability-stack.logsStatePath" . | quote }}

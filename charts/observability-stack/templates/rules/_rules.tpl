@@ -66,7 +66,7 @@ writes to. What values say is set into them as data.
 {{- if and (include "observability-stack.hasRules" .) (include "observability-stack.isAgent" .) }}
 Rules: an agent evaluates none. They are in one file, for whoever has the samples:
 
-  kubectl get configmap {{ include "observability-stack.name" (dict "root" . "component" "rules") }} --namespace {{ .Release.Namespace }} -o jsonpath='{.data.amp-rules\.yaml}' > amp-rules.yaml
+  kubectl get configmap {{ include "observability-stack.componentName" (dict "root" . "component" "rules") }} --namespace {{ .Release.Namespace }} -o jsonpath='{.data.amp-rules\.yaml}' > amp-rules.yaml
 {{- range include "observability-stack.remotes" . | fromJsonArray }}
 {{- $workspace := include "observability-stack.workspace" .url | fromJson }}
 {{- if and $workspace.region $workspace.id }}

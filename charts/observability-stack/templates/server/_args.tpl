@@ -1,5 +1,5 @@
 {{/* Arguments of Prometheus: dict "root" $ "instance" <item of instances>. */}}
-{{- define "observability-stack.args" -}}
+{{- define "observability-stack.prometheusArgs" -}}
 {{- $server := .root.Values.server -}}
 - --config.file=/etc/prometheus/{{ .instance.file }}
 - --web.listen-address=:{{ $server.service.port | int }}

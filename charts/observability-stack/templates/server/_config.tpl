@@ -22,7 +22,7 @@ alertmanagers:
         action: keep
 {{- end -}}
 
-{{- define "observability-stack.config" -}}
+{{- define "observability-stack.prometheusConfig" -}}
 {{- $scrape := .root.Values.scrape -}}
 {{- $global := dict "scrape_interval" $scrape.interval "scrape_timeout" $scrape.timeout "external_labels" (include "observability-stack.externalLabels" . | fromJson) -}}
 {{- $config := dict "global" $global "scrape_configs" (include "observability-stack.scrapeConfigs" . | fromJsonArray) -}}
@@ -41,7 +41,7 @@ alertmanagers:
 {{- define "observability-stack.configData" -}}
 {{- $files := dict -}}
 {{- range include "observability-stack.instances" . | fromJsonArray -}}
-{{- $_ := set $files .file (include "observability-stack.config" (dict "root" $ "instance" .)) -}}
+{{- $_ := set $files .file (include "observability-stack.prometheusConfig" (dict "root" $ "instance" .)) -}}
 {{- end -}}
 {{- $files | toYaml -}}
 {{- end -}}

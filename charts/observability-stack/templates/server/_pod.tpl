@@ -4,7 +4,7 @@
 {{- $server := $root.Values.server -}}
 metadata:
   labels:
-    {{- include "eks-common.labels" (dict "root" $root "component" .instance.component "extra" $server.podLabels) | nindent 4 }}
+    {{- include "observability-stack.labels" (dict "root" $root "component" .instance.component "extra" $server.podLabels) | nindent 4 }}
   annotations:
     {{- $checksum := dict "checksum/config" (include "observability-stack.configData" $root | sha256sum) }}
     {{- if include "observability-stack.evaluatesRules" $root }}{{ $_ := set $checksum "checksum/rules" (include "observability-stack.rulesData" $root | sha256sum) }}{{ end }}
@@ -37,10 +37,10 @@ spec:
   {{- end }}
   containers:
     - name: prometheus
-      image: {{ include "eks-common.image" (dict "root" $root "image" $server.image) | quote }}
+      image: {{ include "observability-stack.image" (dict "root" $root "image" $server.image) | quote }}
       imagePullPolicy: {{ $server.image.pullPolicy | quote }}
       args:
-        {{- include "observability-stack.args" . | nindent 8 }}
+        {{- include "observability-stack.prometheusArgs" . | nindent 8 }}
       {{- with $server.extraEnv }}
       env:
         {{- toYaml . | nindent 8 }}
@@ -76,11 +76,11 @@ spec:
   volumes:
     - name: config
       configMap:
-        name: {{ include "observability-stack.name" (dict "root" $root "component" "server") | quote }}
+        name: {{ include "observability-stack.componentName" (dict "root" $root "component" "server") | quote }}
     {{- if include "observability-stack.evaluatesRules" $root }}
     - name: rules
       configMap:
-        name: {{ include "observability-stack.name" (dict "root" $root "component" "rules") | quote }}
+        name: {{ include "observability-stack.componentName" (dict "root" $root "component" "rules") | quote }}
     {{- end }}
     - name: data
       {{- if include "observability-stack.hasClaim" $root }}

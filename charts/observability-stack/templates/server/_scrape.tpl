@@ -5,7 +5,7 @@ is set into it. Targets are endpoints, never the address of a Service, which wou
 
 {{/* Where the pods of a component of this release are: dict "root" $ "component" <names>. */}}
 {{- define "observability-stack.ownPods" -}}
-{{- $selector := printf "app.kubernetes.io/name=%s,app.kubernetes.io/instance=%s,app.kubernetes.io/component in (%s)" (include "eks-common.name" .root) .root.Release.Name (join "," .components) -}}
+{{- $selector := printf "app.kubernetes.io/name=%s,app.kubernetes.io/instance=%s,app.kubernetes.io/component in (%s)" (include "observability-stack.name" .root) .root.Release.Name (join "," .components) -}}
 {{- list (dict "role" "pod" "namespaces" (dict "names" (list .root.Release.Namespace)) "selectors" (list (dict "role" "pod" "label" $selector))) | toJson -}}
 {{- end -}}
 

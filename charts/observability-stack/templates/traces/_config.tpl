@@ -8,7 +8,7 @@
 {{- end -}}
 
 {{- define "observability-stack.tracesName" -}}
-{{- include "observability-stack.name" (dict "root" . "component" "traces") -}}
+{{- include "observability-stack.componentName" (dict "root" . "component" "traces") -}}
 {{- end -}}
 
 {{- define "observability-stack.tracesServiceName" -}}

@@ -48,7 +48,7 @@ lifecycle:
 {{- $probe := get $traces $name }}
 {{- if $probe.enabled }}
 {{ $name }}:
-  {{- include "eks-common.probe" (dict "probe" $probe "handler" $handler) | nindent 2 }}
+  {{- include "observability-stack.probe" (dict "probe" $probe "handler" $handler) | nindent 2 }}
 {{- end }}
 {{- end }}
 volumeMounts:

@@ -15,11 +15,11 @@ from functools import partial
 from pathlib import Path
 
 from harness import images, tools
-from harness.cache import cache_dir
 from harness.clusters.base import Cluster
 from harness.clusters.local import addons, config, layout, process
 from harness.clusters.local.config import Options
 from harness.errors import HarnessError
+from harness.tools.cache import cache_dir
 
 _DEBIAN = ("iptables", "iproute2", "util-linux", "mount")
 _START_SECONDS = 60.0

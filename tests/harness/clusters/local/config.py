@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
+from harness.backends.pki import Authority
 from harness.clusters.local.layout import API_PORT, API_SERVICE, DNS_SERVICE, SERVICES, Layout, Node
-from harness.pki import Authority
 
 # containerd keeps the name that is configured here; images.py assembles an image of this name.
 PAUSE_IMAGE = "registry.k8s.io/pause:3.10.1"
@@ -101,7 +101,7 @@ def _write_certificates(layout: Layout) -> None:
         ("kube-proxy", "system:kube-proxy", ""),
     ):
         authority.issue(name, user, group=group)
-    authority.key_pair("service-accounts")
+    authority.issue("service-accounts", "service-accounts")
     kubelets = [_kubelet_file(node) for node in layout.nodes]
     for user in ("admin", "kube-controller-manager", "kube-scheduler", "kube-proxy", *kubelets):
         _write_kubeconfig(layout, user)
@@ -271,7 +271,7 @@ def _api_server(layout: Layout, programs: dict[str, Path]) -> list[str]:
         "--allow-privileged=true",
         f"--service-cluster-ip-range={SERVICES}",
         "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
-        f"--service-account-key-file={pki}/service-accounts.pub",
+        f"--service-account-key-file={pki}/service-accounts.crt",
         f"--service-account-signing-key-file={pki}/service-accounts.key",
     ]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
-from harness.cache import cache_dir, locked
 from harness.errors import HarnessError
+from harness.tools.cache import cache_dir, locked
 
 # Inside the node's own network namespace these can be the same for every cluster.
 SERVICES = IPv4Network("10.96.0.0/16")

@@ -75,7 +75,7 @@ The filter that joins parts takes away the names that it is told: so the stream 
 {{- $starts := list "" -}}
 {{- if $namespaces.include }}{{ $starts = list }}{{ range $namespaces.include }}{{ $starts = append $starts (printf "%s_" .) }}{{ end }}{{ end -}}
 {{- /* What the agent says about lines that it cannot send would be more such lines. */}}
-{{- $excluded := list (printf "/var/log/pods/%s_%s-*/*/*" .Release.Namespace (include "observability-stack.name" (dict "root" . "component" "logs"))) -}}
+{{- $excluded := list (printf "/var/log/pods/%s_%s-*/*/*" .Release.Namespace (include "observability-stack.componentName" (dict "root" . "component" "logs"))) -}}
 {{- range $dataplane }}{{ $excluded = append $excluded (printf "/var/log/pods/%s*/*/*" .) }}{{ end -}}
 {{- range $namespaces.exclude }}{{ $excluded = append $excluded (printf "/var/log/pods/%s_*/*/*" .) }}{{ end -}}
 {{- $given := dict "root" . "name" "application" "pipeline" "application" "paths" (include "observability-stack.podLogs" $starts | fromJsonArray) "exclude" $excluded -}}

@@ -1,7 +1,7 @@
 {{- define "observability-stack.fluentdNotes" -}}
 {{- $output := .Values.logs.output -}}
 {{- $backend := get $output $output.type -}}
-{{- $name := include "observability-stack.name" (dict "root" . "component" "logs") -}}
+{{- $name := include "observability-stack.componentName" (dict "root" . "component" "logs") -}}
 fluentd collects logs on every Linux node, and sends them to the index {{ $backend.index }} at {{ $backend.host }}:{{ $backend.port | int }}:
 
   kubectl logs --namespace {{ .Release.Namespace }} daemonset/{{ $name }}

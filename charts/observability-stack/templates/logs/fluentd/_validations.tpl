@@ -4,19 +4,19 @@
 {{- $output := $values.output -}}
 {{- if not (has $output.type (list "elasticsearch" "opensearch")) }}
 logs.output.type is {{ $output.type }}, and the engine fluentd sends to elasticsearch and opensearch only. Write one of:
-{{- include "fluent-bit-common.write" (dict "path" "logs.engine" "value" "fluent-bit") }}
-{{- include "fluent-bit-common.write" (dict "path" "logs.output.type" "value" "elasticsearch") }}{{ "\f" }}
+{{- include "observability-stack.write" (dict "path" "logs.engine" "value" "fluent-bit") }}
+{{- include "observability-stack.write" (dict "path" "logs.output.type" "value" "elasticsearch") }}{{ "\f" }}
 {{- else }}
 {{- if and (eq $output.type "opensearch") $output.opensearch.awsAuth }}
 logs.output.opensearch.awsAuth is true, and the engine fluentd signs no requests here. Write one of:
-{{- include "fluent-bit-common.write" (dict "path" "logs.engine" "value" "fluent-bit") }}
-{{- include "fluent-bit-common.write" (dict "path" "logs.output.opensearch.awsAuth" "value" "false") }}{{ "\f" }}
+{{- include "observability-stack.write" (dict "path" "logs.engine" "value" "fluent-bit") }}
+{{- include "observability-stack.write" (dict "path" "logs.output.opensearch.awsAuth" "value" "false") }}{{ "\f" }}
 {{- end }}
 {{- $other := ternary "opensearch" "elasticsearch" (eq $output.type "elasticsearch") }}
 {{- $image := $values.fluentd.image }}
 {{- if and (not $image.digest) (contains $other $image.tag) }}
 logs.fluentd.image.tag is {{ $image.tag }}, an image for {{ $other }}, and logs.output.type is {{ $output.type }}. Write for example:
-{{- include "fluent-bit-common.write" (dict "path" "logs.fluentd.image.tag" "value" (ternary "v1.19.3-debian-elasticsearch8-1.1" "v1.19.3-debian-opensearch-1.1" (eq $output.type "elasticsearch"))) }}{{ "\f" }}
+{{- include "observability-stack.write" (dict "path" "logs.fluentd.image.tag" "value" (ternary "v1.19.3-debian-elasticsearch8-1.1" "v1.19.3-debian-opensearch-1.1" (eq $output.type "elasticsearch"))) }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- range $path := list "application.multiline" "application.parseJson" "application.rateLimit" "dataplane.rateLimit" "host.rateLimit" "metadata.labels" "metadata.annotations" "extraFilters" }}
@@ -24,7 +24,7 @@ logs.fluentd.image.tag is {{ $image.tag }}, an image for {{ $other }}, and logs.
 {{- range splitList "." $path }}{{ $found = get $found . }}{{ end }}
 {{- if $found }}
 logs.{{ $path }} is set, and the engine fluentd has nothing like it here. Leave it out, or write:
-{{- include "fluent-bit-common.write" (dict "path" "logs.engine" "value" "fluent-bit") }}{{ "\f" }}
+{{- include "observability-stack.write" (dict "path" "logs.engine" "value" "fluent-bit") }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end -}}

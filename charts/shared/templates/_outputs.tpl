@@ -1,0 +1,152 @@
+{{/*
+Outputs: `outputs` of the values, which of them apply, and each as an [OUTPUT] section of Fluent Bit. What a type accepts
+and which options its values set is data: `shared.outputTypes`, generated from charts/shared/outputs.yaml.
+*/}}
+
+{{/* The value at a path such as `tls.verify`, empty if it is missing: dict "values" <map> "path" <path>; returns JSON. */}}
+{{- define "shared.at" -}}
+{{- $found := .values -}}
+{{- range splitList "." .path }}{{ $found = kindIs "map" $found | ternary $found dict | dig . "" }}{{ end -}}
+{{- dict "value" $found | toJson -}}
+{{- end -}}
+
+{{/*
+The outputs that are enabled, by name and with the defaults of their types, as a JSON list. Each also has `name`, `variable`
+(what the environment variables of its secrets begin with) and `place` (where its records end up). Argument: the root.
+*/}}
+{{- define "shared.outputs" -}}
+{{- $types := include "shared.outputTypes" . | fromJson -}}
+{{- $outputs := list -}}
+{{- range $name, $given := .Values.outputs -}}
+{{- if and $given (dig "enabled" true $given) -}}
+{{- $output := deepCopy $given -}}
+{{- range $path, $option := (get $types $given.type).options -}}
+{{- $steps := splitList "." $path -}}
+{{- $parent := $output -}}
+{{- range initial $steps -}}
+{{- if not (kindIs "map" (get $parent .)) }}{{ $_ := set $parent . dict }}{{ end -}}
+{{- $parent = get $parent . -}}
+{{- end -}}
+{{- if not (hasKey $parent (last $steps)) }}{{ $_ := set $parent (last $steps) (get $option "default") }}{{ end -}}
+{{- end -}}
+{{- $variable := printf "OUTPUT_%s__" ($name | upper | replace "-" "_") -}}
+{{- $place := list $given.type -}}
+{{- range (get $types $given.type).destination }}{{ $place = append $place (get $output .) }}{{ end -}}
+{{- $outputs = append $outputs (mergeOverwrite $output (dict "name" $name "variable" $variable "place" (toJson $place))) -}}
+{{- end -}}
+{{- end -}}
+{{- $outputs | toJson -}}
+{{- end -}}
+
+{{/*
+Secrets of the outputs: variable, Secret and key, as environment of a container. Argument: the outputs; returns a YAML list.
+*/}}
+{{- define "shared.outputEnv" -}}
+{{- $env := list -}}
+{{- range $output := . -}}
+{{- $secrets := dict -}}
+{{- range $path := list "url" "httpUser" "httpPasswd" "sharedKey" "username" "password" -}}
+{{- $secret := get $output $path -}}
+{{- if and $secret (kindIs "map" $secret) }}{{ $_ := set $secrets (snakecase $path | upper) $secret }}{{ end -}}
+{{- end -}}
+{{- range $header, $secret := $output.secretHeaders | default dict -}}
+{{- $_ := set $secrets (printf "HEADER_%s" ($header | upper | replace "-" "_")) $secret -}}
+{{- end -}}
+{{- range $suffix, $secret := $secrets -}}
+{{- $env = append $env (dict "name" (printf "%s%s" $output.variable $suffix) "valueFrom" (dict "secretKeyRef" (pick $secret "name" "key"))) -}}
+{{- end -}}
+{{- end -}}
+{{- if $env }}{{ toYaml $env }}{{ end -}}
+{{- end -}}
+
+{{/* Volumes with the CA certificates of the outputs, <prefix><output>. dict "outputs" <list> "prefix" <name>; returns a YAML list. */}}
+{{- define "shared.outputVolumes" -}}
+{{- $volumes := list -}}
+{{- range .outputs -}}
+{{- $source := dict -}}
+{{- with dig "tls" "caSecret" "" . }}{{ $source = dict "secret" (dict "secretName" .name "items" (list (dict "key" .key "path" "ca.crt"))) }}{{ end -}}
+{{- with dig "tls" "caConfigMap" "" . }}{{ $source = dict "configMap" (dict "name" .name "items" (list (dict "key" .key "path" "ca.crt"))) }}{{ end -}}
+{{- if $source }}{{ $volumes = append $volumes (merge (dict "name" (printf "%s%s" $.prefix .name)) $source) }}{{ end -}}
+{{- end -}}
+{{- if $volumes }}{{ toYaml $volumes }}{{ end -}}
+{{- end -}}
+
+{{/* Mounts of these volumes at <directory>/<output>: as above, with "directory", and "separator" if it is not a slash. */}}
+{{- define "shared.outputMounts" -}}
+{{- $mounts := list -}}
+{{- range .outputs -}}
+{{- if or (dig "tls" "caSecret" "" .) (dig "tls" "caConfigMap" "" .) -}}
+{{- $mounts = append $mounts (dict "name" (printf "%s%s" $.prefix .name) "mountPath" (list $.directory .name | join ($.separator | default "/")) "readOnly" true) -}}
+{{- end -}}
+{{- end -}}
+{{- if $mounts }}{{ toYaml $mounts }}{{ end -}}
+{{- end -}}
+
+{{/*
+One output as Fluent Bit's section, without alias and match; returns JSON. dict "output" <of shared.outputs> "types" <data
+of shared.outputTypes> "names" <texts by placeholder> "caDirectory" <where shared.outputMounts mounts> and, where they
+apply, "separator" (of paths), "legacy" (Fluent Bit 1.9.10), "storeDir" (of the s3 output), "limit" (of the storage, if the
+output sets none).
+*/}}
+{{- define "shared.fluentBitOutput" -}}
+{{- $output := .output -}}
+{{- $type := get .types $output.type -}}
+{{- $section := merge (dict "name" $type.plugin) ($type.fixed | default dict) -}}
+{{- if not .legacy }}{{ if ne $output.type "stdout" }}{{ $_ := set $section "workers" 1 }}{{ end }}{{ end -}}
+{{- $url := dig "url" "" $output -}}
+{{- $tls := or $url (dig "tls" "enabled" true $output) -}}
+{{- $headers := list -}}
+{{- range $path, $option := $type.options -}}
+{{- $value := (include "shared.at" (dict "values" $output "path" $path) | fromJson).value -}}
+{{- $on := or (not $option.when) (eq $option.when "tls" | ternary $tls (get $output ($option.when | default ""))) -}}
+{{- if and $on (not (and $.legacy $option.since5)) (not (has (toString $value) (list "" "0" "<nil>" "map[]"))) -}}
+{{- if $option.placeholders }}{{ range $word, $text := $.names }}{{ $value = replace (printf "{%s}" $word) $text $value }}{{ end }}{{ end -}}
+{{- if and $option.secret (kindIs "map" $value) -}}
+{{- $_ := set $section $option.option (printf "${%s%s}" $output.variable (snakecase $path | upper)) -}}
+{{- else if $option.file -}}
+{{- $_ := set $section $option.option (list $.caDirectory $output.name "ca.crt" | join ($.separator | default "/")) -}}
+{{- else if $option.header -}}
+{{- $headers = append $headers (printf "%s %s" $option.header $value) -}}
+{{- else if eq $path "headers" -}}
+{{- range $header, $text := $value }}{{ $headers = append $headers (printf "%s %s" $header $text) }}{{ end -}}
+{{- else if eq $path "secretHeaders" -}}
+{{- range $header, $_ := $value }}{{ $headers = append $headers (printf "%s ${%sHEADER_%s}" $header $output.variable ($header | upper | replace "-" "_")) }}{{ end -}}
+{{- else if ne $path "url" -}}
+{{- $_ := set $section $option.option (kindIs "float64" $value | ternary (int $value) $value) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with $headers }}{{ $_ := set $section "header" . }}{{ end -}}
+{{- if $url -}}
+{{- /* The sidecar's script splits the URL. */ -}}
+{{- range $option := list "host" "port" "uri" "tls" }}{{ $_ := set $section $option (printf "${%s%s}" $output.variable (upper $option)) }}{{ end -}}
+{{- end -}}
+{{- if and (not .legacy) (hasKey $section "tls.verify") }}{{ $_ := set $section "tls.verify_hostname" (get $section "tls.verify") }}{{ end -}}
+{{- /* The plugin parses this option itself and knows the words On and Off only. */ -}}
+{{- if hasKey $section "aws_auth" }}{{ $_ := set $section "aws_auth" (ternary "On" "Off" $section.aws_auth) }}{{ end -}}
+{{- /* Fluent Bit 1.9.10 signs for a domain and does not know the option. */ -}}
+{{- if and .legacy (eq (dig "awsServiceName" "es" $output) "es") }}{{ $_ := unset $section "aws_service_name" }}{{ end -}}
+{{- if $section.shared_key }}{{ $_ := set $section "self_hostname" (get .names "pod" | default (get .names "node")) }}{{ end -}}
+{{- $limit := get $section "storage.total_limit_size" | default (.limit | default "") -}}
+{{- if $limit }}{{ $_ := set $section "storage.total_limit_size" $limit }}{{ end -}}
+{{- if eq $output.type "s3" -}}
+{{- /* It stores waiting data itself, and reads a word instead of a number of retries as 5. */ -}}
+{{- $_ := set $section "store_dir" .storeDir -}}
+{{- if $limit }}{{ $_ := set $section "store_dir_limit_size" $limit }}{{ $_ := unset $section "storage.total_limit_size" }}{{ end -}}
+{{- if eq (toString $section.retry_limit) "no_limits" }}{{ $_ := set $section "retry_limit" 1000000 }}{{ end -}}
+{{- end -}}
+{{- /* The plugin accepts a name or a prefix of the stream: the one that is not the type's default. */ -}}
+{{- if and $section.log_stream_name $section.log_stream_prefix -}}
+{{- $default := (get $type.options "logStreamName").default -}}
+{{- $_ := unset $section (ternary "log_stream_name" "log_stream_prefix" (eq $output.logStreamName (toString $default))) -}}
+{{- end -}}
+{{- /* A file's name is its tag, which only templates know; the plugin also requires a name to fall back to. */ -}}
+{{- range $option := list "log_group" "log_stream" -}}
+{{- $name := get $section (printf "%s_name" $option) | default "" -}}
+{{- if contains "{file}" $name -}}
+{{- $_ := set $section (printf "%s_template" $option) (replace "{file}" "$TAG" $name) -}}
+{{- $_ := set $section (printf "%s_name" $option) (replace "{file}" "files" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- $section | toJson -}}
+{{- end -}}

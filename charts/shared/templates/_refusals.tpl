@@ -1,0 +1,31 @@
+{{/* Checks of values, and how they are reported. */}}
+
+{{/*
+Stops with the messages of all checks, or not at all: dict "root" $ "checks" <names, what follows `check` in those of the
+helpers>. A check returns messages that are separated by form feeds, which no value can contain.
+*/}}
+{{- define "shared.refuse" -}}
+{{- $messages := list -}}
+{{- range .checks -}}
+{{- range include (printf "shared.check%s" .) $.root | splitList "\f" -}}
+{{- with trim . -}}
+{{- $messages = append $messages . -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and $messages (not .root.Chart.IsRoot) -}}
+{{- $where := "What follows is about the values below `%s:` of the chart that has this one as a dependency." -}}
+{{- $messages = prepend $messages (printf $where .root.Chart.Name) -}}
+{{- end -}}
+{{- if $messages -}}
+{{- fail (printf "\n\n%s\n" (join "\n\n" $messages)) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* YAML to write instead, in a refusal: dict "path" <path, parted by points> "value" <text>. */}}
+{{- define "shared.write" -}}
+{{- $steps := splitList "." .path -}}
+{{- range $depth, $step := $steps }}
+{{ repeat (mul 2 $depth | int) " " }}{{ $step }}:{{ if eq (add1 $depth | int) (len $steps) }} {{ $.value }}{{ end }}
+{{- end }}
+{{- end -}}

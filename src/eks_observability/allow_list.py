@@ -1,0 +1,150 @@
+"""The metrics that rules and dashboards use, by scrape job: all that has to be sent to a service that bills samples."""
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from eks_observability import promql
+from eks_observability.errors import CommandError
+
+CHART = Path("charts/observability-stack")
+# The scrape jobs of that chart; a metric is kept for the jobs that it is read of.
+JOBS = (
+    "alertmanager",
+    "apiserver",
+    "cadvisor",
+    "endpoints",
+    "kube-state-metrics",
+    "kubelet",
+    "node-exporter",
+    "pods",
+    "prometheus",
+    "pushgateway",
+)
+# What Grafana puts in the place of a time; which one does not matter here.
+_TIMES = ("$__rate_interval", "$__interval", "$__range", "${__rate_interval}", "${__interval}", "${__range}")
+_HEAD = """\
+# Written by `eks-observability allow-list` from files/rules and files/dashboards; do not edit.
+# The metrics that they read, by the job they read them of. What no job is named for is of every job.
+"""
+
+
+def queries(chart: Path) -> Iterator[tuple[str, str]]:
+    """Yield where each query is, and the query: those of the rules, then those of the dashboards.
+
+    Args:
+        chart: a folder with ``files/rules/*.yaml`` and ``files/dashboards/*.json``.
+    """
+    for file in sorted(chart.glob("files/rules/*.yaml")):
+        for rule in _rules(file):
+            yield f"{file.name}: {rule.get('alert') or rule['record']}", rule["expr"]
+    for file in sorted(chart.glob("files/dashboards/*.json")):
+        board = json.loads(file.read_text(encoding="utf-8"))
+        variables = board["templating"]["list"]
+        typed = {one["name"]: one["query"] for one in variables if one["type"] == "textbox"}
+        for panel in _panels(board):
+            for target in panel.get("targets", []):
+                if "expr" in target:
+                    yield f"{file.name}: {panel['title']}", _filled_in(target["expr"], typed)
+        for variable in variables:
+            if variable["type"] == "query":
+                yield f"{file.name}: ${variable['name']}", _selector_of(variable["query"])
+
+
+def collect(chart: Path) -> dict[str, list[str]]:
+    """Return the metrics that rules and dashboards read, by job; what a rule records is not among them.
+
+    Args:
+        chart: as for ``queries``.
+
+    Raises:
+        CommandError: a query is no PromQL, or does not say which job's metric it reads.
+    """
+    recorded = {
+        rule["record"] for file in chart.glob("files/rules/*.yaml") for rule in _rules(file) if "record" in rule
+    }
+    wanted = defaultdict(set)
+    for where, query in queries(chart):
+        try:
+            found = promql.reads(query, JOBS)
+        except CommandError as error:
+            raise CommandError(f"{where}: {error}") from error
+        for read in found:
+            if read.metric in recorded | promql.OF_RULES:
+                continue
+            if not read.job and read.metric not in promql.OF_A_SCRAPE:
+                raise CommandError(f'{where}: say which job {read.metric} is of: {read.metric}{{job="..."}}')
+            for job in [read.job] if read.job else JOBS:
+                wanted[job].add(read.metric)
+    return {job: sorted(wanted[job]) for job in sorted(wanted)}
+
+
+def write(chart: Path, *, check: bool = False) -> bool:
+    """Write ``files/allow-list.yaml`` of a chart.
+
+    Args:
+        chart: as for ``queries``.
+        check: write nothing.
+
+    Returns:
+        Whether the file changed, or would.
+    """
+    text = _HEAD + yaml.safe_dump(collect(chart))
+    file = chart / "files" / "allow-list.yaml"
+    if file.exists() and file.read_text(encoding="utf-8") == text:
+        return False
+    if not check:
+        file.write_text(text, encoding="utf-8")
+    return True
+
+
+def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add ``allow-list`` to the command line."""
+    parser = commands.add_parser("allow-list", help="write which metrics the rules and dashboards use, by scrape job")
+    parser.add_argument("--chart", type=Path, default=CHART, metavar="FOLDER", help=f"the chart ({CHART})")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the file is out of date")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    if not (options.chart / "files").is_dir():
+        raise CommandError(f"there is no chart in {options.chart}; pass its folder with --chart")
+    stale = write(options.chart, check=options.check)
+    if stale:
+        advice = "is out of date: run `eks-observability allow-list`" if options.check else "written"
+        print(f"{options.chart / 'files' / 'allow-list.yaml'} {advice}")
+    return 1 if options.check and stale else 0
+
+
+def _rules(file: Path) -> Iterable[dict[str, Any]]:
+    groups = yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def _panels(board: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for panel in board["panels"]:
+        yield panel
+        yield from panel.get("panels", [])  # a row that is folded holds its own
+
+
+def _filled_in(query: str, typed: Mapping[str, str]) -> str:
+    """Put a time, and what a reader would type, in the place of variables; those in strings do not matter here."""
+    for name in _TIMES:
+        query = query.replace(name, "5m")
+    for name, text in typed.items():
+        query = query.replace(f"${name}", text)
+    return query
+
+
+def _selector_of(query: str | dict[str, Any]) -> str:
+    """Return the selector in ``label_values(selector, label)``, which only Grafana understands."""
+    text = query["query"] if isinstance(query, dict) else query
+    name, _, inner = text.partition("(")
+    if name != "label_values" or "," not in inner:
+        raise CommandError(f"a variable has to be label_values(selector, label), not {text}")
+    return inner.rpartition(",")[0]

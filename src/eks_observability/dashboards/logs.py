@@ -1,0 +1,179 @@
+"""The log agents of this repository: what they read, what they delivered, what waits and what is lost."""
+
+from eks_observability.dashboards.model import Board, CloudWatch, Panel, Query, Row
+from eks_observability.dashboards.promql import CLUSTER, NAMESPACE, RATE, kubelet, rate, series
+
+# Annotated pods, or annotated services: whichever way the agents are found. The names are those of
+# `/api/v2/metrics/prometheus`; `/api/v1` knows neither chunks nor pauses.
+AGENTS = "pods|endpoints"
+COMPLAINTS = 'message_type=~"warn|error"'
+IN = 'namespace=~"$namespace"'
+FLUENT_BIT = "a Fluent Bit whose pod is annotated for scraping"
+NO_AWS = "CloudWatch's own figures exist in AWS only"
+
+
+def _agent(metric: str) -> str:
+    return series(metric, AGENTS, IN)
+
+
+def _stat(title: str, expr: str, unit: str, description: str = "", *, alarm: float | None = None) -> Panel:
+    return Panel(
+        title,
+        "stat",
+        (Query(expr),),
+        unit=unit,
+        description=description,
+        width=4,
+        height=4,
+        alarm=alarm,
+        needs=(FLUENT_BIT,),
+    )
+
+
+def _graph(
+    title: str, unit: str, *queries: Query, description: str = "", needs: tuple[str, ...] = (FLUENT_BIT,)
+) -> Panel:
+    return Panel(title, "graph", queries, unit=unit, description=description, needs=needs)
+
+
+def _by_name(metric: str) -> Query:
+    return Query(f"sum by (name) ({rate(_agent(metric))})", "{{name}}")
+
+
+def _total(metric: str) -> str:
+    return f"sum({rate(_agent(metric))})"
+
+
+BOARD = Board(
+    uid="eks-logs",
+    title="EKS / Logs pipeline",
+    description="What the log agents read, what they delivered, what waits and what is lost.",
+    variables=(CLUSTER, NAMESPACE),
+    rows=(
+        Row(
+            "State",
+            (
+                _stat("Agents", f"count({_agent('fluentbit_uptime')})", "short"),
+                _stat("Records read", _total("fluentbit_input_records_total"), "recs"),
+                _stat("Records delivered", _total("fluentbit_output_proc_records_total"), "recs"),
+                _stat(
+                    "Records lost",
+                    f"sum(increase({_agent('fluentbit_output_dropped_records_total')}[1h]))",
+                    "short",
+                    "In the last hour: given up after the last retry, or refused by the backend.",
+                    alarm=1,
+                ),
+                _stat(
+                    "Chunks that wait",
+                    f"sum({_agent('fluentbit_input_storage_chunks')})",
+                    "short",
+                    "Each holds up to 2 MB.",
+                ),
+                _stat(
+                    "Inputs that pause",
+                    f"sum({_agent('fluentbit_input_ingestion_paused')})",
+                    "short",
+                    "Their memory is full. Files that are rotated away before they read on are lost.",
+                    alarm=1,
+                ),
+            ),
+        ),
+        Row(
+            "In and out",
+            (
+                _graph("Read, records", "recs", _by_name("fluentbit_input_records_total")),
+                _graph("Read, bytes", "Bps", _by_name("fluentbit_input_bytes_total")),
+                _graph(
+                    "Dropped by filters",
+                    "recs",
+                    _by_name("fluentbit_filter_drop_records_total"),
+                    description="On purpose: what a filter leaves out.",
+                    needs=(FLUENT_BIT, "a Fluent Bit with a filter"),
+                ),
+                _graph("Delivered, records", "recs", _by_name("fluentbit_output_proc_records_total")),
+                _graph("Delivered, bytes", "Bps", _by_name("fluentbit_output_proc_bytes_total")),
+                _graph(
+                    "Time until delivered",
+                    "s",
+                    Query(
+                        "histogram_quantile(0.99, sum by (output, le)"
+                        f" (rate({_agent('fluentbit_output_latency_seconds_bucket')}[{RATE}])))",
+                        "{{output}}",
+                    ),
+                    description="99th percentile of a chunk's way from reading to delivery, 30 s at most.",
+                ),
+            ),
+        ),
+        Row(
+            "Trouble",
+            (
+                _graph(
+                    "Retries",
+                    "short",
+                    _by_name("fluentbit_output_retries_total"),
+                    description="A backend that is slow or away; nothing is lost yet.",
+                ),
+                _graph("Errors", "short", _by_name("fluentbit_output_errors_total")),
+                _graph(
+                    "Lost",
+                    "recs",
+                    _by_name("fluentbit_output_dropped_records_total"),
+                    description="Given up after the last retry, or refused by the backend.",
+                ),
+                _graph(
+                    "Memory that waits",
+                    "bytes",
+                    Query(
+                        f"sum by (namespace, pod) ({_agent('fluentbit_input_storage_memory_bytes')})",
+                        "{{namespace}} {{pod}}",
+                    ),
+                ),
+                _graph(
+                    "Warnings and errors of the agents",
+                    "short",
+                    Query(
+                        "sum by (message_type)"
+                        f" ({rate(series('fluentbit_logger_logs_total', AGENTS, IN, COMPLAINTS))})",
+                        "{{message_type}}",
+                    ),
+                ),
+                _graph(
+                    "Age of the agents",
+                    "s",
+                    Query(f"min by (namespace, pod) ({_agent('fluentbit_uptime')})", "{{namespace}} {{pod}}"),
+                    description="A saw-tooth is an agent that is killed again and again.",
+                ),
+            ),
+        ),
+        Row(
+            "Sources and backend",
+            (
+                _graph(
+                    "Container logs on the nodes",
+                    "bytes",
+                    Query(
+                        f"sum by (namespace) ({kubelet('kubelet_container_log_filesystem_used_bytes', IN)})",
+                        "{{namespace}}",
+                    ),
+                    description="What the kubelets keep of containers' stdout, after their rotation.",
+                    needs=(),
+                ),
+                Panel(
+                    "CloudWatch Logs: bytes by log group",
+                    "graph",
+                    (
+                        CloudWatch(
+                            'SEARCH(\'{AWS/Logs,LogGroupName} MetricName="IncomingBytes" "/aws/containerinsights"\','
+                            " 'Sum', 300)",
+                            "${PROP('Dim.LogGroupName')}",
+                        ),
+                    ),
+                    unit="bytes",
+                    description="What CloudWatch Logs bills, per 5 minutes.",
+                    width=16,
+                    absent=NO_AWS,
+                ),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,250 @@
+"""One node, or several: what it is short of, and what its kubelet has to do."""
+
+from eks_observability.dashboards.model import Board, Panel, Query, Row
+from eks_observability.dashboards.promql import (
+    CLUSTER,
+    DISKS,
+    FILESYSTEMS,
+    NODE,
+    RATE,
+    UPLINKS,
+    kube,
+    kubelet,
+    node,
+    of_live_pods,
+    rate,
+)
+
+BUSY = 'mode!="idle"'
+RESOURCES = 'resource=~"cpu|memory"'
+ON = 'node=~"$node"'
+
+
+def _graph(
+    title: str, unit: str, *queries: Query, description: str = "", top: float | None = None, needs: tuple[str, ...] = ()
+) -> Panel:
+    return Panel(title, "graph", queries, unit=unit, description=description, top=top, needs=needs)
+
+
+def _filesystem(free: str, total: str) -> Query:
+    least = f"max by (node, mountpoint) (1 - {node(free, ON, FILESYSTEMS)} / ({node(total, ON, FILESYSTEMS)} > 0))"
+    return Query(least, "{{node}} {{mountpoint}}")
+
+
+def _memory(metric: str, legend: str) -> Query:
+    return Query(f"sum({node(metric, ON)})", legend)
+
+
+def _pressure(kind: str) -> Panel:
+    waiting = node(f"node_pressure_{kind}_waiting_seconds_total", ON)
+    return _graph(
+        f"Waiting for {'CPU' if kind == 'cpu' else kind}",
+        "percentunit",
+        Query(f"sum by (node) ({rate(waiting)})", "{{node}}"),
+        description="Share of the time in which at least one task waited (pressure stall information).",
+        top=1,
+    )
+
+
+BOARD = Board(
+    uid="eks-node",
+    title="EKS / Node",
+    description="What a node is short of, and what its kubelet has to do.",
+    variables=(CLUSTER, NODE),
+    rows=(
+        Row(
+            "CPU and memory",
+            (
+                Panel(
+                    "CPU by mode",
+                    "stacked",
+                    (
+                        Query(
+                            f"sum by (mode) ({rate(node('node_cpu_seconds_total', ON, BUSY))})"
+                            f" / scalar(count({node('node_cpu_seconds_total', ON, mode='idle')}))",
+                            "{{mode}}",
+                        ),
+                    ),
+                    unit="percentunit",
+                    description="Steal: what other guests took, or what a burstable instance has used up.",
+                    top=1,
+                ),
+                _graph(
+                    "Load per core",
+                    "short",
+                    Query(
+                        f"sum by (node) ({node('node_load5', ON)})"
+                        f" / count by (node) ({node('node_cpu_seconds_total', ON, mode='idle')})",
+                        "{{node}}",
+                    ),
+                ),
+                Panel(
+                    "Memory",
+                    "stacked",
+                    (
+                        Query(
+                            f"sum({node('node_memory_MemTotal_bytes', ON)})"
+                            f" - sum({node('node_memory_MemAvailable_bytes', ON)})",
+                            "used",
+                        ),
+                        _memory("node_memory_MemAvailable_bytes", "available"),
+                    ),
+                    unit="bytes",
+                ),
+                _pressure("cpu"),
+                _pressure("memory"),
+                _pressure("io"),
+            ),
+        ),
+        Row(
+            "Disks",
+            (
+                _graph(
+                    "Filesystem used",
+                    "percentunit",
+                    _filesystem("node_filesystem_avail_bytes", "node_filesystem_size_bytes"),
+                    top=1,
+                ),
+                _graph(
+                    "Inodes used",
+                    "percentunit",
+                    _filesystem("node_filesystem_files_free", "node_filesystem_files"),
+                    top=1,
+                ),
+                _graph(
+                    "Disk busy",
+                    "percentunit",
+                    Query(
+                        f"sum by (node, device) ({rate(node('node_disk_io_time_seconds_total', ON, DISKS))})",
+                        "{{node}} {{device}}",
+                    ),
+                    top=1,
+                ),
+                _graph(
+                    "Disk throughput",
+                    "Bps",
+                    Query(f"sum by (node) ({rate(node('node_disk_read_bytes_total', ON, DISKS))})", "{{node}} read"),
+                    Query(
+                        f"-sum by (node) ({rate(node('node_disk_written_bytes_total', ON, DISKS))})", "{{node}} written"
+                    ),
+                ),
+                _graph(
+                    "Disk operations",
+                    "iops",
+                    Query(
+                        f"sum by (node) ({rate(node('node_disk_reads_completed_total', ON, DISKS))})", "{{node}} read"
+                    ),
+                    Query(
+                        f"-sum by (node) ({rate(node('node_disk_writes_completed_total', ON, DISKS))})",
+                        "{{node}} written",
+                    ),
+                ),
+                _graph(
+                    "File descriptors",
+                    "percentunit",
+                    Query(
+                        f"sum by (node) ({node('node_filefd_allocated', ON)})"
+                        f" / sum by (node) ({node('node_filefd_maximum', ON)})",
+                        "{{node}}",
+                    ),
+                ),
+            ),
+        ),
+        Row(
+            "Network",
+            (
+                _graph(
+                    "Traffic",
+                    "Bps",
+                    Query(
+                        f"sum by (node) ({rate(node('node_network_receive_bytes_total', ON, UPLINKS))})",
+                        "{{node}} received",
+                    ),
+                    Query(
+                        f"-sum by (node) ({rate(node('node_network_transmit_bytes_total', ON, UPLINKS))})",
+                        "{{node}} sent",
+                    ),
+                ),
+                _graph(
+                    "Dropped packets",
+                    "pps",
+                    Query(
+                        f"sum by (node) ({rate(node('node_network_receive_drop_total', ON, UPLINKS))})",
+                        "{{node}} received",
+                    ),
+                    Query(
+                        f"-sum by (node) ({rate(node('node_network_transmit_drop_total', ON, UPLINKS))})",
+                        "{{node}} sent",
+                    ),
+                ),
+                _graph(
+                    "Connections tracked",
+                    "percentunit",
+                    Query(
+                        f"sum by (node) ({node('node_nf_conntrack_entries', ON)})"
+                        f" / sum by (node) ({node('node_nf_conntrack_entries_limit', ON)})",
+                        "{{node}}",
+                    ),
+                    description="At 1 the kernel drops new connections.",
+                ),
+            ),
+        ),
+        Row(
+            "Kubernetes",
+            (
+                _graph(
+                    "Pods",
+                    "short",
+                    Query(f"sum by (node) ({kubelet('kubelet_running_pods', ON)})", "{{node}} running"),
+                    Query(
+                        f"sum by (node) ({kube('kube_node_status_allocatable', ON, resource='pods')})",
+                        "{{node}} allocatable",
+                    ),
+                ),
+                _graph(
+                    "Pod lifecycle relist",
+                    "s",
+                    Query(
+                        "histogram_quantile(0.99, sum by (node, le)"
+                        f" (rate({kubelet('kubelet_pleg_relist_duration_seconds_bucket', ON)}[{RATE}])))",
+                        "{{node}}",
+                    ),
+                    description="99th percentile of the time in which the kubelet lists its containers; above some "
+                    "seconds the runtime is stuck, and at 3 minutes the node becomes NotReady.",
+                ),
+                _graph(
+                    "Runtime errors",
+                    "ops",
+                    Query(
+                        "sum by (node, operation_type)"
+                        f" ({rate(kubelet('kubelet_runtime_operations_errors_total', ON))})",
+                        "{{node}} {{operation_type}}",
+                    ),
+                    description="Calls of the kubelet to the container runtime that failed.",
+                    needs=("a pod whose image cannot be pulled",),
+                ),
+                Panel(
+                    "Conditions",
+                    "table",
+                    (Query(f"sum by (node, condition) ({kube('kube_node_status_condition', ON, status='true')})"),),
+                    description="1: the condition holds. Only Ready should.",
+                    width=12,
+                ),
+                Panel(
+                    "Requested of allocatable",
+                    "bars",
+                    (
+                        Query(
+                            of_live_pods(kube("kube_pod_container_resource_requests", ON, RESOURCES), "resource")
+                            + f" / sum by (resource) ({kube('kube_node_status_allocatable', ON, RESOURCES)})",
+                            "{{resource}}",
+                        ),
+                    ),
+                    unit="percentunit",
+                    width=12,
+                    top=1,
+                ),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,95 @@
+"""The pieces that the queries of several dashboards share."""
+
+import re
+
+from eks_observability.dashboards.model import Variable
+
+RATE = "$__rate_interval"
+CHOSEN_CLUSTER = 'cluster=~"$cluster"'
+
+CLUSTER = Variable("cluster", "Cluster", 'up{job="kubelet"}', "cluster")
+NODE = Variable("node", "Node", 'up{job="kubelet",cluster=~"$cluster"}', "node")
+NAMESPACE = Variable(
+    "namespace", "Namespace", 'kube_namespace_created{job="kube-state-metrics",cluster=~"$cluster"}', "namespace"
+)
+
+# Devices of a node that carry traffic of its own: the rest are ends of its pods' cables, whose bytes they count again.
+UPLINKS = 'device!~"lo|veth.*|eni[0-9a-f]{11}|cali.*|cni.*|docker.*|dummy.*|br-.*|tap.*|kube-ipvs.*|nodelocaldns"'
+DISKS = 'device=~"nvme.+|xvd.+|sd.+|vd.+|dm-.+"'
+FILESYSTEMS = (
+    'fstype!~"tmpfs|squashfs|overlay|ramfs|nsfs|fuse.*|autofs",mountpoint!~"/(run|var/lib/(kubelet|containerd))/.+"'
+)
+
+
+def series(metric: str, job: str, *matchers: str, **labels: str) -> str:
+    """Select the series of a metric.
+
+    Each selector names its job: the allow-list keeps a metric for the jobs that are asked for it. A missing label
+    equals an empty one, so that ``cluster=~".*"`` also finds the series of a server, which have no such label.
+
+    Args:
+        metric: its name.
+        job: the scrape job, or a regular expression.
+        matchers: more matchers.
+        labels: labels and the values that they have.
+    """
+    equal = (f'{name}="{value}"' for name, value in labels.items())
+    of_job = f'job="{job}"' if re.fullmatch(r"[\w-]+", job) else f'job=~"{job}"'
+    return f"{metric}{{{','.join((of_job, CHOSEN_CLUSTER, *matchers, *equal))}}}"
+
+
+def kube(metric: str, *matchers: str, **labels: str) -> str:
+    """Select a metric of kube-state-metrics."""
+    return series(metric, "kube-state-metrics", *matchers, **labels)
+
+
+def cadvisor(metric: str, *matchers: str, **labels: str) -> str:
+    """Select a metric of the containers."""
+    return series(metric, "cadvisor", *matchers, **labels)
+
+
+def node(metric: str, *matchers: str, **labels: str) -> str:
+    """Select a metric of node-exporter."""
+    return series(metric, "node-exporter", *matchers, **labels)
+
+
+def kubelet(metric: str, *matchers: str, **labels: str) -> str:
+    """Select a metric of the kubelets."""
+    return series(metric, "kubelet", *matchers, **labels)
+
+
+def rate(selector: str) -> str:
+    """Return how much a counter grows in a second."""
+    return f"rate({selector}[{RATE}])"
+
+
+def live_pods(*matchers: str) -> str:
+    """Select the pods that hold their requests: one series with the value 1 for each that has not ended."""
+    phases = kube("kube_pod_status_phase", 'phase=~"Pending|Running"', *matchers)
+    return f"max by (cluster, namespace, pod) ({phases} == 1)"
+
+
+def of_live_pods(selector: str, by: str, *matchers: str) -> str:
+    """Sum a metric of kube-state-metrics over the pods that have not ended."""
+    return f"sum by ({by}) ({selector} * on (cluster, namespace, pod) group_left () {live_pods(*matchers)})"
+
+
+def workloads(*matchers: str) -> str:
+    """Return one series for each pod with the label ``workload``.
+
+    That is the pod's owner, and for a ReplicaSet's pod the Deployment, whose name the ReplicaSet's begins with.
+    """
+    owners = "max by (cluster, namespace, pod, owner_name) ({})"
+    direct = owners.format(kube("kube_pod_owner", 'owner_kind!="ReplicaSet"', *matchers))
+    replica = owners.format(kube("kube_pod_owner", 'owner_kind="ReplicaSet"', *matchers))
+    # A pod that nobody owns is a workload of its own.
+    alone = f'label_replace({direct}, "workload", "$1", "pod", "(.+)")'
+    return (
+        f'(label_replace({replica}, "workload", "$1", "owner_name", "(.+)-[^-]+")'
+        f' or label_replace({alone}, "workload", "$1", "owner_name", "(.+)"))'
+    )
+
+
+def by_workload(per_pod: str, *matchers: str) -> str:
+    """Sum a query with the labels ``cluster``, ``namespace`` and ``pod`` over each workload."""
+    return f"sum by (workload) ({per_pod} * on (cluster, namespace, pod) group_left (workload) {workloads(*matchers)})"

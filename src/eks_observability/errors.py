@@ -1,0 +1,9 @@
+"""The one exception that a user of the command line reads."""
+
+
+class CommandError(Exception):
+    """Something that the user can fix.
+
+    The message is a sentence: the problem, its place, and the fix. The command line prints it alone and exits with
+    status 2.
+    """

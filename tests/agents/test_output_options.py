@@ -1,0 +1,35 @@
+"""The options that outputs set are Fluent Bit's own, asked of the Fluent Bit that runs here."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness import images
+from harness.generate import outputs
+
+ROOT = Path(__file__).parents[2]
+CHARTS = sorted(path.parent.name for path in ROOT.glob("charts/*/Chart.yaml"))
+DATA = outputs.load(ROOT / "charts" / "shared")
+# Every output accepts these (src/flb_output.c, 5.1.1), though the help of some plugins leaves them out.
+ANY_OUTPUT = {"port", "storage.total_limit_size", "tls.ca_file", "tls.verify", "tls.verify_hostname", "tls.vhost"}
+
+
+@pytest.mark.parametrize("plugin", sorted({kind["plugin"] for kind in DATA["types"].values()}))
+def test_every_option_of_an_output_exists(plugin: str) -> None:
+    """Neither a value nor a fixed setting of an output type sets an option that its plugin does not have."""
+    agent = images.fluent_bit()
+    if agent is None:
+        pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
+    described = subprocess.run([agent, "-o", plugin, "--help"], capture_output=True, text=True, check=True).stdout
+    known = ANY_OUTPUT | set(re.findall(r"^(?:\x1b\[\d*m)*([a-z][\w.]*) ", described, re.MULTILINE))
+    options: set[str] = set()
+    for name, kind in DATA["types"].items():
+        if kind["plugin"] != plugin:
+            continue
+        options |= set(kind.get("fixed", {}))
+        for chart in CHARTS:
+            used = outputs.types(DATA, chart).get(name, {}).values()
+            options |= {option["option"] for option in used if "option" in option}
+    assert sorted(options - known) == []

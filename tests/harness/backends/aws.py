@@ -1,0 +1,183 @@
+"""AWS stand-ins on this machine's loopback address; nothing of them reaches AWS."""
+
+import io
+import json
+import threading
+from collections.abc import Iterable
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+from uuid import uuid4
+
+import boto3
+from moto.backends import get_backend
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from harness.backends.pki import Authority
+from harness.backends.receivers import Trouble
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+HOST = "127.0.0.1"
+REGION = "us-east-1"
+# The stand-in takes any credentials, but a client signs only when it has some.
+_NUMBER = "x-amzn-RequestId"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: object) -> None:
+        """Say nothing: a line for each request would bury what a test prints."""
+
+
+class Aws(Trouble):
+    """The APIs of AWS, by moto, over TLS as agents insist; also a context manager.
+
+    It can fail, as `Trouble` says; 429 is answered as AWS does, with status 400 and ``ThrottlingException``. What it
+    was sent is forgotten when it ends.
+
+    Args:
+        folder: where its certificates are written; it must not exist.
+        host: address of this machine to listen on.
+        port: port to listen on; 0 takes a free one.
+
+    Attributes:
+        host, port: where it listens.
+        ca: certificate of the authority that signed the server's.
+    """
+
+    def __init__(self, folder: Path, *, host: str = HOST, port: int = 0) -> None:
+        super().__init__()
+        authority = Authority(folder)
+        authority.issue("server", "aws", hosts=("localhost", IPv4Address(host)))
+        self.ca = folder / "ca.crt"
+        self._certificate = (str(folder / "server.crt"), str(folder / "server.key"))
+        self._application = _Moody(DomainDispatcherApplication(create_backend_app), self)
+        self._server: BaseWSGIServer | None = None
+        self._clients: dict[str, Any] = {}
+        self.host = host
+        self.port = port
+        self._listen()
+
+    def client(self, service: str) -> Any:
+        """Return boto3's client of a service, ``s3`` for instance."""
+        if service not in self._clients:
+            self._clients[service] = boto3.client(
+                service,
+                region_name=REGION,
+                endpoint_url=f"https://{self.host}:{self.port}",
+                verify=str(self.ca),
+                aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            )
+        return self._clients[service]
+
+    def fail(self, kind: str) -> None:
+        super().fail(kind)
+        if kind == "refuse":
+            self._close()
+        else:
+            self._listen()
+
+    def heal(self) -> None:
+        super().heal()
+        self._listen()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+        for service, client in self._clients.items():
+            client.close()
+            # All of this process share what moto keeps; the next one begins without it.
+            get_backend(service).reset()  # type: ignore[call-overload]
+
+    def _listen(self) -> None:
+        if self._server is None:
+            self._server = make_server(
+                self.host,
+                self.port,
+                self._application,
+                threaded=True,
+                request_handler=_Quiet,
+                ssl_context=self._certificate,
+            )
+            self.port = self._server.server_port
+            threading.Thread(target=self._server.serve_forever, name="aws", daemon=True).start()
+
+    def _close(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+
+class CloudWatchLogs(Aws):
+    """A CloudWatch Logs API."""
+
+    def __init__(self, folder: Path, *, host: str = HOST, port: int = 0) -> None:
+        super().__init__(folder, host=host, port=port)
+        self._client = self.client("logs")
+
+    def groups(self) -> set[str]:
+        """Return the names of the log groups."""
+        pages = self._client.get_paginator("describe_log_groups").paginate()
+        return {group["logGroupName"] for page in pages for group in page["logGroups"]}
+
+    def retention(self) -> dict[str, int | None]:
+        """Return for each log group the days after which its events expire; ``None`` when they never do."""
+        pages = self._client.get_paginator("describe_log_groups").paginate()
+        return {group["logGroupName"]: group.get("retentionInDays") for page in pages for group in page["logGroups"]}
+
+    def streams(self, group: str) -> set[str]:
+        """Return the names of a group's streams."""
+        pages = self._client.get_paginator("describe_log_streams").paginate(logGroupName=group)
+        return {stream["logStreamName"] for page in pages for stream in page["logStreams"]}
+
+    def messages(self, group: str) -> list[str]:
+        """Return the messages of all streams of a group; a group that does not exist has none."""
+        if group not in self.groups():
+            return []
+        pages = self._client.get_paginator("filter_log_events").paginate(logGroupName=group)
+        return [event["message"] for page in pages for event in page["events"]]
+
+
+class _Moody:
+    """Answers with the trouble of the moment instead of the API; `lost` is answered when all is done."""
+
+    def __init__(self, application: "WSGIApplication", trouble: Trouble) -> None:
+        self._application = application
+        self._trouble = trouble
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        kind = self._trouble.kind
+        if not kind:
+            return self._application(environ, _numbered(start_response))
+        self._trouble.count_failure()
+        # What is not read would be taken for the next request on this connection.
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        if kind == "lost":
+            list(self._application({**environ, "wsgi.input": io.BytesIO(body)}, _nowhere))
+        status = {"429": "400 Bad Request", "503": "503 Service Unavailable"}.get(kind, "500 Internal Server Error")
+        fault = "ThrottlingException" if kind == "429" else "ServiceUnavailableException"
+        answer = json.dumps({"__type": fault, "message": "not now"}).encode()
+        start_response(status, [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(answer)))])
+        return [answer]
+
+
+def _numbered(start_response: "StartResponse") -> "StartResponse":
+    """Let each answer have the number that AWS gives it: Fluent Bit 1.9.10 takes no other for AWS's."""
+
+    def start(status: str, headers: list[tuple[str, str]], error: Any = None) -> Any:
+        kept = [(name, value) for name, value in headers if name.lower() != _NUMBER.lower()]
+        return start_response(status, [*kept, (_NUMBER, str(uuid4()))], error)
+
+    return start
+
+
+def _nowhere(status: str, headers: list[tuple[str, str]], error: Any = None) -> Any:
+    """Take an answer that nobody gets."""
+    return bytes.__len__

@@ -1,0 +1,15 @@
+"""Assembles container images on this machine, for clusters that cannot pull any."""
+
+from harness.images.assemble import archive, fluent_bit, fluent_bit_legacy, missing_for, register
+from harness.images.recipe import Recipe, machine_program, variable_of
+
+__all__ = [
+    "Recipe",
+    "archive",
+    "fluent_bit",
+    "fluent_bit_legacy",
+    "machine_program",
+    "missing_for",
+    "register",
+    "variable_of",
+]

@@ -1,0 +1,1 @@
+"""Runs Helm, remembers what it renders, and checks the objects against the schemas of Kubernetes."""
