@@ -82,15 +82,3 @@ matchExpressions:
       - {{ .component | quote }}
       {{- end }}
 {{- end -}}
-
-{{/* What a claim asks for; argument: a block `persistence`. */}}
-{{- define "observability-stack.claimSpec" -}}
-accessModes:
-  {{- toYaml .accessModes | nindent 2 }}
-{{- with .storageClassName }}
-storageClassName: {{ . | quote }}
-{{- end }}
-resources:
-  requests:
-    storage: {{ .size | quote }}
-{{- end -}}
