@@ -4,7 +4,7 @@
 What the address of a remote tells of a workspace of AMP: region and workspace; nothing for another backend.
 Argument: the URL; returns a JSON map.
 */}}
-{{- define "observability-stack.workspace" -}}
+{{- define "observability-stack.ampWorkspace" -}}
 {{- $host := regexFind "^https?://[^/?#]+" . | lower -}}
 {{- $region := regexReplaceAll "^https?://aps-workspaces(-fips)?\\.([a-z0-9-]+)\\.(amazonaws\\.com(\\.cn)?|api\\.aws|api\\.amazonwebservices\\.com\\.cn)(:443)?$" $host "$2" -}}
 {{- if ne $region $host -}}
@@ -15,11 +15,11 @@ Argument: the URL; returns a JSON map.
 {{- end -}}
 
 {{/* Statements of the role that writes, as a JSON list; empty where no remote is a workspace of AMP. */}}
-{{- define "observability-stack.statements" -}}
+{{- define "observability-stack.remoteWriteStatements" -}}
 {{- $resources := list -}}
 {{- $roles := list -}}
-{{- range include "observability-stack.remotes" . | fromJsonArray -}}
-{{- $workspace := include "observability-stack.workspace" .url | fromJson -}}
+{{- range include "observability-stack.remotesWithDefaults" . | fromJsonArray -}}
+{{- $workspace := include "observability-stack.ampWorkspace" .url | fromJson -}}
 {{- $assumed := (.sigv4 | default dict).role_arn -}}
 {{- if $assumed -}}
 {{- $roles = append $roles $assumed -}}
