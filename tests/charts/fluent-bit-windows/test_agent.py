@@ -241,6 +241,7 @@ def test_credentials_come_from_secrets(agent: Callable[..., dict[str, Any]], age
             "host": "h",
             "username": {"name": "hop", "key": "user"},
             "password": {"name": "hop", "key": "word"},
+            "sharedKey": {"name": "hop", "key": "shared"},
         },
         "web": {"type": "http", "host": "h", "secretHeaders": {"X-Token": {"name": "web", "key": "token"}}},
         "idle": {"type": "http", "enabled": False, "httpUser": "me", "httpPasswd": {"name": "idle", "key": "word"}},
@@ -253,10 +254,12 @@ def test_credentials_come_from_secrets(agent: Callable[..., dict[str, Any]], age
     assert references == {
         "OUTPUT_NEXT_HOP__USERNAME": {"name": "hop", "key": "user"},
         "OUTPUT_NEXT_HOP__PASSWORD": {"name": "hop", "key": "word"},
+        "OUTPUT_NEXT_HOP__SHARED_KEY": {"name": "hop", "key": "shared"},
         "OUTPUT_WEB__HEADER_X_TOKEN": {"name": "web", "key": "token"},
     }
     hop, web = agent_config({"outputs": outputs})["pipeline"]["outputs"]
     assert (hop["username"], hop["password"]) == ("${OUTPUT_NEXT_HOP__USERNAME}", "${OUTPUT_NEXT_HOP__PASSWORD}")
+    assert hop["shared_key"] == "${OUTPUT_NEXT_HOP__SHARED_KEY}"
     assert web["header"] == ["X-Token ${OUTPUT_WEB__HEADER_X_TOKEN}"]
 
 
