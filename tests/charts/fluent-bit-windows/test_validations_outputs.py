@@ -205,9 +205,7 @@ BY_THE_SCHEMA = {
 
 @both_majors
 @pytest.mark.parametrize(("values", "says"), BY_THE_SCHEMA.values(), ids=BY_THE_SCHEMA)
-def test_schema_refuses_what_one_value_cannot_be(
-    refusal: Callable[..., str], values: dict[str, Any], says: str
-) -> None:
+def test_schema_refuses_what_a_value_cannot_be(refusal: Callable[..., str], values: dict[str, Any], says: str) -> None:
     """What concerns a single value is rejected by its place."""
     assert says in refusal(values)
 
@@ -216,8 +214,8 @@ def test_schema_refuses_what_one_value_cannot_be(
 WORD_FOR_WORD = {
     "variable and slash": (
         cloudwatch(logGroupTemplate="$a/$b"),
-        """outputs.cloudwatch.logGroupTemplate is "$a/$b", and Fluent Bit ends a record accessor only at a dot, a comma \
-or the end. Write:
+        """outputs.cloudwatch.logGroupTemplate is "$a/$b", and Fluent Bit ends a record accessor only at a dot, a \
+comma or the end. Write:
 outputs:
   cloudwatch:
     logGroupTemplate: "$a.$b\"""",
