@@ -10,13 +10,13 @@ from eks_observability.dashboards import command as dashboards
 
 
 @click.group()
-def _program() -> None:
+def program() -> None:
     """Costs, dashboards and the metrics allow-list for the charts of this repository."""
 
 
-_program.add_command(allow_list.command)
-_program.add_command(cost.command)
-_program.add_command(dashboards.command)
+program.add_command(allow_list.command)
+program.add_command(cost.command)
+program.add_command(dashboards.command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         something to fix, 130 after Ctrl-C.
     """
     try:
-        return int(_program.main(arguments, "eks-observability", standalone_mode=False) or 0)
+        return int(program.main(arguments, "eks-observability", standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
         return error.exit_code

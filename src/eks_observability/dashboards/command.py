@@ -39,7 +39,7 @@ def build(check: bool) -> int:
     try:
         from eks_observability.dashboards.grafana import write  # noqa: PLC0415 - only developers have Grafana's SDK
     except ImportError as error:
-        raise CommandError("building needs Grafana's SDK: pip install 'eks-observability-charts[build]'") from error
+        raise CommandError("building needs Grafana's SDK: run `pip install '.[build]'` in a clone") from error
     stale = write(BOARDS, check=check)
     for path in stale:
         click.echo(f"{path} {'is out of date: run `eks-observability dashboards build`' if check else 'written'}")
