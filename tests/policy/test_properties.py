@@ -120,11 +120,11 @@ def _tame(schema: dict[str, Any], node: Any) -> dict[str, Any] | None:
         tamed["properties"] = {name: part for name, part in parts.items() if part is not None}
     for key in ("additionalProperties", "propertyNames"):
         if isinstance(tamed.get(key), dict):
-            tamed[key] = _tame(schema, tamed[key])
+            tamed[key] = _tame(schema, tamed[key]) or False
     for key in ("anyOf", "allOf"):
         if key in tamed:
             tamed[key] = [part for choice in tamed[key] if (part := _tame(schema, choice)) is not None]
-    if tamed.get("type") == "array":
+    if "array" in tamed.get("type", ""):
         items = _tame(schema, tamed.get("items", {}))
         tamed |= {"maxItems": 0} if items is None else {"maxItems": 3, "items": items}
     return tamed

@@ -226,7 +226,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "output.externalId is set, and output.roleArn is empty",
         "output:\n  roleArn: arn:aws:iam::444455556666:role/logs",
     ),
-    "null": ({"image": None}, "image is null. Leave the line out to keep the default, or write:", "image: {}"),
 }
 
 
@@ -327,17 +326,3 @@ def test_all_faults_are_told_at_once(refusal: Callable[..., str]) -> None:
     message = refusal({**builds("2016"), **cloudwatch(retentionDays=8), "metadata": "kubelet"})
     for part in ('is "2016"', "retentionDays is 8", "metadata is kubelet"):
         assert message.count(part) == 1
-
-
-def test_every_null_is_refused(defaults: dict[str, Any], refusal: Callable[..., str]) -> None:
-    """Each block and value of values.yaml that is set to null is named in one refusal; none stops a template."""
-    message = refusal(dict.fromkeys(defaults))
-    assert [name for name in defaults if f"{name} is null" not in message] == []
-    nested = {
-        name: dict.fromkeys(value)
-        for name, value in defaults.items()
-        if isinstance(value, dict) and value and not name.endswith(("Probe", "resources", "SecurityContext"))
-    }
-    message = refusal(nested)
-    expected = [f"{name}.{key} is null" for name, keys in nested.items() for key in keys]
-    assert [line for line in expected if line not in message] == []

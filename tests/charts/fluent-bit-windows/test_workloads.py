@@ -350,9 +350,3 @@ def test_names_are_unique_and_short_enough(made: Render) -> None:
         made(workload(), workload())
     with pytest.raises(HelmError, match=r"longer than 63 characters. Write a shorter one:\nfullnameOverride: a+\n"):
         made(workload(name="b" * 30), fullnameOverride="a" * 50)
-
-
-def test_nulls_are_refused_by_name(made: Render) -> None:
-    """A default that a values file sets to null is missed at once."""
-    with pytest.raises(HelmError, match=r"workloadDefaults\.service is null"):
-        made(workload(), workloadDefaults={"service": None, "replicas": None})

@@ -11,7 +11,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -103,31 +102,6 @@ def test_multi_container_example(install: Install) -> None:
     assert service["type"] == "LoadBalancer"
     assert service["ports"] == [{"name": "http", "port": 80, "targetPort": "http"}]
     assert [port["containerPort"] for port in spec["containers"][0]["ports"]] == [5000]
-
-
-def test_null_check_knows_every_value(defaults: dict[str, Any]) -> None:
-    """The lists of what must not be null are the chart's values, but for those that may be and Kubernetes' own."""
-    text = (CHART / "templates" / "_validations-nulls.tpl").read_text(encoding="utf-8")
-    listed = {
-        kind: set(re.search(rf'define "log-sidecar.{kind}" -}}}}\n(.*?)\n{{{{- end', text, re.DOTALL)[1].split())  # type: ignore[index]
-        for kind in ("blocks", "lists", "scalars")
-    }
-    expected: dict[str, set[str]] = {"blocks": set(), "lists": set(), "scalars": set()}
-    passed_on = re.compile(r"(resources|[sS]ecurityContext|nodeSelector)\.|Probe\.(?!enabled)")
-
-    def walk(values: dict[str, Any], above: str = "") -> None:
-        for key, value in values.items():
-            path = f"{above}{key}"
-            if value is None or passed_on.search(path):
-                continue
-            expected["blocks" if isinstance(value, dict) else "lists" if isinstance(value, list) else "scalars"].add(
-                path
-            )
-            if isinstance(value, dict):
-                walk(value, f"{path}.")
-
-    walk(defaults)
-    assert listed == expected
 
 
 def test_every_value_is_documented() -> None:

@@ -163,15 +163,20 @@ def test_claim_keeps_files_and_positions(take: Take) -> None:
             {"sidecar": {"engine": "tail"}, "logs": {"files": [{"name": "a", "path": "/srv/logs/*.log"}]}},
             "sidecar:\n  engine: fluent-bit",
         ),
-        ({"sidecar": {"name": None}}, "sidecar.name is null"),
     ],
-    ids=["application", "path", "no volume", "no claim", "drain", "glob", "null"],
+    ids=["application", "path", "no volume", "no claim", "drain", "glob"],
 )
 def test_wrong_values_are_refused(refused: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
     """The chart's checks hold for parts too, and the message says below which key of the other chart to write."""
     message = refused(values)
     assert said in message
     assert "What follows is about the values below `log-sidecar:`" in message
+
+
+def test_null_is_rejected_below_the_charts_name(refused: Callable[[Any], str]) -> None:
+    """The schema holds for parts too: a value that the other chart sets to null is named by its path."""
+    message = refused({"sidecar": {"name": None}})
+    assert "log-sidecar:\n- at '': 'allOf' failed\n  - at '/sidecar': missing property 'name'" in message
 
 
 @pytest.mark.slow

@@ -245,21 +245,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "app.service.externalTrafficPolicy is set, and the Service is a ClusterIP",
         'app:\n  service:\n    externalTrafficPolicy: ""',
     ),
-    "list set to null": (
-        {"app": {"ports": None}},
-        "app.ports is null. Leave the line out to keep the default",
-        "app:\n  ports: []",
-    ),
-    "block set to null": (
-        {"sidecar": {"fluentBit": {"metrics": None}}},
-        "sidecar.fluentBit.metrics is null. Leave the line out to keep the default",
-        "sidecar:\n  fluentBit:\n    metrics: {}",
-    ),
-    "word set to null": (
-        {"app": {"kind": None}},
-        "app.kind is null. Leave the line out to keep the default.",
-        "",
-    ),
 }
 
 

@@ -224,9 +224,13 @@ def test_what_rules_read_is_scraped(helm: Helm) -> None:
             "rules:\n  groups:\n    - name: my-nodes",
         ),
         ({"groups": [{"name": "g", "rules": [{"alert": "A", "expression": "up == 0"}]}]}, "expression"),
-        ({"groups": [{"name": "g", "rules": [{"alert": "A", "record": "a", "expr": "up"}]}]}, "oneOf"),
+        (
+            {"groups": [{"name": "g", "rules": [{"alert": "A", "record": "a", "expr": "up"}]}]},
+            "either `alert`",
+        ),
+        ({"groups": [{"name": "g", "rules": [{"expr": "up"}]}]}, "missing property 'alert'"),
     ],
-    ids=["misspelt alert", "recording rule", "group of the chart", "misspelt key", "alert and record"],
+    ids=["misspelt alert", "recording rule", "group of the chart", "misspelt key", "alert and record", "neither"],
 )
 def test_what_cannot_work_is_refused(helm: Helm, rules: dict[str, Any], says: str) -> None:
     """A name that no alert has, and a group that no service takes, are told at once."""

@@ -135,14 +135,34 @@ class Helm:
             HelmError: Helm refuses the chart or its values.
             HarnessError: this is Helm 3, which asks a cluster even for ``--dry-run=client``.
         """
+        notes: str = self.release(chart, release=release, namespace=namespace, values=values, value_files=value_files)[
+            "info"
+        ].get("notes", "")
+        return notes
+
+    def release(
+        self,
+        chart: Path | str,
+        *,
+        release: str = "test",
+        namespace: str = "default",
+        values: Mapping[str, Any] | None = None,
+        value_files: Sequence[Path | str] = (),
+    ) -> dict[str, Any]:
+        """Return what an install stores in the release's Secret: the chart with its files, the values, the manifest.
+
+        Raises:
+            HelmError: Helm refuses the chart or its values.
+            HarnessError: this is Helm 3, which asks a cluster even for ``--dry-run=client``.
+        """
         if self.major < 4:
-            raise HarnessError("Helm 3 shows notes only on a cluster; ask Helm 4 for them")
+            raise HarnessError("Helm 3 installs only on a cluster, even for a dry run; ask Helm 4")
         command = ["install", release, "--namespace", namespace, "--dry-run=client", "--output=json"]
         answer = self._answer(command, Path(chart), values, value_files)
         if answer.exit_code != 0:
             raise HelmError("install --dry-run", answer.stderr)
-        notes: str = json.loads(answer.stdout)["info"].get("notes", "")
-        return notes
+        stored: dict[str, Any] = json.loads(answer.stdout)
+        return stored
 
     def lint(
         self,
