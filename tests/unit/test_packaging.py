@@ -107,6 +107,12 @@ def test_chart_testing_files_are_named_in_its_configuration(name: str) -> None:
     assert (ROOT / name).is_file()
 
 
+def test_chart_testing_lints_for_the_oldest_kubernetes() -> None:
+    """The command that ct adds to its own checks renders for the oldest version that the charts support."""
+    [command] = load("ct.yaml")["additional-commands"]
+    assert f"--kube-version {supported.KUBERNETES[0]}.0 " in command
+
+
 @pytest.mark.slow
 def test_chart_testing_lints_every_chart(helm: Helm) -> None:
     """`ct lint` passes with ct.yaml: Chart.yaml by schema, YAML by style, each of ci/ by helm."""
