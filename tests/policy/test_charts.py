@@ -16,7 +16,7 @@ from harness.render.helm import Helm
 from harness.render.manifests import Manifests
 from harness.render.schemas import object_errors, value_errors
 
-from .conftest import ROOT, Case
+from .conftest import ROOT, Case, charts
 from .values_tree import read
 
 both_helms = pytest.mark.parametrize(
@@ -142,6 +142,17 @@ def test_helpers_are_defined_once(chart: Path) -> None:
     """No helper is defined twice in a chart: the one that is read last would replace the other."""
     names = [name for path in templates(chart) for name in defined(path.read_text(encoding="utf-8"))]
     assert [name for name, count in Counter(names).items() if count > 1] == []
+
+
+def test_no_helper_is_in_two_charts() -> None:
+    """A helper's name belongs to one chart: in a parent of both, one definition would replace the other."""
+    owners = Counter(
+        name
+        for chart in charts()
+        for name in {name for path in templates(chart) for name in defined(path.read_text(encoding="utf-8"))}
+    )
+    assert len(owners) > 300
+    assert [name for name, count in owners.items() if count > 1] == []
 
 
 def test_copies_of_shared_templates_are_up_to_date() -> None:

@@ -1,11 +1,5 @@
 {{/* The least that AWS has to allow, for the values given. */}}
 
-{{/* Partition of the region, the second part of every ARN. */}}
-{{- define "fluent-bit-windows.partition" -}}
-{{- $region := .Values.cluster.region -}}
-{{- if hasPrefix "cn-" $region }}aws-cn{{ else if hasPrefix "us-gov-" $region }}aws-us-gov{{ else }}aws{{ end -}}
-{{- end -}}
-
 {{/* Name of the cluster and region as a person reads them, where a ConfigMap decides. */}}
 {{- define "fluent-bit-windows.shownCluster" -}}
 {{- ternary "CLUSTER" .Values.cluster.name (ne .Values.cluster.configMap.name "") -}}
@@ -26,7 +20,7 @@
 {{- $output := .Values.output -}}
 {{- $given := dict
   "output" $output
-  "partition" (include "fluent-bit-windows.partition" .)
+  "partition" (include "fluent-bit-windows.partition" .Values.cluster.region)
   "region" (include "fluent-bit-windows.shownRegion" .)
   "groups" (include "fluent-bit-windows.groups" . | fromJsonArray)
   "retention" $output.cloudwatch.retentionDays
@@ -34,19 +28,13 @@
 {{- include "fluent-bit-windows.fluentBitCommon.statements" $given -}}
 {{- end -}}
 
-{{- define "fluent-bit-windows.document" -}}
-{{- dict "Version" "2012-10-17" "Statement" . | toPrettyJson -}}
-{{- end -}}
-
-{{/* Who may take the agent's role: this service account of this cluster, and no other. */}}
-{{- define "fluent-bit-windows.trust" -}}
-{{- $provider := printf "oidc.eks.%s.%s/id/OIDC_ID" (include "fluent-bit-windows.shownRegion" .) (ternary "amazonaws.com.cn" "amazonaws.com" (hasPrefix "cn-" .Values.cluster.region)) -}}
-{{- $account := printf "system:serviceaccount:%s:%s" .Release.Namespace (include "fluent-bit-windows.serviceAccountName" .) -}}
-{{- $statement := dict
-  "Effect" "Allow"
-  "Principal" (dict "Federated" (printf "arn:%s:iam::ACCOUNT:oidc-provider/%s" (include "fluent-bit-windows.partition" .) $provider))
-  "Action" "sts:AssumeRoleWithWebIdentity"
-  "Condition" (dict "StringEquals" (dict (printf "%s:sub" $provider) $account (printf "%s:aud" $provider) "sts.amazonaws.com"))
--}}
-{{- include "fluent-bit-windows.document" (list $statement) -}}
+{{/* The trust policy of the agent's role. */}}
+{{- define "fluent-bit-windows.agentTrustPolicy" -}}
+{{- include "fluent-bit-windows.trustPolicy" (dict
+  "type" "irsa"
+  "partition" (include "fluent-bit-windows.partition" .Values.cluster.region)
+  "region" (include "fluent-bit-windows.shownRegion" .)
+  "namespace" .Release.Namespace
+  "account" (include "fluent-bit-windows.serviceAccountName" .)
+) -}}
 {{- end -}}

@@ -3,7 +3,7 @@
 {{/* Environment that the demo reads, as list of environment variables. */}}
 {{- define "log-sidecar.demoEnv" -}}
 {{- $demo := .Values.app.demo -}}
-{{- if include "log-sidecar.ships" . -}}
+{{- if include "log-sidecar.demoShips" . -}}
 - name: SHIP
   value: /opt/demo/ship.json
 - name: SHIP_GRACE_SECONDS
@@ -42,12 +42,12 @@
 {{- end -}}
 
 {{/* Whether the demo sends its lines to the backend of `output` itself. */}}
-{{- define "log-sidecar.ships" -}}
+{{- define "log-sidecar.demoShips" -}}
 {{- if and (include "log-sidecar.hasDemo" .) (eq .Values.app.demo.logTo "backend") }}true{{ end -}}
 {{- end -}}
 
 {{/* Where to: what files/demo/ship.py documents; returns JSON. Variables of the environment stand for what is secret. */}}
-{{- define "log-sidecar.shipSettings" -}}
+{{- define "log-sidecar.demoShipSettings" -}}
 {{- $output := .Values.output -}}
 {{- $block := get $output $output.type -}}
 {{- $bulk := has $output.type (list "elasticsearch" "opensearch") -}}
@@ -99,8 +99,8 @@
 {{/* What the demo's ConfigMap holds besides, as YAML map; nothing for a demo that writes a file and no traces. */}}
 {{- define "log-sidecar.demoData" -}}
 {{- $data := dict -}}
-{{- if include "log-sidecar.ships" . -}}
-{{- $data = dict "ship.py" (.Files.Get "files/demo/ship.py") "ship.json" (include "log-sidecar.shipSettings" .) -}}
+{{- if include "log-sidecar.demoShips" . -}}
+{{- $data = dict "ship.py" (.Files.Get "files/demo/ship.py") "ship.json" (include "log-sidecar.demoShipSettings" .) -}}
 {{- end -}}
 {{- if ne .Values.app.demo.traces.protocol "none" -}}
 {{- $_ := set $data "tracer.py" (.Files.Get "files/demo/tracer.py") -}}
@@ -131,7 +131,7 @@ app:
 
 {{/* What sending by itself needs, and what only Fluent Bit can do. */}}
 {{- define "log-sidecar.checkShip" -}}
-{{- if include "log-sidecar.ships" . }}
+{{- if include "log-sidecar.demoShips" . }}
 {{- $output := .Values.output }}
 {{- if .Values.sidecar.enabled }}
 app.demo.logTo is backend, and the sidecar would wait for files that nobody writes. Write:

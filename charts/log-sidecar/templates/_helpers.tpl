@@ -1,18 +1,18 @@
 {{/* Names and choices that several templates of this chart share; what all charts share is in _log-sidecar.tpl. */}}
 
-{{- define "log-sidecar.demoName" -}}
+{{- define "log-sidecar.demoConfigMapName" -}}
 {{- printf "%s-demo" (include "log-sidecar.fullname" .) -}}
 {{- end -}}
 
-{{- define "log-sidecar.configName" -}}
+{{- define "log-sidecar.sidecarConfigMapName" -}}
 {{- printf "%s-sidecar" (include "log-sidecar.fullname" .) -}}
 {{- end -}}
 
-{{- define "log-sidecar.headlessName" -}}
+{{- define "log-sidecar.headlessServiceName" -}}
 {{- printf "%s-headless" (include "log-sidecar.fullname" .) -}}
 {{- end -}}
 
-{{- define "log-sidecar.testName" -}}
+{{- define "log-sidecar.testPodName" -}}
 {{- printf "%s-test" (include "log-sidecar.fullname" .) -}}
 {{- end -}}
 
@@ -37,7 +37,7 @@
 {{- end -}}
 
 {{/* Whether the chart makes a claim of its own, apart from those of a StatefulSet. */}}
-{{- define "log-sidecar.makesClaim" -}}
+{{- define "log-sidecar.createsClaim" -}}
 {{- $volume := .Values.logs.volume -}}
 {{- if and .Values.app.enabled (eq $volume.type "persistentVolumeClaim") (not $volume.persistentVolumeClaim.existingClaim) -}}
 {{- if ne .Values.app.kind "StatefulSet" }}true{{ end -}}
@@ -45,12 +45,12 @@
 {{- end -}}
 
 {{/* Whether the sidecars read their configuration from a ConfigMap. */}}
-{{- define "log-sidecar.hasConfig" -}}
+{{- define "log-sidecar.hasSidecarConfig" -}}
 {{- if and .Values.app.enabled .Values.sidecar.enabled (ne .Values.sidecar.engine "tail") }}true{{ end -}}
 {{- end -}}
 
 {{/* Whether the engine keeps positions and buffers. */}}
-{{- define "log-sidecar.hasState" -}}
+{{- define "log-sidecar.engineKeepsState" -}}
 {{- if has .Values.sidecar.engine (list "fluent-bit" "fluentd") }}true{{ end -}}
 {{- end -}}
 

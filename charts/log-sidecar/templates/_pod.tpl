@@ -92,7 +92,7 @@ volumeMounts:
   - name: tmp
     mountPath: /tmp
   {{- end }}
-  {{- if include "log-sidecar.ships" . }}
+  {{- if include "log-sidecar.demoShips" . }}
   {{- with (include "log-sidecar.backendMounts" (dict "root" .) | fromYaml).mounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -128,14 +128,14 @@ emptyDir:
 
 {{/* The volume of an engine's state, if it has one and it is not on the claim of the log files; arguments as above. */}}
 {{- define "log-sidecar.stateVolume" -}}
-{{- if and (include "log-sidecar.hasState" .root) (ne .root.Values.logs.volume.type "persistentVolumeClaim") }}
+{{- if and (include "log-sidecar.engineKeepsState" .root) (ne .root.Values.logs.volume.type "persistentVolumeClaim") }}
 {{- $name := include "log-sidecar.volumeName" (dict "root" .root "volume" "state" "volumes" .volumes) }}
 {{- $settings := dict "medium" (include "log-sidecar.stateMedium" .root) "sizeLimit" .root.Values.sidecar.state.sizeLimit }}
 - {{ include "log-sidecar.emptyDir" (dict "name" $name "settings" $settings) | nindent 2 | trim }}
 {{- end }}
 {{- end -}}
 
-{{- define "log-sidecar.volumes" -}}
+{{- define "log-sidecar.podVolumes" -}}
 {{- $volume := .Values.logs.volume -}}
 {{- $ofStatefulSet := and (eq .Values.app.kind "StatefulSet") (not $volume.persistentVolumeClaim.existingClaim) -}}
 {{- if not (and (eq $volume.type "persistentVolumeClaim") $ofStatefulSet) }}
@@ -144,22 +144,22 @@ emptyDir:
 {{- if include "log-sidecar.hasDemo" . }}
 - name: demo
   configMap:
-    name: {{ include "log-sidecar.demoName" . | quote }}
+    name: {{ include "log-sidecar.demoConfigMapName" . | quote }}
 {{- end }}
 {{- if .Values.app.tmp.enabled }}
 - name: tmp
   emptyDir:
     sizeLimit: {{ .Values.app.tmp.sizeLimit | quote }}
 {{- end }}
-{{- if include "log-sidecar.hasConfig" . }}
+{{- if include "log-sidecar.hasSidecarConfig" . }}
 - name: {{ include "log-sidecar.volumeName" (dict "root" . "volume" "config") | quote }}
   configMap:
-    name: {{ include "log-sidecar.configName" . | quote }}
+    name: {{ include "log-sidecar.sidecarConfigMapName" . | quote }}
 {{- end }}
 {{- if and .Values.app.enabled .Values.sidecar.enabled }}
 {{- include "log-sidecar.stateVolume" (dict "root" .) }}
 {{- end }}
-{{- if or (include "log-sidecar.sidecars" . | fromJsonArray) (include "log-sidecar.ships" .) }}
+{{- if or (include "log-sidecar.sidecars" . | fromJsonArray) (include "log-sidecar.demoShips" .) }}
 {{- with (include "log-sidecar.backendVolumes" (dict "root" $) | fromYaml).volumes }}
 {{ toYaml . }}
 {{- end }}
@@ -185,7 +185,7 @@ emptyDir:
 {{- $source := printf "%s%s" (.Files.Get "files/demo/app.py") (include "log-sidecar.demoData" .) -}}
 {{- $_ := set $annotations "checksum/demo" (sha256sum $source) -}}
 {{- end -}}
-{{- if include "log-sidecar.hasConfig" . -}}
+{{- if include "log-sidecar.hasSidecarConfig" . -}}
 {{- $_ := set $annotations "checksum/sidecar" (include "log-sidecar.configData" . | sha256sum) -}}
 {{- end -}}
 {{- mergeOverwrite (dict) .Values.commonAnnotations $annotations .Values.podAnnotations | toYaml -}}
@@ -228,7 +228,7 @@ containers:
   {{- with concat $plain .Values.extraContainers }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- with include "log-sidecar.volumes" . | trim }}
+{{- with include "log-sidecar.podVolumes" . | trim }}
 volumes:
   {{- . | nindent 2 }}
 {{- end }}

@@ -123,7 +123,7 @@ subPath: {{ $volume.existing.subPath | quote }}
 {{- $config = dict "name" "CONFIG_DATA" "value" ($text | replace "$" "$$") -}}
 {{- end -}}
 {{- $env := list (dict "name" "AGENT" "value" $settings.binary) $config -}}
-{{- if include "log-sidecar.hasState" .root -}}
+{{- if include "log-sidecar.engineKeepsState" .root -}}
 {{- $env = append $env (dict "name" "STATE_DIR" "value" (include "log-sidecar.stateDir" .sidecar)) -}}
 {{- end -}}
 {{- $env | toYaml -}}
@@ -219,10 +219,10 @@ container:
 {{- $config := include "log-sidecar.volumeName" (merge (dict "volume" "config") $scope) -}}
 {{- $mounts = append $mounts (dict "name" $config "mountPath" "/etc/log-sidecar" "readOnly" true) -}}
 {{- end -}}
-{{- if and (include "log-sidecar.hasState" .root) (eq .root.Values.logs.volume.type "persistentVolumeClaim") -}}
+{{- if and (include "log-sidecar.engineKeepsState" .root) (eq .root.Values.logs.volume.type "persistentVolumeClaim") -}}
 {{- /* Beside the files that it describes, so that a new pod goes on where the old one ended. */ -}}
 {{- $mounts = append $mounts (dict "name" $logs.name "mountPath" "/var/lib/log-sidecar" "subPath" ".log-sidecar") -}}
-{{- else if include "log-sidecar.hasState" .root -}}
+{{- else if include "log-sidecar.engineKeepsState" .root -}}
 {{- $state := include "log-sidecar.volumeName" (merge (dict "volume" "state") $scope) -}}
 {{- $mounts = append $mounts (dict "name" $state "mountPath" "/var/lib/log-sidecar") -}}
 {{- end -}}

@@ -188,7 +188,7 @@ sidecar:
 {{- define "log-sidecar.checkPorts" -}}
 {{- $used := dict -}}
 {{- range .Values.app.ports }}{{ $_ := set $used (toString .containerPort) "app.ports" }}{{ end }}
-{{- if include "log-sidecar.hasConfig" . }}
+{{- if include "log-sidecar.hasSidecarConfig" . }}
 {{- range include "log-sidecar.sidecars" . | fromJsonArray }}
 {{- $port := include "log-sidecar.metricsPort" (dict "root" $ "sidecar" .) }}
 {{- if and $port (hasKey $used $port) }}

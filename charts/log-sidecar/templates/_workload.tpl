@@ -14,15 +14,3 @@ ttlSecondsAfterFinished: {{ $job.ttlSecondsAfterFinished | int64 }}
 template:
   {{- include "log-sidecar.podTemplate" . | nindent 2 }}
 {{- end -}}
-
-{{- define "log-sidecar.claimSpec" -}}
-{{- $claim := .Values.logs.volume.persistentVolumeClaim -}}
-accessModes:
-  {{- toYaml $claim.accessModes | nindent 2 }}
-{{- with $claim.storageClassName }}
-storageClassName: {{ . | quote }}
-{{- end }}
-resources:
-  requests:
-    storage: {{ $claim.size | quote }}
-{{- end -}}

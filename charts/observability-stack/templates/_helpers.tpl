@@ -10,7 +10,7 @@ eleven characters behind it in a label.
 {{- end -}}
 
 {{/* A role of the whole cluster: two releases in two namespaces must not share its name. Arguments as above. */}}
-{{- define "observability-stack.clusterName" -}}
+{{- define "observability-stack.clusterRoleName" -}}
 {{- printf "%s-%s" .root.Release.Namespace (include "observability-stack.componentName" .) -}}
 {{- end -}}
 
@@ -20,7 +20,7 @@ eleven characters behind it in a label.
 {{- default (ternary (include "observability-stack.componentName" .) "default" $account.create) $account.name -}}
 {{- end -}}
 
-{{- define "observability-stack.serverAccount" -}}
+{{- define "observability-stack.serverAccountName" -}}
 {{- include "observability-stack.serviceAccountName" (dict "root" . "account" "server" "component" "server") -}}
 {{- end -}}
 
@@ -41,15 +41,15 @@ eleven characters behind it in a label.
 {{- end -}}
 
 {{/* Whether Prometheus is an agent, which only writes to remotes. */}}
-{{- define "observability-stack.isAgent" -}}
+{{- define "observability-stack.prometheusIsAgent" -}}
 {{- $server := .Values.server -}}
 {{- if or (eq $server.mode "agent") (and (eq $server.mode "auto") (gt (len $server.remoteWrite) 0)) }}true{{ end -}}
 {{- end -}}
 
 {{/* Whether each pod of Prometheus has a claim, which outlives it. */}}
-{{- define "observability-stack.hasClaim" -}}
+{{- define "observability-stack.prometheusHasClaim" -}}
 {{- $type := .Values.server.persistence.type -}}
-{{- if or (eq $type "claim") (and (eq $type "auto") (not (include "observability-stack.isAgent" .))) }}true{{ end -}}
+{{- if or (eq $type "claim") (and (eq $type "auto") (not (include "observability-stack.prometheusIsAgent" .))) }}true{{ end -}}
 {{- end -}}
 
 {{/*
@@ -57,7 +57,7 @@ The pods of Prometheus, as a JSON list: shard, replica, component, name, file. E
 claim that is an object of its own: the claim templates of a StatefulSet can never be changed, and a change between
 agent and server would ask for just that. The first one has the same name whatever the others are.
 */}}
-{{- define "observability-stack.instances" -}}
+{{- define "observability-stack.prometheusInstances" -}}
 {{- $instances := list -}}
 {{- range $shard := until (int .Values.server.shards) -}}
 {{- range $replica := until (int $.Values.server.replicas) -}}
@@ -78,19 +78,7 @@ matchExpressions:
   - key: app.kubernetes.io/component
     operator: In
     values:
-      {{- range include "observability-stack.instances" . | fromJsonArray }}
+      {{- range include "observability-stack.prometheusInstances" . | fromJsonArray }}
       - {{ .component | quote }}
       {{- end }}
-{{- end -}}
-
-{{/* What a claim asks for; argument: a block `persistence`. */}}
-{{- define "observability-stack.claimSpec" -}}
-accessModes:
-  {{- toYaml .accessModes | nindent 2 }}
-{{- with .storageClassName }}
-storageClassName: {{ . | quote }}
-{{- end }}
-resources:
-  requests:
-    storage: {{ .size | quote }}
 {{- end -}}

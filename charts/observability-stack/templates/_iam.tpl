@@ -1,15 +1,10 @@
 {{/* The least that AWS has to allow, for the values given. */}}
 
-{{/* Partition of a region, the second part of every ARN. Argument: the region. */}}
-{{- define "observability-stack.partition" -}}
-{{- if hasPrefix "cn-" . }}aws-cn{{ else if hasPrefix "us-gov-" . }}aws-us-gov{{ else }}aws{{ end -}}
-{{- end -}}
-
 {{/*
 What the address of a remote tells of a workspace of AMP: region and workspace; nothing for another backend.
 Argument: the URL; returns a JSON map.
 */}}
-{{- define "observability-stack.workspace" -}}
+{{- define "observability-stack.ampWorkspace" -}}
 {{- $host := regexFind "^https?://[^/?#]+" . | lower -}}
 {{- $region := regexReplaceAll "^https?://aps-workspaces(-fips)?\\.([a-z0-9-]+)\\.(amazonaws\\.com(\\.cn)?|api\\.aws|api\\.amazonwebservices\\.com\\.cn)(:443)?$" $host "$2" -}}
 {{- if ne $region $host -}}
@@ -20,11 +15,11 @@ Argument: the URL; returns a JSON map.
 {{- end -}}
 
 {{/* Statements of the role that writes, as a JSON list; empty where no remote is a workspace of AMP. */}}
-{{- define "observability-stack.statements" -}}
+{{- define "observability-stack.remoteWriteStatements" -}}
 {{- $resources := list -}}
 {{- $roles := list -}}
-{{- range include "observability-stack.remotes" . | fromJsonArray -}}
-{{- $workspace := include "observability-stack.workspace" .url | fromJson -}}
+{{- range include "observability-stack.remotesWithDefaults" . | fromJsonArray -}}
+{{- $workspace := include "observability-stack.ampWorkspace" .url | fromJson -}}
 {{- $assumed := (.sigv4 | default dict).role_arn -}}
 {{- if $assumed -}}
 {{- $roles = append $roles $assumed -}}
@@ -38,36 +33,20 @@ Argument: the URL; returns a JSON map.
 {{- $statements | toJson -}}
 {{- end -}}
 
-{{- define "observability-stack.document" -}}
-{{- dict "Version" "2012-10-17" "Statement" . | toPrettyJson -}}
-{{- end -}}
-
 {{/*
-Who may take the role: this service account of this cluster, and no other. dict "root" $ "account" <key of
-serviceAccounts> "component" <name> and, where another installer makes the account, its "namespace" and "name".
+The trust policy of a role: dict "root" $ "account" <key of serviceAccounts> "component" <name> and, where another
+installer creates the account, its "namespace" and "name".
 */}}
-{{- define "observability-stack.trust" -}}
-{{- $values := .root.Values -}}
-{{- $account := .name | default (include "observability-stack.serviceAccountName" .) -}}
-{{- $namespace := .namespace | default .root.Release.Namespace -}}
-{{- if eq $values.identity.type "podIdentity" -}}
-{{- $statement := dict "Effect" "Allow" "Principal" (dict "Service" "pods.eks.amazonaws.com") "Action" (list "sts:AssumeRole" "sts:TagSession")
-  "Condition" (dict "StringEquals" (dict
-    "aws:RequestTag/kubernetes-namespace" $namespace
-    "aws:RequestTag/kubernetes-service-account" $account
-    "aws:RequestTag/eks-cluster-name" $values.cluster.name)) -}}
-{{- include "observability-stack.document" (list $statement) -}}
-{{- else -}}
-{{- $region := $values.cluster.region -}}
-{{- $provider := printf "oidc.eks.%s.%s/id/OIDC_ID" $region (ternary "amazonaws.com.cn" "amazonaws.com" (hasPrefix "cn-" $region)) -}}
-{{- $statement := dict
-  "Effect" "Allow"
-  "Principal" (dict "Federated" (printf "arn:%s:iam::ACCOUNT:oidc-provider/%s" (include "observability-stack.partition" $region) $provider))
-  "Action" "sts:AssumeRoleWithWebIdentity"
-  "Condition" (dict "StringEquals" (dict (printf "%s:sub" $provider) (printf "system:serviceaccount:%s:%s" $namespace $account) (printf "%s:aud" $provider) "sts.amazonaws.com"))
--}}
-{{- include "observability-stack.document" (list $statement) -}}
-{{- end -}}
+{{- define "observability-stack.accountTrustPolicy" -}}
+{{- $cluster := .root.Values.cluster -}}
+{{- include "observability-stack.trustPolicy" (dict
+  "type" .root.Values.identity.type
+  "partition" (include "observability-stack.partition" $cluster.region)
+  "region" $cluster.region
+  "cluster" $cluster.name
+  "namespace" (.namespace | default .root.Release.Namespace)
+  "account" (.name | default (include "observability-stack.serviceAccountName" .))
+) -}}
 {{- end -}}
 
 {{/*
@@ -83,7 +62,7 @@ It is the role of the nodes. Pods reach it only where the nodes' instance metada
 {{- else -}}
 Its trust policy{{ if eq $values.identity.type "irsa" }} (OIDC_ID is the end of the cluster's issuer){{ end }}:
 
-{{ include "observability-stack.trust" . | indent 2 }}
+{{ include "observability-stack.accountTrustPolicy" . | indent 2 }}
 {{- if eq $values.identity.type "podIdentity" }}
 
 Pod Identity gives it to the service account by:

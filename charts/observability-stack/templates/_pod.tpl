@@ -29,18 +29,6 @@ imagePullSecrets:
 {{- end }}
 {{- end -}}
 
-{{/* How a DaemonSet gets a new version: `updateStrategy` of its block, or, where that is empty, 10% of the nodes at a time. */}}
-{{- define "observability-stack.updateStrategy" -}}
-{{- if .updateStrategy -}}
-{{- toYaml .updateStrategy -}}
-{{- else -}}
-{{- /* The API's default of one node at a time takes hours on a large cluster. */ -}}
-type: RollingUpdate
-rollingUpdate:
-  maxUnavailable: 10%
-{{- end -}}
-{{- end -}}
-
 {{/*
 The pod of an exporter: dict "root" $ "component" <name> "values" <its block> "account" <key of serviceAccounts>
 "container" <name of a helper that gives what is particular to its container> and "volumes" <name of a helper>; further

@@ -1,21 +1,19 @@
 {{/* Remotes that cannot work. */}}
 
-{{/* The first host of an address that a proxy has rewritten: `x.amazonaws.com.rproxy.goskope.com`. Argument: a URL. */}}
-{{- define "observability-stack.withoutProxy" -}}
-{{- regexReplaceAll "\\.rproxy\\.goskope\\.com|\\.goskope\\.com" . "" -}}
-{{- end -}}
-
 {{- define "observability-stack.checkRemotes" -}}
 {{- range $index, $remote := .Values.server.remoteWrite }}
 {{- $where := printf "server.remoteWrite[%d]" $index }}
 {{- $url := tpl .url $ }}
-{{- $workspace := include "observability-stack.workspace" $url | fromJson }}
+{{- $workspace := include "observability-stack.ampWorkspace" $url | fromJson }}
 {{- $path := regexReplaceAll "^https?://[^/?#]*" $url "" | regexFind "^[^?#]*" }}
-{{- if contains "goskope.com" (lower $url) }}
-{{ $where }}.url has the host {{ regexFind "//[^/?#]+" $url | trimPrefix "//" }}, to which a proxy has rewritten it when the text was copied. Write:
+{{- $host := regexFind "//[^/?#]+" $url | trimPrefix "//" | lower }}
+{{- if and (hasPrefix "aps-workspaces" $host) (not $workspace.region) }}
+{{- $parts := splitList "." $host }}
+{{- $region := index (append $parts $.Values.cluster.region) 1 }}
+{{ $where }}.url has the host {{ $host }}, which is not an endpoint of Amazon Managed Service for Prometheus. Write:
 server:
   remoteWrite:
-    - url: {{ include "observability-stack.withoutProxy" $url }}{{ "\f" }}
+    - url: https://{{ first $parts }}.{{ $region }}.{{ ternary "amazonaws.com.cn" "amazonaws.com" (hasPrefix "cn-" $region) }}{{ regexReplaceAll "^https?://[^/?#]+" $url "" }}{{ "\f" }}
 {{- else if $workspace.region }}
 {{- if not (regexMatch "^/workspaces/ws-[A-Za-z0-9-]+/api/v1/remote_write$" $path) }}
 {{ $where }}.url ends in {{ $path | quote }}, which is no remote-write endpoint of a workspace. Write:

@@ -35,7 +35,7 @@ scrape.timeout is {{ $scrape.timeout }}: no scrape could end in that time. Write
 scrape:
   timeout: 15s{{ "\f" }}
 {{- end }}
-{{- $names := include "observability-stack.jobs" . | fromJsonArray }}
+{{- $names := include "observability-stack.jobNames" . | fromJsonArray }}
 {{- range $index, $config := $scrape.extraConfigs }}
 {{- $name := get $config "job_name" | toString }}
 {{- if not $name }}
@@ -52,8 +52,8 @@ scrape.extraConfigs[{{ $index }}] is called {{ $name | quote }}, as another job 
 
 {{- define "observability-stack.checkStorage" -}}
 {{- $server := .Values.server -}}
-{{- $size := ternary $server.persistence.size $server.persistence.emptyDirSize (ne "" (include "observability-stack.hasClaim" .)) }}
-{{- if and (not (include "observability-stack.isAgent" .)) (regexMatch "^[0-9]+[KMGTPE]i$" $size) $server.retention.size }}
+{{- $size := ternary $server.persistence.size $server.persistence.emptyDirSize (ne "" (include "observability-stack.prometheusHasClaim" .)) }}
+{{- if and (not (include "observability-stack.prometheusIsAgent" .)) (regexMatch "^[0-9]+[KMGTPE]i$" $size) $server.retention.size }}
 {{- if ge (include "observability-stack.bytes" $server.retention.size | int64) (include "observability-stack.bytes" $size | int64) }}
 server.retention.size ({{ $server.retention.size }}) does not fit into the volume ({{ $size }}), where the write-ahead log comes on top. Write:
 server:

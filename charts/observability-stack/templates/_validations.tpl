@@ -43,7 +43,7 @@ cluster:
 {{- range $name, $entry := .Values.serviceAccounts }}
 {{- range $found, $value := $entry.annotations }}
 {{- if and (hasSuffix "/role-arn" $found) (ne $found $key) }}
-serviceAccounts.{{ $name }}.annotations has {{ $found | quote }}, which EKS does not look at{{ if contains "goskope" $found }}: a proxy has rewritten the address when the text was copied{{ end }}. Write:
+serviceAccounts.{{ $name }}.annotations has {{ $found | quote }}, which is not the key that EKS reads. Write:
 serviceAccounts:
   {{ $name }}:
     annotations:
@@ -83,7 +83,7 @@ serviceAccounts:
 
 {{- define "observability-stack.checkKinds" -}}
 {{- $known := list }}
-{{- range include "observability-stack.apiGroups" . | fromYaml }}{{ $known = concat $known . }}{{ end }}
+{{- range include "observability-stack.kindsByApiGroup" . | fromYaml }}{{ $known = concat $known . }}{{ end }}
 {{- range .Values.kubeStateMetrics.resourceKinds }}
 {{- if not (has . $known) }}
 kubeStateMetrics.resourceKinds has {{ . | quote }}, which kube-state-metrics does not know by itself: it would not start. Known are {{ $known | sortAlpha | join ", " }}.{{ "\f" }}

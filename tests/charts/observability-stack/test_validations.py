@@ -30,20 +30,34 @@ def account(**settings: Any) -> dict[str, Any]:
 # name: (values, what the message says, the YAML that it shows)
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "rewritten annotation": (
-        account(annotations={"eks.amazonaws.com.rproxy.goskope.com/role-arn": ROLE}),
-        'serviceAccounts.server.annotations has "eks.amazonaws.com.rproxy.goskope.com/role-arn", which EKS does not '
-        "look at: a proxy has rewritten the address",
+        account(annotations={"eks.amazonaws.com.proxy.example.com/role-arn": ROLE}),
+        'serviceAccounts.server.annotations has "eks.amazonaws.com.proxy.example.com/role-arn", which is not the key '
+        "that EKS reads. Write:",
         f"serviceAccounts:\n  server:\n    annotations:\n      {KEY}: {ROLE}",
     ),
     "misspelt annotation": (
         account(annotations={"eks.amazonaws.co/role-arn": ROLE}),
-        'has "eks.amazonaws.co/role-arn", which EKS does not look at. Write',
+        'has "eks.amazonaws.co/role-arn", which is not the key that EKS reads. Write',
         f"{KEY}: {ROLE}",
     ),
     "rewritten host": (
-        remote(AMP.replace("amazonaws.com", "amazonaws.com.rproxy.goskope.com"), **SIGNED),
-        "server.remoteWrite[0].url has the host aps-workspaces.eu-west-1.amazonaws.com.rproxy.goskope.com",
+        remote(AMP.replace("amazonaws.com", "amazonaws.com.proxy.example.com"), **SIGNED),
+        "server.remoteWrite[0].url has the host aps-workspaces.eu-west-1.amazonaws.com.proxy.example.com, which is not "
+        "an endpoint of Amazon Managed Service for Prometheus",
         f"server:\n  remoteWrite:\n    - url: {AMP}",
+    ),
+    "misspelled host": (
+        remote(AMP.replace("workspaces.eu-west-1.amazonaws.com", "workspaces-fips.cn-north-1.amazonaws.com.c")),
+        "has the host aps-workspaces-fips.cn-north-1.amazonaws.com.c, which is not an endpoint",
+        "- url: https://aps-workspaces-fips.cn-north-1.amazonaws.com.cn/workspaces/ws-1234-abcd/api/v1/remote_write",
+    ),
+    "host without a region": (
+        {
+            **remote(AMP.replace("aps-workspaces.eu-west-1.amazonaws.com", "aps-workspaces")),
+            "cluster": {"region": "eu-west-1"},
+        },
+        "has the host aps-workspaces, which is not an endpoint",
+        f"- url: {AMP}",
     ),
     "query instead of write": (
         remote(AMP.replace("remote_write", "query"), **SIGNED),
@@ -181,10 +195,10 @@ def test_refusal_shows_what_to_write(
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("eks.amazonaws.com/role-arn", "eks.amazonaws.com.rproxy.goskope.com/role-arn", f"{KEY}: {ROLE}"),
+        ("eks.amazonaws.com/role-arn", "eks.amazonaws.com.proxy.example.com/role-arn", f"{KEY}: {ROLE}"),
         (
             "us-east-1.amazonaws.com/",
-            "us-east-1.amazonaws.com.rproxy.goskope.com/",
+            "us-east-1.amazonaws.com.proxy.example.com/",
             "us-east-1.amazonaws.com/workspaces/",
         ),
         ("region: us-east-1", "region: eu-west-1", "the workspace of its url is in us-east-1"),

@@ -64,13 +64,13 @@ Nobody instruments applications: their own SDK sends Application Signals to http
 
 The least policy of the role of the CloudWatch agent (ACCOUNT is your account's number):
 
-{{ include "observability-stack.document" (include "observability-stack.insightsStatements" . | fromJsonArray) | indent 2 }}
+{{ include "observability-stack.policyDocument" (include "observability-stack.insightsStatements" . | fromJsonArray) | indent 2 }}
 
 {{ if $chart }}
 {{- include "observability-stack.roleNotes" (dict "root" . "account" "containerInsights" "component" "container-insights" "who" "the CloudWatch agent" "workload" (printf "daemonset/%s" (include "observability-stack.componentName" (dict "root" . "component" "container-insights")))) }}
 {{- else if ne .Values.identity.type "node" }}Its trust policy{{ if eq .Values.identity.type "irsa" }} (OIDC_ID is the end of the cluster's issuer){{ end }}:
 
-{{ include "observability-stack.trust" (dict "root" . "account" "containerInsights" "component" "container-insights" "namespace" "amazon-cloudwatch" "name" "cloudwatch-agent") | indent 2 }}
+{{ include "observability-stack.accountTrustPolicy" (dict "root" . "account" "containerInsights" "component" "container-insights" "namespace" "amazon-cloudwatch" "name" "cloudwatch-agent") | indent 2 }}
 {{- end }}
 
 What Container Insights leaves in AWS, and what deletes it:

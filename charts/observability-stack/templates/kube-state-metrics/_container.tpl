@@ -1,5 +1,5 @@
 {{/* API groups of the kinds that kube-state-metrics reads; what is not listed is of the core group. */}}
-{{- define "observability-stack.apiGroups" -}}
+{{- define "observability-stack.kindsByApiGroup" -}}
 admissionregistration.k8s.io: [mutatingwebhookconfigurations, validatingwebhookconfigurations]
 apps: [daemonsets, deployments, replicasets, statefulsets]
 autoscaling: [horizontalpodautoscalers]

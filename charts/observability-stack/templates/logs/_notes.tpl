@@ -31,13 +31,13 @@ observability-stack.roleNotes takes.
 
 The least policy of the role that is assumed ({{ $output.roleArn }}; ACCOUNT is its account's number), which has to trust the agent's own:
 
-{{ include "observability-stack.document" $statements | indent 2 }}
+{{ include "observability-stack.policyDocument" $statements | indent 2 }}
 {{- $statements = list (dict "Effect" "Allow" "Action" (list "sts:AssumeRole") "Resource" (list $output.roleArn)) }}
 {{- end }}
 
 The least policy of {{ .who }}'s role{{ if not $output.roleArn }} (ACCOUNT is your account's number){{ end }}:
 
-{{ include "observability-stack.document" $statements | indent 2 }}
+{{ include "observability-stack.policyDocument" $statements | indent 2 }}
 
 {{ include "observability-stack.roleNotes" . }}
 {{- end }}

@@ -29,7 +29,7 @@ writes to. What values say is set into them as data.
 {{- $name := kebabcase $key -}}
 {{- $groups := include "observability-stack.ruleGroups" (dict "root" $ "file" $name) | fromJsonArray -}}
 {{- /* Where there is none, nobody would ever answer for it. */}}
-{{- $there := or (ne $key "alertmanager") (and $.Values.alertmanager.enabled (not (include "observability-stack.isAgent" $))) -}}
+{{- $there := or (ne $key "alertmanager") (and $.Values.alertmanager.enabled (not (include "observability-stack.prometheusIsAgent" $))) -}}
 {{- if and $on $there $groups }}{{ $_ := set $files $name $groups }}{{ end -}}
 {{- end -}}
 {{- with .Values.rules.groups }}{{ $_ := set $files "own" . }}{{ end -}}
@@ -44,7 +44,7 @@ writes to. What values say is set into them as data.
 
 {{/* Whether Prometheus evaluates rules itself, from the folder that its pods mount. */}}
 {{- define "observability-stack.evaluatesRules" -}}
-{{- if and (include "observability-stack.hasRules" .) (not (include "observability-stack.isAgent" .)) }}true{{ end -}}
+{{- if and (include "observability-stack.hasRules" .) (not (include "observability-stack.prometheusIsAgent" .)) }}true{{ end -}}
 {{- end -}}
 
 {{/* A file for each subject, or, for AMP, all of them in one: the data of the ConfigMap. */}}
@@ -55,7 +55,7 @@ writes to. What values say is set into them as data.
 {{- $_ := set $data (printf "%s.yaml" $name) (dict "groups" $groups | toYaml) -}}
 {{- $every = concat $every $groups -}}
 {{- end -}}
-{{- if include "observability-stack.isAgent" . -}}
+{{- if include "observability-stack.prometheusIsAgent" . -}}
 {{- $data = dict "amp-rules.yaml" (dict "groups" $every | toYaml) -}}
 {{- end -}}
 {{- $data | toYaml -}}
@@ -63,12 +63,12 @@ writes to. What values say is set into them as data.
 
 {{/* What to do so that AMP evaluates the rules, for the notes. */}}
 {{- define "observability-stack.rulesNotes" -}}
-{{- if and (include "observability-stack.hasRules" .) (include "observability-stack.isAgent" .) }}
+{{- if and (include "observability-stack.hasRules" .) (include "observability-stack.prometheusIsAgent" .) }}
 Rules: an agent evaluates none. They are in one file, for whoever has the samples:
 
   kubectl get configmap {{ include "observability-stack.componentName" (dict "root" . "component" "rules") }} --namespace {{ .Release.Namespace }} -o jsonpath='{.data.amp-rules\.yaml}' > amp-rules.yaml
-{{- range include "observability-stack.remotes" . | fromJsonArray }}
-{{- $workspace := include "observability-stack.workspace" .url | fromJson }}
+{{- range include "observability-stack.remotesWithDefaults" . | fromJsonArray }}
+{{- $workspace := include "observability-stack.ampWorkspace" .url | fromJson }}
 {{- if and $workspace.region $workspace.id }}
 {{- $arguments := printf "--region %s --workspace-id %s --name %s" $workspace.region $workspace.id $.Release.Name }}
 

@@ -1,6 +1,6 @@
 {{/* Prometheus' configuration, as data. */}}
 
-{{/* Labels of all that is sent; a pair differs in `__replica__` alone. dict "root" $ "instance" <item of instances>. */}}
+{{/* Labels of all that is sent; a pair differs in `__replica__` alone. dict "root" $ "instance" <item of prometheusInstances>. */}}
 {{- define "observability-stack.externalLabels" -}}
 {{- $values := .root.Values -}}
 {{- $labels := dict "cluster" $values.cluster.name -}}
@@ -9,7 +9,7 @@
 {{- end -}}
 
 {{/* Where a server sends its alerts. A pair has to send the same, so what tells them apart is dropped. */}}
-{{- define "observability-stack.alerting" -}}
+{{- define "observability-stack.alertingConfig" -}}
 {{- $sd := include "observability-stack.ownPods" (dict "root" . "components" (list "alertmanager")) | fromJsonArray -}}
 alert_relabel_configs:
   - regex: __replica__
@@ -26,11 +26,11 @@ alertmanagers:
 {{- $scrape := .root.Values.scrape -}}
 {{- $global := dict "scrape_interval" $scrape.interval "scrape_timeout" $scrape.timeout "external_labels" (include "observability-stack.externalLabels" . | fromJson) -}}
 {{- $config := dict "global" $global "scrape_configs" (include "observability-stack.scrapeConfigs" . | fromJsonArray) -}}
-{{- with include "observability-stack.remoteWrite" .root | fromJsonArray }}{{ $_ := set $config "remote_write" . }}{{ end -}}
-{{- if not (include "observability-stack.isAgent" .root) -}}
+{{- with include "observability-stack.remoteWriteConfig" .root | fromJsonArray }}{{ $_ := set $config "remote_write" . }}{{ end -}}
+{{- if not (include "observability-stack.prometheusIsAgent" .root) -}}
 {{- $_ := set $global "evaluation_interval" $scrape.interval -}}
 {{- if .root.Values.alertmanager.enabled -}}
-{{- $_ := set $config "alerting" (include "observability-stack.alerting" .root | fromYaml) -}}
+{{- $_ := set $config "alerting" (include "observability-stack.alertingConfig" .root | fromYaml) -}}
 {{- end -}}
 {{- end -}}
 {{- if include "observability-stack.evaluatesRules" .root }}{{ $_ := set $config "rule_files" (list "/etc/prometheus-rules/*.yaml") }}{{ end -}}
@@ -38,9 +38,9 @@ alertmanagers:
 {{- end -}}
 
 {{/* A file for each pod: they differ in shard and replica. Argument: the root. */}}
-{{- define "observability-stack.configData" -}}
+{{- define "observability-stack.prometheusConfigData" -}}
 {{- $files := dict -}}
-{{- range include "observability-stack.instances" . | fromJsonArray -}}
+{{- range include "observability-stack.prometheusInstances" . | fromJsonArray -}}
 {{- $_ := set $files .file (include "observability-stack.prometheusConfig" (dict "root" $ "instance" .)) -}}
 {{- end -}}
 {{- $files | toYaml -}}

@@ -1,4 +1,4 @@
-{{/* The pod of Prometheus: dict "root" $ "instance" <item of instances>. */}}
+{{/* The pod of Prometheus: dict "root" $ "instance" <item of prometheusInstances>. */}}
 {{- define "observability-stack.serverPod" -}}
 {{- $root := .root -}}
 {{- $server := $root.Values.server -}}
@@ -6,7 +6,7 @@ metadata:
   labels:
     {{- include "observability-stack.labels" (dict "root" $root "component" .instance.component "extra" $server.podLabels) | nindent 4 }}
   annotations:
-    {{- $checksum := dict "checksum/config" (include "observability-stack.configData" $root | sha256sum) }}
+    {{- $checksum := dict "checksum/config" (include "observability-stack.prometheusConfigData" $root | sha256sum) }}
     {{- if include "observability-stack.evaluatesRules" $root }}{{ $_ := set $checksum "checksum/rules" (include "observability-stack.rulesData" $root | sha256sum) }}{{ end }}
     {{- mergeOverwrite (dict) $root.Values.commonAnnotations $server.podAnnotations $checksum | toYaml | nindent 4 }}
 spec:
@@ -28,7 +28,7 @@ spec:
   topologySpreadConstraints:
     {{- toYaml . | nindent 4 }}
   {{- end }}
-  serviceAccountName: {{ include "observability-stack.serverAccount" $root | quote }}
+  serviceAccountName: {{ include "observability-stack.serverAccountName" $root | quote }}
   automountServiceAccountToken: true
   terminationGracePeriodSeconds: {{ $server.terminationGracePeriodSeconds | int64 }}
   {{- with $server.podSecurityContext }}
@@ -83,7 +83,7 @@ spec:
         name: {{ include "observability-stack.componentName" (dict "root" $root "component" "rules") | quote }}
     {{- end }}
     - name: data
-      {{- if include "observability-stack.hasClaim" $root }}
+      {{- if include "observability-stack.prometheusHasClaim" $root }}
       persistentVolumeClaim:
         claimName: {{ .instance.name | quote }}
       {{- else }}

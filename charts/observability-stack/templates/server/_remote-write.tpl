@@ -4,7 +4,7 @@
 Metrics that the chart's own rules and dashboards use, of the jobs that are about the cluster: a JSON map of the job's
 name to a list of metrics. Empty when everything is sent.
 */}}
-{{- define "observability-stack.allowed" -}}
+{{- define "observability-stack.allowedMetrics" -}}
 {{- $list := .Files.Get "files/allow-list.yaml" | fromYaml -}}
 {{- $allowed := dict -}}
 {{- if and .Values.scrape.allowList.enabled $list .Values.server.remoteWrite -}}
@@ -20,7 +20,7 @@ Relabelling that leaves of the cluster's own jobs what is allowed, and all of ot
 allowed is marked first and unmarked where a list has it, as these expressions know no "not".
 */}}
 {{- define "observability-stack.writeRelabel" -}}
-{{- $allowed := include "observability-stack.allowed" . | fromJson -}}
+{{- $allowed := include "observability-stack.allowedMetrics" . | fromJson -}}
 {{- $steps := list -}}
 {{- if $allowed -}}
 {{- $ours := keys $allowed | sortAlpha -}}
@@ -44,7 +44,7 @@ Size of the queue of a remote: dict "root" $ "remote" <map>; a JSON map, empty w
 it takes to send five times what is measured, so that what waits after an outage of an hour is gone in a quarter of
 one: 5 x samples/s x seconds for a request / batch; a capacity of five batches. Each part has its share.
 */}}
-{{- define "observability-stack.queue" -}}
+{{- define "observability-stack.queueConfig" -}}
 {{- $server := .root.Values.server -}}
 {{- $queue := dict -}}
 {{- if gt (int64 $server.queue.samplesPerSecond) 0 -}}
@@ -57,17 +57,17 @@ one: 5 x samples/s x seconds for a request / batch; a capacity of five batches. 
 {{- end -}}
 
 {{/* Remotes as Prometheus reads them, with what goes without saying: a JSON list. */}}
-{{- define "observability-stack.remotes" -}}
+{{- define "observability-stack.remotesWithDefaults" -}}
 {{- $remotes := list -}}
 {{- range .Values.server.remoteWrite -}}
 {{- $remote := deepCopy . -}}
 {{- $_ := set $remote "url" (tpl .url $) -}}
-{{- $workspace := include "observability-stack.workspace" $remote.url | fromJson -}}
+{{- $workspace := include "observability-stack.ampWorkspace" $remote.url | fromJson -}}
 {{- if and $workspace.region (kindIs "map" $remote.sigv4) (not $remote.sigv4.region) -}}
 {{- $_ := set $remote "sigv4" (mergeOverwrite (dict) $remote.sigv4 (dict "region" $workspace.region)) -}}
 {{- end -}}
 {{- /* Without it, what a throttling backend turns away is thrown away. */}}
-{{- $sized := include "observability-stack.queue" (dict "root" $ "remote" $remote) | fromJson -}}
+{{- $sized := include "observability-stack.queueConfig" (dict "root" $ "remote" $remote) | fromJson -}}
 {{- $_ := set $remote "queue_config" (mergeOverwrite (dict "retry_on_http_429" true) $sized ($remote.queue_config | default dict)) -}}
 {{- $remotes = append $remotes $remote -}}
 {{- end -}}
@@ -75,10 +75,10 @@ one: 5 x samples/s x seconds for a request / batch; a capacity of five batches. 
 {{- end -}}
 
 {{/* The same, as they stand in the configuration. */}}
-{{- define "observability-stack.remoteWrite" -}}
+{{- define "observability-stack.remoteWriteConfig" -}}
 {{- $steps := include "observability-stack.writeRelabel" . | fromJsonArray -}}
 {{- $remotes := list -}}
-{{- range include "observability-stack.remotes" . | fromJsonArray -}}
+{{- range include "observability-stack.remotesWithDefaults" . | fromJsonArray -}}
 {{- $remote := . -}}
 {{- with concat $steps ($remote.write_relabel_configs | default list) }}{{ $_ := set $remote "write_relabel_configs" . }}{{ end -}}
 {{- $remotes = append $remotes $remote -}}

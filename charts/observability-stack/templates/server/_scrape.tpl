@@ -167,7 +167,7 @@ relabel_configs:
 {{- end -}}
 
 {{/* Which jobs there are, in order, as a JSON list of names. */}}
-{{- define "observability-stack.jobs" -}}
+{{- define "observability-stack.jobNames" -}}
 {{- $own := include "observability-stack.ownJobs" . | fromJson -}}
 {{- $jobs := list -}}
 {{- range $key, $name := dict "kubelet" "kubelet" "cadvisor" "cadvisor" "apiserver" "apiserver" "nodeExporter" "node-exporter" "kubeStateMetrics" "kube-state-metrics" "prometheus" "prometheus" "alertmanager" "alertmanager" "pushgateway" "pushgateway" "endpoints" "endpoints" "pods" "pods" -}}
@@ -188,7 +188,7 @@ relabel_configs:
 {{- $components := list .name -}}
 {{- if eq .name "prometheus" -}}
 {{- $components = list -}}
-{{- range include "observability-stack.instances" .root | fromJsonArray }}{{ $components = append $components .component }}{{ end -}}
+{{- range include "observability-stack.prometheusInstances" .root | fromJsonArray }}{{ $components = append $components .component }}{{ end -}}
 {{- end -}}
 {{- $_ := set .job "kubernetes_sd_configs" (include "observability-stack.ownPods" (dict "root" .root "components" $components) | fromJsonArray) -}}
 {{- end -}}
@@ -201,20 +201,20 @@ relabel_configs:
 {{- with int $scrape.limits.labels }}{{ $_ := set $.job "label_limit" . }}{{ end -}}
 {{- end -}}
 {{- /* An agent need not even remember what it does not send; a server keeps it for its own queries. */}}
-{{- if include "observability-stack.isAgent" .root -}}
-{{- with get (include "observability-stack.allowed" .root | fromJson) .name -}}
+{{- if include "observability-stack.prometheusIsAgent" .root -}}
+{{- with get (include "observability-stack.allowedMetrics" .root | fromJson) .name -}}
 {{- $keep := dict "source_labels" (list "__name__") "regex" (join "|" .) "action" "keep" -}}
 {{- $_ := set $.job "metric_relabel_configs" (prepend ($.job.metric_relabel_configs | default list) $keep) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 
-{{/* All scrape configurations of a pod of Prometheus: dict "root" $ "instance" <item of instances>; a JSON list. */}}
+{{/* All scrape configurations of a pod of Prometheus: dict "root" $ "instance" <item of prometheusInstances>; a JSON list. */}}
 {{- define "observability-stack.scrapeConfigs" -}}
 {{- $root := .root -}}
 {{- $shards := int $root.Values.server.shards -}}
 {{- $configs := list -}}
-{{- range $name := include "observability-stack.jobs" $root | fromJsonArray -}}
+{{- range $name := include "observability-stack.jobNames" $root | fromJsonArray -}}
 {{- $job := include (printf "observability-stack.job.%s" $name) $root | fromYaml -}}
 {{- $_ := set $job "job_name" $name -}}
 {{- include "observability-stack.adaptJob" (dict "root" $root "name" $name "job" $job) -}}

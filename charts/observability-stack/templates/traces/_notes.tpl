@@ -34,7 +34,7 @@ Every pod may send traces. The proxy at TCP 2000, which signs what it is sent, i
 
 The least policy of the role that writes traces; X-Ray knows no resources to name in it:
 
-{{ include "observability-stack.document" (list (dict "Effect" "Allow" "Action" $actions "Resource" "*")) | indent 2 }}
+{{ include "observability-stack.policyDocument" (list (dict "Effect" "Allow" "Action" $actions "Resource" "*")) | indent 2 }}
 
 {{ include "observability-stack.roleNotes" (dict "root" . "account" "traces" "component" "traces" "who" (ternary "the X-Ray daemon" "the collector" $daemon) "workload" (printf "daemonset/%s" (include "observability-stack.tracesName" .))) }}
 
