@@ -23,10 +23,9 @@ from pytest_httpserver import HTTPServer
 from harness import images
 from harness.backends.aws import CREDENTIALS, REGION, Aws
 from harness.backends.pki import Authority
+from harness.backends.ports import free_port
 from harness.backends.receivers import HOST, BulkReceiver, JsonReceiver
 from harness.render.helm import Helm
-
-from .conftest import free_port
 
 pytestmark = pytest.mark.slow
 CHART = Path(__file__).parents[2] / "charts" / "observability-stack"
