@@ -1,19 +1,23 @@
 """Images that are assembled here: tagged as asked, small, and the same bytes every time."""
 
 import json
+import re
 import shutil
 import subprocess
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from cluster.stand_ins import RECIPES
 from harness import images
 from harness.errors import HarnessError
 from harness.images import assemble
 
 BUSYBOX = "public.ecr.aws/docker/library/busybox:1.37"
 FLUENT_BIT = "public.ecr.aws/aws-observability/aws-for-fluent-bit:3.4.0"
+KUBE_STATE_METRICS = "registry.k8s.io/kube-state-metrics/kube-state-metrics:v2.19.0"
 needs_apt = pytest.mark.skipif(shutil.which("apt-get") is None, reason="needs apt-get")
 
 
@@ -73,3 +77,36 @@ def test_legacy_fluent_bit_is_told_by_its_version(tmp_path: Path, monkeypatch: p
 def test_other_images_miss_nothing() -> None:
     """Images of Debian packages ask for no program of this machine."""
     assert images.missing_for(BUSYBOX) is None
+
+
+@pytest.mark.parametrize("real", [True, False], ids=["program", "stand-in"])
+def test_stand_in_runs_only_where_the_program_is_missing(
+    real: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The image of kube-state-metrics has the real program where there is one; else it says that it has not."""
+    program = tmp_path / "kube-state-metrics"
+    program.write_text("the real one", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("KUBE_STATE_METRICS", str(program if real else tmp_path / "absent"))
+    [recipe] = [one for one in RECIPES if re.fullmatch(one.pattern, KUBE_STATE_METRICS)]
+    root = tmp_path / "root"
+    root.mkdir()
+    recipe.fill(root)
+    assert ((root / "kube-state-metrics").read_text(encoding="utf-8") == "the real one") == real
+    assert (root / "kube_state_metrics.py").exists() != real
+    assert recipe.stand_in() == (
+        ""
+        if real
+        else "kube-state-metrics is neither on PATH nor in $KUBE_STATE_METRICS; "
+        "tests/cluster/stand_ins/kube_state.py ran instead"
+    )
+
+
+@needs_apt
+def test_stand_in_of_an_image_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking for an image notes what it runs instead of the real program, an image of the cache too."""
+    monkeypatch.setattr(assemble, "STAND_INS", set())
+    monkeypatch.setattr(assemble, "_RECIPES", [replace(assemble._recipe(BUSYBOX), stand_in=lambda: "not it")])
+    for _ in range(2):
+        images.archive(BUSYBOX)
+    assert list(assemble.STAND_INS) == ["not it"]

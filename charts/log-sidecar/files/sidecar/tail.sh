@@ -2,6 +2,9 @@
 # ended, then ends itself: the process is a sleep, whose end is the end of all.
 set -u
 [ "$MESSAGES" = true ] || exec 2>/dev/null
+# A signal that comes before this process has an ID counts afterwards.
+early=
+trap early=yes TERM INT
 sleep infinity &
 life=$!
 draining=
@@ -9,9 +12,11 @@ drain() {
   trap '' TERM INT
   draining=yes
   wait_for_quiet
-  kill "$life"
+  # A signal that can be handled would be lost while the process is being started.
+  kill -KILL "$life"
 }
 trap drain TERM INT
+[ -z "$early" ] || drain
 # Started before any of its files is there, tail looks once a second, and misses what is rotated in between.
 # The interval is for links, which tail can only look at again and again.
 stream() {
@@ -28,7 +33,7 @@ exists() {
   return 1
 }
 follow
-while kill -0 "$life" 2>/dev/null; do wait "$life"; done
+while kill -0 "$life" 2>/dev/null; do wait "$life" 2>/dev/null; done
 wait
 # A tail that ended by itself is a fault: the kubelet starts the container again.
 [ -n "$draining" ] || exit 1
