@@ -22,7 +22,7 @@ fast: lint  ## lint and the quick tests, which need no cluster, in parallel
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not cluster and not slow" $(ARGS)
 
 bench: $(READY)  ## measure the engines side by side; compared with docs/benchmarks (ARGS=--write writes it)
-	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python -m bench $(ARGS)
 
 generate: $(READY)  ## write each chart's copy of what charts share (charts/shared)
 	@$(BIN)/python -m harness generate

@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from harness import clusters, tools
+from harness import clusters, images, tools
 from harness.clusters import Cluster
 from harness.errors import HarnessError
 from harness.render import supported
@@ -191,10 +191,22 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     return _FilesOfClusterTests(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let each report carry what stood in for a real program so far, from a worker of xdist too."""
+    report = yield
+    report.user_properties += [("stand-in", told) for told in images.STAND_INS]
+    return report
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reasons = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", []))
     for reason, count in sorted(reasons.items()):
         terminalreporter.write_line(f"not run: {count} {'test' if count == 1 else 'tests'}: {reason}")
+    reports = [report for several in terminalreporter.stats.values() for report in several]
+    stood_in = {told for one in reports for key, told in getattr(one, "user_properties", []) if key == "stand-in"}
+    for told in sorted(stood_in):
+        terminalreporter.write_line(f"not real: {told}")
 
 
 def _reason(report: pytest.TestReport) -> str:

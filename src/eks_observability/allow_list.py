@@ -1,12 +1,12 @@
 """The metrics that rules and dashboards use, by scrape job: all that has to be sent to a service that bills samples."""
 
-import argparse
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import click
 import yaml
 
 from eks_observability import promql
@@ -103,22 +103,18 @@ def write(chart: Path, *, check: bool = False) -> bool:
     return True
 
 
-def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add ``allow-list`` to the command line."""
-    parser = commands.add_parser("allow-list", help="write which metrics the rules and dashboards use, by scrape job")
-    parser.add_argument("--chart", type=Path, default=CHART, metavar="FOLDER", help=f"the chart ({CHART})")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the file is out of date")
-    parser.set_defaults(run=_run)
-
-
-def _run(options: argparse.Namespace) -> int:
-    if not (options.chart / "files").is_dir():
-        raise CommandError(f"there is no chart in {options.chart}; pass its folder with --chart")
-    stale = write(options.chart, check=options.check)
+@click.command("allow-list")
+@click.option("--chart", type=click.Path(path_type=Path), default=CHART, show_default=True, help="Folder of the chart.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with status 1 if the file is out of date.")
+def command(chart: Path, check: bool) -> int:
+    """Write the list of metrics that rules and dashboards use, by scrape job."""
+    if not (chart / "files").is_dir():
+        raise CommandError(f"there is no chart in {chart}; pass its folder with --chart")
+    stale = write(chart, check=check)
     if stale:
-        advice = "is out of date: run `eks-observability allow-list`" if options.check else "written"
-        print(f"{options.chart / 'files' / 'allow-list.yaml'} {advice}")
-    return 1 if options.check and stale else 0
+        advice = "is out of date: run `eks-observability allow-list`" if check else "written"
+        click.echo(f"{chart / 'files' / 'allow-list.yaml'} {advice}")
+    return 1 if check and stale else 0
 
 
 def _rules(file: Path) -> Iterable[dict[str, Any]]:

@@ -1,14 +1,22 @@
 """The command line: ``eks-observability``."""
 
-import argparse
-import os
-import sys
 from collections.abc import Sequence
+
+import click
 
 from eks_observability import allow_list
 from eks_observability.cost import command as cost
 from eks_observability.dashboards import command as dashboards
-from eks_observability.errors import CommandError
+
+
+@click.group()
+def program() -> None:
+    """Costs, dashboards and the metrics allow-list for the charts of this repository."""
+
+
+program.add_command(allow_list.command)
+program.add_command(cost.command)
+program.add_command(dashboards.command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,21 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit status: 0 when it worked, 1 when a budget is exceeded or a file is out of date, 2 when the user has
         something to fix, 130 after Ctrl-C.
     """
-    parser = argparse.ArgumentParser(prog="eks-observability", description="Tools for the charts of this repository.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    allow_list.add_command(commands)
-    cost.add_command(commands)
-    dashboards.add_command(commands)
-    options = parser.parse_args(arguments)
     try:
-        status = int(options.run(options))
-        sys.stdout.flush()
-        return status
-    except CommandError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # `... | head` has read what it wanted
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:
+        return int(program.main(arguments, "eks-observability", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
         return 130

@@ -1,6 +1,7 @@
 """The dashboards' pictures in docs/dashboards: what a live Prometheus answered, in the places that Grafana gives it.
 
-`python -m bench.dashboards` draws what was recorded; with `--prometheus http://127.0.0.1:9090` it records first.
+`.venv/bin/python -m bench.dashboards` draws what was recorded; with `--prometheus http://127.0.0.1:9090`, it records
+first.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Measure what injection costs the creation of a pod: the time of the request with the policies, as a ratio to without.
 
-    PYTHONPATH=tests .venv/bin/python -m bench.injection           a cluster of its own, 200 pods of each sort
+    .venv/bin/python -m bench.injection           a cluster of its own, 200 pods of each sort
 
 The three sorts take turns pod by pod, so that a busy moment of the machine meets all of them; those without are in a
 namespace that the policies do not look at. The pods fit no node: the API server's work alone counts, over one

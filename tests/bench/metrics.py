@@ -1,8 +1,8 @@
 """Run observability-stack beside the setup of the article for some minutes: samples sent, and memory.
 
-    PYTHONPATH=tests python -m bench.metrics                 10 minutes on a local cluster
-    PYTHONPATH=tests python -m bench.metrics --write         and write docs/benchmarks/metrics.md
-    PYTHONPATH=tests python -m bench.metrics --minutes 3     shorter
+    .venv/bin/python -m bench.metrics                 10 minutes on a local cluster
+    .venv/bin/python -m bench.metrics --write         and write docs/benchmarks/metrics.md
+    .venv/bin/python -m bench.metrics --minutes 3     shorter
 
 Both write to receivers on this machine that verify their signatures. Afterwards every panel's query is put to a
 Prometheus that has nothing but what our release has sent.
@@ -121,7 +121,7 @@ def report(article: Side, ours: Side, empty: set[str], minutes: float) -> str:
         "# Samples and memory beside the article's setup",
         "",
         f"Both on one node at the same time for {minutes:g} minutes, each writing to a receiver that verifies its",
-        "signatures (`PYTHONPATH=tests python -m bench.metrics --write`). The article's setup is Prometheus 3.14 with",
+        "signatures (`.venv/bin/python -m bench.metrics --write`). The article's setup is Prometheus 3.14 with",
         "the scrape configuration, flags and queue of prometheus-community/prometheus 29.27 and the article's values:",
         "server mode, everything sent. Ours is this chart with a remote and its defaults: agent mode, allow-list. Both",
         "scrape the same exporters, ours, chosen by label instead of annotation so that neither scrapes the other's;",

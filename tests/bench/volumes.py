@@ -36,7 +36,9 @@ def mounted(folder: Path, size: str) -> Iterator[None]:
         yield
         return
     if not os.environ.get(_INSIDE):
-        raise HarnessError("Small volumes are mounted in a mount namespace only: run `python -m bench` as root.")
+        raise HarnessError(
+            "Small volumes are mounted in a mount namespace only: run `.venv/bin/python -m bench` as root."
+        )
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, text=True
     )

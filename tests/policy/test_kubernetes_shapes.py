@@ -19,8 +19,8 @@ WRONG = {
     "log-sidecar": {
         "app": {
             "securityContext": (
-                {"runAsNonRoott": True, "readOnlyRootFileSystem": True},
-                "/app/securityContext': additional properties 'readOnlyRootFileSystem', 'runAsNonRoott' not allowed",
+                {"runAsNonRoott": True},
+                "at '/app/securityContext': additional properties 'runAsNonRoott' not allowed",
             ),
             "lifecycle": (
                 {"preStop": {"sleep": {"second": 3}}},
@@ -38,6 +38,12 @@ WRONG = {
                 {"rollingUpdate": {"partition": 1}},
                 "at '/app/updateStrategy/rollingUpdate/partition': value must be 'absent; only a StatefulSet has a",
             ),
+        },
+        "sidecar": {
+            "securityContext": (
+                {"readOnlyRootFileSystem": True},
+                "at '/sidecar/securityContext': additional properties 'readOnlyRootFileSystem' not allowed",
+            )
         },
         "extraVolumes": (
             [{"name": "a", "emptydir": {}}],

@@ -75,7 +75,7 @@ def test_values_of_the_schema_render(chart: Path, helm: Helm, shard: int) -> Non
 
     draw()
     # Properties of what nearly always is refused would say nothing.
-    assert outcomes["rendered"] > sum(outcomes.values()) / 3, outcomes
+    assert outcomes["rendered"] > sum(outcomes.values()) / 4, outcomes
 
 
 @cache
@@ -125,7 +125,7 @@ def _tame(schema: dict[str, Any], node: Any) -> dict[str, Any] | None:
         if key in tamed:
             tamed[key] = [part for choice in tamed[key] if (part := _tame(schema, choice)) is not None]
     if "array" in tamed.get("type", ""):
-        items = _tame(schema, tamed.get("items", {}))
+        items = _tame(schema, tamed.pop("items", {}))
         tamed |= {"maxItems": 0} if items is None else {"maxItems": 3, "items": items}
     return tamed
 
@@ -134,6 +134,6 @@ def test_what_is_left_to_kubernetes_is_not_drawn() -> None:
     """References are followed; open objects are left out, and lists of them are empty."""
     schema = {"definitions": {"a": {"type": "array", "items": {"type": "object"}}}}
     assert _tame(schema, {"type": "object"}) is None
-    assert _tame(schema, {"$ref": "#/definitions/a"}) == {"type": "array", "items": {"type": "object"}, "maxItems": 0}
+    assert _tame(schema, {"$ref": "#/definitions/a"}) == {"type": "array", "maxItems": 0}
     both = {"type": "object", "properties": {"open": {"type": "object"}, "closed": {"type": "string"}}}
     assert _tame(schema, both) == {"type": "object", "properties": {"closed": {"type": "string"}}}

@@ -266,7 +266,21 @@ def _others(chart: Path, path: Path_) -> list[Any]:
     maps = [{"x": "y"}, {"x": 7}, {"requests": {"cpu": "7m"}}, {"enabled": True, "periodSeconds": 7}, {}]
     lists = [["x"], ["10.0.0.0/8"], ["ReadWriteMany"], [{"name": "x"}], [{"configMapRef": {"name": "x"}}], []]
     ports = [[{"name": "http", "port": 7, "targetPort": "http"}]]
-    return [*found, True, False, 7, 0, 300, 3000, *strings, *maps, *lists, *ports]
+    return [*found, True, False, 7, 0, 300, 3000, *strings, *maps, *lists, *ports, *_OF_KUBERNETES]
+
+
+# One of each shape that values take over from Kubernetes.
+_OF_KUBERNETES: list[Any] = [
+    {"nodeAffinity": {}},
+    {"type": "OnDelete"},
+    {"rollingUpdate": {"maxUnavailable": 7}},
+    {"runAsUser": 7},
+    {"preStop": {"sleep": {"seconds": 7}}},
+    {"matchLabels": {"x": "y"}},
+    [{"operator": "Exists"}],
+    [{"podSelector": {}}],
+    [{"maxSkew": 7, "topologyKey": "x", "whenUnsatisfiable": "DoNotSchedule"}],
+]
 
 
 def _has_children(node: dict[str, Any]) -> bool:

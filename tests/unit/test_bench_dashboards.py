@@ -46,7 +46,7 @@ def test_a_series_is_recorded_by_what_stays_the_same(answered: dict[str, Any]) -
 
 @each_board
 def test_pictures_in_docs_are_of_these_dashboards(board: Board) -> None:
-    """Every panel and row is in its dashboard's picture; a changed dashboard asks for `python -m bench.dashboards`."""
+    """Every panel and row is in its dashboard's picture; a changed one needs `.venv/bin/python -m bench.dashboards`."""
     text = (dashboards.FOLDER / f"{board.uid}.svg").read_text(encoding="utf-8")
     drawn = {re.sub(r"&amp;", "&", found) for found in re.findall(r">([^<>]+)</text>", text)}
     assert {panel.title for panel in board.panels} | {row.title for row in board.rows} <= drawn

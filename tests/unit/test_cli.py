@@ -34,11 +34,11 @@ def test_help_teaches(arguments: list[str], teaches: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        pytest.param([], "the following arguments are required: COMMAND", id="no command"),
-        pytest.param(["clutser", "up"], "invalid choice: 'clutser'", id="misspelt command"),
-        pytest.param(["cluster", "up", "--type", "minikube"], "invalid choice: 'minikube'", id="unknown cluster type"),
-        pytest.param(["demo", "--requests", "0"], "'0' is not a positive whole number", id="no requests"),
-        pytest.param(["demo", "--requests", "many"], "'many' is not a positive whole number", id="not a number"),
+        pytest.param([], "List the programs that the harness drives", id="no command"),
+        pytest.param(["clutser", "up"], "No such command 'clutser'. Did you mean 'cluster'?", id="misspelt command"),
+        pytest.param(["cluster", "up", "--type", "minikube"], "'minikube' is not one of", id="unknown cluster type"),
+        pytest.param(["demo", "--requests", "0"], "0 is not in the range x>=1", id="no requests"),
+        pytest.param(["demo", "--requests", "many"], "'many' is not a valid integer range", id="not a number"),
         pytest.param(["cluster", "up", "--type", "existing"], "set KUBECONFIG=<file>", id="existing but not which"),
         pytest.param(
             ["cluster", "up", "--type", "existing", "--kube-config", "/nowhere"],
@@ -46,7 +46,7 @@ def test_help_teaches(arguments: list[str], teaches: str) -> None:
             id="kubeconfig that is not there",
         ),
         pytest.param(
-            ["cluster", "kubeconfig", "--name", "absent"], "cluster absent is not up; make it with", id="not up"
+            ["cluster", "kubeconfig", "--name", "absent"], "cluster absent is not up; create it with", id="not up"
         ),
         pytest.param(["cluster", "up", "--name", "../x"], "use lower-case letters, digits and '-'", id="bad name"),
     ],

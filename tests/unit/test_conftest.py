@@ -108,6 +108,22 @@ def test_last_lines_say_what_was_not_run(tmp_path: Path) -> None:
     assert lines[-1].startswith("1 passed, 4 skipped in ")
 
 
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "workers"])
+def test_last_lines_say_what_was_not_real(tmp_path: Path, workers: tuple[str, ...]) -> None:
+    """A stand-in that ran in the place of a program is told once, whichever process ran the tests."""
+    test = """
+        from harness import images
+
+        def test_a(): images.STAND_INS.add("prog is not on PATH; prog.py ran instead")
+
+        def test_b(): images.STAND_INS.add("prog is not on PATH; prog.py ran instead")
+        """
+    lines = session(tmp_path, textwrap.dedent(test), *workers).stdout.splitlines()
+    assert [line for line in lines if line.startswith("not real: ")] == [
+        "not real: prog is not on PATH; prog.py ran instead"
+    ]
+
+
 def test_warnings_are_errors(tmp_path: Path) -> None:
     """A warning from anywhere fails the test that meets it."""
     test = "import warnings\ndef test_a(): warnings.warn('old')\n"

@@ -4,7 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -267,12 +267,14 @@ def test_budget_decides_the_exit_status(command: Command, budget: float, status:
     ("arguments", "says"),
     [
         (["--values", AMP], "say how many series are sent (--series N)"),
-        (["--values", "absent.yaml"], "there is no file absent.yaml"),
+        (["--values", "absent.yaml"], "File 'absent.yaml' does not exist."),
         (["--instance", "t9.huge"], '"t9.huge" = { usd = 0.0, cpu = 0, memory_gib = 0 }'),
         (["--prices", ROOT / "pyproject.toml"], "pyproject.toml is no price file"),
+        (["--nodes", "-1"], "-1 is not in the range x>=0"),
+        (["--budget", "nan"], "an amount has to be a finite number"),
         (["--picture", "cost.pdf"], "write a picture to a file that ends in .svg or .png"),
     ],
-    ids=["how much to AMP", "no values", "unknown instance", "no prices", "no picture"],
+    ids=["how much to AMP", "no values", "unknown instance", "no prices", "fewer than none", "no number", "no picture"],
 )
 def test_what_is_missing_is_told(command: Command, arguments: list[object], says: str) -> None:
     """What cannot be estimated ends with status 2 and what to write instead."""
@@ -292,9 +294,11 @@ def test_picture_is_the_same_each_time(tmp_path: Path) -> None:
     assert all(name in drawn for name in ["as given", "Managed Prometheus", *others])
 
 
-def test_command_knows_every_service() -> None:
-    """`--without` takes each service that an estimate can have."""
-    assert list(cost_command.SERVICES) == list(cost.SERVICES)
+def test_command_has_an_option_for_every_amount() -> None:
+    """Each amount that an estimate depends on has an option, with the estimator's default."""
+    chosen = cost_command.command.make_context("cost", []).params
+    known = {field.name: field.default for field in fields(Volumes) if field.name != "samples_per_second"}
+    assert {name: chosen[name] for name in known} == known
 
 
 def document_commands() -> list[str]:

@@ -8,13 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from cluster.stand_ins import RECIPES
 from harness import images
 from harness.errors import HarnessError
 from harness.images import assemble
 
 BUSYBOX = "public.ecr.aws/docker/library/busybox:1.37"
 FLUENT_BIT = "public.ecr.aws/aws-observability/aws-for-fluent-bit:3.4.0"
+KUBE_STATE_METRICS = "registry.k8s.io/kube-state-metrics/kube-state-metrics:v2.19.0"
 needs_apt = pytest.mark.skipif(shutil.which("apt-get") is None, reason="needs apt-get")
+
+
+def files_of(name: str) -> list[str]:
+    with tarfile.open(images.archive(name)) as archive, tarfile.open(fileobj=archive.extractfile("layer.tar")) as layer:
+        return layer.getnames()
 
 
 @needs_apt
@@ -73,3 +80,25 @@ def test_legacy_fluent_bit_is_told_by_its_version(tmp_path: Path, monkeypatch: p
 def test_other_images_miss_nothing() -> None:
     """Images of Debian packages ask for no program of this machine."""
     assert images.missing_for(BUSYBOX) is None
+
+
+@needs_apt
+def test_stand_in_runs_only_where_the_program_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The image of kube-state-metrics has the real program where there is one; else it says that it has not."""
+    monkeypatch.setattr(images, "STAND_INS", set())
+    monkeypatch.setattr(assemble, "STAND_INS", images.STAND_INS)
+    monkeypatch.setattr(assemble, "_RECIPES", [*RECIPES])
+    monkeypatch.setenv("KUBE_STATE_METRICS", "/nowhere/kube-state-metrics")
+    assert "kube_state_metrics.py" in files_of(KUBE_STATE_METRICS)
+    assert {
+        "kube-state-metrics is neither on PATH nor in $KUBE_STATE_METRICS; "
+        "tests/cluster/stand_ins/kube_state.py ran instead"
+    } == images.STAND_INS
+    program = tmp_path / "kube-state-metrics"
+    program.write_text("the real one", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("KUBE_STATE_METRICS", str(program))
+    images.STAND_INS.clear()
+    found = files_of(KUBE_STATE_METRICS)
+    assert "kube-state-metrics" in found and "kube_state_metrics.py" not in found
+    assert set() == images.STAND_INS

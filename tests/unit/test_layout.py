@@ -2,11 +2,14 @@
 
 import ast
 import re
+import sys
 import tomllib
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 HARNESS = ROOT / "tests" / "harness"
@@ -102,3 +105,14 @@ def test_installed_files_are_complete() -> None:
     }
     files = {path for path in COMMAND.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
     assert files == named
+
+
+def test_command_line_declares_what_it_imports() -> None:
+    """An install brings every package that the command line imports, but for what its extras are for."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = {Requirement(text).name for text in project["dependencies"]}
+    extra = {Requirement(text).name for group in project["optional-dependencies"].values() for text in group}
+    of_module = metadata.packages_distributions()
+    modules = {module.split(".")[0] for file in COMMAND.rglob("*.py") for module in imports(file)}
+    found = {of_module[module][0] for module in modules - sys.stdlib_module_names - {"eks_observability"}}
+    assert {name.lower().replace("_", "-") for name in found} == {name.lower() for name in needed | extra}

@@ -107,6 +107,12 @@ def test_chart_testing_files_are_named_in_its_configuration(name: str) -> None:
     assert (ROOT / name).is_file()
 
 
+def test_chart_testing_lints_for_the_oldest_kubernetes() -> None:
+    """The command that ct adds to its own checks renders for the oldest version that the charts support."""
+    [command] = load("ct.yaml")["additional-commands"]
+    assert f"--kube-version {supported.KUBERNETES[0]}.0 " in command
+
+
 @pytest.mark.slow
 def test_chart_testing_lints_every_chart(helm: Helm) -> None:
     """`ct lint` passes with ct.yaml: Chart.yaml by schema, YAML by style, each of ci/ by helm."""
@@ -120,3 +126,22 @@ def test_chart_testing_lints_every_chart(helm: Helm) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "All charts linted successfully" in done.stdout
     assert all(chart.name in done.stdout for chart in CHARTS)
+
+
+def git(*arguments: str) -> list[str]:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+def test_generated_files_are_marked() -> None:
+    """Every file that names the command that writes it is marked as generated, and every mark has files."""
+    files = [name for name in git("ls-files") if (ROOT / name).is_file()]
+    attributes = git("check-attr", "linguist-generated", *files)
+    marked = {line.partition(": ")[0] for line in attributes if line.endswith(": set")}
+    texts = {name: (ROOT / name).read_bytes()[:200] for name in files if not name.endswith(".py")}
+    says = {name for name, text in texts.items() if re.search(rb"^.{,6}(Generated|Written) by `", text)}
+    assert {"charts/observability-stack/files/allow-list.yaml"} < says
+    assert says <= marked
+    for line in (ROOT / ".gitattributes").read_text(encoding="utf-8").splitlines():
+        pattern = line.split(" ")[0]
+        assert pattern == "#" or any(ROOT.glob(pattern)), line

@@ -88,19 +88,12 @@ args:
   - {{ printf "%s\\fluent-bit-config\\%s" $drive (ternary "fluent-bit.conf" "fluent-bit.yaml" (eq .Values.profile "aws-legacy")) | quote }}
 {{- end -}}
 
-{{- define "fluent-bit-windows.probes" -}}
-{{- range $name, $path := dict "startupProbe" "/" "livenessProbe" "/" "readinessProbe" "/api/v1/health" }}
-{{- $probe := get $.Values $name }}
-{{- $handler := dict "httpGet" (dict "path" $path "port" "http") }}
-{{- if include "fluent-bit-windows.httpFromConfigMap" $ }}{{ $handler = dict }}{{ end }}
-{{- if $probe.enabled }}
-{{- $made := include "fluent-bit-windows.probe" (dict "probe" $probe "handler" $handler) | fromYaml }}
-{{- with $made }}
-{{ $name }}:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- end }}
-{{- end }}
+{{- define "fluent-bit-windows.agentProbes" -}}
+{{- $handlers := dict -}}
+{{- range $name, $path := ternary dict (dict "startupProbe" "/" "livenessProbe" "/" "readinessProbe" "/api/v1/health") (ne "" (include "fluent-bit-windows.httpFromConfigMap" .)) -}}
+{{- $_ := set $handlers $name (dict "httpGet" (dict "path" $path "port" "http")) -}}
+{{- end -}}
+{{- include "fluent-bit-windows.probes" (dict "values" .Values "handlers" $handlers) -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.podTemplate" -}}
@@ -117,16 +110,8 @@ spec:
     name: windows
   nodeSelector:
     {{- include "fluent-bit-windows.nodeSelector" (dict "root" $root "build" .set.nodes) | nindent 4 }}
-  {{- with $values.tolerations }}
-  tolerations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- with $values.affinity }}
-  affinity:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- with $values.priorityClassName }}
-  priorityClassName: {{ . | quote }}
+  {{- with include "fluent-bit-windows.nonEmpty" (dict "from" $values "fields" (list "affinity" "priorityClassName" "tolerations")) }}
+  {{- . | nindent 2 }}
   {{- end }}
   serviceAccountName: {{ include "fluent-bit-windows.serviceAccountName" $root | quote }}
   automountServiceAccountToken: {{ ternary "true" "false" (ne (include "fluent-bit-windows.needsToken" $root) "") }}
@@ -166,7 +151,9 @@ spec:
           hostPort: {{ $values.http.port | int }}
           {{- end }}
       {{- end }}
-      {{- include "fluent-bit-windows.probes" $root | trim | nindent 6 }}
+      {{- with include "fluent-bit-windows.agentProbes" $root }}
+      {{- . | nindent 6 }}
+      {{- end }}
       resources:
         {{- toYaml $values.resources | nindent 8 }}
       volumeMounts:

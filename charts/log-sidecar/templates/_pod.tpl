@@ -25,17 +25,9 @@ args:
   - batch
 {{- end }}
 {{- else }}
-{{- with $app.command }}
-command:
-  {{- toYaml . | nindent 2 }}
+{{- with include "log-sidecar.nonEmpty" (dict "from" $app "fields" (list "args" "command")) }}
+{{ . }}
 {{- end }}
-{{- with $app.args }}
-args:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- end }}
-{{- with $app.workingDir }}
-workingDir: {{ . | quote }}
 {{- end }}
 {{- $env := concat $app.env $app.extraEnv }}
 {{- if or $demo $env }}
@@ -51,31 +43,16 @@ env:
 envFrom:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with $app.ports }}
-ports:
-  {{- toYaml . | nindent 2 }}
+{{- $handlers := dict }}
+{{- if $serves }}
+{{- $healthz := dict "httpGet" (dict "path" "/healthz" "port" (first $app.ports).containerPort) }}
+{{- $handlers = dict "livenessProbe" $healthz "readinessProbe" $healthz }}
 {{- end }}
-{{- range $kind := list "startupProbe" "livenessProbe" "readinessProbe" }}
-{{- $handler := dict }}
-{{- if and $serves (ne $kind "startupProbe") }}
-{{- $handler = dict "httpGet" (dict "path" "/healthz" "port" (first $app.ports).containerPort) }}
+{{- with include "log-sidecar.probes" (dict "values" $app "handlers" $handlers) }}
+{{ . }}
 {{- end }}
-{{- with include "log-sidecar.probe" (dict "probe" (get $app $kind) "handler" $handler) | fromYaml }}
-{{ $kind }}:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- end }}
-{{- with $app.lifecycle }}
-lifecycle:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with $app.resources }}
-resources:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with $app.securityContext }}
-securityContext:
-  {{- toYaml . | nindent 2 }}
+{{- with include "log-sidecar.nonEmpty" (dict "from" $app "fields" (list "lifecycle" "ports" "resources" "securityContext" "workingDir")) }}
+{{ . }}
 {{- end }}
 {{- $mountsLogs := include "log-sidecar.appMountsLogs" . }}
 {{- if or (not $mountsLogs) $demo $app.tmp.enabled $app.extraVolumeMounts }}
@@ -232,27 +209,13 @@ containers:
 volumes:
   {{- . | nindent 2 }}
 {{- end }}
-{{- with .Values.nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .Values.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .Values.affinity }}
-affinity:
-  {{- toYaml . | nindent 2 }}
+{{- $scheduling := dict "from" .Values "fields" (list "affinity" "nodeSelector" "priorityClassName" "runtimeClassName" "tolerations") }}
+{{- with include "log-sidecar.nonEmpty" $scheduling }}
+{{ . }}
 {{- end }}
 {{- if .Values.topologySpreadConstraints }}
 topologySpreadConstraints:
   {{- include "log-sidecar.topologySpreadConstraints" . | nindent 2 }}
-{{- end }}
-{{- with .Values.priorityClassName }}
-priorityClassName: {{ . | quote }}
-{{- end }}
-{{- with .Values.runtimeClassName }}
-runtimeClassName: {{ . | quote }}
 {{- end }}
 {{- end -}}
 

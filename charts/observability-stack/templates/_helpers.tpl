@@ -14,14 +14,12 @@ eleven characters behind it in a label.
 {{- printf "%s-%s" .root.Release.Namespace (include "observability-stack.componentName" .) -}}
 {{- end -}}
 
-{{/* dict "root" $ "account" <key of serviceAccounts> "component" <name>. */}}
+{{/* dict "root" $ "component" <name> and, if it has another's account, "identity" <name of that component>. */}}
 {{- define "observability-stack.serviceAccountName" -}}
-{{- $account := get .root.Values.serviceAccounts .account -}}
-{{- default (ternary (include "observability-stack.componentName" .) "default" $account.create) $account.name -}}
-{{- end -}}
-
-{{- define "observability-stack.serverAccountName" -}}
-{{- include "observability-stack.serviceAccountName" (dict "root" . "account" "server" "component" "server") -}}
+{{- $component := .identity | default .component -}}
+{{- $account := get .root.Values.serviceAccounts (include "observability-stack.valuesKey" $component) -}}
+{{- $name := include "observability-stack.componentName" (dict "root" .root "component" $component) -}}
+{{- default (ternary $name "default" $account.create) $account.name -}}
 {{- end -}}
 
 {{/* ARN of the role of a part that writes to AWS: dict "root" $ "account" <key of serviceAccounts>. */}}

@@ -1,41 +1,25 @@
 {{/* Parts of pods that all components share. */}}
 
-{{/* Where pods run and where their images are from: dict "root" $ "values" <block of the component>. */}}
-{{- define "observability-stack.placement" -}}
-nodeSelector:
-  {{- mergeOverwrite (dict) .values.nodeSelector (dict "kubernetes.io/os" "linux") | toYaml | nindent 2 }}
-{{- with .values.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .values.priorityClassName }}
-priorityClassName: {{ . | quote }}
-{{- end }}
-{{- with include "observability-stack.imagePullSecrets" .root }}
-imagePullSecrets:
-  {{- . | nindent 2 }}
-{{- end }}
-{{- end -}}
-
 {{/* Probes by HTTP: dict "values" <block of the component> "paths" <name of a probe: path> and, if not `http`, "ports". */}}
-{{- define "observability-stack.probes" -}}
-{{- range $name, $path := .paths }}
-{{- $probe := get $.values $name }}
-{{- $port := get ($.ports | default dict) $name | default "http" }}
-{{- if $probe.enabled }}
-{{ $name }}:
-  {{- include "observability-stack.probe" (dict "probe" $probe "handler" (dict "httpGet" (dict "path" $path "port" $port))) | nindent 2 }}
-{{- end }}
-{{- end }}
+{{- define "observability-stack.httpProbes" -}}
+{{- $handlers := dict -}}
+{{- range $name, $path := .paths -}}
+{{- $port := get ($.ports | default dict) $name | default "http" -}}
+{{- $_ := set $handlers $name (dict "httpGet" (dict "path" $path "port" $port)) -}}
+{{- end -}}
+{{- include "observability-stack.probes" (dict "values" .values "handlers" $handlers) -}}
 {{- end -}}
 
 {{/*
-The pod of an exporter: dict "root" $ "component" <name> "values" <its block> "account" <key of serviceAccounts>
-"container" <name of a helper that gives what is particular to its container> and "volumes" <name of a helper>; further
-"token" true where it asks the API server, "checksums" <map of annotations>, "hostNetwork" true.
+The pod of a component: dict "root" $ "component" <name> "container" <name of a helper for what is particular to its
+container>; further "values" <block, if not the component's> "identity" <component whose service account it has>
+"containerName" <name> "volumes" <name of a helper> "scope" <argument of both helpers, if not the root> "token" true for
+access to the API server, "checksums" <map of annotations> "hostNetwork" true "os" windows.
 */}}
 {{- define "observability-stack.podTemplate" -}}
-{{- $values := .values -}}
+{{- $values := .values | default (get .root.Values (include "observability-stack.valuesKey" .component)) -}}
+{{- $scope := .scope | default .root -}}
+{{- $os := .os | default "linux" -}}
 metadata:
   labels:
     {{- include "observability-stack.labels" (dict "root" .root "component" .component "extra" $values.podLabels) | nindent 4 }}
@@ -44,33 +28,39 @@ metadata:
     {{- toYaml . | nindent 4 }}
   {{- end }}
 spec:
-  {{- include "observability-stack.placement" (dict "root" .root "values" $values) | nindent 2 }}
-  {{- with $values.affinity }}
-  affinity:
-    {{- toYaml . | nindent 4 }}
+  {{- if eq $os "windows" }}
+  os:
+    name: windows
   {{- end }}
-  {{- with $values.topologySpreadConstraints }}
-  topologySpreadConstraints:
-    {{- toYaml . | nindent 4 }}
+  nodeSelector:
+    {{- mergeOverwrite (dict) $values.nodeSelector (dict "kubernetes.io/os" $os) | toYaml | nindent 4 }}
+  {{- with include "observability-stack.nonEmpty" (dict "from" $values "fields" (list "affinity" "priorityClassName" "tolerations" "topologySpreadConstraints")) }}
+  {{- . | nindent 2 }}
   {{- end }}
-  serviceAccountName: {{ include "observability-stack.serviceAccountName" (dict "root" .root "account" .account "component" .component) | quote }}
+  {{- with include "observability-stack.imagePullSecrets" .root }}
+  imagePullSecrets:
+    {{- . | nindent 4 }}
+  {{- end }}
+  serviceAccountName: {{ include "observability-stack.serviceAccountName" . | quote }}
   automountServiceAccountToken: {{ ternary "true" "false" (eq (toString .token) "true") }}
   {{- with $values.terminationGracePeriodSeconds }}
   terminationGracePeriodSeconds: {{ . | int64 }}
   {{- end }}
   {{- if .hostNetwork }}
   hostNetwork: true
+  {{- if eq $os "linux" }}
   dnsPolicy: ClusterFirstWithHostNet
+  {{- end }}
   {{- end }}
   {{- with $values.podSecurityContext }}
   securityContext:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   containers:
-    - name: {{ .component }}
+    - name: {{ .containerName | default .component }}
       image: {{ include "observability-stack.image" (dict "root" .root "image" $values.image) | quote }}
       imagePullPolicy: {{ $values.image.pullPolicy | quote }}
-      {{- include .container .root | nindent 6 }}
+      {{- include .container $scope | nindent 6 }}
       resources:
         {{- toYaml $values.resources | nindent 8 }}
       {{- with $values.securityContext }}
@@ -79,7 +69,19 @@ spec:
       {{- end }}
   {{- with .volumes }}
   volumes:
-    {{- include . $.root | nindent 4 }}
+    {{- include . $scope | nindent 4 }}
+  {{- end }}
+{{- end -}}
+
+{{/* The volume of a component's data: dict "persistence" <block> "claim" <name, empty for scratch space> and "name", if not data. */}}
+{{- define "observability-stack.dataVolume" -}}
+- name: {{ .name | default "data" }}
+  {{- if .claim }}
+  persistentVolumeClaim:
+    claimName: {{ .claim | quote }}
+  {{- else }}
+  emptyDir:
+    sizeLimit: {{ .persistence.emptyDirSize | quote }}
   {{- end }}
 {{- end -}}
 
@@ -96,24 +98,4 @@ from:
 ports:
   - port: {{ .port }}
     protocol: TCP
-{{- end -}}
-
-{{/* A policy for one component: dict "root" $ "component" <name> "from" <peers; none: everybody> "port" <name>. */}}
-{{- define "observability-stack.networkPolicySpec" -}}
-podSelector:
-  matchLabels:
-    {{- include "observability-stack.selectorLabels" (dict "root" .root "component" .component) | nindent 4 }}
-policyTypes:
-  - Ingress
-ingress:
-  - from:
-      - podSelector:
-          {{- include "observability-stack.serverSelector" .root | nindent 10 }}
-      {{- with .from }}
-      {{- toYaml . | nindent 6 }}
-      {{- end }}
-    ports:
-      {{- range .ports }}
-      - port: {{ . | quote }}
-      {{- end }}
 {{- end -}}

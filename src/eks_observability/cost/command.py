@@ -1,71 +1,80 @@
 """``eks-observability cost``."""
 
-import argparse
 import json
+import math
 from pathlib import Path
+from typing import Any
+
+import click
 
 from eks_observability import cost, helm
 from eks_observability.cost import report
 from eks_observability.errors import CommandError
 
 _EXAMPLE = """\
-The article's cluster, without what it leaves out of its own sum:
+\b
+The article's cluster, without the services that its own sum leaves out:
   eks-observability cost --values values/examples/amp.yaml --traces-per-minute 14.8 --without amp --without insights
 
-The exit status is 1 when --budget is exceeded.
+The exit status is 1 if the total exceeds --budget.
 """
-# What the command may leave out; the estimator has their names for people.
-SERVICES = ("eks", "nodes", "volumes", "amp", "grafana", "logs", "insights", "xray")
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_TO_WRITE = click.Path(dir_okay=False, path_type=Path)
+_COUNT = click.IntRange(min=0)
+_AMOUNT = click.FloatRange(min=0)
 
 
-def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add ``cost`` to the command line."""
-    parser = commands.add_parser(
-        "cost",
-        help="estimate what a cluster with a chart's release costs in a month",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    release = parser.add_argument_group("what is installed")
-    release.add_argument(
-        "--values", type=Path, action="append", default=[], metavar="FILE", help="values; later files win"
-    )
-    release.add_argument(
-        "--chart", default="observability-stack", help="a name in charts/, a folder, an archive or an oci:// address"
-    )
-
-    amounts = parser.add_argument_group("how much there is")
-    amounts.add_argument("--nodes", type=_count, default=3, metavar="N", help="nodes (3)")
-    amounts.add_argument("--instance", default="t3.xlarge", metavar="TYPE", help="their type (t3.xlarge)")
-    amounts.add_argument("--spot", action="store_true", help="they are spot instances")
-    amounts.add_argument("--series", type=_amount, metavar="N", help="series that are sent to AMP")
-    amounts.add_argument(
-        "--measured", type=Path, metavar="FILE", help="what /metrics of a running Prometheus says, instead of --series"
-    )
-    amounts.add_argument("--queried", type=_amount, default=0, metavar="N", help="samples that queries read in a month")
-    amounts.add_argument("--metric-days", type=_amount, default=150, metavar="N", help="days that AMP keeps them (150)")
-    amounts.add_argument("--log-gb", type=_amount, metavar="N", help="GB of logs in a month")
-    amounts.add_argument(
-        "--log-days", type=_amount, metavar="N", help="days that they are kept (as the values say, or 30)"
-    )
-    amounts.add_argument("--traces-per-minute", type=_amount, metavar="N", help="traces that are recorded")
-    amounts.add_argument("--traces-retrieved", type=_amount, default=0, metavar="N", help="traces looked at in a month")
-    amounts.add_argument(
-        "--observations", type=_amount, metavar="N", help="observations of Container Insights in a month"
-    )
-    amounts.add_argument(
-        "--custom-metrics", type=_amount, metavar="N", help="metrics of Container Insights, where it is not enhanced"
-    )
-    amounts.add_argument("--editors", type=_count, default=1, metavar="N", help="people who edit dashboards (1)")
-    amounts.add_argument("--viewers", type=_count, default=0, metavar="N", help="people who only look at them (0)")
-
-    answer = parser.add_argument_group("the answer")
-    answer.add_argument("--without", action="append", default=[], choices=SERVICES, help="leave a service out")
-    answer.add_argument("--budget", type=_amount, metavar="USD", help="what a month may cost")
-    answer.add_argument("--prices", type=Path, metavar="FILE", help="other prices than the built-in ones")
-    answer.add_argument("--json", action="store_true", help="print JSON")
-    answer.add_argument("--picture", type=Path, metavar="FILE", help="draw it, too: a file that ends in .svg or .png")
-    parser.set_defaults(run=_run)
+@click.command("cost", epilog=_EXAMPLE)
+@click.option("--values", type=_FILE, multiple=True, help="Values file of the release; later files win.")
+@click.option(
+    "--chart", default="observability-stack", show_default=True, help="Name in charts/, folder, or OCI address."
+)
+@click.option("--nodes", type=_COUNT, default=3, show_default=True, help="Number of nodes.")
+@click.option("--instance", default="t3.xlarge", show_default=True, help="Instance type of the nodes.")
+@click.option("--spot", is_flag=True, help="The nodes are spot instances.")
+@click.option("--series", type=_AMOUNT, help="Series sent to Amazon Managed Service for Prometheus (AMP).")
+@click.option("--measured", type=_FILE, help="Output of /metrics of a running Prometheus, instead of --series.")
+@click.option("--queried", type=_AMOUNT, default=0, show_default=True, help="Samples that queries read in a month.")
+@click.option("--metric-days", type=_AMOUNT, default=150, show_default=True, help="Retention of AMP, in days.")
+@click.option("--log-gb", type=_AMOUNT, help="GB of logs in a month.")
+@click.option("--log-days", type=_AMOUNT, help="Retention of logs, in days; default: that of the values, or 30.")
+@click.option("--traces-per-minute", type=_AMOUNT, help="Traces recorded in a minute.")
+@click.option("--traces-retrieved", type=_AMOUNT, default=0, show_default=True, help="Traces retrieved in a month.")
+@click.option("--observations", type=_AMOUNT, help="Observations of Container Insights in a month.")
+@click.option("--custom-metrics", type=_AMOUNT, help="Metrics of Container Insights, if it is not enhanced.")
+@click.option("--editors", type=_COUNT, default=1, show_default=True, help="People who edit dashboards.")
+@click.option("--viewers", type=_COUNT, default=0, show_default=True, help="People who only view dashboards.")
+@click.option("--without", multiple=True, type=click.Choice(list(cost.SERVICES)), help="Leave a service out.")
+@click.option("--budget", type=_AMOUNT, help="Budget for a month, in USD.")
+@click.option("--prices", "price_file", type=_FILE, help="Price file to use instead of the built-in one.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--picture", type=_TO_WRITE, help="Draw the estimate, too: a .svg or .png file.")
+def command(
+    values: tuple[Path, ...],
+    chart: str,
+    measured: Path | None,
+    without: tuple[str, ...],
+    budget: float | None,
+    price_file: Path | None,
+    as_json: bool,
+    picture: Path | None,
+    **amounts: Any,
+) -> int:
+    """Estimate what a cluster with a chart's release costs in a month."""
+    if not all(math.isfinite(one) for one in (*amounts.values(), budget) if isinstance(one, float)):
+        raise CommandError("an amount has to be a finite number")
+    folder = Path("charts", chart)
+    prices = cost.load(price_file) if price_file else cost.load()
+    release = cost.read(helm.render(str(folder) if folder.is_dir() else chart, values))
+    rate = samples_per_second(measured.read_text(encoding="utf-8")) if measured else None
+    volumes = cost.Volumes(**amounts, samples_per_second=rate)
+    made = cost.estimate(release, volumes, prices, without=without)
+    others = dict(cost.alternatives(release, volumes, prices, without=without))
+    if picture:
+        report.picture(made, others, picture)
+    data = report.data(made, others, prices, budget)
+    click.echo(json.dumps(data, indent=2) if as_json else report.text(made, others, prices, budget))
+    return 1 if budget is not None and made.total > budget else 0
 
 
 def samples_per_second(metrics: str) -> float:
@@ -92,40 +101,3 @@ def samples_per_second(metrics: str) -> float:
             "remote and has run for a minute"
         )
     return sum(sent) / seconds
-
-
-def _run(options: argparse.Namespace) -> int:
-    for file in [*options.values, *([options.measured] if options.measured else [])]:
-        if not file.is_file():
-            raise CommandError(f"there is no file {file}")
-    chart = f"charts/{options.chart}" if Path("charts", options.chart).is_dir() else options.chart
-    prices = cost.load(options.prices) if options.prices else cost.load()
-    release = cost.read(helm.render(chart, options.values))
-    names = cost.Volumes.__dataclass_fields__.keys() & vars(options).keys()
-    measured = options.measured and samples_per_second(options.measured.read_text(encoding="utf-8"))
-    volumes = cost.Volumes(**{name: getattr(options, name) for name in names}, samples_per_second=measured)
-    made = cost.estimate(release, volumes, prices, without=options.without)
-    others = dict(cost.alternatives(release, volumes, prices, without=options.without))
-    if options.picture:
-        report.picture(made, others, options.picture)
-    if options.json:
-        print(json.dumps(report.data(made, others, prices, options.budget), indent=2))
-    else:
-        print(report.text(made, others, prices, options.budget))
-    return 1 if options.budget is not None and made.total > options.budget else 0
-
-
-def _amount(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 on")
-    return value
-
-
-def _count(text: str) -> int:
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
-    return int(text)

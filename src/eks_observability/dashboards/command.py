@@ -1,22 +1,25 @@
 """``eks-observability dashboards``."""
 
-import argparse
 import json
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import click
+
+from eks_observability.dashboards import BOARDS
 from eks_observability.dashboards.model import FILES
+from eks_observability.dashboards.push import Sources, push
 from eks_observability.errors import CommandError
 
-if TYPE_CHECKING:
-    from eks_observability.dashboards.push import Sources
-
+_FOLDER = click.Path(path_type=Path)
 _PUSH = """\
-Puts the data sources (Prometheus or AMP, CloudWatch, X-Ray) and the dashboards into a Grafana. What is there already
-and as wanted is left alone. The token of a service account with the role ADMIN is taken from $GRAFANA_TOKEN.
+Push the data sources and the dashboards to a Grafana.
 
+The data sources are Prometheus or AMP, CloudWatch and X-Ray. Whatever is up to date stays as it is. $GRAFANA_TOKEN
+holds the token of a service account with the role ADMIN:
+
+\b
   export GRAFANA_TOKEN=$(aws grafana create-workspace-service-account-token --workspace-id g-0123456789 \\
     --service-account-id 1 --name push --seconds-to-live 3600 --query serviceAccountToken.key --output text)
   eks-observability dashboards push --url https://g-0123456789.grafana-workspace.eu-west-1.amazonaws.com \\
@@ -24,79 +27,67 @@ and as wanted is left alone. The token of a service account with the role ADMIN 
 """
 
 
-def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add ``dashboards`` to the command line."""
-    dashboards = commands.add_parser("dashboards", help="write the dashboards' JSON, or put them into a Grafana")
-    actions = dashboards.add_subparsers(required=True, metavar="ACTION")
-
-    build = actions.add_parser("build", help="write the JSON that the chart observability-stack ships")
-    build.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file is out of date")
-    build.set_defaults(run=_build)
-
-    push = actions.add_parser(
-        "push",
-        help="make a Grafana have the data sources and the dashboards",
-        description=_PUSH,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    push.add_argument("--url", required=True, help="Grafana's address; https, or http on this machine")
-    push.add_argument("--region", required=True, help="AWS region of the workspace, of X-Ray and of CloudWatch")
-    source = push.add_mutually_exclusive_group(required=True)
-    source.add_argument(
-        "--workspace", type=_workspace, help="id of the workspace of Amazon Managed Service for Prometheus, ws-..."
-    )
-    source.add_argument("--prometheus-url", help="address of another Prometheus, as Grafana sees it")
-    push.add_argument(
-        "--auth",
-        choices=["workspace-iam-role", "default"],
-        default="workspace-iam-role",
-        help="Grafana's AWS credentials: its workspace's role, or the AWS SDK's default (a Grafana of your own)",
-    )
-    push.add_argument("--role-arn", default="", help="role that Grafana assumes first, in another account for example")
-    push.add_argument("--folder", default="EKS", help="title of the dashboards' folder (EKS)")
-    push.add_argument("--dashboards", type=Path, default=FILES, metavar="FOLDER", help=f"JSON files ({FILES})")
-    push.add_argument("--dry-run", action="store_true", help="say what would change; change nothing")
-    push.set_defaults(run=_push)
+@click.group("dashboards")
+def command() -> None:
+    """Build the dashboards, or push them to a Grafana."""
 
 
-def _workspace(text: str) -> str:
-    if not re.fullmatch(r"ws-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not the id of a workspace: `aws amp list-workspaces` shows them")
-    return text
-
-
-def _build(options: argparse.Namespace) -> int:
-    from eks_observability.dashboards import BOARDS  # noqa: PLC0415
-
+@command.command()
+@click.option("--check", is_flag=True, help="Write nothing; exit with status 1 if a file is out of date.")
+def build(check: bool) -> int:
+    """Write the JSON that the chart observability-stack ships."""
     try:
         from eks_observability.dashboards.grafana import write  # noqa: PLC0415 - only developers have Grafana's SDK
     except ImportError as error:
-        raise CommandError("building needs Grafana's SDK: pip install 'eks-observability-charts[build]'") from error
-    stale = write(BOARDS, check=options.check)
+        raise CommandError("building needs Grafana's SDK: run `pip install '.[build]'` in a clone") from error
+    stale = write(BOARDS, check=check)
     for path in stale:
-        print(f"{path} {'is out of date: run `eks-observability dashboards build`' if options.check else 'written'}")
-    return 1 if options.check and stale else 0
+        click.echo(f"{path} {'is out of date: run `eks-observability dashboards build`' if check else 'written'}")
+    return 1 if check and stale else 0
 
 
-def _push(options: argparse.Namespace) -> int:
-    from eks_observability.dashboards.push import push  # noqa: PLC0415 - `--help` need not load Grafana's client
-
+@command.command("push", help=_PUSH)
+@click.option("--url", required=True, help="Grafana's address; https, or http on this machine.")
+@click.option("--region", required=True, help="AWS region of the workspace, of X-Ray and of CloudWatch.")
+@click.option("--workspace", help="ID of the workspace of Amazon Managed Service for Prometheus: ws-...")
+@click.option("--prometheus-url", default="", help="Address of another Prometheus, as Grafana sees it.")
+@click.option(
+    "--auth",
+    type=click.Choice(["workspace-iam-role", "default"]),
+    default="workspace-iam-role",
+    show_default=True,
+    help="Grafana's AWS credentials: its workspace's role, or the default chain of the AWS SDK.",
+)
+@click.option("--role-arn", default="", help="Role that Grafana assumes first, for example in another account.")
+@click.option("--folder", default="EKS", show_default=True, help="Title of the dashboards' folder.")
+@click.option(
+    "--dashboards", "files", type=_FOLDER, default=FILES, show_default=True, help="Folder of the dashboards' JSON."
+)
+@click.option("--dry-run", is_flag=True, help="Print what would change; change nothing.")
+def _push(
+    url: str,
+    region: str,
+    workspace: str | None,
+    prometheus_url: str,
+    auth: str,
+    role_arn: str,
+    folder: str,
+    files: Path,
+    dry_run: bool,
+) -> None:
+    if bool(workspace) == bool(prometheus_url):
+        raise click.UsageError("pass either --workspace or --prometheus-url")
+    if workspace and not re.fullmatch(r"ws-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", workspace):
+        raise CommandError(f"{workspace!r} is not the ID of a workspace: list them with `aws amp list-workspaces`")
     token = os.environ.get("GRAFANA_TOKEN", "").strip()
     if not token:
         raise CommandError("set GRAFANA_TOKEN to the token of a service account of Grafana with the role ADMIN")
-    files = sorted(options.dashboards.glob("*.json"))
-    if not files:
-        raise CommandError(f"there are no dashboards in {options.dashboards}; pass their folder with --dashboards")
-    boards = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-    for change in push(options.url, token, boards, _sources(options), folder=options.folder, dry_run=options.dry_run):
-        action = change.action if change.action == "unchanged" or not options.dry_run else f"would be {change.action}"
-        print(f"{change.kind:12} {change.name:32} {action}", flush=True)
-    return 0
-
-
-def _sources(options: argparse.Namespace) -> "Sources":
-    from eks_observability.dashboards.push import Sources  # noqa: PLC0415
-
-    domain = "amazonaws.com.cn" if options.region.startswith("cn-") else "amazonaws.com"
-    workspace = f"https://aps-workspaces.{options.region}.{domain}/workspaces/{options.workspace}/"
-    return Sources(options.prometheus_url or workspace, options.region, options.auth, options.role_arn)
+    boards = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(files.glob("*.json"))]
+    if not boards:
+        raise CommandError(f"there are no dashboards in {files}; pass their folder with --dashboards")
+    domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    managed = f"https://aps-workspaces.{region}.{domain}/workspaces/{workspace}/"
+    sources = Sources(prometheus_url or managed, region, auth, role_arn)
+    for change in push(url, token, boards, sources, folder=folder, dry_run=dry_run):
+        action = change.action if change.action == "unchanged" or not dry_run else f"would be {change.action}"
+        click.echo(f"{change.kind:12} {change.name:32} {action}")

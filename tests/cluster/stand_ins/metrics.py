@@ -4,28 +4,37 @@ import shutil
 from pathlib import Path
 
 from cluster.stand_ins import kube_state
-from harness.images import Recipe
+from harness.images import Recipe, machine_program, variable_of
 
 _PYTHON = ("python3.11-minimal", "libpython3.11-stdlib")
+_KUBE_STATE_METRICS = "kube-state-metrics"
 _NOBODY = {"User": "65534:65534"}
 
 
 def _fill_kube_state_metrics(root: Path) -> None:
-    real = shutil.which("kube-state-metrics")
-    shutil.copy2(real or Path(kube_state.__file__), root / "kube_state_metrics.py")
-    program = root / "kube-state-metrics"
-    if real:
-        (root / "kube_state_metrics.py").rename(program)
+    target = root / _KUBE_STATE_METRICS
+    if real := machine_program(_KUBE_STATE_METRICS):
+        shutil.copy2(real, target)
         return
-    program.write_text('#!/bin/dash\nexec python3.11 -B /kube_state_metrics.py "$@"\n', encoding="ascii")
-    program.chmod(0o755)
+    shutil.copy2(kube_state.__file__, root / "kube_state_metrics.py")
+    target.write_text('#!/bin/dash\nexec python3.11 -B /kube_state_metrics.py "$@"\n', encoding="ascii")
+    target.chmod(0o755)
 
 
 def _kube_state_metrics_of() -> tuple[str, ...]:
-    """Return what the image is made of: the file's content, or the program and its time."""
-    if real := shutil.which("kube-state-metrics"):
-        return (real, str(Path(real).stat().st_mtime_ns))
+    """Return what the image is made of: the program and its time, or the stand-in's content."""
+    if real := machine_program(_KUBE_STATE_METRICS):
+        return (str(real), str(real.stat().st_mtime_ns))
     return (Path(kube_state.__file__).read_text(encoding="utf-8"),)
+
+
+def _kube_state_metrics_instead() -> str:
+    if machine_program(_KUBE_STATE_METRICS):
+        return ""
+    return (
+        f"{_KUBE_STATE_METRICS} is neither on PATH nor in ${variable_of(_KUBE_STATE_METRICS)}; "
+        "tests/cluster/stand_ins/kube_state.py ran instead"
+    )
 
 
 def _fill_alertmanager(root: Path) -> None:
@@ -72,5 +81,6 @@ RECIPES = (
         packages=(*_PYTHON, "dash"),
         config={"Entrypoint": ["/kube-state-metrics"], "Env": ["PATH=/usr/bin:/bin"], **_NOBODY},
         made_of=_kube_state_metrics_of,
+        stand_in=_kube_state_metrics_instead,
     ),
 )

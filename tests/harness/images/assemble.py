@@ -34,6 +34,8 @@ _UNUSED = (
 )
 # Raised when what an image is made of changes, so that images from an older harness are not used.
 _RECIPE_VERSION = "2"
+# What the images that were asked for run instead of the real programs: a sentence for each.
+STAND_INS: set[str] = set()
 
 
 def fluent_bit() -> Path | None:
@@ -88,6 +90,8 @@ def archive(name: str) -> Path:
             f"image {name} is made from a program of this machine, and there is none; "
             f"put `{missing}` on PATH or its path into ${variable_of(missing)}"
         )
+    if told := recipe.stand_in():
+        STAND_INS.add(told)
     tools.ensure(recipe.programs.values())
     made_of = [name, recipe.pattern, *recipe.packages, *recipe.made_of(), _RECIPE_VERSION]
     made_of += [str(tools.path(tool)) for tool in recipe.programs.values()]

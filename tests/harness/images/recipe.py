@@ -30,6 +30,7 @@ class Recipe:
         needs: program of the machine that the image is made from, ``machine_program`` finds it.
         programs: programs of ``tools.toml`` by their place in the image.
         made_of: what else decides about the image's content.
+        stand_in: says what runs instead of the image's program, if not that program.
     """
 
     pattern: str
@@ -39,3 +40,4 @@ class Recipe:
     needs: str = ""
     programs: Mapping[str, str] = field(default_factory=dict)
     made_of: Callable[[], tuple[str, ...]] = tuple
+    stand_in: Callable[[], str] = str

@@ -85,17 +85,8 @@ the program, and Windows has no subPath. Arguments: dict "root" $ "workload" <ma
   image: {{ include "fluent-bit-windows.workloadImage" (dict "root" .root "image" $workload.image) | quote }}
   imagePullPolicy: {{ default "IfNotPresent" $workload.image.pullPolicy | quote }}
   {{- include "fluent-bit-windows.workloadCommand" $workload | trim | nindent 2 }}
-  {{- range $field := list "env" "envFrom" "ports" }}
-  {{- with get $workload $field }}
-  {{ $field }}:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- end }}
-  {{- range $field := list "startupProbe" "livenessProbe" "readinessProbe" }}
-  {{- with get $workload $field }}
-  {{ $field }}:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+  {{- with include "fluent-bit-windows.nonEmpty" (dict "from" $workload "fields" (list "env" "envFrom" "livenessProbe" "ports" "readinessProbe" "startupProbe")) }}
+  {{- . | nindent 2 }}
   {{- end }}
   resources:
     {{- toYaml $workload.resources | nindent 4 }}
@@ -131,17 +122,8 @@ spec:
   nodeSelector:
     {{- $own := include "fluent-bit-windows.nodeSelector" (dict "root" $root "build" $workload.build) | fromYaml }}
     {{- mergeOverwrite (dict) $workload.nodeSelector $own | toYaml | nindent 4 }}
-  {{- range $field := list "tolerations" "affinity" "topologySpreadConstraints" }}
-  {{- with get $workload $field }}
-  {{ $field }}:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- end }}
-  {{- with $workload.priorityClassName }}
-  priorityClassName: {{ . | quote }}
-  {{- end }}
-  {{- with $workload.serviceAccountName }}
-  serviceAccountName: {{ . | quote }}
+  {{- with include "fluent-bit-windows.nonEmpty" (dict "from" $workload "fields" (list "affinity" "priorityClassName" "serviceAccountName" "tolerations" "topologySpreadConstraints")) }}
+  {{- . | nindent 2 }}
   {{- end }}
   automountServiceAccountToken: false
   enableServiceLinks: false

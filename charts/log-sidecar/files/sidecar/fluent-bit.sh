@@ -17,7 +17,8 @@ if [ -n "${OUTPUT_URL:-}" ]; then
   case $OUTPUT_HOST in *:*) OUTPUT_PORT=${OUTPUT_HOST##*:} OUTPUT_HOST=${OUTPUT_HOST%:*} ;; esac
   export OUTPUT_HOST OUTPUT_URI="${OUTPUT_URI:-/}"
 fi
-start() { "$AGENT" --quiet --config "$CONFIG" & }
+# Also while this shell ignores signals, it must be possible to end the agent before it handles them itself.
+start() { (trap - TERM INT && exec "$AGENT" --quiet --config "$CONFIG") & }
 # The line in the middle of which Fluent Bit was killed must not run into the next one.
 start_again() {
   echo

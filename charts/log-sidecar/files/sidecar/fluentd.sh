@@ -7,7 +7,6 @@ if [ -n "${CONFIG_DATA:-}" ]; then
   printf '%s\n' "$CONFIG_DATA" >"$CONFIG" || exit 1
 fi
 export TMPDIR="$STATE_DIR" FLUENTD_DISABLE_BUNDLER_INJECTION=1
-"$AGENT" --no-supervisor --config "$CONFIG" &
 drain() {
   trap '' TERM INT
   wait_for_quiet
@@ -16,7 +15,12 @@ drain() {
   wait "$!"
   exit $?
 }
+# A signal that comes before the agent has a process ID counts afterwards.
+early=
+trap early=yes TERM INT
+"$AGENT" --no-supervisor --config "$CONFIG" &
 trap drain TERM INT
+[ -z "$early" ] || drain
 wait "$!"
 # fluentd ended by itself: the kubelet starts the container again.
 code=$?

@@ -7,18 +7,20 @@ if [ -n "${CONFIG_DATA:-}" ]; then
   printf '%s\n' "$CONFIG_DATA" >"$SUMO_SOURCES_JSON" || exit 1
 fi
 export SUMO_SOURCES_JSON
-agent=
 drain() {
   trap '' TERM INT
   wait_for_quiet
   sleep "$DRAIN_SECONDS"
-  kill -TERM "$agent" 2>/dev/null
-  wait "$agent"
+  kill -TERM "$!" 2>/dev/null
+  wait "$!"
   exit 0
 }
-trap drain TERM INT
+# A signal that comes before the agent has a process ID counts afterwards.
+early=
+trap early=yes TERM INT
 /bin/bash "$AGENT" &
-agent=$!
-wait "$agent"
+trap drain TERM INT
+[ -z "$early" ] || drain
+wait "$!"
 # A collector that ended by itself is a fault: the kubelet starts the container again.
 exit 1

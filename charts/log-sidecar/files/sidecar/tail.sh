@@ -2,6 +2,9 @@
 # ended, then ends itself: the process is a sleep, whose end is the end of all.
 set -u
 [ "$MESSAGES" = true ] || exec 2>/dev/null
+# A signal that comes before this process has an ID counts afterwards.
+early=
+trap early=yes TERM INT
 sleep infinity &
 life=$!
 draining=
@@ -12,6 +15,7 @@ drain() {
   kill "$life"
 }
 trap drain TERM INT
+[ -z "$early" ] || drain
 # Started before any of its files is there, tail looks once a second, and misses what is rotated in between.
 # The interval is for links, which tail can only look at again and again.
 stream() {

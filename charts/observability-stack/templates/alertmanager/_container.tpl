@@ -17,7 +17,7 @@ args:
 ports:
   - name: http
     containerPort: {{ $values.service.port | int }}
-{{ include "observability-stack.probes" (dict "values" $values "paths" (dict "livenessProbe" "/-/healthy" "readinessProbe" "/-/ready")) | trim }}
+{{ include "observability-stack.httpProbes" (dict "values" $values "paths" (dict "livenessProbe" "/-/healthy" "readinessProbe" "/-/ready")) | trim }}
 volumeMounts:
   - name: config
     mountPath: /etc/alertmanager
@@ -40,14 +40,7 @@ volumeMounts:
   configMap:
     name: {{ $name | quote }}
   {{- end }}
-- name: data
-  {{- if eq $values.persistence.type "claim" }}
-  persistentVolumeClaim:
-    claimName: {{ $name | quote }}
-  {{- else }}
-  emptyDir:
-    sizeLimit: {{ $values.persistence.emptyDirSize | quote }}
-  {{- end }}
+{{ include "observability-stack.dataVolume" (dict "persistence" $values.persistence "claim" (ternary $name "" (eq $values.persistence.type "claim"))) }}
 {{- with $values.extraVolumes }}
 {{ toYaml . }}
 {{- end }}

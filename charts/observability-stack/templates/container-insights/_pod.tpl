@@ -58,7 +58,7 @@ ports:
     {{- end }}
   {{- end }}
   {{- end }}
-{{ include "observability-stack.probes" (dict "values" $insights "paths" (dict "livenessProbe" "/" "readinessProbe" "/") "ports" (dict "livenessProbe" "health" "readinessProbe" "health")) | trim }}
+{{ include "observability-stack.httpProbes" (dict "values" $insights "paths" (dict "livenessProbe" "/" "readinessProbe" "/") "ports" (dict "livenessProbe" "health" "readinessProbe" "health")) | trim }}
 volumeMounts:
   - name: config
     mountPath: /etc/cwagentconfig
@@ -136,60 +136,37 @@ volumeMounts:
   port: 2000
 {{- end -}}
 
-{{/* A host process: the agent of a Windows node reads its kubelet and the host's own counters. Argument: the root. */}}
-{{- define "observability-stack.insightsWindowsPod" -}}
+{{/*
+The values of the pods on Windows nodes, as JSON: host processes, as the agent reads its kubelet and the host's own
+counters. Argument: the root.
+*/}}
+{{- define "observability-stack.insightsWindowsValues" -}}
 {{- $insights := .Values.containerInsights -}}
-metadata:
-  labels:
-    {{- include "observability-stack.labels" (dict "root" . "component" "container-insights-windows" "extra" $insights.podLabels) | nindent 4 }}
-  annotations:
-    {{- mergeOverwrite (dict) .Values.commonAnnotations $insights.podAnnotations (dict "checksum/config" (include "observability-stack.insightsData" . | sha256sum)) | toYaml | nindent 4 }}
-spec:
-  os:
-    name: windows
-  nodeSelector:
-    {{- mergeOverwrite (dict) $insights.windows.nodeSelector (dict "kubernetes.io/os" "windows") | toYaml | nindent 4 }}
-  {{- with $insights.windows.tolerations }}
-  tolerations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- with $insights.priorityClassName }}
-  priorityClassName: {{ . | quote }}
-  {{- end }}
-  {{- with include "observability-stack.imagePullSecrets" . }}
-  imagePullSecrets:
-    {{- . | nindent 4 }}
-  {{- end }}
-  serviceAccountName: {{ include "observability-stack.serviceAccountName" (dict "root" . "account" "containerInsights" "component" "container-insights") | quote }}
-  automountServiceAccountToken: true
-  # Kubernetes takes host processes in the host's network only.
-  hostNetwork: true
-  securityContext:
-    windowsOptions:
-      hostProcess: true
-      runAsUserName: 'NT AUTHORITY\SYSTEM'
-  containers:
-    - name: container-insights
-      image: {{ include "observability-stack.image" (dict "root" . "image" $insights.image) | quote }}
-      imagePullPolicy: {{ $insights.image.pullPolicy | quote }}
-      workingDir: '%CONTAINER_SANDBOX_MOUNT_POINT%\Program Files\Amazon\AmazonCloudWatchAgent'
-      env:
-        {{- include "observability-stack.insightsEnv" . | nindent 8 }}
-        - name: RUN_IN_CONTAINER
-          value: "True"
-        - name: RUN_AS_HOST_PROCESS_CONTAINER
-          value: "True"
-      resources:
-        {{- toYaml $insights.windows.resources | nindent 8 }}
-      volumeMounts:
-        - name: config
-          mountPath: 'C:\Program Files\Amazon\AmazonCloudWatchAgent\cwagentconfig'
-          readOnly: true
-  volumes:
-    - name: config
-      configMap:
-        name: {{ include "observability-stack.componentName" (dict "root" . "component" "container-insights") | quote }}
-        items:
-          - key: windows.json
-            path: cwagentconfig.json
+{{- $process := dict "hostProcess" true "runAsUserName" "NT AUTHORITY\\SYSTEM" -}}
+{{- merge (dict "podSecurityContext" (dict "windowsOptions" $process))
+  (pick $insights "image" "podAnnotations" "podLabels" "priorityClassName" "updateStrategy")
+  (pick $insights.windows "nodeSelector" "resources" "tolerations") | toJson -}}
+{{- end -}}
+
+{{- define "observability-stack.insightsWindowsContainer" -}}
+workingDir: '%CONTAINER_SANDBOX_MOUNT_POINT%\Program Files\Amazon\AmazonCloudWatchAgent'
+env:
+  {{- include "observability-stack.insightsEnv" . | nindent 2 }}
+  - name: RUN_IN_CONTAINER
+    value: "True"
+  - name: RUN_AS_HOST_PROCESS_CONTAINER
+    value: "True"
+volumeMounts:
+  - name: config
+    mountPath: 'C:\Program Files\Amazon\AmazonCloudWatchAgent\cwagentconfig'
+    readOnly: true
+{{- end -}}
+
+{{- define "observability-stack.insightsWindowsVolumes" -}}
+- name: config
+  configMap:
+    name: {{ include "observability-stack.componentName" (dict "root" . "component" "container-insights") | quote }}
+    items:
+      - key: windows.json
+        path: cwagentconfig.json
 {{- end -}}

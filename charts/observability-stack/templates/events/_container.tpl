@@ -13,7 +13,7 @@ env:
 ports:
   - name: http
     containerPort: 2020
-{{ include "observability-stack.probes" (dict "values" $values "paths" (dict "livenessProbe" "/" "readinessProbe" "/api/v1/health")) | trim }}
+{{ include "observability-stack.httpProbes" (dict "values" $values "paths" (dict "livenessProbe" "/" "readinessProbe" "/api/v1/health")) | trim }}
 volumeMounts:
   - name: config
     mountPath: /etc/events

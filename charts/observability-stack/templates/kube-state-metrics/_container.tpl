@@ -31,5 +31,5 @@ ports:
     containerPort: 8080
   - name: telemetry
     containerPort: 8081
-{{ include "observability-stack.probes" (dict "values" $values "paths" (dict "livenessProbe" "/livez" "readinessProbe" "/readyz") "ports" (dict "readinessProbe" "telemetry")) | trim }}
+{{ include "observability-stack.httpProbes" (dict "values" $values "paths" (dict "livenessProbe" "/livez" "readinessProbe" "/readyz") "ports" (dict "readinessProbe" "telemetry")) | trim }}
 {{- end -}}

@@ -27,7 +27,7 @@ envFrom:
 ports:
   - name: http
     containerPort: {{ $values.http.port | int }}
-{{ include "observability-stack.probes" (dict "values" $values "paths" (dict "livenessProbe" "/" "readinessProbe" "/api/v1/health")) | trim }}
+{{ include "observability-stack.httpProbes" (dict "values" $values "paths" (dict "livenessProbe" "/" "readinessProbe" "/api/v1/health")) | trim }}
 volumeMounts:
   - name: config
     mountPath: /etc/fluent-bit

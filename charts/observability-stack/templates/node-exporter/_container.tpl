@@ -25,7 +25,7 @@ ports:
     {{- if $values.hostNetwork }}
     hostPort: {{ $values.port | int }}
     {{- end }}
-{{ include "observability-stack.probes" (dict "values" $values "paths" (dict "livenessProbe" "/" "readinessProbe" "/")) | trim }}
+{{ include "observability-stack.httpProbes" (dict "values" $values "paths" (dict "livenessProbe" "/" "readinessProbe" "/")) | trim }}
 volumeMounts:
   - name: proc
     mountPath: /host/proc

@@ -9,7 +9,7 @@ args:
 ports:
   - name: http
     containerPort: {{ $values.service.port | int }}
-{{ include "observability-stack.probes" (dict "values" $values "paths" (dict "livenessProbe" "/-/healthy" "readinessProbe" "/-/ready")) | trim }}
+{{ include "observability-stack.httpProbes" (dict "values" $values "paths" (dict "livenessProbe" "/-/healthy" "readinessProbe" "/-/ready")) | trim }}
 volumeMounts:
   - name: data
     mountPath: /data

@@ -9,3 +9,20 @@
 {{- end -}}
 {{- $probe | toYaml -}}
 {{- end -}}
+
+{{/*
+The probes of a container, as YAML map: dict "values" <block with startupProbe, livenessProbe, readinessProbe> "handlers"
+<handlers by the probe's name, for probes without one>. Nothing where none is enabled.
+*/}}
+{{- define "observability-stack.probes" -}}
+{{- $probes := dict -}}
+{{- range $name := list "startupProbe" "livenessProbe" "readinessProbe" -}}
+{{- $probe := get $.values $name | default dict -}}
+{{- if dig "enabled" true $probe -}}
+{{- with include "observability-stack.probe" (dict "probe" $probe "handler" (get $.handlers $name | default dict)) | fromYaml -}}
+{{- $_ := set $probes $name . -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with $probes }}{{ toYaml . }}{{ end -}}
+{{- end -}}

@@ -33,3 +33,12 @@ minAvailable: {{ .minAvailable | toJson }}
 maxUnavailable: {{ .maxUnavailable | toJson }}
 {{- end -}}
 {{- end -}}
+
+{{/* Those fields of a map that are not empty, as YAML; nothing where all are. dict "from" <map> "fields" <names>. */}}
+{{- define "observability-stack.nonEmpty" -}}
+{{- $found := dict -}}
+{{- range $name := .fields -}}
+{{- with get $.from $name }}{{ $_ := set $found $name . }}{{ end -}}
+{{- end -}}
+{{- with $found }}{{ toYaml . }}{{ end -}}
+{{- end -}}

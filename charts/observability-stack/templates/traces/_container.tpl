@@ -44,13 +44,7 @@ lifecycle:
 {{- end }}
 {{- /* The daemon has no page of its own: what is asked at its TCP port, it asks X-Ray. */}}
 {{- $handler := ternary (dict "tcpSocket" (dict "port" "xray-tcp")) (dict "httpGet" (dict "path" "/" "port" "health")) $daemon }}
-{{- range $name := list "livenessProbe" "readinessProbe" }}
-{{- $probe := get $traces $name }}
-{{- if $probe.enabled }}
-{{ $name }}:
-  {{- include "observability-stack.probe" (dict "probe" $probe "handler" $handler) | nindent 2 }}
-{{- end }}
-{{- end }}
+{{ include "observability-stack.probes" (dict "values" $traces "handlers" (dict "livenessProbe" $handler "readinessProbe" $handler)) }}
 volumeMounts:
   - name: config
     mountPath: /etc/traces

@@ -60,7 +60,7 @@ envFrom:
 ports:
   - name: http
     containerPort: {{ $values.fluentd.port | int }}
-{{ include "observability-stack.probes" (dict "values" $values "paths" (dict "livenessProbe" "/metrics" "readinessProbe" "/metrics")) | trim }}
+{{ include "observability-stack.httpProbes" (dict "values" $values "paths" (dict "livenessProbe" "/metrics" "readinessProbe" "/metrics")) | trim }}
 volumeMounts:
   - name: config
     mountPath: /fluentd/etc/fluent.conf

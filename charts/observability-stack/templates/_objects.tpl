@@ -1,0 +1,161 @@
+{{/*
+Whole objects, which several components have alike: dict "root" $ "component" <name> and what each says besides. A
+component's values are those below its name in camel case, `kubeStateMetrics` for kube-state-metrics.
+*/}}
+
+{{- define "observability-stack.valuesKey" -}}
+{{- . | replace "-" " " | title | nospace | untitle -}}
+{{- end -}}
+
+{{/* Whether this chart runs a component. */}}
+{{- define "observability-stack.runs" -}}
+{{- $values := .root.Values -}}
+{{- $block := get $values (include "observability-stack.valuesKey" .component) -}}
+{{- $measures := has .component (list "alertmanager" "kube-state-metrics" "node-exporter" "pushgateway" "server") -}}
+{{- $addOn := and (eq .component "container-insights") (ne $block.installer "chart") -}}
+{{- if and $block.enabled (or $values.metrics.enabled (not $measures)) (not $addOn) }}true{{ end -}}
+{{- end -}}
+
+{{/* Metadata of an object that is named after its component; further "name" where it is not, and "annotations". */}}
+{{- define "observability-stack.componentMetadata" -}}
+{{- $name := dict "name" (include "observability-stack.componentName" .) -}}
+{{- include "observability-stack.metadata" (merge (pick . "root" "component" "name" "annotations") $name) -}}
+{{- end -}}
+
+{{- define "observability-stack.clusterRoleMetadata" -}}
+{{- include "observability-stack.metadata" (dict "root" .root "component" .component "name" (include "observability-stack.clusterRoleName" .) "clusterWide" true) -}}
+{{- end -}}
+
+{{- define "observability-stack.serviceAccount" -}}
+{{- $key := include "observability-stack.valuesKey" .component -}}
+{{- if and (include "observability-stack.runs" .) (get .root.Values.serviceAccounts $key).create }}
+{{- $given := dict "root" .root "component" .component "account" $key }}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  {{- $annotations := include "observability-stack.accountAnnotations" $given | fromJson }}
+  {{- include "observability-stack.metadata" (merge (dict "name" (include "observability-stack.serviceAccountName" $given) "annotations" $annotations) $given) | nindent 2 }}
+automountServiceAccountToken: false
+{{- end }}
+{{- end -}}
+
+{{/* Role and subject of a binding; further "kind" and "name" of the role. */}}
+{{- define "observability-stack.binding" -}}
+{{- $account := include "observability-stack.serviceAccountName" (dict "root" .root "component" .component) -}}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {{ .kind }}
+  name: {{ .name | quote }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ $account | quote }}
+    namespace: {{ .root.Release.Namespace | quote }}
+{{- end -}}
+
+{{- define "observability-stack.clusterRoleBinding" -}}
+{{- if and (include "observability-stack.runs" .) .root.Values.rbac.create }}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  {{- include "observability-stack.clusterRoleMetadata" . | nindent 2 }}
+{{ include "observability-stack.binding" (merge (dict "kind" "ClusterRole" "name" (include "observability-stack.clusterRoleName" .)) .) }}
+{{- end }}
+{{- end -}}
+
+{{/* Further "data" <YAML map> and, where it differs, "name". */}}
+{{- define "observability-stack.configMap" -}}
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  {{- include "observability-stack.componentMetadata" . | nindent 2 }}
+data:
+  {{- .data | nindent 2 }}
+{{- end -}}
+
+{{/* A policy that admits Prometheus and what the values name: further "ports" <names> and "from" <peers, if any>. */}}
+{{- define "observability-stack.networkPolicy" -}}
+{{- if and (include "observability-stack.runs" .) .root.Values.networkPolicy.enabled }}
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  {{- include "observability-stack.componentMetadata" . | nindent 2 }}
+spec:
+  podSelector:
+    {{- if eq .component "server" }}
+    {{- include "observability-stack.serverSelector" .root | nindent 4 }}
+    {{- else }}
+    matchLabels:
+      {{- include "observability-stack.selectorLabels" . | nindent 6 }}
+    {{- end }}
+  policyTypes:
+    - Ingress
+  ingress:
+    - from:
+        - podSelector:
+            {{- include "observability-stack.serverSelector" .root | nindent 12 }}
+        {{- with .from }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      ports:
+        {{- range .ports }}
+        - port: {{ . | quote }}
+        {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Further "values" <block with service.port and service.annotations> and, where it differs, "name". */}}
+{{- define "observability-stack.httpService" -}}
+apiVersion: v1
+kind: Service
+metadata:
+  {{- include "observability-stack.componentMetadata" (merge (dict "annotations" .values.service.annotations) .) | nindent 2 }}
+spec:
+  selector:
+    {{- include "observability-stack.selectorLabels" . | nindent 4 }}
+  ports:
+    - name: http
+      port: {{ .values.service.port | int }}
+      targetPort: http
+{{- end -}}
+
+{{/* Further "persistence" <block> "annotations" <map> and, where it differs, "name". */}}
+{{- define "observability-stack.claim" -}}
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata:
+  {{- include "observability-stack.componentMetadata" . | nindent 2 }}
+spec:
+  {{- include "observability-stack.claimSpec" .persistence | nindent 2 }}
+{{- end -}}
+
+{{/*
+A workload: further "kind" <name> "spec" <map of fields beside selector and template> and what
+observability-stack.podTemplate reads.
+*/}}
+{{- define "observability-stack.workload" -}}
+apiVersion: apps/v1
+kind: {{ .kind }}
+metadata:
+  {{- include "observability-stack.componentMetadata" (omit . "annotations") | nindent 2 }}
+spec:
+  selector:
+    matchLabels:
+      {{- include "observability-stack.selectorLabels" . | nindent 6 }}
+  {{- toYaml .spec | nindent 2 }}
+  template:
+    {{- include "observability-stack.podTemplate" . | nindent 4 }}
+{{- end -}}
+
+{{/* One pod on each node; "updateStrategy" <map> where it is not that of the component's values. */}}
+{{- define "observability-stack.daemonSet" -}}
+{{- $values := .values | default (get .root.Values (include "observability-stack.valuesKey" .component)) -}}
+{{- $strategy := .updateStrategy | default (include "observability-stack.updateStrategy" $values.updateStrategy | fromYaml) -}}
+{{- $own := dict "kind" "DaemonSet" "values" $values "spec" (dict "revisionHistoryLimit" 3 "updateStrategy" $strategy) -}}
+{{- include "observability-stack.workload" (merge $own .) -}}
+{{- end -}}
+
+{{/* One pod, which ends before the next one starts. */}}
+{{- define "observability-stack.singleton" -}}
+{{- $spec := dict "replicas" 1 "revisionHistoryLimit" 3 "strategy" (dict "type" "Recreate") -}}
+{{- include "observability-stack.workload" (merge (dict "kind" "Deployment" "spec" $spec) .) -}}
+{{- end -}}
