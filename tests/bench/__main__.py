@@ -61,8 +61,8 @@ def measure(name: str, case: Case, *, full: bool = False) -> Measurement | None:
 def measure_again_if_unlucky(name: str, case: Case, *, full: bool) -> Measurement | None:
     """A SIGKILL in the middle of a write repeats it, about one in sixty: that is told, and measured once more."""
     measured = measure(name, case, full=full)
-    if measured and case.kills and name == readers.FLUENT_BIT and measured.report.doubled and measured.report.complete:
-        print(f"{case.name}, {name}: {measured.report.doubled:,} doubled by a kill in the middle of a write; again")
+    if measured and case.kills and name == readers.FLUENT_BIT and measured.report.duplicated and measured.report.complete:
+        print(f"{case.name}, {name}: {measured.report.duplicated:,} doubled by a kill in the middle of a write; again")
         return measure(name, case, full=full)
     return measured
 

@@ -71,7 +71,7 @@ def shade(measured: Measurement | None) -> int:
     """Which colour: exact, doubled, lost, not measured."""
     if measured is None:
         return 3
-    return 2 if measured.report.lost else 1 if measured.report.doubled else 0
+    return 2 if measured.report.lost else 1 if measured.report.duplicated else 0
 
 
 def verdict(measured: Measurement | None) -> str:
@@ -80,7 +80,7 @@ def verdict(measured: Measurement | None) -> str:
         return ""
     told = [
         f"{share(number, measured.report.written)} {word}"
-        for number, word in ((measured.report.lost, "lost"), (measured.report.doubled, "doubled"))
+        for number, word in ((measured.report.lost, "lost"), (measured.report.duplicated, "doubled"))
         if number
     ]
     return "\n".join(told) or "every line once"

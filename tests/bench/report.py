@@ -20,7 +20,7 @@ Results = Mapping[tuple[str, str], Measurement]
 
 def fate(measured: Measurement) -> str:
     """Lost / doubled, the figures that must not grow; and how many of the lost the reader's own metrics tell of."""
-    text = f"{measured.report.lost:,} / {measured.report.doubled:,}"
+    text = f"{measured.report.lost:,} / {measured.report.duplicated:,}"
     return text if measured.counted is None else f"{text} (it counted {measured.counted:,})"
 
 

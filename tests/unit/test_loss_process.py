@@ -50,7 +50,7 @@ def test_a_reader_that_drops_and_doubles_is_found_out(tmp_path: Path) -> None:
     change = "b''.join(l * (i % 3) for i, l in enumerate(file))"
     options = ["--lines", "300"]
     report = measure_process(reader(change), tmp_path / "app.log", options, lead=0.2, quiet=0.5).report
-    assert report.lost >= 100 and report.doubled >= 50
+    assert report.lost >= 100 and report.duplicated >= 50
 
 
 def test_kills_make_a_forgetful_reader_double_its_lines(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_kills_make_a_forgetful_reader_double_its_lines(tmp_path: Path) -> None:
     options = ["--lines", "4000", "--rate", "4000"]
     measured = measure_process(reader(), tmp_path / "app.log", options, kills=2, lead=0.2, quiet=1)
     assert measured.report.lost == 0
-    assert measured.report.doubled > 1000
+    assert measured.report.duplicated > 1000
     assert measured.kills == 2
 
 

@@ -217,7 +217,7 @@ def test_a_disk_that_is_full_for_a_while_tears_one_line(tmp_path: Path, monkeypa
         made.write(5)
     assert (made.written, made.failed) == (2 + 0 + 5, 3 + 5)
     report = count(lines_of(tmp_path / "app.log"), made.written)
-    assert (report.lost, report.doubled, report.reordered, report.mangled) == (0, 0, 0, 1)
+    assert (report.lost, report.duplicated, report.reordered, report.mangled) == (0, 0, 0, 1)
 
 
 def test_the_help_teaches() -> None:

@@ -32,12 +32,12 @@ class Outcome:
     Attributes:
         written: lines that the application said it wrote.
         delivered: those of them that came out of the sidecar.
-        doubled: copies beyond the first.
+        duplicated: copies beyond the first.
     """
 
     written: int
     delivered: int
-    doubled: int
+    duplicated: int
 
     @property
     def lost(self) -> int:
@@ -46,7 +46,7 @@ class Outcome:
 
     def __str__(self) -> str:
         return (
-            f"written {self.written:,}   delivered {self.delivered:,}   lost {self.lost:,}   doubled {self.doubled:,}"
+            f"written {self.written:,}   delivered {self.delivered:,}   lost {self.lost:,}   doubled {self.duplicated:,}"
         )
 
 

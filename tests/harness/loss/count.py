@@ -25,7 +25,7 @@ class Report:
     written: int
     delivered: int
     lost: int
-    doubled: int
+    duplicated: int
     reordered: int
     mangled: int
     unknown: int = 0
@@ -40,11 +40,11 @@ class Report:
     @property
     def exact(self) -> bool:
         """Every line once, in its order, intact, and nothing else."""
-        return self.complete and not (self.doubled or self.reordered or self.mangled or self.unknown)
+        return self.complete and not (self.duplicated or self.reordered or self.mangled or self.unknown)
 
     def __str__(self) -> str:
         text = f"written {self.written:,}  delivered {self.delivered:,}  lost {self.lost:,}"
-        text += f"  doubled {self.doubled:,}  reordered {self.reordered:,}  mangled {self.mangled:,}"
+        text += f"  doubled {self.duplicated:,}  reordered {self.reordered:,}  mangled {self.mangled:,}"
         if self.unknown:
             text += f"  unknown {self.unknown:,}"
         if self.missing:
@@ -68,7 +68,7 @@ def count(lines: Iterable[bytes | str], written: int | Mapping[str, int], *, lab
     seen = {stream: bytearray(total) for stream, total in expected.items()}
     newest = dict.fromkeys(expected, -1)
     prefix = label.encode()
-    doubled = reordered = mangled = unknown = 0
+    duplicated = reordered = mangled = unknown = 0
     examples: list[bytes] = []
     for line in lines:
         raw = line.encode("utf-8", "surrogateescape") if isinstance(line, str) else line
@@ -86,7 +86,7 @@ def count(lines: Iterable[bytes | str], written: int | Mapping[str, int], *, lab
         if marks is None or not 0 <= number < len(marks):
             unknown += 1
         elif marks[number]:
-            doubled += 1
+            duplicated += 1
         else:
             marks[number] = 1
             if number < newest[stream]:
@@ -99,7 +99,7 @@ def count(lines: Iterable[bytes | str], written: int | Mapping[str, int], *, lab
         written=total,
         delivered=delivered,
         lost=total - delivered,
-        doubled=doubled,
+        duplicated=duplicated,
         reordered=reordered,
         mangled=mangled,
         unknown=unknown,
