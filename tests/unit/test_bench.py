@@ -24,7 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def measured(
     *, lost: int = 0, duplicated: int = 0, cpu: float = 1.0, status: int = 0, failed: int = 0, slowest: float = 0
 ) -> Measurement:
-    counted = Report(100_000, 100_000 - lost, lost, doubled, reordered=0, mangled=0)
+    counted = Report(100_000, 100_000 - lost, lost, duplicated, reordered=0, mangled=0)
     return Measurement(counted, Usage(cpu, 8_000_000), Exit(status, 0.4), 10.0, 0, failed, slowest)
 
 
@@ -111,7 +111,7 @@ def test_a_kill_in_the_middle_of_a_write_is_measured_again(
     answers = [measured(duplicated=900), measured(), measured(duplicated=900, lost=1)]
     monkeypatch.setattr(bench, "measure", lambda *_, **__: answers.pop(0))
     assert bench.measure_again_if_unlucky(readers.FLUENT_BIT, killed, full=False) == measured()
-    assert "900 doubled" in capsys.readouterr().out
+    assert "900 duplicated" in capsys.readouterr().out
     assert bench.measure_again_if_unlucky(readers.FLUENT_BIT, killed, full=False) == measured(duplicated=900, lost=1)
 
 
@@ -126,7 +126,7 @@ def test_part_of_the_cases_is_never_written(capsys: pytest.CaptureFixture[str]) 
     """The published tables are of one run."""
     with pytest.raises(SystemExit, match="2"):
         bench.main(["--only", "SIGKILL", "--write"])
-    assert "needs all cases" in capsys.readouterr().err
+    assert "requires all cases" in capsys.readouterr().err
 
 
 def test_nothing_is_mounted_outside_of_a_namespace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
