@@ -2,8 +2,8 @@
 
     .venv/bin/python -m bench.injection           on a new cluster, 200 pods of each kind
 
-The three kinds alternate pod by pod, so that load on the machine affects all of them. Pods without the policies are in a
-namespace that the policies do not match. The pods fit no node, so only the API server's work counts, over one open
+The three kinds alternate pod by pod, so that load on the machine affects all of them. Pods without the policies are in
+a namespace that the policies do not match. The pods fit no node, so only the API server's work counts, over one open
 connection. The results are medians, because single requests wait for the disk.
 """
 

@@ -120,8 +120,8 @@ def report(article: Side, ours: Side, empty: set[str], minutes: float) -> str:
     lines = [
         "# Samples and memory beside the article's setup",
         "",
-        f"Both setups ran on one node at the same time for {minutes:g} minutes, each writing to a receiver that verifies",
-        "signatures (`.venv/bin/python -m bench.metrics --write`). The article's setup is Prometheus 3.14 with",
+        f"Both setups ran on one node at the same time for {minutes:g} minutes, each writing to a receiver that",
+        "verifies signatures (`.venv/bin/python -m bench.metrics --write`). The article's setup: Prometheus 3.14 with",
         "the scrape configuration, flags and queue of prometheus-community/prometheus 29.27 and the article's values:",
         "server mode, everything sent. Ours is this chart with its defaults and a remote: agent mode, allow-list. Both",
         "scrape the same exporters, which our release runs, selected by label so that neither scrapes the other. The",

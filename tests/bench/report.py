@@ -90,8 +90,8 @@ def notes(results: Results) -> list[str]:
         return []
     slowest = max(measured.slowest for measured in full)
     return [
-        f"log volume full: {full[0].failed:,} lines could not be written; the application counted them. Its longest write",
-        f"took {slowest:.3f} s, with any reader.",
+        f"log volume full: {full[0].failed:,} lines could not be written; the application counted them. Its",
+        f"longest write took {slowest:.3f} s, with any reader.",
         "",
     ]
 
@@ -115,12 +115,12 @@ with {versions()}. Lines of 101 bytes; each figure is one run, with other work g
 
 ![CPU and memory by reader](cost.svg)
 
-The readers are the articles' `busybox tail -f`, the common alternatives `GNU tail -F` and Fluent Bit with its defaults,
-and the engines of log-sidecar: `chart: tail`, `chart: fluent-bit` and, where it is installed, `chart: fluentd`.
+The readers are the articles' `busybox tail -f`, the common alternatives `GNU tail -F` and Fluent Bit with defaults, and
+the engines of log-sidecar: `chart: tail`, `chart: fluent-bit` and, where it is installed, `chart: fluentd`.
 
 - The reader starts first, as a native sidecar does, on an empty file. Exceptions are the link swaps and the cases whose
-  name says otherwise. Lines that have not arrived 3 s after the others count as lost. When a pod or Job ends, the reader
-  gets SIGTERM as soon as the writer has ended.
+  name says otherwise. Lines that have not arrived 3 s after the others count as lost. When a pod or Job ends, the
+  reader gets SIGTERM as soon as the writer has ended.
 - copytruncate loses lines that are not read between the copy and the truncation, with every reader. The case with a
   pause shows whether a reader loses lines when it has time to read them.
 - A SIGKILL during a write to stdout makes Fluent Bit repeat that write, up to a thousand lines. This happens in about

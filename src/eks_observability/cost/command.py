@@ -103,7 +103,7 @@ def samples_per_second(metrics: str) -> float:
     seconds = max(newest) - started[0] if newest and started else 0
     if not sent or seconds < 60:
         raise CommandError(
-            "these metrics have no count of sent samples: save them from a Prometheus that writes to a remote and has run "
-            "for at least a minute"
+            "these metrics have no count of sent samples: save them from a Prometheus that writes to a remote and "
+            "has run for at least a minute"
         )
     return sum(sent) / seconds

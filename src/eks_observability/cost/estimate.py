@@ -242,8 +242,8 @@ class _Month:
         if self._volumes.series is None:
             raise CommandError(
                 "these values write to Amazon Managed Service for Prometheus, which bills samples. Pass the number of "
-                "series (--series N) or the metrics of a running Prometheus (--measured FILE), or leave the service out "
-                "(--without amp)"
+                "series (--series N) or the metrics of a running Prometheus (--measured FILE), or leave the service "
+                "out (--without amp)"
             )
         return self._volumes.series / self._release.interval
 
@@ -256,6 +256,7 @@ def _amount(given: float | None, asked: bool, what: str, option: str, service: s
     """Return a quantity, which is required if the release writes to the service."""
     if given is None and asked:
         raise CommandError(
-            f"these values write to {what}. Pass the quantity ({option}), or leave the service out (--without {service})"
+            f"these values write to {what}. Pass the quantity ({option}), or leave the service out "
+            f"(--without {service})"
         )
     return given or 0

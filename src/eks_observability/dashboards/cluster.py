@@ -48,7 +48,8 @@ def _reserved(title: str, resource: str) -> Panel:
         title,
         f"sum({of_live_pods(requests, 'cluster')})",
         f"sum({allocatable})",
-        "Requests of running and pending pods, as a share of allocatable resources. The scheduler uses requests, not usage.",
+        "Requests of running and pending pods, as a share of allocatable resources. "
+        "The scheduler uses requests, not usage.",
         warn=0.85,
         alarm=0.95,
     )

@@ -100,7 +100,7 @@ BOARD = Board(
                         f" (rate({_agent('fluentbit_output_latency_seconds_bucket')}[{RATE}])))",
                         "{{output}}",
                     ),
-                    description="99th percentile of the time from reading a chunk to its delivery. The histogram ends at 30 s.",
+                    description="99th percentile of the time from reading a chunk to delivery; at most 30 s.",
                 ),
             ),
         ),

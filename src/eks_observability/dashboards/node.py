@@ -66,7 +66,7 @@ BOARD = Board(
                         ),
                     ),
                     unit="percentunit",
-                    description="Steal: CPU time used by other guests, or exhausted CPU credits of a burstable instance.",
+                    description="Steal: CPU time used by other guests, or exhausted credits of a burstable instance.",
                     top=1,
                 ),
                 _graph(

@@ -127,8 +127,8 @@ def _explained(url: str) -> Iterator[None]:
         yield
     except GrafanaUnauthorizedError as error:
         raise CommandError(
-            f"{url} rejects the token in $GRAFANA_TOKEN; tokens of Amazon Managed Grafana expire after at most 30 days. "
-            "Create one with `aws grafana create-workspace-service-account-token`"
+            f"{url} rejects the token in $GRAFANA_TOKEN; tokens of Amazon Managed Grafana expire after at most 30 "
+            "days. Create one with `aws grafana create-workspace-service-account-token`"
         ) from error
     except GrafanaException as error:
         if error.status_code == 403:

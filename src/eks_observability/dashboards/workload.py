@@ -78,7 +78,7 @@ BOARD = Board(
                     "CPU usage / requests",
                     "percentunit",
                     Query(f"{_workload(_CPU)} / {_workload(_asked('requests', 'cpu'))}", "{{workload}}"),
-                    description="Above 1, the excess is not guaranteed. Far below 1, the workload reserves more than it uses.",
+                    description="Above 1, the excess is not guaranteed. Far below 1, the workload requests too much.",
                     needs=("a pod that requests CPU",),
                 ),
                 _graph(

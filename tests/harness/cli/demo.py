@@ -45,7 +45,9 @@ class Outcome:
         return self.written - self.delivered
 
     def __str__(self) -> str:
-        return f"written {self.written:,}   delivered {self.delivered:,}   lost {self.lost:,}   duplicated {self.duplicated:,}"
+        found = (("written", self.written), ("delivered", self.delivered), ("lost", self.lost))
+        text = "   ".join(f"{name} {number:,}" for name, number in found)
+        return f"{text}   duplicated {self.duplicated:,}"
 
 
 def run(cluster: Cluster, *, requests: int, engine: str | None = None, keep: bool = False) -> int:

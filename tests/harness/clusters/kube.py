@@ -1,7 +1,7 @@
 """Waits until installed objects are ready: stricter than Helm, and with a reason on failure.
 
-Helm and pytest-helm-charts accept a DaemonSet with 0 of 0 pods as ready, even if its node selector matches no node. They
-also read the status of a Deployment before its controller has observed an update.
+Helm and pytest-helm-charts accept a DaemonSet with 0 of 0 pods as ready, even if its node selector matches no node.
+They also read the status of a Deployment before its controller has observed an update.
 """
 
 import json

@@ -170,13 +170,13 @@ def _routes(config: Config, paths: list[str], records: list[tuple[str, Mapping[s
         if not found:
             yield f"{label}no output matches the tag {tag}; its records are lost"
         elif len(reached) > 1:
-            yield f"{label}the tag {tag} reaches {_listed(reached)}: its records are delivered, and billed, several times"
+            yield f"{label}the tag {tag} reaches {_listed(reached)}: its records are duplicated, and billed each time"
     yield from _overlaps(config)
     yield from _idle(config, tags)
     for plugin in config.filters:
         for tag in tags if plugin.name == "kubernetes" else []:
             if matches(plugin, tag) and pod_of_tag(plugin, tag, config.parsers) is None:
-                yield f"{plugin}: the tag {tag} contains no pod; the filter removes as many characters as kube_tag_prefix has"
+                yield f"{plugin}: the tag {tag} contains no pod; kube_tag_prefix is removed by its length"
 
 
 def _examples(plugin: Plugin, config: Config, paths: list[str]) -> list[str]:
@@ -200,7 +200,8 @@ def _overlaps(config: Config) -> Iterator[str]:
             for one, other in combinations(plain, 2):
                 shared = meeting([pattern, one.get("match"), other.get("match")])
                 if shared is not None and len(deliveries(config, shared)) > 1:
-                    yield f"{source}: {one} and {other} both match {shared}: its records are delivered, and billed, twice"
+                    both = f"{one} and {other} both match {shared}"
+                    yield f"{source}: {both}: its records are duplicated, and billed twice"
 
 
 def _idle(config: Config, tags: list[str]) -> Iterator[str]:
