@@ -88,7 +88,7 @@ class Receiver(Trouble):
         tls: folder for its certificates, which must not exist; without it, the server uses plain HTTP.
         user, password: required basic authentication; without a user, none is required.
         host: address of this machine to listen on.
-        signed: region and service of the required SigV4 signature; the keys are in `harness.backends.aws`.
+        signed: region and service of the required SigV4 signature; the keys are in `backends.aws`.
 
     Attributes:
         host, port: address of the server; the port stays the same while connections are refused.
