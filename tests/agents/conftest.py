@@ -6,7 +6,6 @@ import itertools
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import pytest
 from bench import volumes
 from harness import images
 from harness.backends.aws import CREDENTIALS
+from harness.backends.ports import free_port
 from harness.backends.receivers import Trouble
 from harness.loss.follow import ProcessFollower
 from harness.loss.measure import finish_writer, run_writer
@@ -188,11 +188,3 @@ def _local(values: Mapping[str, Any], port: int) -> dict[str, Any]:
     settings = made.setdefault("sidecar", {}).setdefault("fluentBit", {})
     settings.setdefault("httpServer", {"listen": "127.0.0.1", "port": port})
     return made
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

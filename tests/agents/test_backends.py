@@ -10,10 +10,11 @@ import pytest
 
 from harness import images
 from harness.backends.aws import CloudWatchLogs
+from harness.backends.ports import free_port
 from harness.backends.receivers import HOST, BulkReceiver, JsonReceiver, Receiver
 from harness.loss.count import count
 
-from .conftest import Sidecar, free_port
+from .conftest import Sidecar
 
 pytestmark = pytest.mark.slow
 LINES = "--lines 2000 --rate 2000"

@@ -2,31 +2,30 @@
 
 import json
 import os
+import re
 import shutil
 import ssl
 import subprocess
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from pytest_httpserver import HTTPServer
 
 from harness import images
 from harness.backends.aws import CREDENTIALS, REGION, Aws
 from harness.backends.pki import Authority
+from harness.backends.ports import free_port
 from harness.backends.receivers import HOST, BulkReceiver, JsonReceiver
 from harness.render.helm import Helm
-
-from .conftest import free_port
 
 pytestmark = pytest.mark.slow
 CHART = Path(__file__).parents[2] / "charts" / "observability-stack"
@@ -212,13 +211,13 @@ def test_full_node_asks_its_kubelet_once_for_each_container(
             for name in pods:
                 made.write(name, "hello")
         made.wait(lambda: len(backend.records) >= 3 * len(pods))
-        asked = kubelet.requests
+        asked = len(kubelet.log)
         # One more to see whether the kubelet answers at all.
         assert asked <= len(pods) + 1
         for name in pods:
             made.write(name, "hello")
         made.wait(lambda: len(backend.records) == 4 * len(pods))
-        assert kubelet.requests == asked
+        assert len(kubelet.log) == asked
     assert {record["kubernetes"]["pod_id"] for record in backend.records} == {f"uid-{name}" for name in pods}
     assert {record["kubernetes"]["pod_ip"] for record in backend.records} == {"10.0.0.9"}
 
@@ -311,41 +310,15 @@ def test_parts_of_a_line(join: bool, node: Callable[..., Node], backend: JsonRec
     assert made.peak_mebibytes() < 64 + 2 * 32
 
 
-class Kubelet:
-    """Answers every request with the same pods, over TLS; also a context manager."""
+class Kubelet(HTTPServer):
+    """Answers every request with the same pods, over TLS."""
 
     def __init__(self, folder: Path, pods: dict[str, Any]) -> None:
         Authority(folder).issue("kubelet", "kubelet", hosts=(IPv4Address(HOST),))
-        body = json.dumps(pods).encode()
-        owner = self
-        self.requests = 0
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                owner.requests += 1
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer((HOST, 0), Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / "kubelet.crt", folder / "kubelet.key")
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self.port: int = self._server.server_port
-
-    def __enter__(self) -> "Kubelet":
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(HOST, 0, context, threaded=True)
+        self.expect_request(re.compile(".*")).respond_with_json(pods)
 
 
 def test_journal_is_parted_into_data_plane_and_host(

@@ -84,8 +84,17 @@ def traces(name: str) -> dict[str, set[str]]:
 
 
 def left_behind(name: str, before: dict[str, set[str]]) -> dict[str, set[str]]:
-    """What is there now and was not before; another cluster may have taken something of its own away meanwhile."""
-    return {kind: left for kind, now in traces(name).items() if (left := now - before[kind])}
+    """What is there now, was not before, and stays.
+
+    Other clusters come and go meanwhile: between two looks at this machine, what one of them has may be listed without
+    being known as its own. Such a thing is gone, or known, a moment later; what was left behind is not.
+    """
+    deadline = time.monotonic() + 30
+    while True:
+        left = {kind: new for kind, now in traces(name).items() if (new := now - before[kind])}
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(1)
 
 
 def interfaces_of_others(name: str) -> set[str]:

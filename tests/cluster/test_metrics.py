@@ -6,7 +6,6 @@ The tests look at one release, in the order in which they stand here.
 import contextlib
 import os
 import re
-import socket
 import subprocess
 import time
 from collections import defaultdict
@@ -18,6 +17,7 @@ import yaml
 from cluster import metrics_queries as queries
 from cluster.metrics import BUSYBOX, CHART, FLUENT_BIT, INTERVAL, REGION, RELEASE, Metrics, apply, until, volume, world
 from cluster.stage import Stage, namespace
+from harness.backends.ports import free_port
 from harness.backends.remote_write import PATH, RemoteWriteReceiver
 from harness.clusters import Cluster
 from harness.render.helm import Helm
@@ -110,9 +110,7 @@ def test_commands_of_the_notes_work(metrics: Metrics) -> None:
     )
     [forward] = re.findall(r"^  (kubectl port-forward .+)$", notes, re.MULTILINE)
     [counters] = re.findall(r"^  (curl .+)$", notes, re.MULTILINE)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     counters = counters.replace("localhost:9090", f"localhost:{port}")
     printed: list[str] = []
 

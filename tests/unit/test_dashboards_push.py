@@ -1,12 +1,12 @@
 """Dashboards on their way into a Grafana: a stand-in for its HTTP API says what became of them."""
 
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import re
 from typing import Any
 
 import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from eks_observability.cli import main
 from eks_observability.dashboards import BOARDS
@@ -16,7 +16,7 @@ WORKSPACE = "ws-01234567-89ab-cdef-0123-456789abcdef"
 THINGS = 1 + 3 + len(BOARDS)
 
 
-class Grafana(ThreadingHTTPServer):
+class Grafana:
     """What of Grafana's API is needed here: folders, data sources and dashboards, with their refusals.
 
     Attributes:
@@ -25,55 +25,36 @@ class Grafana(ThreadingHTTPServer):
         refusal: a status to answer everything with.
     """
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, server: HTTPServer) -> None:
         self.store: dict[str, dict[str, Any]] = {"folders": {}, "datasources": {}, "dashboards": {}}
         self.requests: list[tuple[str, str]] = []
         self.refusal = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/grafana"
+        self.url = server.url_for("/grafana")
+        server.expect_request(re.compile("/grafana/.*")).respond_with_handler(self._answer)
 
     @property
     def writes(self) -> list[tuple[str, str]]:
         return [request for request in self.requests if request[0] != "GET"]
 
+    def _answer(self, request: Request) -> Response:
+        status, answer = self._decide(request)
+        return Response(json.dumps(answer), status, content_type="application/json")
 
-class _Handler(BaseHTTPRequestHandler):
-    server: Grafana
-
-    def do_GET(self) -> None:
-        self._answer(None)
-
-    def do_POST(self) -> None:
-        self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-
-    do_PUT = do_POST
-
-    def _answer(self, body: Any) -> None:
-        status, answer = self._decide(body)
-        text = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def _decide(self, body: Any) -> tuple[int, Any]:
-        self.server.requests.append((self.command, self.path))
-        if self.headers["Authorization"] != f"Bearer {TOKEN}":
+    def _decide(self, request: Request) -> tuple[int, Any]:
+        self.requests.append((request.method, request.path))
+        if request.headers["Authorization"] != f"Bearer {TOKEN}":
             return 401, {"message": "Invalid API key"}
-        if self.server.refusal:
-            return self.server.refusal, {"message": "no"}
-        kind, _, rest = self.path.removeprefix("/grafana/api/").partition("/")
-        have, uid = self.server.store[kind], rest.removeprefix("uid/")
-        if self.command == "GET":
+        if self.refusal:
+            return self.refusal, {"message": "no"}
+        kind, _, rest = request.path.removeprefix("/grafana/api/").partition("/")
+        have, uid = self.store[kind], rest.removeprefix("uid/")
+        if request.method == "GET":
             return (200, have[uid]) if uid in have else (404, {"message": "not found"})
+        body = request.get_json()
         if kind == "dashboards":
             return self._save(body)
         uid = uid or body["uid"]
-        if self.command == "POST" and any(one.get("name", "") == body.get("name") for one in have.values()):
+        if request.method == "POST" and any(one.get("name", "") == body.get("name") for one in have.values()):
             return 409, {"message": "data source with the same name already exists"}
         # Grafana adds fields of its own to what it was given.
         have[uid] = {**have.get(uid, {}), **body, "uid": uid, "id": 7, "readOnly": False}
@@ -81,28 +62,22 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _save(self, body: Any) -> tuple[int, Any]:
         dashboard, folder = body["dashboard"], body["folderUid"]
-        if folder not in self.server.store["folders"]:
+        if folder not in self.store["folders"]:
             return 400, {"message": "folder not found"}
-        before = self.server.store["dashboards"].get(dashboard["uid"])
+        before = self.store["dashboards"].get(dashboard["uid"])
         if before and not body["overwrite"]:
             return 412, {"message": "The dashboard has been changed by someone else"}
         version = before["dashboard"]["version"] + 1 if before else 1
         saved = {**dashboard, "id": 7, "version": version}
-        self.server.store["dashboards"][dashboard["uid"]] = {"dashboard": saved, "meta": {"folderUid": folder}}
+        self.store["dashboards"][dashboard["uid"]] = {"dashboard": saved, "meta": {"folderUid": folder}}
         return 200, {"status": "success"}
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: a line for each request would bury what a test prints."""
 
 
 @pytest.fixture
-def grafana(monkeypatch: pytest.MonkeyPatch) -> Iterator[Grafana]:
+def grafana(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> Grafana:
     """A Grafana with nothing in it, whose token is in the environment."""
     monkeypatch.setenv("GRAFANA_TOKEN", TOKEN)
-    with Grafana() as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield server
-        server.shutdown()
+    return Grafana(httpserver)
 
 
 def push(grafana: Grafana, *more: str, source: tuple[str, str] = ("--workspace", WORKSPACE)) -> int:

@@ -9,7 +9,7 @@ from eks_observability.cost.prices import Prices
 from eks_observability.errors import CommandError
 
 # What a bill has besides, for nobody to take the total for the whole of it.
-NOT_IN_IT = "NAT gateways, load balancers, the nodes' own disks, data transfer and taxes"
+NOT_INCLUDED = "NAT gateways, load balancers, the nodes' own disks, data transfer and taxes"
 _COLORS = ("#4c6a92", "#7a9cc6", "#b9c9de", "#3f7d58", "#c8a24a", "#b5654a", "#d9a48f", "#8a6d9b")
 
 
@@ -29,13 +29,13 @@ def text(made: Estimate, others: Mapping[str, Estimate], prices: Prices, budget:
     rows.append(("total", "", f"{made.total:,.2f}"))
     lines = _table(rows)
     if made.requests_usd:
-        lines.append(f"\nThe release's own requests take {made.requests_usd:,.2f} USD of the nodes' price.")
+        lines.append(f"\nThe release's resource requests account for {made.requests_usd:,.2f} USD of the node price.")
     if others:
         rows = [("instead", "USD/month", "difference")]
         rows += [(name, f"{other.total:,.2f}", f"{other.total - made.total:+,.2f}") for name, other in others.items()]
         lines += ["", *_table(rows)]
     oldest = min(price.read for price in prices.price.values())
-    lines.append(f"\nPrices of {prices.region}, compared with their sources on {oldest}. Not in it: {NOT_IN_IT}.")
+    lines.append(f"\nPrices of {prices.region}, compared with their sources on {oldest}. Not included: {NOT_INCLUDED}.")
     if budget is not None:
         over = made.total - budget
         told = f"{over:,.2f} USD over" if over > 0 else f"{-over:,.2f} USD below"
@@ -55,7 +55,7 @@ def data(made: Estimate, others: Mapping[str, Estimate], prices: Prices, budget:
         ],
         "requests": round(made.requests_usd, 2),
         "alternatives": {name: round(other.total, 2) for name, other in others.items()},
-        "not_included": NOT_IN_IT,
+        "not_included": NOT_INCLUDED,
         "budget": budget,
         "within_budget": None if budget is None else made.total <= budget,
         "sources": sorted({price.source for price in prices.price.values()} | {prices.instances_read[0]}),

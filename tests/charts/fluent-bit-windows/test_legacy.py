@@ -5,7 +5,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import pytest
 from harness import fluentbit, images
 from harness.backends.aws import CREDENTIALS, HOST
 from harness.backends.pki import Authority
+from harness.backends.ports import free_port
 from harness.render.manifests import Manifests
 
 pytestmark = [
@@ -77,12 +77,10 @@ def start(tmp_path: Path) -> Callable[[Manifests], str]:
         pytest.skip("needs Fluent Bit 1.9.10 in $FLUENT_BIT_LEGACY (or on PATH)")
 
     def said(made: Manifests) -> str:
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
-            port = probe.getsockname()[1]
         [(name, text)] = made.one("ConfigMap", "x-fluent-bit-windows")["data"].items()
         assert name == "fluent-bit.conf"
         config = fluentbit.read(text)
+        port = free_port(HOST)
         config["service"] = {**config["service"], "http_listen": HOST, "http_port": port}
         config["pipeline"]["inputs"] = [on_linux(plugin) for plugin in config["pipeline"]["inputs"]]
         for drive in ("C:", ENVIRONMENT["CONTAINER_SANDBOX_MOUNT_POINT"]):

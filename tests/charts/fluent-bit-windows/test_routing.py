@@ -21,6 +21,7 @@ import pytest
 
 from harness import fluentbit, images
 from harness.backends.aws import CREDENTIALS, HOST, REGION, CloudWatchLogs
+from harness.backends.ports import free_port
 from harness.render.manifests import Manifests
 from harness.tools.cache import locked
 
@@ -61,9 +62,7 @@ class Node:
             output |= {"endpoint": HOST, "tls.ca_file": str(api.ca)}
             # The stand-in ends a connection with its answer; Fluent Bit 1.9.10 may notice too late, and send again.
             output |= {"net.keepalive": False} if legacy else {"port": api.port}
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
-            config["service"] |= {"http_port": probe.getsockname()[1], "http_listen": HOST}
+        config["service"] |= {"http_port": free_port(HOST), "http_listen": HOST}
         self._config = folder / name
         self._config.write_text(fluentbit.write(config, classic=legacy), encoding="utf-8")
         self._program = images.fluent_bit_legacy() if legacy else images.fluent_bit()

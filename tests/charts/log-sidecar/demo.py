@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -10,6 +9,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
+from harness.backends.ports import free_port
 from harness.render.manifests import Manifests
 
 PATIENCE_SECONDS = 20.0
@@ -26,9 +26,7 @@ class Demo:
             folder.joinpath(name).write_text(text, encoding="utf-8")
         [container] = made.containers("app")
         given = {entry["name"]: entry.get("value", entry["name"].lower()) for entry in container["env"]}
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._address = f"http://127.0.0.1:{probe.getsockname()[1]}"
+        self._address = f"http://127.0.0.1:{free_port()}"
         given["PORT"] = self._address.rpartition(":")[2]
         file = "SHIP" if "SHIP" in given else "LOG_FILE"
         given[file] = str(folder / {"SHIP": "ship.json", "LOG_FILE": "app.log"}[file])

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from harness import images
+from harness.backends.ports import free_port
 from harness.render.manifests import Manifests
 
 pytestmark = [
@@ -150,13 +150,6 @@ def sidecar(install: Callable[..., Manifests], tmp_path: Path) -> Iterator[Calla
     yield start
     for running in started:
         running.kill()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @both_engines

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import pytest
 import yaml
 
 from harness import tools
+from harness.backends.ports import free_port
 from harness.generate import readme as docs
 from harness.render.manifests import Manifests, Object
 
@@ -131,9 +131,7 @@ def test_readme_is_up_to_date() -> None:
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[str]:
     """The demo application, running; its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {"LOG_FILE": str(tmp_path / "app.log"), "LOG_ROTATE_BYTES": "20000", "PORT": str(port)}
     with open(tmp_path / "stdout", "wb") as stdout:
         process = subprocess.Popen(

@@ -10,10 +10,11 @@ import pytest
 import yaml
 
 from harness.backends import receivers
+from harness.backends.ports import free_port
 from harness.render.manifests import Manifests, Object
 
 from .conftest import ROOT
-from .test_engines import Sidecar, free_port
+from .test_engines import Sidecar
 
 EXAMPLE = ROOT / "values" / "examples" / "fluentd-sidecar.yaml"
 ENGINE = {"engine": "fluentd"}

@@ -88,7 +88,7 @@ class Receiver(Trouble):
         tls: folder for its certificates, which must not exist; without it the server speaks plain HTTP.
         user, password: what it wants as basic authentication; without a user it wants none.
         host: address of this machine that it listens on.
-        signed: region and service of the SigV4 signature that it wants; the keys are those of `harness.aws`.
+        signed: region and service of the SigV4 signature that it wants; the keys are those of `backends.aws`.
 
     Attributes:
         host, port: where it listens; the port stays the same over every refusal.

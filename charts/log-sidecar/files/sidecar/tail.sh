@@ -12,7 +12,8 @@ drain() {
   trap '' TERM INT
   draining=yes
   wait_for_quiet
-  kill "$life"
+  # A signal that can be handled would be lost while the process is being started.
+  kill -KILL "$life"
 }
 trap drain TERM INT
 [ -z "$early" ] || drain
@@ -32,7 +33,7 @@ exists() {
   return 1
 }
 follow
-while kill -0 "$life" 2>/dev/null; do wait "$life"; done
+while kill -0 "$life" 2>/dev/null; do wait "$life" 2>/dev/null; done
 wait
 # A tail that ended by itself is a fault: the kubelet starts the container again.
 [ -n "$draining" ] || exit 1

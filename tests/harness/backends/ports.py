@@ -1,0 +1,53 @@
+"""Ports for programs that have to be told which port to listen on."""
+
+import os
+import socket
+
+from filelock import FileLock, Timeout
+
+from harness.tools.cache import cache_dir
+
+# Below the ports that Linux assigns to outgoing connections and to sockets that bind to port 0 (32768 and up), and
+# below the NodePorts of Kubernetes (30000 and up): only a program that asks for such a port by number gets it.
+_FIRST, _LAST = 10240, 29999
+_held: list[FileLock] = []
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """Choose a port that nobody listens on, for this process until it ends.
+
+    Args:
+        host: the address to listen on.
+
+    Returns:
+        A port that no other process gets from this function meanwhile.
+
+    Raises:
+        OSError: every port of the range is taken.
+    """
+    folder = cache_dir() / "ports"
+    folder.mkdir(parents=True, exist_ok=True)
+    count = _LAST - _FIRST + 1
+    start = os.getpid() * 97
+    for offset in range(count):
+        port = _FIRST + (start + offset) % count
+        lock = FileLock(folder / f"{port}.lock")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            continue
+        if _listens(host, port) or lock.lock_counter > 1:
+            lock.release()
+            continue
+        _held.append(lock)
+        return port
+    raise OSError(f"every port from {_FIRST} to {_LAST} is taken; stop the programs that listen there")
+
+
+def _listens(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False
