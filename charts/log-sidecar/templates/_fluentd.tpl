@@ -25,7 +25,8 @@ Arguments: dict "root" $ "sidecar" <map> "file" <map>; returns YAML.
 
 {{/*
 Lines as they are. Without a buffer: the position is stored when they are out, and a blocked stdout stops the reading. Arguments
-here and below: dict "root" $ "sidecar" <map> "output" <of log-sidecar.outputs>; returns YAML, without the tag.
+here and below: dict "root" $ "sidecar" <map> "output" <of log-sidecar.outputs> "hashed" <whether records have the field
+_hash, from which Elasticsearch's IDs are taken>; returns YAML, without the tag.
 */}}
 {{- define "log-sidecar.fluentdStore.stdout" -}}
 $type: stdout
@@ -70,7 +71,8 @@ format:
   "compression_level" (ternary "best_speed" "no_compression" (eq $output.compress "gzip"))
   "buffer" $buffer
 -}}
-{{- if $output.generateId }}{{ $store = merge $store (dict "id_key" "_hash" "remove_keys" "_hash") }}{{ end -}}
+{{- if $output.generateId }}{{ $_ := set $store "id_key" "_hash" }}{{ end -}}
+{{- if .hashed }}{{ $_ := set $store "remove_keys" "_hash" }}{{ end -}}
 {{- if $output.logstashFormat -}}
 {{- $store = merge $store (dict "logstash_format" true "logstash_prefix" $output.logstashPrefix "logstash_dateformat" $output.logstashDateformat) -}}
 {{- else -}}
@@ -89,7 +91,7 @@ format:
 {{- $store | toYaml -}}
 {{- end -}}
 
-{{/* Fields and IDs that records get: dict "root" $ "sidecar" <map> "outputs" <list>; returns a YAML list. */}}
+{{/* Fields and IDs that records get: dict "root" $ "sidecar" <map> "outputs" <list> "hashed" <as above>; returns a YAML list. */}}
 {{- define "log-sidecar.fluentdFilters" -}}
 {{- $filters := list -}}
 {{- if .root.Values.sidecar.fileLabel -}}
@@ -100,9 +102,7 @@ format:
 {{- $record := merge (dict "file" "${tag}") (include "log-sidecar.outputFields" . | fromJson) -}}
 {{- $filters = append $filters (dict "filter" (dict "$type" "record_transformer" "$tag" "**" "record" $record)) -}}
 {{- end -}}
-{{- $hashed := false -}}
-{{- range .outputs }}{{ if dig "generateId" false . }}{{ $hashed = true }}{{ end }}{{ end -}}
-{{- if $hashed -}}
+{{- if .hashed -}}
 {{- $id := dict "$type" "elasticsearch_genid" "$tag" "**" "hash_id_key" "_hash" -}}
 {{- $filters = append $filters (dict "filter" $id) -}}
 {{- end -}}
@@ -123,14 +123,16 @@ what fluentd calls an embedded string, which reads the environment.
 {{- end -}}
 {{- $monitor := dict "$type" "monitor_agent" "$id" "monitor" "bind" $settings.httpServer.listen "port" (include "log-sidecar.httpPort" . | int) -}}
 {{- $config = append $config (dict "source" $monitor) -}}
+{{- $hashed := false -}}
+{{- range $outputs }}{{ if dig "generateId" false . }}{{ $hashed = true }}{{ end }}{{ end -}}
 {{- $stores := list -}}
 {{- range $outputs -}}
-{{- $store := include (printf "log-sidecar.fluentdStore.%s" .type) (dict "root" $.root "sidecar" $.sidecar "output" .) | fromYaml -}}
+{{- $store := include (printf "log-sidecar.fluentdStore.%s" .type) (dict "root" $.root "sidecar" $.sidecar "output" . "hashed" $hashed) | fromYaml -}}
 {{- $stores = append $stores $store -}}
 {{- end -}}
 {{- $match := gt (len $stores) 1 | ternary (dict "$type" "copy" "store" $stores) (first $stores) | merge (dict "$tag" "**") -}}
 {{- /* A label of their own: fluentd's messages about itself are not lines of the application. */ -}}
-{{- $filters := include "log-sidecar.fluentdFilters" (dict "root" .root "sidecar" .sidecar "outputs" $outputs) | fromYamlArray -}}
+{{- $filters := include "log-sidecar.fluentdFilters" (dict "root" .root "sidecar" .sidecar "outputs" $outputs "hashed" $hashed) | fromYamlArray -}}
 {{- $config = append $config (dict "label" (dict "$name" "@LINES" "config" (append $filters (dict "match" $match)))) -}}
 {{- $system := dict "log_level" .root.Values.sidecar.logLevel "disable_shared_socket" true -}}
 {{- $text := dict "system" $system "config" $config | toYaml -}}

@@ -10,7 +10,7 @@ fi
 # The URL of a backend can be a secret as a whole, and Fluent Bit needs its parts. URL_OUTPUTS has what the variables of such
 # outputs begin with.
 for output in ${URL_OUTPUTS:-}; do
-  eval "url=\$${output}URL"
+  eval 'url=$'"${output}URL"
   tls=on port=443 uri=/
   case $url in http://*) tls=off port=80 ;; esac
   url=$(printf '%s' "${url#*://}" | tr -d '\r\n ')
