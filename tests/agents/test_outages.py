@@ -36,8 +36,9 @@ Start = Callable[..., Sidecar]
 
 def to(kind: str, port: int, *, buffer: str = "128M", **block: Any) -> dict[str, Any]:
     """Values that send the lines to a backend of this machine, without TLS."""
-    where = {"host": HOST, "port": port, "tls": {"enabled": False}, **block}
-    return {"output": {"type": kind, kind: where, "buffer": {"maxSize": buffer}}}
+    storage = {"totalLimitSize": buffer}
+    output = {"type": kind, "host": HOST, "port": port, "tls": {"enabled": False}, "storage": storage, **block}
+    return {"outputs": {"stdout": {"enabled": False}, kind: output}}
 
 
 def complete(receiver: Receiver, written: int) -> bool:
@@ -93,7 +94,8 @@ def cloudwatch_that_fails(sidecar: Start, folder: Path) -> None:
     """5xx, ThrottlingException and refusal, from before the group is made: every line once."""
     with CloudWatchLogs(folder / "pki") as api:
         block = {"endpoint": HOST, "port": api.port, "logGroupName": "/outage/{namespace}"}
-        started = sidecar({"output": {"type": "cloudwatch", "cloudwatch": block, "ca": {"secret": "a"}}}, ca=api.ca)
+        output = {"type": "cloudwatch", "tls": {"caSecret": {"name": "a", "key": "ca.crt"}}, **block}
+        started = sidecar({"outputs": {"stdout": {"enabled": False}, "cloudwatch": output}}, ca=api.ca)
         api.fail("503")
         writer = started.begin(LINES)
         outage(api, FAILURES)
@@ -156,7 +158,7 @@ def test_outage(outages: dict[str, "Future[None]"], case: str) -> None:
 
 
 def test_pod_that_ends_during_an_outage(sidecar: Start) -> None:
-    """A backend that comes back within `graceSeconds` still gets all."""
+    """A backend that comes back within `sidecar.grace` still gets all."""
     with JsonReceiver() as receiver:
         started = sidecar(to("http", receiver.port))
         receiver.fail("503")
@@ -170,7 +172,7 @@ def test_pod_that_ends_during_an_outage(sidecar: Start) -> None:
 
 
 def test_full_buffer_drops_and_counts(sidecar: Start) -> None:
-    """Above `buffer.maxSize` the oldest lines go, the application never waits, and what is missing was counted."""
+    """Above `storage.totalLimitSize` the oldest lines go, the application never waits, and what is missing was counted."""
     with JsonReceiver() as receiver:
         started = sidecar(to("http", receiver.port, buffer="5M"))
         receiver.fail("503")

@@ -31,8 +31,7 @@ def measure(*, seconds: float) -> Measurement | None:
         folder = Path(temporary)
         for part in ("logs", "state", "config"):
             (folder / part).mkdir()
-        place = {"host": HOST, "port": backend.port, "index": "logs", "tls": {"enabled": False}}
-        output = {"type": "elasticsearch", "elasticsearch": place}
+        output = {"type": "elasticsearch", "host": HOST, "port": backend.port, "tls": {"enabled": False}}
         reader = readers.from_chart("fluent-bit", folder, agent=agent, output=output)
         with ProcessFollower(
             reader.command,

@@ -67,16 +67,16 @@ def from_chart(
     medium: str = "auto",
 ) -> Reader:
     """Return the command of the chart's sidecar, with its folders below `folder` and its program at `agent`."""
-    metrics = {"listen": "127.0.0.1", "port": METRICS_PORT}
+    http = {"listen": "127.0.0.1", "port": METRICS_PORT}
     values: dict[str, Any] = {
         "app": {"demo": {"enabled": False}, "command": ["serve"]},
         "logs": {"files": [{"name": "app", "path": "/var/log/app/app.log"}]},
-        "sidecar": {"engine": engine, "fluentBit": {"metrics": metrics}, "state": {"medium": medium}},
+        "sidecar": {"engine": engine, "fluentBit": {"httpServer": http}, "state": {"medium": medium}},
     }
     if copytruncate:
         values["logs"]["files"][0]["rotation"] = "copytruncate"
     if output:
-        values["output"] = output
+        values["outputs"] = {"stdout": {"enabled": False}, "backend": output}
     rendered = Helm().render(CHART, values=values)
 
     def moved(text: str) -> str:
