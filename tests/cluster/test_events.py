@@ -1,4 +1,4 @@
-"""Kubernetes events of a real cluster: the reason of an eviction arrives, and no event is lost when the collector fails.
+"""Kubernetes events of a real cluster: the reason of an eviction arrives, and a failed collector loses none.
 
 The tests use one release, in this order.
 """

@@ -1,4 +1,4 @@
-"""Injection on a real API server and kubelet: exactly the annotated pods get the sidecar, and it delivers every line."""
+"""Injection on a real API server and kubelet: exactly the annotated pods get a sidecar; it delivers every line."""
 
 import copy
 import json
@@ -208,7 +208,7 @@ def test_injected_pod_created_again_is_left_as_it_is(apps: Stage) -> None:
 
 
 def test_profile_sends_to_a_backend(apps: Stage, eventually: Callable[..., None]) -> None:
-    """The lines of a profile arrive at its backend with pod and container names, using a Secret in the pod's namespace."""
+    """The lines of a profile arrive at its backend with pod and container names, with a Secret of its namespace."""
     asks = ASKS | {"profile": "backend"}
     writer = {"command": [*WRITER, "--lines", "100", "--stay"]}
     items = [*receiver(), pod("sends", asks, [writer], terminationGracePeriodSeconds=12)]

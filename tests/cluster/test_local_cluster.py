@@ -156,7 +156,7 @@ def test_clusters_side_by_side_do_not_meet(cluster: LocalCluster) -> None:
 
 
 def test_nodes_are_one_cluster() -> None:
-    """Pods of two nodes reach each other, DNS and the host; logs, exec and kills work on both; nothing is left behind."""
+    """Pods of two nodes reach each other, DNS and the host; logs, exec and kills work on both; nothing remains."""
     name = own_name("nodes")
     before = traces(name)
     with LocalCluster(name, Options(workers=1)) as cluster:

@@ -63,7 +63,7 @@ def test_sidecar_killed_twice_loses_nothing(stage: Stage, eventually: Callable[.
 
 
 def test_job_delivers_everything_although_fluent_bit_dies_before_its_end(stage: Stage) -> None:
-    """Fluent Bit is killed twice in a Job's last seconds: it restarts inside the container, which the kubelet would not do."""
+    """Fluent Bit is killed twice in a Job's last seconds: it restarts inside the container."""
     stage.add_writer()
     options = ["--lines", "20000", "--rate", "2000", "--rotate", "rename", "--rotations", "10"]
     with stage.follow("load-*", "sidecar") as sidecar:
@@ -99,7 +99,7 @@ def test_job_that_writes_as_fast_as_it_can_loses_nothing(stage: Stage) -> None:
 
 @both_engines
 def test_last_lines_of_a_job_arrive(stage: Stage, engine: str) -> None:
-    """Ten Jobs write 500 lines in their last millisecond: 500 of 500 arrive, and each ends within 5 s of its application."""
+    """Ten Jobs write 500 lines in their last millisecond: all arrive, and each ends within 5 s of its application."""
     stage.add_writer()
     values = writer_values("Job", engine, "--last-millisecond", "500")
     values["app"]["job"] = {"completions": 10, "parallelism": 2}

@@ -257,7 +257,7 @@ def test_ports_answer_to_whom_they_should(world: World) -> None:
 
 
 def test_release_does_its_job(world: World) -> None:
-    """With strict policies, all targets are scraped, alerts and records are sent, and traces arrive through their Service."""
+    """With strict policies, all targets are scraped, alerts and records are sent, and traces arrive."""
     targets = "targets?state=active"
     until(lambda: {one["health"] for one in world.query(targets)["activeTargets"]} == {"up"}, "all targets to be up")
     jobs = {one["labels"]["job"] for one in world.query(targets)["activeTargets"]}

@@ -261,7 +261,7 @@ def test_traces_stay_on_their_node(world: World) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_request_leads_to_x_ray(world: World, xray: XRay, engine: str) -> None:
-    """Each trace ID in a line is in X-Ray once, sent and signed by the agent on its node; the application keeps running."""
+    """Each trace ID in a line is in X-Ray once, sent and signed by the agent on its node; the application continues."""
     if machine_program(ENGINES[engine]) is None:
         pytest.skip(f"needs {ENGINES[engine]} on PATH (or in ${variable_of(ENGINES[engine])})")
     started = world.apps_by_node()

@@ -36,7 +36,7 @@ def pods_are_restricted(manifests: Manifests) -> list[str]:
 
 
 def root_file_systems_are_read_only(manifests: Manifests) -> list[str]:
-    """No container can write to its root file system; not supported on Windows, where Kubernetes rejects the setting."""
+    """No container can write to its root file system. Windows does not support that; Kubernetes rejects the setting."""
     return [
         f"{pod} {container['name']}: readOnlyRootFilesystem is not true"
         for pod in manifests.pods()
