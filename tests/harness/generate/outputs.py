@@ -180,8 +180,8 @@ def _entry(data: Mapping[str, Any], options: Mapping[str, Option]) -> dict[str, 
     needs: dict[str, Any] = {}
     if plain := [path for path in needed if path not in alternatives]:
         needs["required"] = plain
-    if alternatives:
-        needs["anyOf"] = [{"required": [path]} for pair in alternatives.items() for path in pair]
+    for path, other in alternatives.items():
+        needs |= {"if": {"required": [other]}, "else": {"required": [path]}}
     if needs:
         entry |= {"if": {"properties": {"enabled": {"const": True}}}, "then": needs}
     pairs = {"httpUser": ["httpPasswd"], "httpPasswd": ["httpUser"], "username": ["password", "sharedKey"]}
