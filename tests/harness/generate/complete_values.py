@@ -21,8 +21,8 @@ def definitions(schema: Schema, known: dict[str, Schema], values: dict[str, Any]
 
     Returns:
         Definitions for the root of the values: ``values.complete`` names missing keys, and ``values.hint`` explains
-        the cause; ``values.outputs`` requires the type of each output. Not required are values that are null by default,
-        list items, entries of maps with names of the user, and fields of Kubernetes objects.
+        the cause; ``values.outputs`` requires the type of each output. Not required are values that are null by
+        default, list items, entries of maps with names of the user, and fields of Kubernetes objects.
     """
     complete = _required(schema, known, values)
     hint = {"if": {"$ref": f"{_REF}values.complete"}, "else": {"const": _HINT}}
