@@ -56,7 +56,7 @@ def bulk_api_that_fails(sidecar: Start, folder: Path, kind: str) -> None:
         sent = "fluentbit_output_proc_records_total"
         started.wait_for(lambda: started.metric(sent, name=kind) >= written, seconds=120)
         report = count(receiver.lines(), written)
-        assert (report.lost, report.doubled, report.mangled) == (0, 0, 0), report
+        assert (report.lost, report.duplicated, report.mangled) == (0, 0, 0), report
         # Not because nothing failed.
         assert {*receiver.failed} >= {"503", "429", "partial", "lost"}
         assert receiver.repeated > 0
@@ -72,7 +72,7 @@ def http_that_fails(sidecar: Start, folder: Path) -> None:
         written = finish_writer(writer).written
         started.wait_for(lambda: complete(receiver, written), seconds=120)
         report = count(receiver.lines(), written)
-        assert (report.lost, report.doubled, report.mangled) == (0, 0, 0), report
+        assert (report.lost, report.duplicated, report.mangled) == (0, 0, 0), report
         assert started.metric("fluentbit_output_retries_total", name="http") > 0
 
 
@@ -87,7 +87,7 @@ def doubles_are_retried_chunks(sidecar: Start, folder: Path) -> None:
         started.wait_for(lambda: started.metric(sent, name="http") >= written, seconds=120)
         report = count(receiver.lines(), written)
         assert report.lost == 0
-        assert 0 < report.doubled <= started.metric("fluentbit_output_retried_records_total", name="http")
+        assert 0 < report.duplicated <= started.metric("fluentbit_output_retried_records_total", name="http")
 
 
 def cloudwatch_that_fails(sidecar: Start, folder: Path) -> None:
@@ -103,7 +103,7 @@ def cloudwatch_that_fails(sidecar: Start, folder: Path) -> None:
         sent = "fluentbit_output_proc_records_total"
         started.wait_for(lambda: started.metric(sent, name="cloudwatch") >= written, seconds=120)
         report = count([json.loads(message)["log"] for message in api.messages("/outage/prd")], written)
-        assert (report.lost, report.doubled, report.mangled) == (0, 0, 0), report
+        assert (report.lost, report.duplicated, report.mangled) == (0, 0, 0), report
         assert {*api.failed} >= {"503", "429"}
 
 
@@ -125,7 +125,7 @@ def killed_during_an_outage(sidecar: Start, folder: Path) -> None:
         report = count(receiver.lines(), written)
         assert (report.lost, report.mangled) == (0, 0), report
         # Lines that were stored before their position was: a few of one read.
-        assert report.doubled <= 2 * RATE
+        assert report.duplicated <= 2 * RATE
 
 
 CASES: dict[str, Callable[[Start, Path], None]] = {
@@ -205,6 +205,6 @@ def test_full_volume_counts_what_it_loses(sidecar: Start, kind: str) -> None:
         arrived = started if kind == "stdout" else receiver
         started.wait_for(lambda: len(arrived) == delivered() and started.metric(CHUNKS) == 0)
         report = count(started.lines() if kind == "stdout" else receiver.lines(), written)
-        assert (report.lost, report.doubled, report.mangled) == (read() - delivered(), 0, 0), report
+        assert (report.lost, report.duplicated, report.mangled) == (read() - delivered(), 0, 0), report
         # Otherwise nothing was tested.
         assert report.lost > 0

@@ -111,7 +111,8 @@ def definitions(data: Mapping[str, Any], chart: str) -> dict[str, Any]:
 
     Returns:
         Definitions by name: `shared.outputs` for the map, `shared.output.<type>` for an entry of a type. They refer to
-        `outputMatch`, which the chart defines, and to `shared.secretKey`.
+        `outputMatch`, which the chart defines, and to `shared.secretKey`. A values file may change one key of an entry
+        whose type another one sets, so that only complete values need the type: see `complete_values`.
     """
     known = types(data, chart)
     found = {f"shared.output.{name}": _entry(data, options) for name, options in known.items()}
@@ -124,7 +125,10 @@ def definitions(data: Mapping[str, Any], chart: str) -> dict[str, Any]:
         "properties": {"name": {"type": "string"}, "key": {"type": "string"}},
     }
     by_type = [
-        {"if": {"properties": {"type": {"const": name}}}, "then": {"$ref": f"#/definitions/shared.output.{name}"}}
+        {
+            "if": {"required": ["type"], "properties": {"type": {"const": name}}},
+            "then": {"$ref": f"#/definitions/shared.output.{name}"},
+        }
         for name in known
     ]
     found["shared.outputs"] = {
@@ -132,7 +136,6 @@ def definitions(data: Mapping[str, Any], chart: str) -> dict[str, Any]:
         "propertyNames": {"maxLength": 40, "pattern": "^[a-z]([a-z0-9-]*[a-z0-9])?$"},
         "additionalProperties": {
             "type": "object",
-            "required": ["type"],
             "properties": {"type": {"type": "string", "enum": list(known)}},
             "allOf": by_type,
         },
@@ -215,8 +218,11 @@ def _entry(data: Mapping[str, Any], options: Mapping[str, Option]) -> dict[str, 
     needs: dict[str, Any] = {}
     if plain := [path for path in needed if path not in alternatives]:
         needs["required"] = plain
+    # Not `anyOf`, as Helm then prints every alternative.
     if alternatives:
-        needs["anyOf"] = [{"required": [path]} for pair in alternatives.items() for path in pair]
+        needs["allOf"] = [
+            {"if": {"required": [other]}, "else": {"required": [path]}} for path, other in alternatives.items()
+        ]
     if needs:
         entry |= {"if": {"properties": {"enabled": {"const": True}}}, "then": needs}
     pairs = {"httpUser": ["httpPasswd"], "httpPasswd": ["httpUser"], "username": ["password", "sharedKey"]}

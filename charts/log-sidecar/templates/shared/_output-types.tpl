@@ -14,7 +14,7 @@
     "autoCreateGroup": {"option": "auto_create_group", "default": true},
     "logRetentionDays": {"option": "log_retention_days", "default": 0},
     "logGroupClass": {"option": "log_group_class", "default": "STANDARD", "since5": true},
-    "port": {"option": "port", "default": 443, "when": "endpoint"},
+    "port": {"option": "port", "default": 443, "when": "endpoint", "since5": true},
     "retryLimit": {"option": "retry_limit", "default": "no_limits"},
     "storage.totalLimitSize": {"option": "storage.total_limit_size", "default": "128M"},
     "region": {"option": "region", "default": "{region}", "placeholders": true},
@@ -63,6 +63,7 @@
   }},
   "opensearch": {"plugin": "opensearch", "fixed": {"suppress_type_name": true, "time_key": "@timestamp", "time_key_nanos": true, "buffer_size": "False", "net.io_timeout": "60s"}, "destination": ["host", "port", "path", "index", "logstashFormat", "logstashPrefix"], "options": {
     "port": {"option": "port", "default": 443},
+    "compress": {"option": "compress", "default": "gzip", "since5": true},
     "awsAuth": {"option": "aws_auth", "default": false},
     "awsServiceName": {"option": "aws_service_name", "default": "es", "when": "awsAuth"},
     "region": {"option": "aws_region", "default": "{region}", "placeholders": true, "when": "awsAuth"},
@@ -80,7 +81,6 @@
     "tls.caConfigMap": {"option": "tls.ca_file", "file": true, "when": "tls"},
     "httpUser": {"option": "http_user", "secret": true},
     "httpPasswd": {"option": "http_passwd", "secret": true},
-    "compress": {"option": "compress", "default": "gzip"},
     "path": {"option": "path", "default": ""},
     "index": {"option": "index", "default": "logs", "placeholders": true},
     "logstashFormat": {"option": "logstash_format", "default": false},
@@ -90,6 +90,7 @@
     "traceError": {"option": "trace_error", "default": false}
   }},
   "elasticsearch": {"plugin": "opensearch", "fixed": {"suppress_type_name": true, "time_key": "@timestamp", "time_key_nanos": true, "buffer_size": "False", "net.io_timeout": "60s"}, "destination": ["host", "port", "path", "index", "logstashFormat", "logstashPrefix"], "options": {
+    "compress": {"option": "compress", "default": "gzip", "since5": true},
     "port": {"option": "port", "default": 9200},
     "retryLimit": {"option": "retry_limit", "default": "no_limits"},
     "storage.totalLimitSize": {"option": "storage.total_limit_size", "default": "128M"},
@@ -102,7 +103,6 @@
     "tls.caConfigMap": {"option": "tls.ca_file", "file": true, "when": "tls"},
     "httpUser": {"option": "http_user", "secret": true},
     "httpPasswd": {"option": "http_passwd", "secret": true},
-    "compress": {"option": "compress", "default": "gzip"},
     "path": {"option": "path", "default": ""},
     "index": {"option": "index", "default": "logs", "placeholders": true},
     "logstashFormat": {"option": "logstash_format", "default": false},
