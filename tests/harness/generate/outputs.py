@@ -26,9 +26,12 @@ outputs:
     region: eu-west-1
 ```
 
-A Secret or ConfigMap is referred to by `{name: ..., key: ...}`. Some options accept placeholders. In log-sidecar these are
-`{namespace}`, `{pod}`, `{container}`, `{node}` and `{region}`, and `{file}` in the names of log groups and log streams; in
-the node agents `{cluster}`, `{region}`, `{pipeline}` and `{node}`.
+A Secret or ConfigMap is referred to by `{name: ..., key: ...}`. Some options accept placeholders:
+
+| chart | placeholders |
+| --- | --- |
+| log-sidecar | `{namespace}`, `{pod}`, `{container}`, `{node}`, `{region}`; `{file}` in log group and stream names |
+| fluent-bit-windows, observability-stack | `{cluster}`, `{region}`, `{pipeline}`, `{node}` |
 
 """
 
