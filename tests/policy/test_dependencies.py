@@ -23,7 +23,7 @@ CURRENT: dict[str, dict[str, Any]] = {
         "outputs": {"cloudwatch": {"enabled": False}, "search": {"type": "opensearch", "awsAuth": True, **HOST}}
     },
     "log-sidecar": {
-        "output": {"type": "opensearch", "opensearch": {**HOST, "aws": {"enabled": True, "region": "eu-west-1"}}}
+        "outputs": {"stdout": {"enabled": False}, "search": {"type": "opensearch", "awsAuth": True, **HOST}}
     },
     "observability-stack": {"logs": {"enabled": True, "output": {"type": "opensearch", "opensearch": HOST}}},
 }

@@ -37,6 +37,8 @@ from .values_tree import (
 KUBERNETES_SHAPED = re.compile(r"Probe$|^(resources|updateStrategy)$")
 # Maps of the user with some keys that the chart requires: Alertmanager's configuration and profiles by name.
 OPEN_MAPS = {("alertmanager", "config"), ("alertmanager", "config", "route"), ("injection", "profiles")}
+# References to Secrets that have no default.
+REQUIRED = {("sidecar", "sumologicCollector", key) for key in ("accessId", "accessKey")}
 
 
 @cache
@@ -101,7 +103,8 @@ def test_schema_declares_what_values_list(chart: Path) -> None:
         if any(isinstance(step, int) or KUBERNETES_SHAPED.search(str(step)) for step in path):
             continue
         heads = [path[:end] for end in range(1, len(path) + 1)]
-        if is_of_kubernetes(schema, path) or any(head in OPEN_MAPS or _is_foreign(schema, head) for head in heads):
+        free = OPEN_MAPS | REQUIRED
+        if is_of_kubernetes(schema, path) or any(head in free or _is_foreign(schema, head) for head in heads):
             continue
         listed: Any = values
         for step in path:
