@@ -1,9 +1,11 @@
 """Images that are assembled here: tagged as asked, small, and the same bytes every time."""
 
 import json
+import re
 import shutil
 import subprocess
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,11 +19,6 @@ BUSYBOX = "public.ecr.aws/docker/library/busybox:1.37"
 FLUENT_BIT = "public.ecr.aws/aws-observability/aws-for-fluent-bit:3.4.0"
 KUBE_STATE_METRICS = "registry.k8s.io/kube-state-metrics/kube-state-metrics:v2.19.0"
 needs_apt = pytest.mark.skipif(shutil.which("apt-get") is None, reason="needs apt-get")
-
-
-def files_of(name: str) -> list[str]:
-    with tarfile.open(images.archive(name)) as archive, tarfile.open(fileobj=archive.extractfile("layer.tar")) as layer:
-        return layer.getnames()
 
 
 @needs_apt
@@ -82,23 +79,34 @@ def test_other_images_miss_nothing() -> None:
     assert images.missing_for(BUSYBOX) is None
 
 
-@needs_apt
-def test_stand_in_runs_only_where_the_program_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("real", [True, False], ids=["program", "stand-in"])
+def test_stand_in_runs_only_where_the_program_is_missing(
+    real: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The image of kube-state-metrics has the real program where there is one; else it says that it has not."""
-    monkeypatch.setattr(images, "STAND_INS", set())
-    monkeypatch.setattr(assemble, "STAND_INS", images.STAND_INS)
-    monkeypatch.setattr(assemble, "_RECIPES", [*RECIPES])
-    monkeypatch.setenv("KUBE_STATE_METRICS", "/nowhere/kube-state-metrics")
-    assert "kube_state_metrics.py" in files_of(KUBE_STATE_METRICS)
-    assert {
-        "kube-state-metrics is neither on PATH nor in $KUBE_STATE_METRICS; "
-        "tests/cluster/stand_ins/kube_state.py ran instead"
-    } == images.STAND_INS
     program = tmp_path / "kube-state-metrics"
     program.write_text("the real one", encoding="utf-8")
     program.chmod(0o755)
-    monkeypatch.setenv("KUBE_STATE_METRICS", str(program))
-    images.STAND_INS.clear()
-    found = files_of(KUBE_STATE_METRICS)
-    assert "kube-state-metrics" in found and "kube_state_metrics.py" not in found
-    assert set() == images.STAND_INS
+    monkeypatch.setenv("KUBE_STATE_METRICS", str(program if real else tmp_path / "absent"))
+    [recipe] = [one for one in RECIPES if re.fullmatch(one.pattern, KUBE_STATE_METRICS)]
+    root = tmp_path / "root"
+    root.mkdir()
+    recipe.fill(root)
+    assert ((root / "kube-state-metrics").read_text(encoding="utf-8") == "the real one") == real
+    assert (root / "kube_state_metrics.py").exists() != real
+    assert recipe.stand_in() == (
+        ""
+        if real
+        else "kube-state-metrics is neither on PATH nor in $KUBE_STATE_METRICS; "
+        "tests/cluster/stand_ins/kube_state.py ran instead"
+    )
+
+
+@needs_apt
+def test_stand_in_of_an_image_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking for an image notes what it runs instead of the real program, an image of the cache too."""
+    monkeypatch.setattr(assemble, "STAND_INS", set())
+    monkeypatch.setattr(assemble, "_RECIPES", [replace(assemble._recipe(BUSYBOX), stand_in=lambda: "not it")])
+    for _ in range(2):
+        images.archive(BUSYBOX)
+    assert list(assemble.STAND_INS) == ["not it"]
