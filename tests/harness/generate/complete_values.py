@@ -21,12 +21,15 @@ def definitions(schema: Schema, known: dict[str, Schema], values: dict[str, Any]
 
     Returns:
         Definitions that hold for the whole of the values: ``values.complete`` names what is missing, and
-        ``values.hint`` says how it comes about. Not required are values that are null by default, items of lists,
+        ``values.hint`` says how it comes about; ``values.outputs`` requires the type of each output. Not required are values that are null by default, items of lists,
         entries of maps whose names are the user's, and whatever belongs to a Kubernetes object.
     """
     complete = _required(schema, known, values)
     hint = {"if": {"$ref": f"{_REF}values.complete"}, "else": {"const": _HINT}}
-    return {"values.complete": complete, "values.hint": hint}
+    found: dict[str, Schema] = {"values.complete": complete, "values.hint": hint}
+    if schema["properties"].get("outputs") == {"$ref": f"{_REF}shared.outputs"}:
+        found["values.outputs"] = {"properties": {"outputs": {"additionalProperties": {"required": ["type"]}}}}
+    return found
 
 
 def _required(node: Schema, known: dict[str, Schema], values: dict[str, Any]) -> Schema:

@@ -88,7 +88,8 @@ def definitions(data: Mapping[str, Any], chart: str) -> dict[str, Any]:
 
     Returns:
         Definitions by name: `shared.outputs` for the map, `shared.output.<type>` for an entry of a type. They refer to
-        `outputMatch`, which the chart defines, and to `shared.secretKey`.
+        `outputMatch`, which the chart defines, and to `shared.secretKey`. A values file may change one key of an entry
+        whose type another one sets, so that only complete values need the type: see `complete_values`.
     """
     known = types(data, chart)
     found = {f"shared.output.{name}": _entry(data, options) for name, options in known.items()}
@@ -101,7 +102,10 @@ def definitions(data: Mapping[str, Any], chart: str) -> dict[str, Any]:
         "properties": {"name": {"type": "string"}, "key": {"type": "string"}},
     }
     by_type = [
-        {"if": {"properties": {"type": {"const": name}}}, "then": {"$ref": f"#/definitions/shared.output.{name}"}}
+        {
+            "if": {"required": ["type"], "properties": {"type": {"const": name}}},
+            "then": {"$ref": f"#/definitions/shared.output.{name}"},
+        }
         for name in known
     ]
     found["shared.outputs"] = {
@@ -109,7 +113,6 @@ def definitions(data: Mapping[str, Any], chart: str) -> dict[str, Any]:
         "propertyNames": {"maxLength": 40, "pattern": "^[a-z]([a-z0-9-]*[a-z0-9])?$"},
         "additionalProperties": {
             "type": "object",
-            "required": ["type"],
             "properties": {"type": {"type": "string", "enum": list(known)}},
             "allOf": by_type,
         },
