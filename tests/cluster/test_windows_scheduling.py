@@ -185,7 +185,10 @@ def test_each_node_has_the_agent_of_its_system(installed: LocalCluster, core: cl
     helm.uninstall("i", namespace=space, kubeconfig=kubeconfig)
 
 
-METADATA = {"api": {"metadata": "api"}, "kubelet": {"mode": "hostProcess", "metadata": "kubelet"}}
+METADATA = {
+    "api": {"logs": {"metadata": {"from": "api"}}},
+    "kubelet": {"mode": "hostProcess", "logs": {"metadata": {"from": "kubelet"}}},
+}
 
 
 @pytest.mark.parametrize("metadata", METADATA)

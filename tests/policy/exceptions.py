@@ -6,7 +6,7 @@ from pathlib import Path
 # chart: [(which complaint, why it is so)]
 EXCEPTIONS: dict[str, list[tuple[str, str]]] = {
     "fluent-bit-windows": [
-        (r"DaemonSet/.*: volume (state|[a-z]+-logs|services-\d) is a hostPath", "a node agent reads the node's files"),
+        (r"DaemonSet/.*: volume (state|[a-z]+-logs|dataplane-\d) is a hostPath", "a node agent reads the node's files"),
         (r"DaemonSet/.*: runAsNonRoot is not true", "only administrators may read the logs of a Windows node"),
         (r"DaemonSet/.*: hostNetwork is true", "Kubernetes takes host processes in the host's network only"),
         (r"DaemonSet/.*: hostProcess is true", "mode hostProcess: the event log of the node has no other reader"),

@@ -19,7 +19,9 @@ OLD = "be86cb7"
 HOST = {"host": "search-logs.eu-west-1.es.amazonaws.com"}
 # Values with which each chart sends signed requests to OpenSearch.
 CURRENT: dict[str, dict[str, Any]] = {
-    "fluent-bit-windows": {"output": {"type": "opensearch", "opensearch": HOST}},
+    "fluent-bit-windows": {
+        "outputs": {"cloudwatch": {"enabled": False}, "search": {"type": "opensearch", "awsAuth": True, **HOST}}
+    },
     "log-sidecar": {
         "output": {"type": "opensearch", "opensearch": {**HOST, "aws": {"enabled": True, "region": "eu-west-1"}}}
     },

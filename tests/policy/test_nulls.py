@@ -15,8 +15,8 @@ from .conftest import charts
 from .values_tree import Path_, dotted, merged, nested
 
 both_helms = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids=lambda major: f"helm-{major}")
-# What lies inside these is the user's or Kubernetes': a default may be removed by null.
-PASSED_ON = re.compile(r"^(resources|securityContext|podSecurityContext|nodeSelector)$")
+# Entries of these are the user's or Kubernetes': null removes a default.
+PASSED_ON = re.compile(r"^(resources|securityContext|podSecurityContext|nodeSelector|outputs)$")
 MISSING = re.compile(r"at '(\S*)': missing propert(?:y|ies) ('.*')$", re.MULTILINE)
 
 
@@ -78,6 +78,7 @@ def test_message_says_what_to_do(chart: Path, helm: Helm) -> None:
         ("log-sidecar", ("app", "resources", "limits", "memory")),
         ("log-sidecar", ("podSecurityContext", "seccompProfile")),
         ("fluent-bit-windows", ("resources", "limits")),
+        ("fluent-bit-windows", ("outputs", "cloudwatch", "logGroupTemplate")),
         ("observability-stack", ("server", "securityContext", "readOnlyRootFilesystem")),
         ("observability-stack", ("server", "livenessProbe", "exec")),
     ],

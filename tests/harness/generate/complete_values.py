@@ -21,8 +21,9 @@ def definitions(schema: Schema, known: dict[str, Schema], values: dict[str, Any]
 
     Returns:
         Definitions that hold for the whole of the values: ``values.complete`` names what is missing, and
-        ``values.hint`` says how it comes about; ``values.outputs`` requires the type of each output. Not required are values that are null by default, items of lists,
-        entries of maps whose names are the user's, and whatever belongs to a Kubernetes object.
+        ``values.hint`` says how it comes about; ``values.outputs`` requires the type of each output. Not required are
+        values that are null by default, items of lists, entries of maps whose names are the user's, and whatever
+        belongs to a Kubernetes object.
     """
     complete = _required(schema, known, values)
     hint = {"if": {"$ref": f"{_REF}values.complete"}, "else": {"const": _HINT}}
