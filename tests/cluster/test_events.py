@@ -44,7 +44,7 @@ class Events:
         values = {
             "metrics": {"enabled": False},
             "cluster": {"name": "shop", "region": REGION},
-            "logs": {"output": {"endpoint": self.api.host}},
+            "outputs": {"cloudwatch": {"endpoint": self.api.host}},
             "events": {
                 "enabled": True,
                 "extraEnv": [{"name": name, "value": value} for name, value in CREDENTIALS.items()],
@@ -121,7 +121,7 @@ def events(kube_stage_cluster: Cluster, helm: Helm, tmp_path_factory: pytest.Tem
         )
         made = Events(stage, api)
         made.make(3)
-        made.install(persistence={"type": "claim"})
+        made.install(persistence={"type": "persistentVolumeClaim"})
         yield made
         stage.uninstall("e")
         if local:

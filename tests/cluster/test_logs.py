@@ -60,21 +60,22 @@ class Logs:
     api: CloudWatchLogs
     state: str
 
-    def install(self, **logs: Any) -> None:
+    def install(self) -> None:
         """Install or upgrade the release."""
         values = {
             "metrics": {"enabled": False},
             "cluster": {"name": "shop", "region": REGION},
             "logs": {
                 "enabled": True,
-                "output": {"endpoint": self.api.host},
                 "state": {"hostPath": self.state},
                 # The kubelet has a self-signed certificate here.
                 "metadata": {"insecureSkipVerify": True},
                 "extraEnv": [{"name": name, "value": value} for name, value in CREDENTIALS.items()],
                 "extraVolumes": [{"name": "authority", "configMap": {"name": "authority"}}],
                 "extraVolumeMounts": [{"name": "authority", "mountPath": "/etc/ssl/certs", "readOnly": True}],
-                **logs,
+            },
+            "outputs": {
+                "cloudwatch": {"endpoint": self.api.host, "logGroupTemplate": f"{PREFIX}/$kubernetes['namespace_name']"}
             },
         }
         self.stage.install("l", values, chart=CHART)
@@ -127,7 +128,7 @@ def logs(helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logs]
             run(made, "kube-system", "aws-node-x", 3)
             for space in APPS:
                 stage.kubectl("create", "namespace", space)
-            made.install(application={"groupPerNamespace": True})
+            made.install()
             yield made
 
 

@@ -25,7 +25,10 @@ CURRENT: dict[str, dict[str, Any]] = {
     "log-sidecar": {
         "outputs": {"stdout": {"enabled": False}, "search": {"type": "opensearch", "awsAuth": True, **HOST}}
     },
-    "observability-stack": {"logs": {"enabled": True, "output": {"type": "opensearch", "opensearch": HOST}}},
+    "observability-stack": {
+        "logs": {"enabled": True},
+        "outputs": {"cloudwatch": {"enabled": False}, "search": {"type": "opensearch", "awsAuth": True, **HOST}},
+    },
 }
 # The same for the charts of the old commit that shared helpers.
 OF_OLD: dict[str, dict[str, Any]] = {
