@@ -83,7 +83,7 @@ def check(made: Manifests, folder: Path) -> None:
     read = [path for path in map(fluentbit.pod_log, NAMESPACES, NAMESPACES) if fluentbit.inputs_of(config, path)]
     pod = agent(made)
     mounts = [*fluentbit.mounts_of(pod, pod.containers()[0]), TOKEN]
-    assert fluentbit.faults(config, paths=read, mounts=mounts) == []
+    assert fluentbit.faults(config, paths=read, mounts=mounts, several=True) == []
     program = images.fluent_bit()
     if program is None:
         pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
