@@ -16,11 +16,12 @@ IMAGES = (
 ASKS = {"log-sidecar/inject": "true", "log-sidecar/paths": "/var/log/app/app.log"}
 # A backend in the pod's own namespace, with a Secret that is there too.
 HTTP: dict[str, Any] = {
+    "type": "http",
     "host": "receiver",
     "port": 8080,
     "tls": {"enabled": False},
     "format": "json_lines",
-    "gzip": False,
+    "compress": "",
     "secretHeaders": {"Authorization": {"name": "ingest", "key": "token"}},
 }
 INJECTS: dict[str, Any] = {
@@ -32,7 +33,7 @@ INJECTS: dict[str, Any] = {
             "default": {"logLevel": "warn"},
             "java": {"multiline": "java"},
             "small": {"engine": "tail"},
-            "backend": {"output": {"type": "http", "http": HTTP}},
+            "backend": {"outputs": {"stdout": {"enabled": False}, "receiver": HTTP}},
         },
     },
 }

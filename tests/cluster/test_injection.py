@@ -98,7 +98,7 @@ def test_every_line_arrives_once(cases: Stage, eventually: Callable[..., None], 
     with cases.follow(made["metadata"]["name"], "log-sidecar") as lines:
         report = lines.count(streams, timeout=90, quiet=30)
     # Files that were rotated before Fluent Bit looked for the first time come in any order.
-    assert (report.lost, report.doubled, report.mangled) == (0, 0, 0), report
+    assert (report.lost, report.duplicated, report.mangled) == (0, 0, 0), report
     assert [box["name"] for box in made["spec"]["initContainers"]].count("log-sidecar") == 1
     assert sidecar_of(made)["restartPolicy"] == "Always"
     if kind in ("Job", "CronJob"):

@@ -86,7 +86,7 @@ def test_daemon_set_without_nodes_is_not_ready(
     where = {"kubeconfig": kube_stage_cluster.kubeconfig, "namespace": random_namespace.name}
     helm.install("empty", small, values={"kind": "DaemonSet", "os": "windows"}, **where)
     arguments = (where["kubeconfig"], "DaemonSet", "web")
-    with pytest.raises(NotReadyError, match=r"it wants no pod at all \(0 of 0\)"):
+    with pytest.raises(NotReadyError, match=r"it requires no pods \(0 of 0\)"):
         kube.wait_ready(*arguments, namespace=where["namespace"], timeout=2)
     assert kube.wait_ready(*arguments, namespace=where["namespace"], timeout=20, allow_empty=True)
     helm.uninstall("empty", **where)

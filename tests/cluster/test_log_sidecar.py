@@ -59,7 +59,7 @@ def test_sidecar_killed_twice_loses_nothing(stage: Stage, eventually: Callable[.
     # write to stdout (about 1 in 60) cuts a line and sends the rest of that write again, some thousand lines.
     assert report.lost == 0, report
     assert report.mangled <= 2, report
-    assert report.doubled <= 2 * 4000, report
+    assert report.duplicated <= 2 * 4000, report
 
 
 def test_job_delivers_everything_although_fluent_bit_dies_before_its_end(stage: Stage) -> None:
@@ -80,7 +80,7 @@ def test_job_delivers_everything_although_fluent_bit_dies_before_its_end(stage: 
     # As above, a kill in the middle of a write repeats it.
     assert report.lost == 0, report
     assert report.mangled <= 2, report
-    assert report.doubled <= 2 * 400, report
+    assert report.duplicated <= 2 * 400, report
 
 
 def test_job_that_writes_as_fast_as_it_can_loses_nothing(stage: Stage) -> None:
@@ -93,7 +93,7 @@ def test_job_that_writes_as_fast_as_it_can_loses_nothing(stage: Stage) -> None:
         report = sidecar.count(400_000)
     # Files that wait together are read side by side.
     assert report.complete, report
-    assert not report.doubled, report
+    assert not report.duplicated, report
     assert not report.mangled, report
 
 
@@ -167,4 +167,4 @@ def test_tail_engine_says_that_a_restart_doubles(stage: Stage) -> None:
         time.sleep(1)
         report = count(sidecar.lines(), 20_000)
     assert report.complete, report
-    assert report.doubled >= 5000
+    assert report.duplicated >= 5000

@@ -61,9 +61,11 @@ def receiver() -> list[dict[str, Any]]:
 def test_records_reach_a_backend(stage: Stage, eventually: Callable[..., None]) -> None:
     """Each line of the application arrives once, with its pod's names, and lets itself in by a Secret."""
     header = {"Authorization": {"name": "ingest", "key": "token"}}
-    http = {"host": "receiver", "port": 8080, "tls": {"enabled": False}, "format": "json_lines", "gzip": False}
+    http = {"type": "http", "host": "receiver", "port": 8080, "tls": {"enabled": False}}
+    http |= {"format": "json_lines", "compress": "", "secretHeaders": header}
     values = {
-        "output": {"type": "http", "labels": {"cluster": "c"}, "http": {**http, "secretHeaders": header}},
+        "logs": {"labels": {"cluster": "c"}},
+        "outputs": {"stdout": {"enabled": False}, "receiver": http},
         "extraObjects": receiver(),
     }
     stage.install("x", values)

@@ -30,7 +30,6 @@ MIGRATED_FROM = {
 
 # Parts of our keys that a chart does not have yet; remove a line as soon as its chart has them.
 NOT_YET = {
-    "log-sidecar": re.compile(r"^outputs|httpServer"),
     "observability-stack": re.compile(r"^outputs|httpServer|persistence\.(persistentVolumeClaim|emptyDir)|roleArn$"),
 }
 

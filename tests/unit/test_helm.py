@@ -103,13 +103,13 @@ def test_refusal_by_schema_names_the_key(helm: Helm, tiny: Path) -> None:
 
 def test_missing_chart_is_one_sentence(helm: Helm, tmp_path: Path) -> None:
     """A folder that is not there is named, without a traceback of Helm's."""
-    with pytest.raises(HarnessError, match=r"there is no chart in .*nowhere; give a folder"):
+    with pytest.raises(HarnessError, match=r"there is no chart in .*nowhere; pass a folder"):
         helm.render(tmp_path / "nowhere")
 
 
 def test_unknown_major_version_is_refused() -> None:
     """Only the supported major versions can be asked for."""
-    with pytest.raises(HarnessError, match="there is no Helm 2 here; choose one of 3, 4"):
+    with pytest.raises(HarnessError, match="Helm 2 is not supported; use one of 3, 4"):
         Helm(major=2)
 
 

@@ -54,8 +54,8 @@ def signed(receiver: RemoteWriteReceiver, body: bytes, **changes: Any) -> dict[s
     ("changes", "reason"),
     [
         pytest.param({}, "", id="as it should be"),
-        pytest.param({"secret": "guess"}, "its signature is another one", id="wrong secret"),
-        pytest.param({"key": "guess"}, "nobody has the access key guess", id="wrong key"),
+        pytest.param({"secret": "guess"}, "the signature does not match", id="wrong secret"),
+        pytest.param({"key": "guess"}, "unknown access key guess", id="wrong key"),
         pytest.param(
             {"region": "us-east-1"}, "/us-east-1/aps/aws4_request, not for aps in eu-west-1", id="wrong region"
         ),

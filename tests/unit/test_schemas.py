@@ -85,7 +85,7 @@ def test_kinds_are_known_from_the_version_that_has_them(version: str) -> None:
 
 def test_unknown_version_is_refused() -> None:
     """A version without schemas is not checked against another's."""
-    with pytest.raises(HarnessError, match=r"there are no schemas of Kubernetes 1\.99; there are those of .*1\.37"):
+    with pytest.raises(HarnessError, match=r"there are no schemas for Kubernetes 1\.99; use one of .*1\.37"):
         object_errors(pod(), "1.99")
 
 

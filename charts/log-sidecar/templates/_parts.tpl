@@ -7,8 +7,9 @@ wrong values.
 {{/* The volumes have the dependency's name in theirs, as the other chart has volumes of its own. */}}
 {{- define "log-sidecar.parts.volumeNames" -}}
 {{- $volumes := dict -}}
-{{- range list "logs" "state" -}}
-{{- $_ := set $volumes . (printf "%s-%s" (include "log-sidecar.name" $ | trunc 57 | trimSuffix "-") .) -}}
+{{- range list "logs" "state" "ca" -}}
+{{- /* The name of an output, of at most 40 characters, follows that of its volume. */ -}}
+{{- $_ := set $volumes . (printf "%s-%s" (include "log-sidecar.name" $ | trunc (ternary 19 57 (eq . "ca")) | trimSuffix "-") .) -}}
 {{- end -}}
 {{- $volumes | toJson -}}
 {{- end -}}
@@ -51,8 +52,8 @@ wrong values.
 {{- $scope := dict "root" . "volumes" (include "log-sidecar.parts.volumeNames" . | fromJson) -}}
 {{- if .Values.sidecar.enabled -}}
 {{- printf "%s%s" (include "log-sidecar.logsVolume" $scope) (include "log-sidecar.stateVolume" $scope) | trim -}}
-{{- with (include "log-sidecar.backendVolumes" $scope | fromYaml).volumes }}
-{{ toYaml . }}
+{{- with include "log-sidecar.caVolumes" $scope }}
+{{ . }}
 {{- end -}}
 {{- else -}}
 {{- include "log-sidecar.logsVolume" $scope | trim -}}

@@ -123,7 +123,9 @@ logs:
     existing:
       name: {{ $name }}{{ "\f" }}
 {{- end }}
-{{- range list (include "log-sidecar.volumeName" (dict "root" . "volume" "config")) "demo" "output-ca" "state" "tmp" }}
+{{- $reserved := list (include "log-sidecar.volumeName" (dict "root" . "volume" "config")) "demo" "state" "tmp" }}
+{{- range include "log-sidecar.caVolumes" (dict "root" .) | fromYamlArray }}{{ $reserved = append $reserved .name }}{{ end }}
+{{- range $reserved }}
 {{- if has . $names }}
 extraVolumes has a volume {{ . | quote }}, the name of one of the chart's own. Write another:
 extraVolumes:

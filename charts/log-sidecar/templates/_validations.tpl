@@ -5,7 +5,7 @@ instead. All of them are shown at once; they are parted by form feeds, which no 
 {{- define "log-sidecar.validate" -}}
 {{- $checks := list -}}
 {{- if .Values.app.enabled -}}
-{{- $checks = list "Files" "Volume" "Command" "Demo" "Ship" "Traces" "Kind" "Native" "Drain" "Tail" "Fluentd" "Sumologic" "Names" "Ports" "Budget" "Service" "Output" "Multiline" -}}
+{{- $checks = list "Files" "Volume" "Command" "Demo" "Ship" "Traces" "Kind" "Native" "Drain" "Tail" "Fluentd" "Sumologic" "Names" "Ports" "Budget" "Service" "Account" "Output" "Multiline" -}}
 {{- end -}}
 {{- if .Values.injection.enabled -}}
 {{- $checks = append $checks "Injection" -}}
@@ -136,9 +136,9 @@ terminationGracePeriodSeconds: {{ $needed }}{{ "\f" }}
 {{/* A file that was made and rotated just before the end is found at the second look. */}}
 {{- define "log-sidecar.checkDrain" -}}
 {{- $sidecar := .Values.sidecar -}}
-{{- $needed := divf (mul 2 (int $sidecar.fluentBit.refreshMilliseconds)) 1000 -}}
+{{- $needed := mulf 2 $sidecar.fluentBit.refreshInterval -}}
 {{- if and $sidecar.enabled (eq $sidecar.engine "fluent-bit") (lt (float64 $sidecar.drainSeconds) $needed) }}
-sidecar.drainSeconds is {{ $sidecar.drainSeconds }}, shorter than two looks for new files, of which there is one every {{ $sidecar.fluentBit.refreshMilliseconds }} ms: the last lines could be missed. Write:
+sidecar.drainSeconds is {{ $sidecar.drainSeconds }}, shorter than two scans for new files (sidecar.fluentBit.refreshInterval: {{ $sidecar.fluentBit.refreshInterval }}): the last lines could be missed. Write:
 sidecar:
   drainSeconds: {{ $needed }}{{ "\f" }}
 {{- end }}
@@ -190,16 +190,36 @@ sidecar:
 {{- range .Values.app.ports }}{{ $_ := set $used (toString .containerPort) "app.ports" }}{{ end }}
 {{- if include "log-sidecar.hasSidecarConfig" . }}
 {{- range include "log-sidecar.sidecars" . | fromJsonArray }}
-{{- $port := include "log-sidecar.metricsPort" (dict "root" $ "sidecar" .) }}
+{{- $port := include "log-sidecar.httpPort" (dict "root" $ "sidecar" .) }}
 {{- if and $port (hasKey $used $port) }}
 {{- $engine := include "log-sidecar.engineKey" $ }}
-The port {{ $port }} is that of the sidecar's metrics and in app.ports. Write another:
+The port {{ $port }} is in app.ports, and the sidecar's HTTP server listens on it. Write another:
 sidecar:
   {{ $engine }}:
-    metrics:
-      port: {{ add 10000 (int (get $.Values.sidecar $engine).metrics.port) }}{{ "\f" }}
+    httpServer:
+      port: {{ add 10000 (int (get $.Values.sidecar $engine).httpServer.port) }}{{ "\f" }}
 {{- end }}
 {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* One role for the service account, whose annotations are the chart's to write. */}}
+{{- define "log-sidecar.checkAccount" -}}
+{{- $account := .Values.serviceAccount -}}
+{{- $other := get $account.annotations "eks.amazonaws.com/role-arn" -}}
+{{- if and $account.roleArn $other (ne $account.roleArn $other) }}
+serviceAccount.roleArn and serviceAccount.annotations name two roles. Keep one of them:
+serviceAccount:
+  roleArn: {{ $account.roleArn }}
+  annotations:
+    eks.amazonaws.com/role-arn: {{ $account.roleArn }}{{ "\f" }}
+{{- end }}
+{{- if and $account.roleArn (not $account.create) }}
+serviceAccount.roleArn is set, and serviceAccount.create is false: the chart does not annotate the service account of another installer. Write one of:
+serviceAccount:
+  create: true
+serviceAccount:
+  roleArn: ""{{ "\f" }}
 {{- end }}
 {{- end -}}
 

@@ -1,4 +1,4 @@
-"""Writes the files that are committed but not written by hand."""
+"""Generates committed files."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ __all__ = ["generate"]
 
 
 def generate(root: Path, *, check: bool = False) -> list[Path]:
-    """Write the copies that charts have of what they share.
+    """Write the charts' copies of shared files.
 
     Args:
         root: the checkout.
-        check: write nothing.
+        check: do not write files.
 
     Returns:
-        The files that changed, or would; sorted.
+        The files that changed or, with ``check``, would change; sorted.
     """
     changed: dict[Path, str | None] = {**templates.copies(root / "charts"), **schemas.stale(root / "charts")}
     if not check:
