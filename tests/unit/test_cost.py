@@ -102,7 +102,7 @@ def test_release_is_read_from_what_is_rendered(helm: Helm) -> None:
     remote = {"remoteWrite": [{"url": url, "sigv4": {"region": "eu-west-1"}}]}
     agent = rendered(server=remote, scrape={"interval": "30s"}, cluster={"region": "eu-west-1"})
     assert (agent.amp, agent.interval, agent.claims_gib) == (True, 30, 0)
-    server = rendered(server={"persistence": {"size": "20Gi"}, "replicas": 2})
+    server = rendered(server={"persistence": {"persistentVolumeClaim": {"size": "20Gi"}}, "replicas": 2})
     assert (server.amp, server.claims_gib) == (False, 40)
     assert server.once[0] > 0 and server.once[1] > 0
 
@@ -116,14 +116,16 @@ def test_services_are_read_from_what_is_rendered(helm: Helm) -> None:
 
     nothing = rendered()
     assert (nothing.groups, nothing.traces, nothing.insights) == ((), False, None)
-    rare = {"retentionDays": 0, "groupClass": "INFREQUENT_ACCESS"}
-    logs = {"enabled": True, "application": rare, "host": {"enabled": False}}
-    everything = rendered(logs=logs, traces={"enabled": True}, containerInsights={"enabled": True, "interval": 120})
+    rare = {"logRetentionDays": 0, "logGroupClass": "INFREQUENT_ACCESS", "match": {"pipelines": ["application"]}}
+    outputs = {"cloudwatch": {"match": {"pipelines": ["dataplane"]}}, "rare": {"type": "cloudwatch", **rare}}
+    logs = {"enabled": True, "host": {"enabled": False}}
+    insights = {"enabled": True, "interval": 120}
+    everything = rendered(logs=logs, outputs=outputs, traces={"enabled": True}, containerInsights=insights)
     assert sorted(everything.groups, key=str) == [LogGroup(0, infrequent=True), LogGroup(30, infrequent=False)]
     assert everything.traces
     assert everything.insights == Insights(enhanced=True, extract=True, interval=120)
-    http = {"type": "http", "http": {"host": "logs.example.com"}}
-    other = rendered(traces={"enabled": True, "engine": "otel"}, logs={"enabled": True, "output": http})
+    http = {"cloudwatch": {"enabled": False}, "http": {"type": "http", "host": "logs.example.com"}}
+    other = rendered(traces={"enabled": True, "engine": "otel"}, logs={"enabled": True}, outputs=http)
     assert other.traces and not other.groups
 
 

@@ -114,7 +114,7 @@ def test_samples_can_be_seen_to_arrive(notes: Notes) -> None:
         ({}, "x-observability-stack-server"),
         ({"server": {"replicas": 2}}, "x-observability-stack-server x-observability-stack-server-0-1"),
         (
-            {"server": amp(), "alertmanager": {"enabled": True, "persistence": {"type": "claim"}}},
+            {"server": amp(), "alertmanager": {"enabled": True, "persistence": {"type": "persistentVolumeClaim"}}},
             "x-observability-stack-alertmanager",
         ),
     ],
@@ -133,12 +133,15 @@ def test_leftovers_are_listed(
     ("values", "says"),
     [
         ({}, "A new EKS cluster has none: as long as this shows no class"),
-        ({"server": {"persistence": {"storageClassName": "gp3"}}}, "on a claim of storage class gp3."),
+        (
+            {"server": {"persistence": {"persistentVolumeClaim": {"storageClassName": "gp3"}}}},
+            "on a claim of storage class gp3.",
+        ),
         (
             {"server": amp()},
             "An uninstall leaves nothing in the cluster, apart from claims of an earlier configuration",
         ),
-        ({"server": amp()}, "No role is named yet"),
+        ({"server": amp()}, "serviceAccounts.server.roleArn is not set"),
         ({"server": amp()}, "not sent any more, for which server.replicas: 2 is the remedy"),
         ({"server": amp()}, 'The cluster is called "eks" in the label `cluster`'),
         ({"server": amp(), "identity": {"type": "node"}}, "metadata has a hop limit of 2"),
@@ -150,8 +153,12 @@ def test_what_a_person_has_to_know(notes: Notes, values: dict[str, Any], says: s
     assert says in notes(values)
     other = {
         "cluster": {"name": "shop"},
-        "identity": {"roleArn": ROLE},
-        "server": {**amp(), "replicas": 2, "persistence": {"type": "claim", "storageClassName": "io2"}},
+        "serviceAccounts": {"server": {"roleArn": ROLE}},
+        "server": {
+            **amp(),
+            "replicas": 2,
+            "persistence": {"type": "persistentVolumeClaim", "persistentVolumeClaim": {"storageClassName": "io2"}},
+        },
     }
     assert says not in notes(other)
 
