@@ -172,7 +172,7 @@ def test_pod_that_ends_during_an_outage(sidecar: Start) -> None:
 
 
 def test_full_buffer_drops_and_counts(sidecar: Start) -> None:
-    """Above `storage.totalLimitSize` the oldest lines go, the application never waits, and what is missing was counted."""
+    """Above `storage.totalLimitSize` the oldest lines are dropped and counted, and the application never waits."""
     with JsonReceiver() as receiver:
         started = sidecar(to("http", receiver.port, buffer="5M"))
         receiver.fail("503")

@@ -1,9 +1,9 @@
-"""What a chart may do although a policy forbids it, each with the reason; a test shows that none is left over."""
+"""Exceptions from policies, each with the reason; a test fails for unused ones."""
 
 import re
 from pathlib import Path
 
-# chart: [(which complaint, why it is so)]
+# chart: [(complaint, reason)]
 EXCEPTIONS: dict[str, list[tuple[str, str]]] = {
     "fluent-bit-windows": [
         (r"DaemonSet/.*: volume (state|[a-z]+-logs|dataplane-\d) is a hostPath", "a node agent reads the node's files"),
@@ -63,6 +63,6 @@ EXCEPTIONS: dict[str, list[tuple[str, str]]] = {
 
 
 def unexplained(chart: Path, complaints: list[str]) -> list[str]:
-    """Return the complaints about a chart that no exception covers."""
+    """Return the complaints about a chart without an exception."""
     patterns = [pattern for pattern, _ in EXCEPTIONS.get(chart.name, [])]
     return [text for text in complaints if not any(re.fullmatch(pattern, text) for pattern in patterns)]

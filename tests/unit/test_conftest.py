@@ -43,7 +43,7 @@ def test_unknown_cluster_type_is_refused_before_anything_runs(tmp_path: Path) ->
 
 @pytest.mark.parametrize("environment", [{}, {"CLUSTER": "existing"}], ids=["by option", "by environment"])
 def test_existing_cluster_must_be_named(tmp_path: Path, environment: dict[str, str]) -> None:
-    """Asking for an existing cluster without saying which one is refused."""
+    """An existing cluster without a kubeconfig is rejected."""
     arguments = [] if environment else ["--cluster-type", "existing"]
     done = session(tmp_path, USES_CLUSTER, *arguments, **environment)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR

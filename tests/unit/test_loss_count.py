@@ -53,7 +53,7 @@ def test_a_doubled_line_is_neither_lost_nor_reordered(lines: list[bytes]) -> Non
 
 
 def test_swapped_lines_are_reordered(lines: list[bytes]) -> None:
-    """Of two neighbours that changed places one came too late."""
+    """Of two swapped lines, one is reordered."""
     lines[10], lines[11] = lines[11], lines[10]
     report = count(lines, WRITTEN)
     assert (report.reordered, report.lost, report.duplicated, report.mangled) == (1, 0, 0, 0)

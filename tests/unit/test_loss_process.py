@@ -46,7 +46,7 @@ def test_a_faultless_reader_is_exact(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_drops_and_doubles_is_found_out(tmp_path: Path) -> None:
-    """The meter measures: a reader that prints every line's neighbour twice is reported."""
+    """A reader that drops and duplicates lines is reported."""
     change = "b''.join(l * (i % 3) for i, l in enumerate(file))"
     options = ["--lines", "300"]
     report = measure_process(reader(change), tmp_path / "app.log", options, lead=0.2, quiet=0.5).report

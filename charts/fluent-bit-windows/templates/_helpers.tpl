@@ -9,10 +9,6 @@
 {{- printf "%s-%s" .Release.Namespace (include "fluent-bit-windows.fullname" .) -}}
 {{- end -}}
 
-{{- define "fluent-bit-windows.isHostProcess" -}}
-{{- if eq .Values.mode "hostProcess" }}true{{ end -}}
-{{- end -}}
-
 {{- define "fluent-bit-windows.isLegacy" -}}
 {{- if eq .Values.profile "aws-legacy" }}true{{ end -}}
 {{- end -}}
@@ -114,7 +110,7 @@ The DaemonSets of the release, as JSON: name, component, the build whose image r
 {{- define "fluent-bit-windows.daemonSets" -}}
 {{- $sets := list -}}
 {{- $fullname := include "fluent-bit-windows.fullname" . -}}
-{{- if include "fluent-bit-windows.isHostProcess" . -}}
+{{- if eq .Values.mode "hostProcess" -}}
 {{- $sets = append $sets (dict "name" $fullname "component" "fluent-bit" "build" (first .Values.windows.builds) "nodes" "") -}}
 {{- else -}}
 {{- range .Values.windows.builds -}}

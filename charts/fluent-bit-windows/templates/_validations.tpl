@@ -4,15 +4,9 @@
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkBuilds" -}}
-{{- $known := include "fluent-bit-windows.buildLabels" . | fromJson -}}
 {{- $seen := list -}}
 {{- range $index, $build := .Values.windows.builds }}
-{{- if not (hasKey $known $build.name) }}
-windows.builds[{{ $index }}] is {{ $build.name | quote }}, which is not a supported Windows Server build: use 2019, 2022 or 2025. Write for example:
-windows:
-  builds:
-    - name: "2022"{{ "\f" }}
-{{- else if has $build.name $seen }}
+{{- if has $build.name $seen }}
 windows.builds[{{ $index }}] is {{ $build.name | quote }} again: two agents on a node would deliver every line twice. Write it once:
 windows:
   builds:

@@ -12,7 +12,6 @@ from harness.render.manifests import Manifests, Object
 
 from .demo import PATIENCE_SECONDS, Demo
 
-
 KEY = {"name": "login", "key": "password"}
 
 
@@ -44,7 +43,9 @@ def test_one_pod_without_sidecar(install: Callable[..., Manifests], pod_spec: Ca
     assert {volume["name"] for volume in spec["volumes"]} == {"logs", "demo", "tmp", "output-ca-backend"}
     by_name = {entry["name"]: entry for entry in container["env"]}
     assert by_name["OUTPUT_BACKEND__HTTP_PASSWD"]["valueFrom"] == {"secretKeyRef": KEY}
-    assert {"name": "output-ca-backend", "mountPath": "/etc/log-sidecar-ca/backend", "readOnly": True} in container["volumeMounts"]
+    assert {"name": "output-ca-backend", "mountPath": "/etc/log-sidecar-ca/backend", "readOnly": True} in container[
+        "volumeMounts"
+    ]
     settings = json.loads(install(values).one("ConfigMap", "x-log-sidecar-demo")["data"]["ship.json"])
     assert settings["url"] == "https://es:9200/_bulk"
     assert settings["login"] == ["me", "${OUTPUT_BACKEND__HTTP_PASSWD}"]

@@ -87,7 +87,9 @@ def test_example_sends_to_elasticsearch(config: Callable[..., Parts], pod_spec: 
     assert buffer["path"].startswith("/var/lib/log-sidecar/")
     [container] = pod_spec(files=[EXAMPLE])["initContainers"]
     env = {entry["name"]: entry for entry in container["env"]}
-    assert env["OUTPUT_ELASTICSEARCH__HTTP_PASSWD"]["valueFrom"] == {"secretKeyRef": {"name": "efk-pw-elastic", "key": "password"}}
+    assert env["OUTPUT_ELASTICSEARCH__HTTP_PASSWD"]["valueFrom"] == {
+        "secretKeyRef": {"name": "efk-pw-elastic", "key": "password"}
+    }
     assert container["livenessProbe"]["httpGet"] == {"path": "/api/plugins.json", "port": 24220}
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
 
@@ -115,7 +117,10 @@ def test_several_outputs_are_copies(config: Callable[..., Parts]) -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"sidecar": ENGINE, "outputs": {"a": {"type": "cloudwatch"}}}, "outputs.a.type is cloudwatch, and the fluentd"),
+        (
+            {"sidecar": ENGINE, "outputs": {"a": {"type": "cloudwatch"}}},
+            "outputs.a.type is cloudwatch, and the fluentd",
+        ),
         ({"sidecar": ENGINE, "outputs": {"stdout": {"match": {"files": ["app"]}}}}, "sends every file to every output"),
         ({"sidecar": ENGINE, "outputs": {"a": {**SEARCH, "tls": {"vhost": "y"}}}}, "outputs.a.tls.vhost is set"),
         (

@@ -320,7 +320,8 @@ def test_profile_that_cannot_work_is_refused(
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"engin": "tail"}, {"engine": "fluentd"}, {"outputs": {"b": {"typ": "http"}}}, {"httpServer": {"port": 80}}]
+    "wrong",
+    [{"engin": "tail"}, {"engine": "fluentd"}, {"outputs": {"b": {"typ": "http"}}}, {"httpServer": {"port": 80}}],
 )
 def test_profile_has_a_schema(wrong: dict[str, Any]) -> None:
     """A misspelt key or impossible value in a profile is refused, as anywhere else."""

@@ -334,7 +334,7 @@ def test_rules_for_records(agent_config: Configs) -> None:
 
 
 def test_records_keep_their_lines_at_a_backend(agent_config: Configs) -> None:
-    """Only on stdout are the lines of a record put on one line, by a processor of its own where a backend has them too."""
+    """Only stdout has a record on one line, by a processor of its own where a backend receives the record too."""
     files = [
         {"name": "a", "path": "/var/log/app/a.log", "multiline": "java"},
         {"name": "b", "path": "/var/log/app/b.log"},

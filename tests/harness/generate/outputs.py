@@ -9,6 +9,32 @@ import yaml
 
 Option = dict[str, Any]
 
+_INTRODUCTION = """\
+# Outputs
+
+`make generate` writes this page from charts/shared/outputs.yaml.
+
+Every chart that collects logs has the map `outputs`. Each entry has a `type` and the options of that type below.
+`enabled: false` switches an entry off. `match` limits it to some of the records: `match.files` in log-sidecar,
+`match.pipelines`, `match.namespaces.include` and `match.namespaces.exclude` in the node agents.
+
+```yaml
+outputs:
+  archive:
+    type: s3
+    bucket: my-logs
+    region: eu-west-1
+```
+
+A Secret or ConfigMap is referred to by `{name: ..., key: ...}`. Some options accept placeholders:
+
+| chart | placeholders |
+| --- | --- |
+| log-sidecar | `{namespace}`, `{pod}`, `{container}`, `{node}`, `{region}`; `{file}` in log group and stream names |
+| fluent-bit-windows, observability-stack | `{cluster}`, `{region}`, `{pipeline}`, `{node}` |
+
+"""
+
 # What templates need of an option; the rest is for the schema and the docs.
 _FOR_TEMPLATES = ("option", "default", "secret", "file", "header", "placeholders", "when", "since5")
 _KEYS = {*_FOR_TEMPLATES, "defaults", "schema", "description", "required", "example", "unless", "charts"}
@@ -142,6 +168,21 @@ def page(data: Mapping[str, Any], charts: list[str]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def stale_page(root: Path) -> dict[Path, str]:
+    """Compare docs/outputs.md with the output types.
+
+    Args:
+        root: the checkout.
+
+    Returns:
+        The file and the text that it has to have, or nothing if it has that text.
+    """
+    charts = sorted(path.parent.name for path in root.glob("charts/*/Chart.yaml"))
+    text = _INTRODUCTION + page(load(root / "charts" / "shared"), charts)
+    file = root / "docs" / "outputs.md"
+    return {} if file.exists() and file.read_text(encoding="utf-8") == text else {file: text}
+
+
 def _options(data: Mapping[str, Any], name: str) -> dict[str, Option]:
     kind = data["types"][name]
     own: dict[str, Option] = kind.get("options", {})
@@ -180,8 +221,11 @@ def _entry(data: Mapping[str, Any], options: Mapping[str, Option]) -> dict[str, 
     needs: dict[str, Any] = {}
     if plain := [path for path in needed if path not in alternatives]:
         needs["required"] = plain
+    # Not `anyOf`, as Helm then prints every alternative.
     if alternatives:
-        needs["anyOf"] = [{"required": [path]} for pair in alternatives.items() for path in pair]
+        needs["allOf"] = [
+            {"if": {"required": [other]}, "else": {"required": [path]}} for path, other in alternatives.items()
+        ]
     if needs:
         entry |= {"if": {"properties": {"enabled": {"const": True}}}, "then": needs}
     pairs = {"httpUser": ["httpPasswd"], "httpPasswd": ["httpUser"], "username": ["password", "sharedKey"]}

@@ -153,5 +153,9 @@ def _kill_evenly(reader: ProcessFollower, process: "subprocess.Popen[str]", seco
         try:
             process.wait(seconds / (kills + 1))
         except subprocess.TimeoutExpired:
+            # On a busy machine the reader may not have read anything yet: such a kill would show nothing.
+            read = len(reader)
+            while len(reader) == read and process.poll() is None:
+                time.sleep(0.02)
             reader.kill()
             reader.restart()

@@ -35,8 +35,8 @@ class Shipper(logging.Handler):
     Args:
         settings: `type` (http, sumologic, elasticsearch or opensearch), `url`, `format`, `headers`, `index`, `day`
             (date format of a daily index), `fields` of every record, `verify`, `ca`, `login` (user and password, or
-            empty), `queueLines`, `retryLimit` (None: unlimited), `flush` (seconds). `${OUTPUT_...}` in them stands for a
-            variable of the environment.
+            empty), `queueLines`, `retryLimit` (None: unlimited), `flush` (seconds). `${OUTPUT_...}` in them stands for
+            an environment variable.
 
     Attributes:
         sent: lines that the backend has taken.
