@@ -4,9 +4,13 @@
 {{- default (ternary (include "fluent-bit-windows.fullname" .) "default" .Values.serviceAccount.create) .Values.serviceAccount.name -}}
 {{- end -}}
 
-{{/* A role of the whole cluster: two releases in two namespaces must not share its name. */}}
 {{- define "fluent-bit-windows.clusterRoleName" -}}
-{{- printf "%s-%s" .Release.Namespace (include "fluent-bit-windows.fullname" .) -}}
+{{- include "fluent-bit-windows.clusterWideName" (dict "root" . "name" (include "fluent-bit-windows.fullname" .)) -}}
+{{- end -}}
+
+{{/* Characters of the longest full name: with the build behind it, `-2022`, 63 fit into a label. */}}
+{{- define "fluent-bit-windows.fullnameLimit" -}}
+58
 {{- end -}}
 
 {{- define "fluent-bit-windows.isHostProcess" -}}

@@ -3,7 +3,13 @@ What the schema cannot say. Each check returns nothing, or a message: what is wr
 instead. All of them are shown at once.
 */}}
 {{- define "fluent-bit-windows.validate" -}}
-{{- include "fluent-bit-windows.refuse" (dict "root" . "checks" (list "Builds" "Images" "Mode" "Identity" "Metadata" "Legacy" "Inputs" "Twice" "Groups" "Retention" "List" "Output" "Workloads")) -}}
+{{- include "fluent-bit-windows.refuse" (dict "root" . "checks" (list "Fullname" "Account" "Builds" "Images" "Mode" "Identity" "Metadata" "Legacy" "Inputs" "Twice" "Groups" "Retention" "List" "Output" "Workloads")) -}}
+{{- end -}}
+
+{{- define "fluent-bit-windows.checkAccount" -}}
+{{- if and .Values.rbac.create (include "fluent-bit-windows.needsToken" .) -}}
+{{- include "fluent-bit-windows.refuseDefaultAccount" (dict "path" "serviceAccount" "account" .Values.serviceAccount) -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkBuilds" -}}

@@ -5,7 +5,7 @@ instead. All of them are shown at once; they are parted by form feeds, which no 
 {{- define "log-sidecar.validate" -}}
 {{- $checks := list -}}
 {{- if .Values.app.enabled -}}
-{{- $checks = list "Files" "Volume" "Command" "Demo" "Ship" "Traces" "Kind" "Native" "Drain" "Tail" "Fluentd" "Sumologic" "Names" "Ports" "Budget" "Service" "Output" "Multiline" -}}
+{{- $checks = list "Fullname" "Files" "Volume" "Command" "Demo" "Ship" "Traces" "Kind" "Native" "Drain" "Tail" "Fluentd" "Sumologic" "Names" "Ports" "Budget" "Service" "Output" "Multiline" -}}
 {{- end -}}
 {{- if .Values.injection.enabled -}}
 {{- $checks = append $checks "Injection" -}}
@@ -168,14 +168,7 @@ sidecar:
 {{- end -}}
 
 {{- define "log-sidecar.checkNames" -}}
-{{- $names := list .Values.app.name -}}
-{{- range concat .Values.extraContainers .Values.extraInitContainers -}}{{- $names = append $names .name -}}{{- end -}}
 {{- range include "log-sidecar.sidecars" . | fromJsonArray }}
-{{- if has .name $names }}
-Two containers of the pod are called {{ .name | quote }}. Write another name for the sidecar:
-sidecar:
-  name: log-sidecar{{ "\f" }}
-{{- end }}
 {{- if gt (len .name) 63 }}
 The sidecar's name {{ .name | quote }} is longer than 63 characters. Write a shorter one:
 sidecar:

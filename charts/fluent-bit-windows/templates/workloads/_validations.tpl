@@ -85,13 +85,6 @@ workloads:
     podDisruptionBudget:
       maxUnavailable: 1{{ "\f" }}
 {{- end }}
-{{- range .extraVolumes }}
-{{- if has .name (list "logmonitor" "logmonitor-config") }}
-{{ $where }}: extraVolumes has a volume {{ .name | quote }}, the name of one of the chart's own. Write another:
-    extraVolumes:
-      - name: my-{{ .name }}{{ "\f" }}
-{{- end }}
-{{- end }}
 {{- end }}
 {{- end -}}
 

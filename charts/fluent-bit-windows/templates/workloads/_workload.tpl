@@ -2,17 +2,21 @@
 
 {{/*
 The workloads, as a JSON list: each with what `workloadDefaults` says where it says nothing itself, its component, the
-name of its objects and, where the chart writes it, LogMonitorConfig.json as text.
+name of its objects, its path in the values, its lists for fluent-bit-windows.checkPod and, where the chart writes it, LogMonitorConfig.json as text.
 */}}
 {{- define "fluent-bit-windows.workloads" -}}
 {{- $made := list -}}
-{{- range .Values.workloads -}}
-{{- $workload := mustMergeOverwrite (deepCopy $.Values.workloadDefaults) . -}}
-{{- $_ := set $workload "component" (printf "workload-%s" .name) -}}
-{{- $_ := set $workload "objectName" (printf "%s-%s" (include "fluent-bit-windows.fullname" $) .name) -}}
+{{- range $index, $item := .Values.workloads -}}
+{{- $workload := mustMergeOverwrite (deepCopy $.Values.workloadDefaults) $item -}}
+{{- $_ := set $workload "component" (printf "workload-%s" $item.name) -}}
+{{- $_ := set $workload "objectName" (printf "%s-%s" (include "fluent-bit-windows.fullname" $) $item.name) -}}
 {{- if eq $workload.logMonitor.from "initContainer" -}}
 {{- $_ := set $workload "config" (include "fluent-bit-windows.logMonitorConfig" $workload.logMonitor) -}}
 {{- end -}}
+{{- $path := printf "workloads[%d]" $index -}}
+{{- $own := pick $workload "env" "extraVolumeMounts" "extraVolumes" "ports" "topologySpreadConstraints" -}}
+{{- $_ := set $workload "path" $path -}}
+{{- $_ := set $workload "lists" (list (dict "path" $path "block" $own) (dict "path" $path "block" $own "container" $item.name)) -}}
 {{- $made = append $made $workload -}}
 {{- end -}}
 {{- $made | toJson -}}
