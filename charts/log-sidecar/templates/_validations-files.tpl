@@ -123,13 +123,6 @@ logs:
     existing:
       name: {{ $name }}{{ "\f" }}
 {{- end }}
-{{- range list (include "log-sidecar.volumeName" (dict "root" . "volume" "config")) "demo" "output-ca" "state" "tmp" }}
-{{- if has . $names }}
-extraVolumes has a volume {{ . | quote }}, the name of one of the chart's own. Write another:
-extraVolumes:
-  - name: my-{{ . }}{{ "\f" }}
-{{- end }}
-{{- end }}
 {{- if and (eq $volume.type "persistentVolumeClaim") (or (eq .Values.app.kind "DaemonSet") (and (eq .Values.app.kind "Deployment") (gt (int (.Values.app.replicas | default 1)) 1))) }}
 logs.volume.type is persistentVolumeClaim, and several pods of a {{ .Values.app.kind }} would write to one claim. A StatefulSet gives each pod its own. Write:
 app:

@@ -9,7 +9,7 @@ dict "path" <of the block in the values> "account" <block with create and name>.
 {{- if not (or .account.create .account.name) }}
 {{ .path }}.create is false and {{ .path }}.name is empty: the chart would grant its RBAC permissions to the service account `default`, and so to every pod of the namespace without a service account of its own. Write the name of your service account:
 {{- include "observability-stack.write" (dict "path" (printf "%s.name" .path) "value" "my-service-account") }}
-or, if you grant no permissions:
+or, if you bind the permissions yourself:
 rbac:
   create: false{{ "\f" }}
 {{- end }}

@@ -32,7 +32,7 @@ The key of an item in a list that Kubernetes merges by key, empty where it has n
 {{- else if eq .kind "topology spread constraint" -}}
 {{- printf "%s, %s" .item.topologyKey .item.whenUnsatisfiable -}}
 {{- else -}}
-{{- .item.name -}}
+{{- .item.name | default "" -}}
 {{- end -}}
 {{- end -}}
 
@@ -61,7 +61,7 @@ Messages about what occurs twice in lists of one kind, each with a form feed beh
 {{- $total := 0 -}}
 {{- range $keys }}{{ if eq . $key }}{{ $total = add1 $total }}{{ end }}{{ end -}}
 {{- $paths = $paths | uniq | default (list $.fallback) }}
-{{ $.where }} has the {{ $.kind }} {{ $key | quote }} twice{{ if and $given (lt (len $given) (int $total)) }}, once from the chart itself{{ end }}. Change or remove one in {{ join " or " $paths }}.{{ "\f" }}
+{{ $.where }} has the {{ $.kind }} {{ $key | quote }} twice{{ if and $given (lt (len $given) (int $total)) }}, once from the chart itself{{ end }}. Change or remove one in {{ $paths | sortAlpha | join " or " }}.{{ "\f" }}
 {{- end -}}
 {{- end -}}
 
