@@ -2,7 +2,8 @@
 
 {{/*
 The workloads, as a JSON list: each with what `workloadDefaults` says where it says nothing itself, its component, the
-name of its objects, its path in the values, its lists for fluent-bit-windows.checkPod and, where the chart writes it, LogMonitorConfig.json as text.
+name of its objects, `lists` and `serviceLists` as fluent-bit-windows.checkPod expects them and, where the chart writes
+it, LogMonitorConfig.json as text.
 */}}
 {{- define "fluent-bit-windows.workloads" -}}
 {{- $made := list -}}
@@ -13,10 +14,15 @@ name of its objects, its path in the values, its lists for fluent-bit-windows.ch
 {{- if eq $workload.logMonitor.from "initContainer" -}}
 {{- $_ := set $workload "config" (include "fluent-bit-windows.logMonitorConfig" $workload.logMonitor) -}}
 {{- end -}}
-{{- $path := printf "workloads[%d]" $index -}}
-{{- $own := pick $workload "env" "extraVolumeMounts" "extraVolumes" "ports" "topologySpreadConstraints" -}}
-{{- $_ := set $workload "path" $path -}}
-{{- $_ := set $workload "lists" (list (dict "path" $path "block" $own) (dict "path" $path "block" $own "container" $item.name)) -}}
+{{- $lists := list -}}
+{{- range $field := list "env" "extraVolumeMounts" "extraVolumes" "ports" "topologySpreadConstraints" -}}
+{{- $path := ternary (printf "workloads[%d]" $index) "workloadDefaults" (hasKey $item $field) -}}
+{{- $block := pick $workload $field -}}
+{{- $lists = concat $lists (list (dict "path" $path "block" $block) (dict "path" $path "block" $block "container" $item.name)) -}}
+{{- end -}}
+{{- $_ := set $workload "lists" $lists -}}
+{{- $path := ternary (printf "workloads[%d]" $index) "workloadDefaults" (hasKey ($item.service | default dict) "ports") -}}
+{{- $_ := set $workload "serviceLists" (list (dict "path" (printf "%s.service" $path) "block" $workload.service)) -}}
 {{- $made = append $made $workload -}}
 {{- end -}}
 {{- $made | toJson -}}

@@ -80,11 +80,19 @@ no container, of the pod> and, if it is a StatefulSet's, "claims" <its claim tem
 {{- range .claims }}{{ $claims = append $claims (dict "name" .metadata.name) }}{{ end -}}
 {{- $ports := list -}}
 {{- range $containers }}{{ $ports = concat $ports (.ports | default list) }}{{ end -}}
+{{- $hosts := .values -}}
+{{- range $block := $own -}}
+{{- range $field := list "extraInitContainers" "extraContainers" -}}
+{{- range get $block.block $field | default list -}}
+{{- $hosts = append $hosts (dict "path" (list $block.path $field | compact | join ".") "block" (dict "" .ports)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- $found := list
   (merge (dict "kind" "container" "items" $containers "fields" (list "" "extraInitContainers" "extraContainers") "fallback" "extraContainers") $scope)
   (merge (dict "kind" "volume" "items" (concat $claims ($pod.volumes | default list)) "fields" (list "extraVolumes") "fallback" "extraVolumes") $scope)
   (merge (dict "kind" "topology spread constraint" "items" ($pod.topologySpreadConstraints | default list) "fields" (list "topologySpreadConstraints") "fallback" "topologySpreadConstraints") $scope)
-  (merge (dict "kind" "host port" "items" $ports "values" .values "fields" (list "ports") "fallback" "ports") $scope)
+  (merge (dict "kind" "host port" "items" $ports "values" $hosts "fields" (list "" "ports") "fallback" "ports") $scope)
 -}}
 {{- range $container := $containers -}}
 {{- $values := list -}}
