@@ -1,4 +1,4 @@
-"""A name that occurs twice in a list is rejected with the value that it comes from, which the API server does not know."""
+"""A name that occurs twice in a list is rejected with the value that it comes from: the API server knows no values."""
 
 import copy
 import json
@@ -234,6 +234,14 @@ def test_duplicate_of_two_values_names_both(helm: Helm, name: str, values: Objec
     """Two values that give one name, or two spellings of one path, are found, and the message names each value."""
     message = refusal(helm, ROOT / "charts" / name, values)
     assert message.partition("\n\n")[2].startswith(f"{says}\n")
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod"])
+def test_every_kind_of_workload_is_checked(helm: Helm, kind: str) -> None:
+    """The pod of each kind is checked, and the message names the kind."""
+    values = {"app": {"kind": kind, "restartPolicy": ""}, "sidecar": {"extraEnv": [{"name": "NATIVE", "value": "a"}]}}
+    says = f'Container "sidecar" of {kind} "x-log-sidecar" has the environment variable "NATIVE" twice, '
+    assert says in refusal(helm, ROOT / "charts" / "log-sidecar", values)
 
 
 ACCEPTED: dict[str, Object] = {
