@@ -1,5 +1,5 @@
-# The front door; every line calls the harness (tests/harness) or a tool that requirements.txt pins.
-# CLUSTER=existing KUBECONFIG=<file> uses a cluster of yours; otherwise none is touched that was not made here.
+# Every target runs the harness (tests/harness) or a tool from requirements.txt. No target touches an existing cluster,
+# unless you set CLUSTER=existing KUBECONFIG=<file>.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
@@ -7,27 +7,27 @@ READY := .venv/.ready
 .DEFAULT_GOAL := help
 .PHONY: help demo test fast bench generate docs clean lint lock
 
-help:  ## show this
+help:  ## show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(READY)  ## install log-sidecar on a cluster and watch its lines arrive; ends with lost and doubled
+demo: $(READY)  ## install log-sidecar on a cluster and count lost and duplicated lines
 	@$(BIN)/python -m harness demo
 
-test: lint  ## every test that this machine can run; the last lines say what was skipped
+test: lint  ## run every test that this machine supports; the last lines list skipped tests
 	@$(BIN)/python -m harness tools --build
 	@$(BIN)/python -m pytest -q -n auto --dist loadscope --no-loadscope-reorder $(ARGS)
 
-fast: lint  ## lint and the quick tests, which need no cluster, in parallel
+fast: lint  ## run lint and the quick tests, which need no cluster
 	@$(BIN)/python -m harness tools --build helm helm3
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not cluster and not slow" $(ARGS)
 
-bench: $(READY)  ## measure the engines side by side; compared with docs/benchmarks (ARGS=--write writes it)
+bench: $(READY)  ## measure the engines and compare with docs/benchmarks (ARGS=--write updates it)
 	@$(BIN)/python -m bench $(ARGS)
 
-generate: $(READY)  ## write each chart's copy of what charts share (charts/shared)
+generate: $(READY)  ## write generated files: the charts' copies of charts/shared
 	@$(BIN)/python -m harness generate
 
-docs: $(READY)  ## write each chart's README from its values and README.md.gotmpl
+docs: $(READY)  ## write each chart's README from values.yaml and README.md.gotmpl
 	@$(BIN)/python -m harness docs
 
 lint: $(READY)  ## check style and types
@@ -35,15 +35,15 @@ lint: $(READY)  ## check style and types
 	@$(BIN)/ruff format -q --check
 	@$(BIN)/mypy --no-error-summary
 
-clean:  ## remove the environment and what the tools left in the checkout
+clean:  ## remove the virtual environment and caches from the checkout
 	@rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache build src/*.egg-info
 	@find src tests -name __pycache__ -prune -exec rm -rf {} +
 
-lock: $(READY)  ## pin the newest fitting versions in requirements.txt
+lock: $(READY)  ## pin the newest compatible versions in requirements.txt
 	@$(BIN)/uv pip compile -q --universal --upgrade --generate-hashes --no-header --no-emit-index-url \
 		--no-emit-find-links --python-version 3.11 --all-extras --group dev --output-file requirements.txt pyproject.toml
 
-# uv installs in 3 s what takes pip 30 s; pip installs uv, at the locked version, and everything where uv cannot.
+# uv installs in 3 s, pip in 30 s. pip installs the locked uv, and everything else where uv fails.
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is older than Python 3.11; set PYTHON=")'
 	@echo "setting up .venv ..."

@@ -1,4 +1,4 @@
-"""What every test can ask for: renders, Helm versions, a cluster; and the last lines, on what was not run."""
+"""Fixtures for all tests: renders, Helm versions, a cluster. Also prints the skipped tests at the end."""
 
 import functools
 import hashlib
@@ -23,14 +23,14 @@ from harness.tools.cache import locked
 
 ROOT = Path(__file__).parents[1]
 CHARTS = ROOT / "charts"
-# Asking for one of these makes a test a cluster test.
+# A test that uses one of these is a cluster test.
 CLUSTER_FIXTURES = {"chosen_cluster", "kube_stage_cluster", "kube_config", "kube_cluster"}
 
 ChosenCluster = Callable[..., Cluster]
 
 
 class Render(Protocol):
-    """Renders a chart; the arguments are those of ``Helm.render``, and ``chart`` may be a name in ``charts/``."""
+    """Renders a chart; for the arguments, see ``Helm.render``. ``chart`` may be a name in ``charts/``."""
 
     def __call__(
         self,
@@ -48,7 +48,7 @@ class Render(Protocol):
 
 @pytest.fixture(scope="session")
 def helm(request: pytest.FixtureRequest) -> Helm:
-    """Helm 4 or what ``--helm-major`` says; ``parametrize("helm", supported.HELM, indirect=True)`` asks for each."""
+    """Helm 4, or the version in ``--helm-major``; ``parametrize("helm", supported.HELM, indirect=True)`` uses each."""
     made = Helm(major=getattr(request, "param", request.config.getoption("helm_major")))
     try:
         assert made.binary
@@ -59,7 +59,7 @@ def helm(request: pytest.FixtureRequest) -> Helm:
 
 @pytest.fixture
 def render(helm: Helm) -> Render:
-    """Render a chart with ``helm``; the same render is asked for once."""
+    """Render a chart with ``helm``; renders are cached."""
 
     def rendered(chart: Path | str, **options: Any) -> Manifests:
         return helm.render(CHARTS / chart, **options)
@@ -75,7 +75,7 @@ def supported_kubernetes() -> tuple[str, ...]:
 
 @pytest.fixture(
     params=[
-        # The oldest and the newest show nearly all.
+        # The oldest and the newest find nearly all faults.
         pytest.param(version, marks=pytest.mark.slow if version in supported.KUBERNETES[1:-1] else ())
         for version in supported.KUBERNETES
     ],
@@ -89,9 +89,9 @@ def kubernetes(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def chosen_cluster(pytestconfig: pytest.Config) -> ChosenCluster:
-    """Make a cluster, not up yet, of the type that ``--cluster-type`` (or CLUSTER) chooses.
+    """Create a cluster, not started yet, of the type in ``--cluster-type`` (or CLUSTER).
 
-    A kubeconfig is looked at only for ``existing``.
+    A kubeconfig is used only for ``existing``.
     """
     kind = _cluster_type(pytestconfig)
 
@@ -112,17 +112,17 @@ def chosen_cluster(pytestconfig: pytest.Config) -> ChosenCluster:
 
 @pytest.fixture(scope="session")
 def kube_stage_cluster(pytestconfig: pytest.Config, chosen_cluster: ChosenCluster) -> Iterator[Cluster]:
-    """The cluster of this test session, made when the first test asks for it and removed at the end."""
+    """The cluster of this test session, created by the first test that uses it and removed at the end."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "") if _is_local(_cluster_type(pytestconfig)) else ""
     cluster = chosen_cluster(f"pytest-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}{worker}")
     with ExitStack() as stack:
         if cluster.type != "existing":
-            # Two runs of one checkout take turns; their clusters would have one name.
+            # Two runs of one checkout would use the same cluster name, so they wait for each other.
             stack.enter_context(locked(f"cluster-{cluster.name}"))
         with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
             stack.enter_context(cluster)
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        # kube_cluster.kubectl() of pytest-helm-charts takes it from there.
+        # kube_cluster.kubectl() of pytest-helm-charts reads it.
         patch.setenv("PATH", str(tools.path("kubectl").parent), prepend=os.pathsep)
         yield cluster
 
@@ -135,12 +135,12 @@ def kube_config(kube_stage_cluster: Cluster) -> str:
 
 @pytest.fixture(scope="session")
 def cluster_type(kube_stage_cluster: Cluster) -> str:
-    """The type that was chosen: ``kind``, ``local`` or ``existing``."""
+    """The selected cluster type: ``kind``, ``local`` or ``existing``."""
     return kube_stage_cluster.type
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    # pytest-helm-charts spells its own --kubeconfig; tools around it, and its documentation, write --kube-config.
+    # pytest-helm-charts has the option --kubeconfig; its tools and documentation use --kube-config.
     parser.addoption("--kube-config", metavar="FILE", help="same as --kubeconfig")
     parser.addoption("--helm-major", type=int, choices=supported.HELM, default=supported.HELM[-1], help="3 or 4")
 
@@ -154,7 +154,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    # Many tests wait for a process; one worker more than processors keeps these busy.
+    # Many tests wait for a process, so use one worker more than there are processors.
     return (os.cpu_count() or 1) + 1
 
 
@@ -162,7 +162,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if CLUSTER_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.cluster)
-    # What fails in a second is told before a cluster is made; then the longest file is begun first.
+    # Quick tests run before a cluster is created; then the longest file starts first.
     on_cluster = {item: item.get_closest_marker("cluster") is not None for item in items}
     items.sort(key=lambda item: (on_cluster[item], on_cluster[item] * -_minutes(item)))
 
@@ -173,10 +173,10 @@ def _minutes(item: pytest.Item) -> float:
 
 
 class _FilesOfClusterTests(LoadScopeScheduling):
-    """Gives the cluster tests of a file to one worker, and so to one cluster; all others to whoever is free.
+    """Runs the cluster tests of a file in one worker, and thus on one cluster; other tests run in any worker.
 
-    A local cluster is made in seconds and most of its tests wait, so each worker makes one; of other clusters there is
-    one, and one worker that uses it.
+    A local cluster starts in seconds and most of its tests wait, so each worker creates one. Of other cluster types,
+    one worker uses one.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -193,7 +193,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let each report carry what stood in for a real program so far, from a worker of xdist too."""
+    """Add the stand-ins used so far to each report, also from xdist workers."""
     report = yield
     report.user_properties += [("stand-in", told) for told in images.STAND_INS]
     return report
@@ -223,7 +223,7 @@ def _cluster_type(config: pytest.Config) -> str:
 def _is_local(kind: str) -> bool:
     try:
         return (clusters.detect() if kind == "auto" else kind) == "local"
-    except HarnessError:  # the cluster's fixture says so
+    except HarnessError:  # the cluster fixture reports it
         return False
 
 

@@ -1,4 +1,4 @@
-"""The metrics that rules and dashboards use, by scrape job: all that has to be sent to a service that bills samples."""
+"""The metrics that rules and dashboards use, by scrape job, so that a service that bills samples gets no others."""
 
 import json
 from collections import defaultdict
@@ -13,7 +13,7 @@ from eks_observability import promql
 from eks_observability.errors import CommandError
 
 CHART = Path("charts/observability-stack")
-# The scrape jobs of that chart; a metric is kept for the jobs that it is read of.
+# The scrape jobs of that chart. A metric is kept for the jobs in the queries.
 JOBS = (
     "alertmanager",
     "apiserver",
@@ -26,19 +26,19 @@ JOBS = (
     "prometheus",
     "pushgateway",
 )
-# What Grafana puts in the place of a time; which one does not matter here.
+# Replacement for Grafana's time variables; any duration works.
 _TIMES = ("$__rate_interval", "$__interval", "$__range", "${__rate_interval}", "${__interval}", "${__range}")
 _HEAD = """\
 # Written by `eks-observability allow-list` from files/rules and files/dashboards; do not edit.
-# The metrics that they read, by the job they read them of. What no job is named for is of every job.
+# The metrics in their queries, by scrape job. Metrics without a job are kept for every job.
 """
 
 
 def queries(chart: Path) -> Iterator[tuple[str, str]]:
-    """Yield where each query is, and the query: those of the rules, then those of the dashboards.
+    """Yield the place and the text of each query: first of the rules, then of the dashboards.
 
     Args:
-        chart: a folder with ``files/rules/*.yaml`` and ``files/dashboards/*.json``.
+        chart: folder with ``files/rules/*.yaml`` and ``files/dashboards/*.json``.
     """
     for file in sorted(chart.glob("files/rules/*.yaml")):
         for rule in _rules(file):
@@ -57,13 +57,13 @@ def queries(chart: Path) -> Iterator[tuple[str, str]]:
 
 
 def collect(chart: Path) -> dict[str, list[str]]:
-    """Return the metrics that rules and dashboards read, by job; what a rule records is not among them.
+    """Return the scraped metrics that rules and dashboards read, by job, without recorded metrics.
 
     Args:
-        chart: as for ``queries``.
+        chart: see ``queries``.
 
     Raises:
-        CommandError: a query is no PromQL, or does not say which job's metric it reads.
+        CommandError: a query is not valid PromQL, or does not name the job of a metric.
     """
     recorded = {
         rule["record"] for file in chart.glob("files/rules/*.yaml") for rule in _rules(file) if "record" in rule
@@ -78,7 +78,7 @@ def collect(chart: Path) -> dict[str, list[str]]:
             if read.metric in recorded | promql.OF_RULES:
                 continue
             if not read.job and read.metric not in promql.OF_A_SCRAPE:
-                raise CommandError(f'{where}: say which job {read.metric} is of: {read.metric}{{job="..."}}')
+                raise CommandError(f'{where}: {read.metric} has no job; name it: {read.metric}{{job="..."}}')
             for job in [read.job] if read.job else JOBS:
                 wanted[job].add(read.metric)
     return {job: sorted(wanted[job]) for job in sorted(wanted)}
@@ -88,11 +88,11 @@ def write(chart: Path, *, check: bool = False) -> bool:
     """Write ``files/allow-list.yaml`` of a chart.
 
     Args:
-        chart: as for ``queries``.
-        check: write nothing.
+        chart: see ``queries``.
+        check: do not write the file.
 
     Returns:
-        Whether the file changed, or would.
+        Whether the file changed or, with ``check``, would change.
     """
     text = _HEAD + yaml.safe_dump(collect(chart))
     file = chart / "files" / "allow-list.yaml"
@@ -125,11 +125,11 @@ def _rules(file: Path) -> Iterable[dict[str, Any]]:
 def _panels(board: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for panel in board["panels"]:
         yield panel
-        yield from panel.get("panels", [])  # a row that is folded holds its own
+        yield from panel.get("panels", [])  # a collapsed row contains its panels
 
 
 def _filled_in(query: str, typed: Mapping[str, str]) -> str:
-    """Put a time, and what a reader would type, in the place of variables; those in strings do not matter here."""
+    """Substitute variables outside of strings with a duration or a number."""
     for name in _TIMES:
         query = query.replace(name, "5m")
     for name, text in typed.items():
@@ -138,9 +138,9 @@ def _filled_in(query: str, typed: Mapping[str, str]) -> str:
 
 
 def _selector_of(query: str | dict[str, Any]) -> str:
-    """Return the selector in ``label_values(selector, label)``, which only Grafana understands."""
+    """Return the selector of ``label_values(selector, label)``, a Grafana function."""
     text = query["query"] if isinstance(query, dict) else query
     name, _, inner = text.partition("(")
     if name != "label_values" or "," not in inner:
-        raise CommandError(f"a variable has to be label_values(selector, label), not {text}")
+        raise CommandError(f"a variable must be label_values(selector, label), not {text}")
     return inner.rpartition(",")[0]

@@ -23,11 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        arguments: the command line without the program's name; the process's own by default.
+        arguments: the command line without the program's name; default: the process's own.
 
     Returns:
-        Exit status: 0 when it worked, 1 when a budget is exceeded or a file is out of date, 2 when the user has
-        something to fix, 130 after Ctrl-C.
+        Exit status: 0 on success, 1 when a budget is exceeded or a file is out of date, 2 for an error that the user
+        can fix, 130 after Ctrl-C.
     """
     try:
         return int(program.main(arguments, "eks-observability", standalone_mode=False) or 0)

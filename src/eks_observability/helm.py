@@ -1,4 +1,4 @@
-"""Runs the user's Helm."""
+"""Runs the user's Helm program."""
 
 import os
 import shutil
@@ -11,19 +11,19 @@ import yaml
 
 from eks_observability.errors import CommandError
 
-# Helm's own default depends on its build, and may be older than what the charts support.
+# Helm's default depends on its build, and may be older than the versions that the charts support.
 KUBERNETES = "1.37.0"
 
 
 def render(chart: str, value_files: Sequence[Path] = ()) -> list[dict[str, Any]]:
-    """Return the objects that a chart renders.
+    """Render a chart and return its objects.
 
     Args:
-        chart: anything that Helm installs: a folder, an archive, or the address of an OCI registry.
-        value_files: values files, of which later ones win.
+        chart: a folder, an archive, or an OCI reference.
+        value_files: values files; later files take precedence.
 
     Raises:
-        CommandError: there is no Helm, or it rejects the chart or its values.
+        CommandError: Helm is missing, or rejects the chart or its values.
     """
     program = shutil.which(os.environ.get("HELM") or "helm")
     if program is None:

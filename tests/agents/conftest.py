@@ -125,8 +125,8 @@ class Sidecar(ProcessFollower):
             return None
 
     def _moved(self, text: str, ca: Path | None) -> str:
+        text = re.sub(r"/etc/log-sidecar-ca/[a-z0-9-]+/ca\.crt", str(ca), text)
         places = {
-            "/etc/log-sidecar-ca/ca.crt": str(ca),
             "/var/log/app": str(self.folder / "logs"),
             "/var/lib/log-sidecar": str(self.folder / "state"),
             "/etc/log-sidecar": str(self.folder / "config"),
@@ -186,5 +186,5 @@ def _local(values: Mapping[str, Any], port: int) -> dict[str, Any]:
     made: dict[str, Any] = copy.deepcopy(dict(values))
     made.setdefault("app", {}).update({"demo": {"enabled": False}, "command": ["serve"]})
     settings = made.setdefault("sidecar", {}).setdefault("fluentBit", {})
-    settings.setdefault("metrics", {"listen": "127.0.0.1", "port": port})
+    settings.setdefault("httpServer", {"listen": "127.0.0.1", "port": port})
     return made

@@ -18,14 +18,16 @@ from .conftest import Sidecar
 
 pytestmark = pytest.mark.slow
 LINES = "--lines 2000 --rate 2000"
+SECRET = {"name": "backend", "key": "key"}
 FIELDS = {"file": "app", "namespace": "prd", "pod": "shop-0", "container": "app", "node": "node-1", "cluster": "c 1"}
 
 Start = Callable[..., Sidecar]
 
 
 def to(kind: str, port: int, **block: Any) -> dict[str, Any]:
-    """Values that send the lines to a backend of this machine."""
-    return {"output": {"type": kind, "labels": {"cluster": "c 1"}, kind: {"host": HOST, "port": port, **block}}}
+    """Values that send the lines to a backend of this machine, by an output that has the name of its type."""
+    output = {"type": kind, "host": HOST, "port": port, **block}
+    return {"logs": {"labels": {"cluster": "c 1"}}, "outputs": {"stdout": {"enabled": False}, kind: output}}
 
 
 def arrive(sidecar: Sidecar, receiver: Receiver, written: int) -> None:
@@ -40,10 +42,11 @@ def arrive(sidecar: Sidecar, receiver: Receiver, written: int) -> None:
 def test_bulk_api_gets_every_record(sidecar: Start, tmp_path: Path, kind: str) -> None:
     """Over TLS with an authority of one's own and basic authentication, into the index that the values name."""
     with BulkReceiver(tls=tmp_path / "pki", user="shop", password="p$ {w}") as receiver:
-        values = to(kind, receiver.port, index="logs-{namespace}-{container}", username={"name": "login"})
-        values["output"][kind]["password"] = {"name": "login"}
-        values["output"]["ca"] = {"secret": "backend"}
-        started = sidecar(values, secrets={"OUTPUT_USERNAME": "shop", "OUTPUT_PASSWORD": "p$ {w}"}, ca=receiver.ca)
+        login = {"httpUser": SECRET, "httpPasswd": SECRET, "tls": {"caSecret": SECRET}}
+        values = to(kind, receiver.port, index="logs-{namespace}-{container}", **login)
+        variable = f"OUTPUT_{kind.upper()}__HTTP_"
+        secrets = {f"{variable}USER": "shop", f"{variable}PASSWD": "p$ {w}"}
+        started = sidecar(values, secrets=secrets, ca=receiver.ca)
         arrive(started, receiver, started.write(LINES))
     assert receiver.indices == {"logs-prd-app"}
     assert (receiver.unauthorized, receiver.repeated) == (0, 0)
@@ -52,9 +55,8 @@ def test_bulk_api_gets_every_record(sidecar: Start, tmp_path: Path, kind: str) -
 def test_opensearch_service_checks_the_signature(sidecar: Start, tmp_path: Path) -> None:
     """Requests are signed by SigV4 for the region and service, which the receiver computes anew."""
     with BulkReceiver(tls=tmp_path / "pki", signed=("eu-west-1", "aoss")) as receiver:
-        aws = {"enabled": True, "region": "eu-west-1", "service": "aoss"}
-        values = to("opensearch", receiver.port, aws=aws, logstash={"enabled": True, "prefix": "shop"})
-        values["output"]["ca"] = {"secret": "backend"}
+        aws = {"awsAuth": True, "region": "eu-west-1", "awsServiceName": "aoss", "tls": {"caConfigMap": SECRET}}
+        values = to("opensearch", receiver.port, logstashFormat=True, logstashPrefix="shop", **aws)
         started = sidecar(values, ca=receiver.ca)
         arrive(started, receiver, started.write(LINES))
     assert receiver.unauthorized == 0
@@ -66,10 +68,10 @@ def test_sumologic_source_is_a_secret_url(sidecar: Start, tmp_path: Path, ending
     """The URL is taken into its parts by the script; category, name and host are headers."""
     with JsonReceiver(tls=tmp_path / "pki") as receiver:
         url = f"https://{HOST}:{receiver.port}/receiver/v1/http/ZaVnC4dhaV==?x=1{ending}"
-        values = to("sumologic", receiver.port)
-        values["output"] |= {"sumologic": {"url": {"name": "sumo"}, "sourceCategory": "eks/{namespace} logs"}}
-        values["output"]["ca"] = {"secret": "backend"}
-        started = sidecar(values, secrets={"OUTPUT_URL": url}, ca=receiver.ca)
+        values = to("sumologic", 0)
+        source = {"url": SECRET, "sourceCategory": "eks/{namespace} logs", "tls": {"caSecret": SECRET}}
+        values["outputs"]["sumologic"] = {"type": "sumologic", **source}
+        started = sidecar(values, secrets={"OUTPUT_SUMOLOGIC__URL": url}, ca=receiver.ca)
         arrive(started, receiver, started.write(LINES))
     assert receiver.paths == {"/receiver/v1/http/ZaVnC4dhaV==?x=1"}
     sumo = {name: receiver.headers[f"X-Sumo-{name}"] for name in ("Category", "Name", "Host")}
@@ -83,17 +85,73 @@ def test_http_gets_records_and_headers(sidecar: Start, shape: str) -> None:
     with JsonReceiver(user="shop", password="secret") as receiver:
         block = {
             "format": shape,
-            "path": "/in?source=eks",
+            "uri": "/in?source=eks",
             "tls": {"enabled": False},
             "headers": {"X-Team": "log team"},
         }
-        block |= {"secretHeaders": {"X-Api-Key": {"name": "a", "key": "b"}}}
-        block |= {"username": {"name": "login"}, "password": {"name": "login"}}
-        login = {"OUTPUT_USERNAME": "shop", "OUTPUT_PASSWORD": "secret", "OUTPUT_HEADER_X_API_KEY": 'Bearer "x y"'}
+        block |= {"secretHeaders": {"X-Api-Key": SECRET}, "httpUser": "shop", "httpPasswd": SECRET}
+        login = {"OUTPUT_HTTP__HTTP_PASSWD": "secret", "OUTPUT_HTTP__HEADER_X_API_KEY": 'Bearer "x y"'}
         started = sidecar(to("http", receiver.port, **block), secrets=login)
         arrive(started, receiver, started.write(LINES))
     assert (receiver.headers["X-Team"], receiver.headers["X-Api-Key"]) == ("log team", 'Bearer "x y"')
     assert (receiver.paths, receiver.unauthorized) == ({"/in?source=eks"}, 0)
+
+
+def test_urls_of_two_outputs_are_secrets(sidecar: Start, tmp_path: Path) -> None:
+    """Each output sends to its own URL: one over TLS to a port and a path, one without TLS and without a path."""
+    with JsonReceiver(tls=tmp_path / "pki") as first, JsonReceiver() as second:
+        values = to("http", 0)
+        values["outputs"] |= {
+            "http": {"type": "http", "url": SECRET, "tls": {"caSecret": SECRET}},
+            "http-2": {"type": "http", "url": {"name": "backend", "key": "other"}, "format": "json_lines"},
+        }
+        values["sidecar"] = {"state": {"sizeLimit": "1Gi"}}
+        urls = {
+            "OUTPUT_HTTP__URL": f"https://{HOST}:{first.port}/in/a?b=c\n",
+            "OUTPUT_HTTP_2__URL": f"http://{HOST}:{second.port}",
+        }
+        started = sidecar(values, secrets=urls, ca=first.ca)
+        written = started.write(LINES)
+        for receiver in (first, second):
+            arrive(started, receiver, written)
+    assert (first.paths, second.paths) == ({"/in/a?b=c"}, {"/"})
+
+
+def test_two_backends_and_stdout_at_once(sidecar: Start) -> None:
+    """Every output receives every line once; a multiline record is one line of stdout and keeps its lines elsewhere."""
+    traces = [f"#{number} failed\n\tat shop.Cart\n\tat shop.Main" for number in range(500)]
+    file = {"name": "app", "path": "/var/log/app/app.log", "multiline": "regex", "multilineRegex": {"start": r"^#\d"}}
+    with JsonReceiver() as http, BulkReceiver() as bulk:
+        plain = {"host": HOST, "tls": {"enabled": False}}
+        values = {
+            "logs": {"files": [file]},
+            "sidecar": {"state": {"sizeLimit": "1Gi"}},
+            "outputs": {
+                "ingest": {"type": "http", "port": http.port, **plain},
+                "search": {"type": "opensearch", "port": bulk.port, **plain},
+            },
+        }
+        started = sidecar(values)
+        started.file.write_text("".join(f"{trace}\n" for trace in traces))
+        started.wait_for(lambda: min(len(http), len(bulk), len(started)) >= len(traces))
+        for receiver in (http, bulk):
+            assert [record["log"] for record in receiver.records] == traces
+            assert FIELDS.items() - {("cluster", "c 1")} <= receiver.records[0].items()
+        assert [line.decode() for line in started.lines()] == [trace.replace("\n", "\\n") for trace in traces]
+
+
+def test_output_receives_its_files_only(sidecar: Start) -> None:
+    """`match.files` sends one of two files to a backend, and both to stdout."""
+    files = [{"name": name, "path": f"/var/log/app/{name}.log"} for name in ("app", "audit")]
+    with JsonReceiver() as receiver:
+        output = {"type": "http", "host": HOST, "port": receiver.port, "tls": {"enabled": False}}
+        match = {"files": ["audit"]}
+        started = sidecar({"logs": {"files": files}, "outputs": {"ingest": {**output, "match": match}}})
+        started.file.write_text("of app\n")
+        started.file.with_name("audit.log").write_text("of audit\n")
+        started.wait_for(lambda: len(started) >= 2 and len(receiver) >= 1)
+        assert sorted(started.lines()) == [b"of app", b"of audit"]
+        assert [(record["log"], record["file"]) for record in receiver.records] == [("of audit", "audit")]
 
 
 def test_stranger_gets_nothing(sidecar: Start, tmp_path: Path) -> None:
@@ -121,14 +179,15 @@ def test_refused_records_are_counted(sidecar: Start) -> None:
 def test_cloudwatch_gets_every_line(sidecar: Start, tmp_path: Path, layout: str) -> None:
     """Into the group and the stream of the values' templates, which it makes, as record or as the line alone."""
     with CloudWatchLogs(tmp_path / "pki") as api:
-        block = {"endpoint": HOST, "port": api.port, "format": layout, "logRetentionDays": 7}
-        block |= {"logGroupName": f"/eks/{{namespace}}/{layout}", "logStreamName": "{node}/{pod}/{file}.log"}
-        values = {"output": {"type": "cloudwatch", "cloudwatch": block, "ca": {"secret": "backend"}}}
-        started = sidecar(values, ca=api.ca)
+        block = {"endpoint": HOST, "port": api.port, "logRetentionDays": 7, "tls": {"caSecret": SECRET}}
+        block |= {"logGroupName": f"/eks/{{namespace}}/{layout}", "logStreamName": "{node}/{pod}.{file}"}
+        block |= {"logKey": "log"} if layout == "raw" else {}
+        outputs = {"stdout": {"enabled": False}, "cloudwatch": {"type": "cloudwatch", **block}}
+        started = sidecar({"outputs": outputs}, ca=api.ca)
         written = started.write(LINES)
         sent = "fluentbit_output_proc_records_total"
         started.wait_for(lambda: started.metric(sent, name="cloudwatch") == written)
-        assert api.streams(f"/eks/prd/{layout}") == {"node-1/shop-0/app.log"}
+        assert api.streams(f"/eks/prd/{layout}") == {"node-1/shop-0.app"}
         messages = api.messages(f"/eks/prd/{layout}")
     lines = [json.loads(message)["log"] for message in messages] if layout == "json" else messages
     assert count(lines, written).exact
@@ -144,8 +203,8 @@ def test_forward_gets_every_record(sidecar: Start, tmp_path: Path) -> None:
     config.write_text(json.dumps({"service": {"flush": 0.2}, "pipeline": {"inputs": [server], "outputs": [taken]}}))
     with subprocess.Popen([str(agent), "--quiet", "--config", str(config)]) as process:
         try:
-            block = {"tls": {"enabled": False}, "sharedKey": {"name": "key"}}
-            started = sidecar(to("forward", port, **block), secrets={"OUTPUT_SHARED_KEY": "a b$"})
+            block = {"tls": {"enabled": False}, "sharedKey": SECRET}
+            started = sidecar(to("forward", port, **block), secrets={"OUTPUT_FORWARD__SHARED_KEY": "a b$"})
             written = started.write(LINES)
             file = tmp_path / "taken"
             started.wait_for(lambda: file.exists() and file.read_bytes().count(b"\n") >= written)

@@ -36,8 +36,9 @@ Start = Callable[..., Sidecar]
 
 def to(kind: str, port: int, *, buffer: str = "128M", **block: Any) -> dict[str, Any]:
     """Values that send the lines to a backend of this machine, without TLS."""
-    where = {"host": HOST, "port": port, "tls": {"enabled": False}, **block}
-    return {"output": {"type": kind, kind: where, "buffer": {"maxSize": buffer}}}
+    storage = {"totalLimitSize": buffer}
+    output = {"type": kind, "host": HOST, "port": port, "tls": {"enabled": False}, "storage": storage, **block}
+    return {"outputs": {"stdout": {"enabled": False}, kind: output}}
 
 
 def complete(receiver: Receiver, written: int) -> bool:
@@ -55,7 +56,7 @@ def bulk_api_that_fails(sidecar: Start, folder: Path, kind: str) -> None:
         sent = "fluentbit_output_proc_records_total"
         started.wait_for(lambda: started.metric(sent, name=kind) >= written, seconds=120)
         report = count(receiver.lines(), written)
-        assert (report.lost, report.doubled, report.mangled) == (0, 0, 0), report
+        assert (report.lost, report.duplicated, report.mangled) == (0, 0, 0), report
         # Not because nothing failed.
         assert {*receiver.failed} >= {"503", "429", "partial", "lost"}
         assert receiver.repeated > 0
@@ -71,7 +72,7 @@ def http_that_fails(sidecar: Start, folder: Path) -> None:
         written = finish_writer(writer).written
         started.wait_for(lambda: complete(receiver, written), seconds=120)
         report = count(receiver.lines(), written)
-        assert (report.lost, report.doubled, report.mangled) == (0, 0, 0), report
+        assert (report.lost, report.duplicated, report.mangled) == (0, 0, 0), report
         assert started.metric("fluentbit_output_retries_total", name="http") > 0
 
 
@@ -86,14 +87,15 @@ def doubles_are_retried_chunks(sidecar: Start, folder: Path) -> None:
         started.wait_for(lambda: started.metric(sent, name="http") >= written, seconds=120)
         report = count(receiver.lines(), written)
         assert report.lost == 0
-        assert 0 < report.doubled <= started.metric("fluentbit_output_retried_records_total", name="http")
+        assert 0 < report.duplicated <= started.metric("fluentbit_output_retried_records_total", name="http")
 
 
 def cloudwatch_that_fails(sidecar: Start, folder: Path) -> None:
     """5xx, ThrottlingException and refusal, from before the group is made: every line once."""
     with CloudWatchLogs(folder / "pki") as api:
         block = {"endpoint": HOST, "port": api.port, "logGroupName": "/outage/{namespace}"}
-        started = sidecar({"output": {"type": "cloudwatch", "cloudwatch": block, "ca": {"secret": "a"}}}, ca=api.ca)
+        output = {"type": "cloudwatch", "tls": {"caSecret": {"name": "a", "key": "ca.crt"}}, **block}
+        started = sidecar({"outputs": {"stdout": {"enabled": False}, "cloudwatch": output}}, ca=api.ca)
         api.fail("503")
         writer = started.begin(LINES)
         outage(api, FAILURES)
@@ -101,7 +103,7 @@ def cloudwatch_that_fails(sidecar: Start, folder: Path) -> None:
         sent = "fluentbit_output_proc_records_total"
         started.wait_for(lambda: started.metric(sent, name="cloudwatch") >= written, seconds=120)
         report = count([json.loads(message)["log"] for message in api.messages("/outage/prd")], written)
-        assert (report.lost, report.doubled, report.mangled) == (0, 0, 0), report
+        assert (report.lost, report.duplicated, report.mangled) == (0, 0, 0), report
         assert {*api.failed} >= {"503", "429"}
 
 
@@ -123,7 +125,7 @@ def killed_during_an_outage(sidecar: Start, folder: Path) -> None:
         report = count(receiver.lines(), written)
         assert (report.lost, report.mangled) == (0, 0), report
         # Lines that were stored before their position was: a few of one read.
-        assert report.doubled <= 2 * RATE
+        assert report.duplicated <= 2 * RATE
 
 
 CASES: dict[str, Callable[[Start, Path], None]] = {
@@ -156,7 +158,7 @@ def test_outage(outages: dict[str, "Future[None]"], case: str) -> None:
 
 
 def test_pod_that_ends_during_an_outage(sidecar: Start) -> None:
-    """A backend that comes back within `graceSeconds` still gets all."""
+    """A backend that comes back within `sidecar.grace` still gets all."""
     with JsonReceiver() as receiver:
         started = sidecar(to("http", receiver.port))
         receiver.fail("503")
@@ -170,7 +172,7 @@ def test_pod_that_ends_during_an_outage(sidecar: Start) -> None:
 
 
 def test_full_buffer_drops_and_counts(sidecar: Start) -> None:
-    """Above `buffer.maxSize` the oldest lines go, the application never waits, and what is missing was counted."""
+    """Above `storage.totalLimitSize` the oldest lines are dropped and counted, and the application never waits."""
     with JsonReceiver() as receiver:
         started = sidecar(to("http", receiver.port, buffer="5M"))
         receiver.fail("503")
@@ -203,6 +205,6 @@ def test_full_volume_counts_what_it_loses(sidecar: Start, kind: str) -> None:
         arrived = started if kind == "stdout" else receiver
         started.wait_for(lambda: len(arrived) == delivered() and started.metric(CHUNKS) == 0)
         report = count(started.lines() if kind == "stdout" else receiver.lines(), written)
-        assert (report.lost, report.doubled, report.mangled) == (read() - delivered(), 0, 0), report
+        assert (report.lost, report.duplicated, report.mangled) == (read() - delivered(), 0, 0), report
         # Otherwise nothing was tested.
         assert report.lost > 0

@@ -60,7 +60,8 @@ def values(kind: str, port: int = 0, **file: Any) -> dict[str, Any]:
     """Values with one log file, to stdout or to a backend of this machine."""
     made: dict[str, Any] = {"logs": {"files": [{"name": "app", "path": "/var/log/app/app.log", **file}]}}
     if kind != "stdout":
-        made["output"] = {"type": kind, kind: {"host": HOST, "port": port, "tls": {"enabled": False}}}
+        output = {"type": kind, "host": HOST, "port": port, "tls": {"enabled": False}}
+        made["outputs"] = {"stdout": {"enabled": False}, kind: output}
     return made
 
 

@@ -1,11 +1,11 @@
-"""The loss matrix: what readers of a log file lose and double, case by case, and what they cost.
+"""The loss matrix: lines that readers of a log file lose and duplicate, case by case, and their CPU and memory.
 
-cases.py    the rows: how lines are written, and what happens to the reader meanwhile
-readers.py  the columns: commands and environments, those of the articles and those that the charts render
-outage.py   the row whose lines go to a backend that fails
-volumes.py  small volumes, and a mount namespace for them
-report.py   the tables, and what got worse since they were last written
+cases.py    the rows: how lines are written, and what happens to the reader in the meantime
+readers.py  the columns: commands and environments of the articles and of the charts
+outage.py   the case of a failing backend
+volumes.py  small volumes in a separate mount namespace
+report.py   the tables, and regressions since they were last written
 plots.py    the pictures
 
-injection.py is a benchmark of its own: what the admission policy costs when a pod is created.
+injection.py is a separate benchmark: the time that the admission policies add to the creation of a pod.
 """

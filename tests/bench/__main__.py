@@ -1,15 +1,15 @@
-"""Compare ways of printing a log file: that of the articles, common ones, and those that log-sidecar ships.
+"""Compare readers of a log file: the articles', common ones, and the engines of log-sidecar.
 
     make bench                        measure, and compare with docs/benchmarks: status 1 if the chart's
-                                      engines lose or double a line where they did not before
+                                      engines lose or duplicate lines that they did not before
     make bench ARGS=--write           measure, and write docs/benchmarks
-    make bench ARGS="--only kill"     rows whose name contains "kill"
+    make bench ARGS="--only kill"     only cases whose name contains "kill"
     make bench ARGS=--full            60 s of steady load instead of 6, 5 minutes of outage instead of 15 s
 
-Each reader runs as process 1 of a PID namespace while a writer rotates the file. The chart's readers are the
-script and the configuration that it renders, with folders of this machine in place of its volumes. Costs are
-given beside GNU tail's on the same machine: ratios travel, seconds do not. Readers that are not installed are
-left out, and named.
+Each reader runs as process 1 of a PID namespace while a writer rotates the file. The chart's readers run its rendered
+script and configuration, with folders of this machine instead of volumes. CPU is shown relative to GNU tail on the
+same machine, because ratios are comparable across machines and seconds are not. Readers that are not installed are
+skipped, and listed.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from harness.tools.progress import elapsed
 
 
 def measure(name: str, case: Case, *, full: bool = False) -> Measurement | None:
-    """Run one case with one reader; None if the reader is not installed."""
+    """Run one case with one reader; return None if the reader is not installed."""
     with tempfile.TemporaryDirectory(prefix="bench-") as temporary, ExitStack() as mounts:
         folder = Path(temporary)
         for part in ("logs", "state", "config"):
@@ -59,10 +59,16 @@ def measure(name: str, case: Case, *, full: bool = False) -> Measurement | None:
 
 
 def measure_again_if_unlucky(name: str, case: Case, *, full: bool) -> Measurement | None:
-    """A SIGKILL in the middle of a write repeats it, about one in sixty: that is told, and measured once more."""
+    """Measure again, with a message, when a SIGKILL during a write repeated it, which about one in sixty does."""
     measured = measure(name, case, full=full)
-    if measured and case.kills and name == readers.FLUENT_BIT and measured.report.doubled and measured.report.complete:
-        print(f"{case.name}, {name}: {measured.report.doubled:,} doubled by a kill in the middle of a write; again")
+    if (
+        measured
+        and case.kills
+        and name == readers.FLUENT_BIT
+        and measured.report.duplicated
+        and measured.report.complete
+    ):
+        print(f"{case.name}, {name}: {measured.report.duplicated:,} duplicated by a kill during a write; again")
         return measure(name, case, full=full)
     return measured
 
@@ -74,13 +80,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks")
     parser.add_argument("--only", default="", metavar="TEXT", help="only cases whose name contains TEXT")
-    parser.add_argument("--full", action="store_true", help="a minute of steady load, five of outage")
+    parser.add_argument("--full", action="store_true", help="one minute of steady load, five minutes of outage")
     options = parser.parse_args(arguments)
     rows = [case.name for case in CASES] + [outage.NAME]
     if not any(options.only in row for row in rows):
         parser.error(f"no case contains {options.only!r}; there are: {', '.join(rows)}")
     if options.write and options.only:
-        parser.error("--write needs all cases")
+        parser.error("--write requires all cases")
     results: dict[tuple[str, str], Measurement] = {}
     left_out = set()
     begin = datetime.now(UTC)

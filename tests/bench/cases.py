@@ -1,4 +1,4 @@
-"""The rows of the matrix."""
+"""The cases of the loss matrix: its rows."""
 
 import dataclasses
 import subprocess
@@ -17,23 +17,23 @@ EVERYBODY: tuple[str, ...] = ()
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One way to write, and what happens to the reader meanwhile.
+    """A way to write, and what happens to the reader at the same time.
 
     Attributes:
-        name: the row.
+        name: name of the row.
         writer: options of ``python -m harness.loss.writer``.
-        full: the same, where a full measurement takes longer.
-        kills: SIGKILLs, evenly over the writing.
-        drain: SIGTERM to the reader right after the writer's end.
-        ended_after: seconds after which the writer gets SIGTERM.
-        blocked: seconds for which nobody takes what the reader prints.
-        copytruncate: the chart is told so.
+        full: options for a full measurement, if they differ.
+        kills: number of SIGKILLs, distributed evenly over the writing.
+        drain: send SIGTERM to the reader as soon as the writer has ended.
+        ended_after: seconds until the writer gets SIGTERM.
+        blocked: seconds for which nobody reads the output of the reader.
+        copytruncate: set `rotation: copytruncate` in the values of the chart.
         new_file: the file does not exist when the reader starts.
-        logs, state: size of the volume of the logs or of the reader's own; empty: that of this machine.
-        filled: for two seconds somebody else fills the reader's volume.
-        only: readers that are measured; empty: all.
-        lucky: readers that lose lines here or not, as it happens: no such loss is a regression.
-        priced: its cost is shown.
+        logs, state: size of the volume for the logs or the reader's state; empty: a plain folder.
+        filled: another process fills the reader's state volume for two seconds.
+        only: readers to measure; empty: all.
+        lucky: readers for which a loss depends on chance, and is not a regression.
+        priced: show CPU and memory.
     """
 
     name: str
@@ -54,11 +54,11 @@ class Case:
 
     @property
     def mounts(self) -> bool:
-        """It needs volumes of a size of their own."""
+        """Whether the case needs volumes of a fixed size."""
         return bool(self.logs or self.state)
 
     def meanwhile(self, folder: Path) -> Callable[[ProcessFollower, "subprocess.Popen[str]"], None]:
-        """What happens while the writer writes; the reader's volumes are below `folder`."""
+        """Return a function that runs while the writer writes; the reader's volumes are below `folder`."""
 
         def happen(reader: ProcessFollower, writer: "subprocess.Popen[str]") -> None:
             if self.ended_after:
@@ -98,7 +98,7 @@ CASES = (
         copytruncate=True,
         priced=True,
     ),
-    Case("file made 3 s late, 10 renames", f"--delay 3 {RENAMES}", new_file=True),
+    Case("file created 3 s late, 10 renames", f"--delay 3 {RENAMES}", new_file=True),
     Case("2 x SIGKILL, 10 renames", RENAMES, kills=2),
     Case(
         "pod deleted, 300 last lines",

@@ -1,7 +1,7 @@
-"""The dashboards' pictures in docs/dashboards: what a live Prometheus answered, in the places that Grafana gives it.
+"""Draws the pictures in docs/dashboards: answers of a live Prometheus, in the layout of Grafana.
 
-`.venv/bin/python -m bench.dashboards` draws what was recorded; with `--prometheus http://127.0.0.1:9090`, it records
-first.
+`.venv/bin/python -m bench.dashboards` draws the recorded data; with `--prometheus http://127.0.0.1:9090`, it records
+new data first.
 """
 
 import argparse
@@ -22,21 +22,21 @@ from eks_observability.dashboards import BOARDS, Panel, panel_queries
 FOLDER = Path(__file__).parents[2] / "docs" / "dashboards"
 DATA = FOLDER / "data.json"
 POINTS = 40
-# Series of one query that are recorded: more cannot be told apart in a picture.
+# Maximum number of recorded series per query; more are indistinguishable in a picture.
 SERIES = 12
-# What pods are called on every machine anew, or is of this one alone.
+# Parts of names that are random or specific to a machine.
 _HASHES = re.compile(r"-[0-9a-f]{8,10}-[a-z0-9]{5}\b|https?://[^/\s]+")
 
 Ask = Callable[[str, float, float, float], list[dict[str, Any]]]
 
 
 def record(ask: Ask, end: float, seconds: float, window: str) -> dict[str, Any]:
-    """Ask every panel's queries for a time.
+    """Record the answers to the queries of every panel for a period.
 
     Args:
-        ask: answers a range query, given PromQL, start, end and step in seconds, with the API's `result`.
-        end: the end of that time, in seconds since the epoch.
-        seconds: its length.
+        ask: runs a range query, given PromQL, start, end and step in seconds; returns the API's `result`.
+        end: end of the period, in seconds since the epoch.
+        seconds: length of the period.
         window: the range of rates.
 
     Returns:
@@ -85,11 +85,11 @@ def write(found: Mapping[str, Any], folder: Path = FOLDER) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Record, if asked to, and draw."""
+    """Record if requested, then draw."""
     parser = argparse.ArgumentParser(prog="python -m bench.dashboards", description=__doc__)
-    parser.add_argument("--prometheus", help="address of a Prometheus that answers queries; it is asked first")
-    parser.add_argument("--minutes", type=float, default=30, help="how much of its past to draw (30)")
-    parser.add_argument("--window", default="5m", help="range of rates, at least four scrapes (5m)")
+    parser.add_argument("--prometheus", help="URL of a Prometheus to record from first")
+    parser.add_argument("--minutes", type=float, default=30, help="length of the period to record; default: 30")
+    parser.add_argument("--window", default="5m", help="range of rates, at least four scrape intervals; default: 5m")
     options = parser.parse_args(arguments)
     if options.prometheus:
         found = record(_over_http(options.prometheus), time.time(), options.minutes * 60, options.window)
@@ -99,7 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def save(found: Mapping[str, Any]) -> None:
-    """Write what was recorded, a series on a line."""
+    """Write the recorded data, one series per line."""
     lines = json.dumps(found, separators=(",", ":"), ensure_ascii=False).replace('{"legend"', '\n{"legend"')
     DATA.write_text(lines + "\n", encoding="utf-8")
 

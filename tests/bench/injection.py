@@ -1,10 +1,10 @@
-"""Measure what injection costs the creation of a pod: the time of the request with the policies, as a ratio to without.
+"""Measure the time that injection adds to the creation of a pod, as a ratio to a request without the policies.
 
-    .venv/bin/python -m bench.injection           a cluster of its own, 200 pods of each sort
+    .venv/bin/python -m bench.injection           on a new cluster, 200 pods of each kind
 
-The three sorts take turns pod by pod, so that a busy moment of the machine meets all of them; those without are in a
-namespace that the policies do not look at. The pods fit no node: the API server's work alone counts, over one
-connection that stays open. Medians, as single requests wait for the disk.
+The three kinds alternate pod by pod, so that load on the machine affects all of them. Pods without the policies are in
+a namespace that the policies do not match. The pods fit no node, so only the API server's work counts, over one open
+connection. The results are medians, because single requests wait for the disk.
 """
 
 import argparse
@@ -27,7 +27,7 @@ SORTS = ("without", "with, not asking", "with, injected")
 
 
 def pod(name: str, annotations: dict[str, str]) -> dict[str, Any]:
-    """Return a pod that no node takes."""
+    """Return a pod that fits no node."""
     return {
         "metadata": {"name": name, "annotations": annotations},
         "spec": {
@@ -38,14 +38,14 @@ def pod(name: str, annotations: dict[str, str]) -> dict[str, Any]:
 
 
 def measure(kubeconfig: Path, *, pods: int) -> dict[str, list[float]]:
-    """Return the milliseconds that each creation took, by sort."""
+    """Return the milliseconds of each creation, by kind."""
     api = client.CoreV1Api(config.new_client_from_config(str(kubeconfig)))
     for name in ("with", "without"):
         api.create_namespace({"metadata": {"name": name}})
     Helm().install("x", CHART, namespace="operator", kubeconfig=kubeconfig, values=VALUES)
     _wait_until_in_force(api)
     taken: dict[str, list[float]] = {sort: [] for sort in SORTS}
-    # The first pods meet an API server that has yet to warm up.
+    # The first pods warm up the API server and are not counted.
     for number in range(-WARM_UP, pods):
         for sort, namespace, annotations in zip(SORTS, ("without", "with", "with"), (ASKS, {}, ASKS), strict=True):
             body = pod(f"x-{number + WARM_UP}-{SORTS.index(sort)}", annotations)
@@ -66,7 +66,7 @@ def _wait_until_in_force(api: client.CoreV1Api, seconds: float = 30) -> None:
 
 
 def _injects(api: client.CoreV1Api) -> bool:
-    """Say whether a pod that asks would be injected; it is refused while only one policy is in force."""
+    """Whether an annotated pod would be injected; while only one policy is active, it is rejected."""
     try:
         made = api.create_namespaced_pod("with", pod("probe", ASKS), dry_run="All")
     except client.ApiException:
@@ -75,9 +75,9 @@ def _injects(api: client.CoreV1Api) -> bool:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print one line for each sort of pod."""
+    """Measure and print one line per kind of pod."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pods", type=int, default=200, help="pods of each sort (default 200)")
+    parser.add_argument("--pods", type=int, default=200, help="pods of each kind; default: 200")
     options = parser.parse_args(arguments)
     with clusters.create("auto", "bench-injection") as cluster:
         taken = measure(cluster.kubeconfig, pods=options.pods)

@@ -1,11 +1,11 @@
-"""Run observability-stack beside the setup of the article for some minutes: samples sent, and memory.
+"""Compare observability-stack with the article's setup on one node: samples sent, and memory.
 
     .venv/bin/python -m bench.metrics                 10 minutes on a local cluster
     .venv/bin/python -m bench.metrics --write         and write docs/benchmarks/metrics.md
     .venv/bin/python -m bench.metrics --minutes 3     shorter
 
-Both write to receivers on this machine that verify their signatures. Afterwards every panel's query is put to a
-Prometheus that has nothing but what our release has sent.
+Both write to receivers on this machine that verify their signatures. Afterwards every panel's query is sent to a
+Prometheus that has only the samples of our release.
 """
 
 import argparse
@@ -31,7 +31,7 @@ MOST_SAMPLES, MOST_MEMORY = 0.10, 0.50
 
 @dataclass(frozen=True)
 class Side:
-    """What one of the two did.
+    """The measurements of one of the two setups.
 
     Attributes:
         samples: samples that arrived, per minute.
@@ -49,11 +49,11 @@ class Side:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure both sides; status 1 if ours sends or takes more than it may, or leaves a panel empty."""
+    """Measure both sides; return 1 if ours exceeds a limit or leaves a panel empty."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.metrics", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--minutes", type=float, default=10, help="how long both run (10)")
+    parser.add_argument("--minutes", type=float, default=10, help="duration of the measurement; default: 10")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks/metrics.md")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def measure(folder: Path, minutes: float) -> tuple[Side, Side, set[str]]:
-    """Return the article's side, ours, and the panels that what we sent leaves empty."""
+    """Return the article's side, ours, and the panels that our samples leave empty."""
     with LocalCluster("bench-metrics") as cluster:
         address = cluster.host_address()
         assert address is not None
@@ -80,7 +80,7 @@ def measure(folder: Path, minutes: float) -> tuple[Side, Side, set[str]]:
             stage.load_images([release.BUSYBOX, release.FLUENT_BIT])
             release.apply(stage, release.world(stage))
             made = release.Metrics(stage, mine, address)
-            # The chart's defaults, but for what a cluster of tests differs in.
+            # The chart's defaults, except where a test cluster requires otherwise.
             made.install("auto", alertmanager={}, pushgateway={}, scrape={"kubelet": {"insecureSkipVerify": True}})
             metrics_article.install(stage, f"https://{address}:{theirs.port}{PATH}", theirs)
             release.until(lambda: mine.select("up") and theirs.select("up"), "both to write", 180)
@@ -95,7 +95,7 @@ def measure(folder: Path, minutes: float) -> tuple[Side, Side, set[str]]:
 
 
 def side(place: str, receiver: RemoteWriteReceiver, told: RemoteWriteReceiver, since: float, until: float) -> Side:
-    """Sum up one side; what cadvisor says of both is taken from the one that was told everything."""
+    """Summarize one side; cadvisor metrics of both come from the receiver that got every metric."""
     arrived = sum(count for when, count in receiver.arrivals if since < when <= until)
     jobs = Counter(dict(labels).get("job", "") for labels in receiver.all())
     memory = {}
@@ -120,13 +120,13 @@ def report(article: Side, ours: Side, empty: set[str], minutes: float) -> str:
     lines = [
         "# Samples and memory beside the article's setup",
         "",
-        f"Both on one node at the same time for {minutes:g} minutes, each writing to a receiver that verifies its",
-        "signatures (`.venv/bin/python -m bench.metrics --write`). The article's setup is Prometheus 3.14 with",
+        f"Both setups ran on one node at the same time for {minutes:g} minutes, each writing to a receiver that",
+        "verifies signatures (`.venv/bin/python -m bench.metrics --write`). The article's setup: Prometheus 3.14 with",
         "the scrape configuration, flags and queue of prometheus-community/prometheus 29.27 and the article's values:",
-        "server mode, everything sent. Ours is this chart with a remote and its defaults: agent mode, allow-list. Both",
-        "scrape the same exporters, ours, chosen by label instead of annotation so that neither scrapes the other's;",
-        "the article's Alertmanager and Pushgateway are left out of its side. kube-state-metrics is a stand-in that",
-        "tells less than the real one, and so flatters the article's side.",
+        "server mode, everything sent. Ours is this chart with its defaults and a remote: agent mode, allow-list. Both",
+        "scrape the same exporters, which our release runs, selected by label so that neither scrapes the other. The",
+        "article's Alertmanager and Pushgateway are left out. kube-state-metrics is a stand-in with fewer metrics than",
+        "the real one, which favors the article's side.",
         "",
         "| | article | observability-stack | share |",
         "| --- | ---: | ---: | ---: |",
@@ -136,15 +136,15 @@ def report(article: Side, ours: Side, empty: set[str], minutes: float) -> str:
         row("memory, largest working set", article.working_set[1] / mega, ours.working_set[1] / mega, " MB"),
         row("memory, median resident set", article.rss / mega, ours.rss / mega, " MB"),
         "",
-        f"Goal: at most {MOST_SAMPLES:.0%} of the samples and {MOST_MEMORY:.0%} of the memory (median working set).",
+        f"Limit: at most {MOST_SAMPLES:.0%} of the samples and {MOST_MEMORY:.0%} of the memory (median working set).",
         "",
         f"Series by job, ours: {jobs}.",
         "",
         f"Series by job, the article's: {theirs}.",
         "",
-        "Put to a Prometheus that has only what ours sent, "
+        "In a Prometheus that has only our samples, "
         + (f"these panels are empty: {'; '.join(sorted(empty))}." if empty else "every panel's query returns data,"),
-        f"but for those that need {' or '.join(sorted(metrics_replay.NOT_HERE))}: an agent has neither.",
+        f"except for panels that need {' or '.join(sorted(metrics_replay.NOT_HERE))}: an agent has neither.",
         "",
     ]
     return "\n".join(lines)

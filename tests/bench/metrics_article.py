@@ -1,7 +1,7 @@
 """The article's setup: what prometheus-community/prometheus 29.27 configures with the article's values.
 
-Written out as Prometheus' own configuration; the exporters' Services, which that chart annotates, are replaced by the
-pods of our exporters, so that both sides scrape the same and neither the other's.
+Written as a Prometheus configuration. Pods of our exporters replace the annotated Services of that chart, so that both
+sides scrape the same exporters and neither scrapes the other.
 """
 
 from typing import Any

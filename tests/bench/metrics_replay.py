@@ -1,4 +1,4 @@
-"""A Prometheus that has only what a receiver was sent, and what the dashboards show of that."""
+"""Replays received samples into a Prometheus, and finds dashboard panels without data."""
 
 import json
 import subprocess
@@ -13,17 +13,17 @@ from eks_observability.dashboards import panel_queries
 from harness import tools
 from harness.backends.remote_write import Labels, encode
 
-# What a panel may need that an agent on its own has not; the cluster's tests show these panels a server with both.
+# Requirements of panels that an agent does not meet; the cluster tests cover these panels with a server.
 NOT_HERE = {"a server with rules", "a claim whose volume reports its size"}
 _ADDRESS = "127.0.0.1:19090"
 
 
 def empty_panels(series: dict[Labels, dict[int, float]], folder: Path) -> set[str]:
-    """Return the panels that stay empty, those left out that say why nothing here can fill them.
+    """Return the panels without data, except panels that state why they cannot have any here.
 
     Args:
-        series: what was sent.
-        folder: where Prometheus keeps it; it must not exist.
+        series: the received samples.
+        folder: data folder for Prometheus; must not exist.
     """
     folder.mkdir()
     config = folder / "prometheus.yml"
@@ -35,7 +35,7 @@ def empty_panels(series: dict[Labels, dict[int, float]], folder: Path) -> set[st
     try:
         _wait()
         _post(encode(series))
-        # A query at the last moment for which every job was still scraped.
+        # Query the last moment at which every job was still scraped.
         newest = [
             max(points) for labels, points in series.items() if ("__name__", "up") in labels and EXTERNAL in labels
         ]
@@ -54,7 +54,7 @@ def _wait() -> None:
             with urllib.request.urlopen(f"http://{_ADDRESS}/-/ready", timeout=1):
                 return
         except (urllib.error.URLError, OSError):
-            assert time.monotonic() < deadline, "Prometheus does not start"
+            assert time.monotonic() < deadline, "Prometheus did not start"
             time.sleep(0.1)
 
 

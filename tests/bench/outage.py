@@ -1,4 +1,4 @@
-"""The row whose lines go to a backend that fails: 503, 429 and no listener, a third of the time each."""
+"""The case of a failing backend: 503, 429 and refused connections, for a third of the time each."""
 
 import os
 import sys
@@ -16,14 +16,14 @@ NAME = "backend outage"
 SHORT_SECONDS = 15.0
 FULL_SECONDS = 300.0
 LEAD_SECONDS = 3.0
-PATIENCE_SECONDS = 120.0  # a retry may be due a minute after the backend is well again
+PATIENCE_SECONDS = 120.0  # a retry may be due a minute after the backend has recovered
 RATE = 1000
-# What the kubelet would write there.
+# Variables that the kubelet would set.
 POD = {"OUTPUT_POD": "shop-0", "OUTPUT_NAMESPACE": "prd", "OUTPUT_NODE": "node-1"}
 
 
 def measure(*, seconds: float) -> Measurement | None:
-    """Send lines to an Elasticsearch that fails for `seconds` in the middle; None without Fluent Bit."""
+    """Send lines to an Elasticsearch that fails for `seconds` in the middle; return None without Fluent Bit."""
     agent = images.fluent_bit()
     if agent is None:
         return None
@@ -31,8 +31,7 @@ def measure(*, seconds: float) -> Measurement | None:
         folder = Path(temporary)
         for part in ("logs", "state", "config"):
             (folder / part).mkdir()
-        place = {"host": HOST, "port": backend.port, "index": "logs", "tls": {"enabled": False}}
-        output = {"type": "elasticsearch", "elasticsearch": place}
+        output = {"type": "elasticsearch", "host": HOST, "port": backend.port, "tls": {"enabled": False}}
         reader = readers.from_chart("fluent-bit", folder, agent=agent, output=output)
         with ProcessFollower(
             reader.command,

@@ -1,4 +1,4 @@
-"""How a panel looks in a picture; the same data makes the same bytes."""
+"""Draws panels; the same data produces the same bytes."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ SETTINGS: dict[str, Any] = {
     "axes.prop_cycle": matplotlib.cycler(color=COLORS),
     "path.simplify": True,
 }
-# Inches of a 24th of the width, and of one of Grafana's rows.
+# Inches per 24th of the width, and per Grafana grid row.
 ACROSS, DOWN = 0.55, 0.24
 ROWS = 7
 SIZES = ("", " K", " M", " G", " T")
@@ -42,8 +42,8 @@ def write(board: Board, found: Mapping[str, Answers], path: Path) -> None:
 
     Args:
         board: the dashboard.
-        found: for each panel's title, what each of its queries answered.
-        path: the file to write, SVG.
+        found: the answers to the queries of each panel, by title.
+        path: SVG file to write.
     """
     matplotlib.use("svg")
     places, depth = _places(board)
@@ -61,7 +61,7 @@ def write(board: Board, found: Mapping[str, Answers], path: Path) -> None:
 
 
 def _places(board: Board) -> tuple[dict[str, list[Any]], int]:
-    """Return the places of rows and panels as Grafana finds them, and the depth of the whole."""
+    """Return the positions of rows and panels in Grafana's layout, and the total height."""
     rows: list[Any] = []
     panels: list[Any] = []
     top = 0
@@ -78,7 +78,7 @@ def _places(board: Board) -> tuple[dict[str, list[Any]], int]:
 
 
 def shown(value: float | None, unit: str) -> str:
-    """Return a value as Grafana would show it, or nearly so."""
+    """Return a value formatted approximately as in Grafana."""
     if value is None:
         return "-"
     if unit == "percentunit":
@@ -106,7 +106,7 @@ def _card(figure: Any, panel: Panel, box: tuple[float, float, float, float], dep
             edgecolor=LINE,
             linewidth=0.6,
             transform=figure.transFigure,
-            zorder=-1,  # behind the axes
+            zorder=-1,  # drawn behind the axes
         )
     )
     figure.text(left + 0.006, bottom + height - 0.95 / depth, panel.title, fontsize=8, fontweight="bold")
@@ -172,7 +172,7 @@ def _graph(figure: Any, panel: Panel, answers: Answers, box: tuple[float, float,
 
 
 def _legend(figure: Any, axes: Any, box: tuple[float, float, float, float], depth: int) -> None:
-    """Name as many series as there is room for."""
+    """Draw a legend for as many series as fit."""
     left, bottom, width, _ = box
     handles, names = axes.get_legend_handles_labels()
     at, end = left + 0.008, left + width - 0.045

@@ -1,4 +1,4 @@
-"""The pictures of the matrix; the same results make the same bytes."""
+"""The pictures of the loss matrix; the same results produce the same bytes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from matplotlib.colors import ListedColormap
 from bench import readers, report
 from harness.loss import Measurement
 
-BEST, DOUBLED, LOST, NOTHING = "#cfe8d5", "#f9e2a8", "#f2b8ae", "#f4f4f4"
+BEST, DUPLICATED, LOST, NOTHING = "#cfe8d5", "#f9e2a8", "#f2b8ae", "#f4f4f4"
 INK = "#222222"
 COLORS = {"busybox tail -f": "#a0a0a0", "GNU tail -F": "#c8a24a", "Fluent Bit, defaults": "#7a9cc6"}
 OURS = {"chart: tail": "#3f7d58", "chart: fluent-bit": "#1f5f8b", "chart: fluentd": "#6b4c8a"}
@@ -41,7 +41,7 @@ def write(results: Results, folder: Path) -> None:
 
 
 def loss(results: Results) -> Any:
-    """A table in colours: what each reader lost and doubled in each case."""
+    """Draw the lines that each reader lost and duplicated in each case, as a colored table."""
     names, cases = report.columns(results), report.rows(results)
     shades, words = [], []
     for case in cases:
@@ -50,7 +50,12 @@ def loss(results: Results) -> Any:
         words.append([verdict(one) for one in found])
     figure, axes = pyplot.subplots(figsize=(1.5 * len(names) + 2, 0.27 * len(cases) + 0.6))
     axes.pcolormesh(
-        shades, cmap=ListedColormap([BEST, DOUBLED, LOST, NOTHING]), vmin=0, vmax=3, edgecolors="white", linewidth=1.5
+        shades,
+        cmap=ListedColormap([BEST, DUPLICATED, LOST, NOTHING]),
+        vmin=0,
+        vmax=3,
+        edgecolors="white",
+        linewidth=1.5,
     )
     for row, line in enumerate(words):
         for column, text in enumerate(line):
@@ -68,32 +73,32 @@ def loss(results: Results) -> Any:
 
 
 def shade(measured: Measurement | None) -> int:
-    """Which colour: exact, doubled, lost, not measured."""
+    """Return the index of a color: exact, duplicated, lost, not measured."""
     if measured is None:
         return 3
-    return 2 if measured.report.lost else 1 if measured.report.doubled else 0
+    return 2 if measured.report.lost else 1 if measured.report.duplicated else 0
 
 
 def verdict(measured: Measurement | None) -> str:
-    """A cell in words."""
+    """Return the text of a cell."""
     if measured is None:
         return ""
     told = [
         f"{share(number, measured.report.written)} {word}"
-        for number, word in ((measured.report.lost, "lost"), (measured.report.doubled, "doubled"))
+        for number, word in ((measured.report.lost, "lost"), (measured.report.duplicated, "duplicated"))
         if number
     ]
     return "\n".join(told) or "every line once"
 
 
 def share(number: int, total: int) -> str:
-    """A part in per cent; what is not nothing does not look like nothing."""
+    """Return a share in percent; a share above zero is never shown as zero."""
     percent = 100 * number / total
     return f"{percent:.0f} %" if percent >= 1 else "<1 %"
 
 
 def cost(results: Results) -> Any:
-    """Bars: cores that 10,000 lines/s take and peak memory, at a steady load, beside the chart's own bounds."""
+    """Draw cores per 10,000 lines/s and peak memory at a steady load as bars, with the chart's limits."""
     found = [(name, one) for name in report.columns(results) if (one := results.get((name, STEADY)))]
     if not found:
         return None
@@ -101,14 +106,14 @@ def cost(results: Results) -> Any:
     colors = [COLORS.get(name) or OURS[name] for name in names]
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 0.32 * len(names) + 0.9), sharey=True)
     panels = (
-        (left, [report.unit_cost(one) or 0 for _, one in found], "cores for 10,000 lines/s", LARGEST_CORES, "{:.3f}"),
+        (left, [report.unit_cost(one) or 0 for _, one in found], "cores per 10,000 lines/s", LARGEST_CORES, "{:.3f}"),
         (right, [one.usage.peak_bytes / 1e6 for _, one in found], "peak memory, MB", LARGEST_MEGABYTES, "{:.0f}"),
     )
     for axes, values, title, bound, form in panels:
         bars = axes.barh(names, values, color=colors, height=0.62)
         axes.bar_label(bars, labels=[form.format(value) for value in values], padding=3, fontsize=8)
         axes.axvline(bound, color="#b04a3a", linewidth=1, linestyle="--")
-        axes.text(bound, -0.62, f"bound: {bound}", color="#b04a3a", fontsize=8, ha="right", va="bottom")
+        axes.text(bound, -0.62, f"limit: {bound}", color="#b04a3a", fontsize=8, ha="right", va="bottom")
         axes.set_title(title, loc="left", fontsize=9)
         axes.set_xlim(0, bound * 1.12)
         axes.tick_params(left=False)

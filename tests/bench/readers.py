@@ -1,4 +1,4 @@
-"""The columns of the matrix: ways of printing a log file."""
+"""The readers of the loss matrix: its columns."""
 
 import dataclasses
 import os
@@ -28,14 +28,14 @@ pipeline:
 
 @dataclasses.dataclass(frozen=True)
 class Reader:
-    """A command and its environment; `{file}` stands for the log file."""
+    """A command and its environment; `{file}` is replaced by the log file."""
 
     command: Sequence[str]
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 def make(name: str, folder: Path, case: Case) -> Reader | None:
-    """The reader of that name, its files below `folder`; None if this machine lacks a program that it needs."""
+    """Return a reader by name, with its files below `folder`; None if a required program is missing."""
     busybox = shutil.which(os.environ.get("BUSYBOX", "busybox"))
     fluent_bit, fluentd = images.fluent_bit(), shutil.which("fluentd")
     if name == "busybox tail -f" and busybox:
@@ -66,17 +66,17 @@ def from_chart(
     output: Mapping[str, Any] | None = None,
     medium: str = "auto",
 ) -> Reader:
-    """What the chart's sidecar runs, its folders below `folder` and its program at `agent`."""
-    metrics = {"listen": "127.0.0.1", "port": METRICS_PORT}
+    """Return the command of the chart's sidecar, with its folders below `folder` and its program at `agent`."""
+    http = {"listen": "127.0.0.1", "port": METRICS_PORT}
     values: dict[str, Any] = {
         "app": {"demo": {"enabled": False}, "command": ["serve"]},
         "logs": {"files": [{"name": "app", "path": "/var/log/app/app.log"}]},
-        "sidecar": {"engine": engine, "fluentBit": {"metrics": metrics}, "state": {"medium": medium}},
+        "sidecar": {"engine": engine, "fluentBit": {"httpServer": http}, "state": {"medium": medium}},
     }
     if copytruncate:
         values["logs"]["files"][0]["rotation"] = "copytruncate"
     if output:
-        values["output"] = output
+        values["outputs"] = {"stdout": {"enabled": False}, "backend": output}
     rendered = Helm().render(CHART, values=values)
 
     def moved(text: str) -> str:
@@ -92,7 +92,7 @@ def from_chart(
     for item in rendered.select("ConfigMap", component="sidecar"):
         for name, text in item["data"].items():
             (folder / "config" / name).write_text(moved(text))
-    # What the kubelet would fill in, the pod's name for one, is left empty.
+    # Fields that the kubelet would fill in, for example the pod's name, stay empty.
     environment = {entry["name"]: moved(entry.get("value", "")) for entry in container["env"]}
     if agent:
         environment["AGENT"] = str(agent)
@@ -100,7 +100,7 @@ def from_chart(
 
 
 def counted_losses() -> int:
-    """Lines that the chart's Fluent Bit says it read and did not deliver."""
+    """Return the lines that the chart's Fluent Bit read but did not deliver, from its metrics."""
     with urllib.request.urlopen(f"http://127.0.0.1:{METRICS_PORT}/api/v2/metrics/prometheus", timeout=5) as answer:
         lines = answer.read().decode().splitlines()
 

@@ -1,4 +1,4 @@
-"""The tables, and what got worse since they were last written."""
+"""The results as Markdown tables, and regressions since they were last written."""
 
 import os
 import platform
@@ -14,24 +14,24 @@ from harness.loss import Measurement
 
 FOLDER = Path(__file__).parents[2] / "docs" / "benchmarks"
 GRACE_SECONDS = 5
-LOST = "Lines lost / doubled"
+LOST = "Lines lost / duplicated"
 Results = Mapping[tuple[str, str], Measurement]
 
 
 def fate(measured: Measurement) -> str:
-    """Lost / doubled, the figures that must not grow; and how many of the lost the reader's own metrics tell of."""
-    text = f"{measured.report.lost:,} / {measured.report.doubled:,}"
+    """Return lost / duplicated, which must not grow, and the losses that the reader's own metrics count."""
+    text = f"{measured.report.lost:,} / {measured.report.duplicated:,}"
     return text if measured.counted is None else f"{text} (it counted {measured.counted:,})"
 
 
 def unit_cost(measured: Measurement) -> float | None:
-    """Cores that 10,000 lines/s take; None if too few lines came through to tell."""
+    """Return the cores used per 10,000 lines/s; None if lines were lost."""
     seconds, lines = measured.usage.cpu_seconds, measured.report.delivered
     return seconds / lines * 10_000 if measured.report.complete else None
 
 
 def cost(measured: Measurement, yardstick: Measurement | None) -> str:
-    """Cores that 10,000 lines/s take, with the yardstick's as unit, and megabytes."""
+    """Return the cores used per 10,000 lines/s, also relative to the yardstick, and peak memory in MB."""
     cores, unit = unit_cost(measured), unit_cost(yardstick) if yardstick else None
     if cores is None:
         return f"-, {measured.usage.peak_bytes / 1e6:.0f} MB"
@@ -40,22 +40,22 @@ def cost(measured: Measurement, yardstick: Measurement | None) -> str:
 
 
 def end(measured: Measurement) -> str:
-    """Seconds from SIGTERM to the end."""
+    """Return the seconds from SIGTERM to the end of the process."""
     return f"{measured.exit.seconds:.1f} s" if measured.exit.status != 137 else "never"
 
 
 def rows(results: Results) -> list[str]:
-    """The names of the cases that were measured, in their order."""
+    """Return the names of the measured cases, in their order."""
     return [name for name in (*(case.name for case in CASES), outage.NAME) if any(name == row for _, row in results)]
 
 
 def columns(results: Results) -> list[str]:
-    """The names of the readers that were measured, in their order."""
+    """Return the names of the measured readers, in their order."""
     return [name for name in readers.NAMES if any(name == reader for reader, _ in results)]
 
 
 def tables(results: Results) -> str:
-    """The results as Markdown."""
+    """Return the results as Markdown."""
     names = columns(results)
     priced = [case.name for case in CASES if case.priced and case.name in rows(results)]
     drained = [case.name for case in CASES if case.drain and case.name in rows(results)]
@@ -71,79 +71,77 @@ def tables(results: Results) -> str:
 
     text = table(LOST, rows(results), lambda one, _: fate(one))
     text += notes(results)
-    price = f"Cores that 10,000 lines/s take (and {readers.YARDSTICK} = 1), and peak memory"
+    price = f"Cores per 10,000 lines/s (relative to {readers.YARDSTICK}), and peak memory"
     text += table(price, priced, lambda one, row: cost(one, results.get((readers.YARDSTICK, row))))
     text += [
         f"{outage.NAME}, {reader}: {one.cores:.2f} core and {one.usage.peak_bytes / 1e6:.0f} MB "
-        f"at {outage.RATE:,} lines/s, each of which wakes the reader.\n"
+        f"at {outage.RATE:,} lines/s; the reader wakes for each line.\n"
         for (reader, row), one in results.items()
         if row == outage.NAME
     ]
-    text += table(
-        f"From SIGTERM to the end (never: had to be killed after {GRACE_SECONDS} s)", drained, lambda one, _: end(one)
-    )
+    text += table(f"From SIGTERM to exit (never: killed after {GRACE_SECONDS} s)", drained, lambda one, _: end(one))
     return "\n".join(text)
 
 
 def notes(results: Results) -> list[str]:
-    """What the application could not write, and whether anything held it up."""
+    """Return the lines that the application could not write, and its longest write."""
     full = [measured for (_, case), measured in results.items() if measured.failed]
     if not full:
         return []
     slowest = max(measured.slowest for measured in full)
     return [
-        f"log volume full: {full[0].failed:,} lines could not be written in the first place and were counted by the",
-        f"application; its longest write took {slowest:.3f} s, with any reader.",
+        f"log volume full: {full[0].failed:,} lines could not be written; the application counted them. Its",
+        f"longest write took {slowest:.3f} s, with any reader.",
         "",
     ]
 
 
 def write(results: Results, *, full: bool) -> None:
-    """Write the tables, and what they were measured with."""
+    """Write the page of the results."""
     FOLDER.mkdir(exist_ok=True)
     FOLDER.joinpath("README.md").write_text(document(results, full=full), encoding="utf-8")
 
 
 def document(results: Results, *, full: bool) -> str:
-    """The page of the results."""
+    """Return the page of the results: tables, conditions of the measurement, explanations."""
     arguments = '"--write --full"' if full else "--write"
     return f"""# The loss matrix
 
 Written by `make bench ARGS={arguments}` on {datetime.now(UTC):%Y-%m-%d}, on {machine()},
 with {versions()}. Lines of 101 bytes; each figure is one run, with other work going on.
-[What can be lost](../loss.md) tells why and what to do about it.
+[What can be lost](../loss.md) explains the losses and how to avoid them.
 
-![Share of the lines that were lost or doubled, by case and reader](loss.svg)
+![Share of the lines that were lost or duplicated, by case and reader](loss.svg)
 
 ![CPU and memory by reader](cost.svg)
 
-The readers: `busybox tail -f` is what the articles run; `GNU tail -F` and Fluent Bit's defaults are what else is
-common; `chart: tail`, `chart: fluent-bit` and, where it is installed, `chart: fluentd` are what log-sidecar runs.
+The readers are the articles' `busybox tail -f`, the common alternatives `GNU tail -F` and Fluent Bit with defaults, and
+the engines of log-sidecar: `chart: tail`, `chart: fluent-bit` and, where it is installed, `chart: fluentd`.
 
-The file is there, empty, when the reader starts, but for the link and where the case says otherwise: a native
-sidecar starts before its application. What has not come 3 s after the rest counts as lost; in the last rows, those of
-pods and Jobs that end, the reader gets SIGTERM the moment the writer has ended.
-A copytruncate loses what was not read in the moment between copy and truncation, with every reader; the row with a
-pause shows whether a reader that has time to read loses any.
-Two SIGKILLs: a kill in the middle of a write to stdout makes Fluent Bit repeat that write, up to a thousand lines, in
-about one of sixty kills at 20,000 lines/s (and in proportion fewer at lower rates). When that happens the row is
-measured once more.
-The state volume of the row "on disk" is filled by somebody else for two seconds; the reader's own metrics, lines read
-less lines delivered, count what is lost. By default it is memory, which nobody else can fill, when lines go to stdout.
-In the row of the outage the chart's Fluent Bit sends to an Elasticsearch that in turn answers 503, answers 429, and
-refuses connections{f" for {outage.FULL_SECONDS / 60:.0f} minutes" if full else ""}.
+- The reader starts first, as a native sidecar does, on an empty file. Exceptions are the link swaps and the cases whose
+  name says otherwise. Lines that have not arrived 3 s after the others count as lost. When a pod or Job ends, the
+  reader gets SIGTERM as soon as the writer has ended.
+- copytruncate loses lines that are not read between the copy and the truncation, with every reader. The case with a
+  pause shows whether a reader loses lines when it has time to read them.
+- A SIGKILL during a write to stdout makes Fluent Bit repeat that write, up to a thousand lines. This happens in about
+  one of sixty kills at 20,000 lines/s, and proportionally less at lower rates. The case is then measured again.
+- In the case "on disk", another process fills the state volume for two seconds. The reader's own metrics count the
+  losses: lines read minus lines delivered. By default, the state volume for stdout is memory, which no other process
+  can fill.
+- In the backend outage, the chart's Fluent Bit sends to an Elasticsearch that answers 503, answers 429, and refuses
+  connections, in turn{f", for {outage.FULL_SECONDS / 60:.0f} minutes" if full else ""}.
 
 {tables(results)}"""
 
 
 def machine() -> str:
-    """What it was measured on."""
+    """Return the machine of the measurement."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{os.cpu_count()} cores, {memory:.0f} GiB, Linux {platform.release().split('-')[0]}"
 
 
 def versions() -> str:
-    """The programs that were measured."""
+    """Return the measured programs and their versions."""
     found = []
     busybox = os.environ.get("BUSYBOX", "busybox")
     for command in (["tail", "--version"], [busybox], [str(images.fluent_bit())], ["fluentd", "--version"]):
@@ -157,7 +155,7 @@ def versions() -> str:
 
 
 def worse(results: Results) -> list[str]:
-    """Where the chart's engines lost or doubled lines although the committed results show none."""
+    """Return the cases in which the chart's engines lost or duplicated lines, and the committed results show none."""
     page = FOLDER / "README.md"
     if not page.exists():
         return []

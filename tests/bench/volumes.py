@@ -1,4 +1,4 @@
-"""Volumes of a size of their own: small tmpfs, in a mount namespace that nobody else sees."""
+"""Small volumes of a fixed size: tmpfs in a private mount namespace."""
 
 import contextlib
 import os
@@ -14,12 +14,12 @@ _INSIDE = "BENCH_MOUNT_NAMESPACE"
 
 
 def possible() -> bool:
-    """Mounting needs root on Linux."""
+    """Whether this process can mount: root on Linux."""
     return sys.platform == "linux" and os.geteuid() == 0 and shutil.which("unshare") is not None
 
 
 def enter() -> None:
-    """Run this program again in a mount namespace of its own, if it is not in one and can be."""
+    """Restart this program in a private mount namespace, if possible and not done yet."""
     if possible() and not os.environ.get(_INSIDE):
         command = ["unshare", "--mount", "--propagation", "private", "--", sys.executable, "-m", "bench", *sys.argv[1:]]
         os.execvpe(command[0], command, {**os.environ, _INSIDE: "yes"})
@@ -27,10 +27,10 @@ def enter() -> None:
 
 @contextlib.contextmanager
 def mounted(folder: Path, size: str) -> Iterator[None]:
-    """A tmpfs of that size, such as ``8m``, on a folder; without a size nothing is mounted.
+    """Mount a tmpfs of a size, for example ``8m``, on a folder; without a size, mount nothing.
 
     Raises:
-        HarnessError: it cannot be mounted, or this process is in no mount namespace of its own.
+        HarnessError: the mount fails, or this process is not in a private mount namespace.
     """
     if not size:
         yield
@@ -47,13 +47,13 @@ def mounted(folder: Path, size: str) -> Iterator[None]:
     try:
         yield
     finally:
-        # Lazily: a reader that was killed a moment ago may still have a file open.
+        # Lazy unmount: a reader that was just killed may still have a file open.
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @contextlib.contextmanager
 def filled(folder: Path) -> Iterator[None]:
-    """A volume without any room left, until the end."""
+    """Keep a volume full within a `with` statement."""
     ballast = folder / "ballast"
     with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         for size in (1 << 16, 1):

@@ -13,7 +13,7 @@ from harness.render.helm import Helm
 
 @pytest.fixture
 def stage(kube_stage_cluster: Cluster, helm: Helm, request: pytest.FixtureRequest) -> Iterator[Stage]:
-    """A fresh namespace for one test; what is installed in it is removed afterwards."""
+    """A new namespace for one test; its releases are removed afterwards."""
     name = "t-" + "".join(letter if letter.isalnum() else "-" for letter in request.node.name.lower())[-40:].strip("-")
     made = Stage(kube_stage_cluster, name, helm)
     labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
@@ -23,11 +23,11 @@ def stage(kube_stage_cluster: Cluster, helm: Helm, request: pytest.FixtureReques
 
 @pytest.fixture(scope="session")
 def operator(kube_stage_cluster: Cluster, helm: Helm) -> Iterator[Stage]:
-    """The release that injects, in a namespace of its own."""
+    """The release with the injection policies, in its own namespace."""
     with namespace(Stage(kube_stage_cluster, "t-injection", helm)) as stage:
         stage.load_images(IMAGES)
         stage.install("x", INJECTS)
-        # Policies are in force some moments after they were made.
+        # Policies become active a few moments after their creation.
         while "log-sidecar-logs-0" not in answer(Stage(kube_stage_cluster, "default", helm), pod("probe", ASKS)):
             time.sleep(0.2)
         yield stage
@@ -35,7 +35,7 @@ def operator(kube_stage_cluster: Cluster, helm: Helm) -> Iterator[Stage]:
 
 @pytest.fixture
 def apps(stage: Stage, operator: Stage) -> Stage:
-    """A restricted namespace whose pods may ask for the sidecar."""
+    """A restricted namespace whose pods can request the sidecar."""
     assert operator.releases
     stage.add_writer()
     return stage

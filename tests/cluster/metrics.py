@@ -1,4 +1,4 @@
-"""A release of observability-stack on a cluster: what it needs, what it says, and what a receiver of its got."""
+"""A release of observability-stack on a cluster: its prerequisites, its answers, and its received samples."""
 
 import json
 import time
@@ -20,9 +20,9 @@ RELEASE = "m"
 REGION = "eu-west-1"
 BUSYBOX = "public.ecr.aws/docker/library/busybox:1.37"
 FLUENT_BIT = "public.ecr.aws/aws-observability/aws-for-fluent-bit:3.4.17"
-# Seconds between two scrapes; rates need two scrapes.
+# Scrape interval in seconds; rates need two scrapes.
 INTERVAL = 5
-# Label of the samples that are sent, which a server does not put on its own.
+# Label of sent samples, which a server does not add to its own storage.
 EXTERNAL = ("cluster", "shop")
 Points = dict[int, float]
 
@@ -34,7 +34,7 @@ class Metrics:
     Attributes:
         stage: the namespace of the release.
         receiver: the endpoint.
-        address: where pods reach the endpoint.
+        address: address of the endpoint for pods.
     """
 
     stage: Stage
@@ -42,7 +42,7 @@ class Metrics:
     address: str
 
     def install(self, mode: str, **values: Any) -> None:
-        """Install the chart, or change its release, as `server` or `agent`."""
+        """Install or upgrade the release, as `server` or `agent`."""
         assert self.receiver.ca is not None
         remote = {
             "url": f"https://{self.address}:{self.receiver.port}{PATH}",
@@ -60,7 +60,7 @@ class Metrics:
         self.stage.install(RELEASE, chosen, chart=CHART)
 
     def get(self, path: str, **query: str) -> str:
-        """Ask Prometheus' API, through the API server."""
+        """Query Prometheus' API through the API server."""
         name, namespace = f"{RELEASE}-{CHART.name}-server", self.stage.namespace
         with config.new_client_from_config(str(self.stage.cluster.kubeconfig)) as api:
             url = f"{api.configuration.host}/api/v1/namespaces/{namespace}/services/{name}:http/proxy/{path}"
@@ -70,19 +70,19 @@ class Metrics:
         return body.decode()
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """Return the series that a query answers with at this moment."""
+        """Return the current result of a query."""
         answer = json.loads(self.get("api/v1/query", query=expression))
         result: list[dict[str, Any]] = answer["data"]["result"]
         return result
 
     def own(self, metric: str) -> float:
-        """Return the sum of one of Prometheus' metrics on itself, as it tells it now."""
+        """Return the current sum of one of Prometheus' own metrics."""
         lines = [line for line in self.get("metrics").splitlines() if line.startswith((f"{metric}{{", f"{metric} "))]
         assert lines, f"Prometheus does not tell {metric}"
         return sum(float(line.rpartition(" ")[2]) for line in lines)
 
     def stored(self, names: set[str], since: float, until: float) -> dict[Labels, Points]:
-        """Return the samples of metrics that Prometheus itself has, between two times (s since the epoch)."""
+        """Return the samples in Prometheus between two times (s since the epoch)."""
         selector = f'{{__name__=~"{"|".join(sorted(names))}"}}[{int((until - since) * 1000)}ms]'
         answer = json.loads(self.get("api/v1/query", query=selector, time=f"{until:.3f}"))
         return {
@@ -91,7 +91,7 @@ class Metrics:
         }
 
     def received(self, since: float, until: float) -> dict[Labels, Points]:
-        """Return the samples that arrived and are of that time, without the label of the cluster."""
+        """Return the received samples of a period, without the cluster label."""
         found = {}
         for labels, points in self.receiver.all().items():
             assert EXTERNAL in labels
@@ -101,7 +101,7 @@ class Metrics:
         return found
 
     def caught_up(self, when: float) -> bool:
-        """Say whether samples of every job arrived that are newer than a time (s since the epoch)."""
+        """Return whether samples newer than a time (s since the epoch) arrived for every job."""
         newest: dict[str, int] = {}
         for labels, points in self.receiver.select("up").items():
             job = dict(labels)["job"]
@@ -110,7 +110,7 @@ class Metrics:
 
 
 def world(stage: Stage) -> list[dict[str, Any]]:
-    """Return what rules and dashboards look at besides the release: work that goes well, and work that does not."""
+    """Return objects for rules and dashboards: healthy and unhealthy workloads."""
     meta = {"namespace": stage.namespace}
     box = {"name": "box", "image": BUSYBOX}
     few = {"resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "50m", "memory": "32Mi"}}}
@@ -149,7 +149,7 @@ def world(stage: Stage) -> list[dict[str, Any]]:
 
 
 def _log_agent(meta: dict[str, str]) -> Iterator[dict[str, Any]]:
-    """A Fluent Bit that asks to be scraped, as those of this repository's log charts do."""
+    """A Fluent Bit with scrape annotations, as in the log charts of this repository."""
     pipeline = {
         "inputs": [{"name": "dummy", "tag": "d"}],
         "filters": [{"name": "modify", "match": "*", "add": "a b"}],
@@ -171,11 +171,11 @@ def _log_agent(meta: dict[str, str]) -> Iterator[dict[str, Any]]:
 
 
 def volume(stage: Stage, folder: Path) -> dict[str, Any]:
-    """Return a volume of the only node, for the claim of a server where nothing makes volumes.
+    """Return a local volume of the only node, for a server's claim in a cluster without a provisioner.
 
     Args:
         stage: the namespace of the claim.
-        folder: the volume's content, on this machine.
+        folder: folder of this machine with the volume's content.
     """
     folder.mkdir(parents=True)
     here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [stage.cluster.name]}

@@ -1,4 +1,4 @@
-"""What rules and panels ask for, put to a live Prometheus."""
+"""Runs the queries of rules and panels on a live Prometheus."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import yaml
 from cluster.metrics import CHART, INTERVAL, Metrics
 from eks_observability.dashboards import panel_queries
 
-# Metrics that no test cluster has, and why.
+# Metrics that no test cluster has, with the reason.
 ABSENT = {
     "kube_node_spec_taint": "no node of a test cluster has a taint",
     "prometheus_agent_corruptions_total": "an agent tells it, and an agent answers no queries",
@@ -19,8 +19,8 @@ ABSENT = {
 
 
 def empty_panels(metrics: Metrics) -> set[str]:
-    """Return the panels a query of which answers with nothing, those left out that say why no test cluster can."""
-    # Of the rates' window only so much matters here as that two scrapes are in it.
+    """Return panels with an empty query result, except panels with a reason why no test cluster has data."""
+    # The window of rates must only contain two scrapes.
     queries = [one for one in panel_queries(f"{6 * INTERVAL}s") if not one.absent]
     return {f"{one.name}: {one.expr}" for one in queries if not metrics.query(one.expr)}
 
@@ -33,10 +33,10 @@ def rules() -> Iterator[dict[str, Any]]:
 
 
 def empty_rules(metrics: Metrics) -> set[str]:
-    """Return what rules read that is not there: a metric without the labels by which it is chosen.
+    """Return missing inputs of rules: metrics that do not exist with the selected label names.
 
-    Whether an alert fires says nothing of its query; that the series it looks at exist, under labels of these names,
-    does. The labels' values are those of trouble, mostly, and promtool's tests have it.
+    An alert that does not fire proves nothing about its query, but existing series with these label names do. Label
+    values mostly select failures, which the promtool tests cover.
     """
     asked = {selector for rule in rules() for selector in _selectors(rule["expr"])}
     return {one for one in asked if one.partition("{")[0] not in ABSENT and not metrics.query(one)}

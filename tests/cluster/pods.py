@@ -1,4 +1,4 @@
-"""Pods as other people's charts make them, for the tests of injection."""
+"""Pods like those of third-party charts, for the tests of injection."""
 
 import copy
 import json
@@ -14,13 +14,14 @@ IMAGES = (
     "public.ecr.aws/aws-observability/aws-for-fluent-bit:3.4.17",
 )
 ASKS = {"log-sidecar/inject": "true", "log-sidecar/paths": "/var/log/app/app.log"}
-# A backend in the pod's own namespace, with a Secret that is there too.
+# A backend and its Secret in the pod's own namespace.
 HTTP: dict[str, Any] = {
+    "type": "http",
     "host": "receiver",
     "port": 8080,
     "tls": {"enabled": False},
     "format": "json_lines",
-    "gzip": False,
+    "compress": "",
     "secretHeaders": {"Authorization": {"name": "ingest", "key": "token"}},
 }
 INJECTS: dict[str, Any] = {
@@ -32,11 +33,11 @@ INJECTS: dict[str, Any] = {
             "default": {"logLevel": "warn"},
             "java": {"multiline": "java"},
             "small": {"engine": "tail"},
-            "backend": {"output": {"type": "http", "http": HTTP}},
+            "backend": {"outputs": {"stdout": {"enabled": False}, "receiver": HTTP}},
         },
     },
 }
-# Its files can be read by its own user only.
+# Only the owner can read its files.
 WRITER = ["sh", "-c", 'umask 077; exec python3 /writer/writer.py "$@"', "sh", "--file", "/var/log/app/app.log"]
 _CONTEXT = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True}
 
@@ -50,10 +51,10 @@ def pod(name: str, annotations: dict[str, str], containers: list[dict[str, Any]]
     """Return a pod that passes PodSecurity `restricted`.
 
     Args:
-        name: its name, also the label `case`.
-        annotations: its annotations; one without a prefix gets ``log-sidecar/``.
-        containers: parts of its containers, `app` and `web`; ``mounts`` are besides the writer's.
-        spec: the rest of its specification.
+        name: name of the pod, also the label `case`.
+        annotations: annotations; names without a prefix get ``log-sidecar/``.
+        containers: fields of the containers `app` and `web`; ``mounts`` are added to the writer's.
+        spec: other fields of the pod specification.
     """
     boxes = [_container(box, part) for box, part in zip(("app", "web"), containers or [{}], strict=False)]
     volumes = [{"name": "writer", "configMap": {"name": "writer"}}, *spec.pop("volumes", [])]
@@ -78,7 +79,7 @@ def pod(name: str, annotations: dict[str, str], containers: list[dict[str, Any]]
 
 
 def workload(kind: str, made: Object) -> dict[str, Any]:
-    """Return a workload of a kind whose template is a pod."""
+    """Return a workload with a pod as its template."""
     if kind == "Pod":
         return made
     name, labels = made["metadata"]["name"], made["metadata"]["labels"]
@@ -96,7 +97,7 @@ def workload(kind: str, made: Object) -> dict[str, Any]:
 
 
 def sidecar_of(made: Object) -> dict[str, Any]:
-    """Return the injected container of a pod; an empty one when it has none."""
+    """Return the injected container of a pod; empty if there is none."""
     boxes = made["spec"].get("initContainers", [])
     return next((box for box in boxes if box["name"] == "log-sidecar"), {})
 
@@ -105,7 +106,7 @@ def patched(made: Object, change: dict[str, Any]) -> Object:
     """Return a pod with values at dotted paths replaced; ``...`` removes one."""
     made = copy.deepcopy(made)
     for path, value in change.items():
-        # An annotation's name has dots of its own.
+        # Annotation names contain dots.
         steps = path.split(".", 2) if path.startswith("metadata.annotations.") else path.split(".")
         target: Any = made
         for step in steps[:-1]:
@@ -120,7 +121,7 @@ def patched(made: Object, change: dict[str, Any]) -> Object:
 
 
 def dry_run(stage: Stage, item: Object) -> Object:
-    """Return what the API server makes of an object, without storing it."""
+    """Return an object after admission, without storing it."""
     made: Object = json.loads(
         stage.kubectl("create", "--dry-run=server", "-o", "json", "-f", "-", stdin=json.dumps(item))
     )
@@ -128,7 +129,7 @@ def dry_run(stage: Stage, item: Object) -> Object:
 
 
 def answer(stage: Stage, item: Object) -> str:
-    """Return what the API server makes of an object, or its refusal."""
+    """Return an object after admission, or the rejection."""
     try:
         return json.dumps(dry_run(stage, item))
     except AssertionError as error:

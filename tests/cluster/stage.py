@@ -1,4 +1,4 @@
-"""A namespace to install charts in, and values that put the loss meter into a pod."""
+"""A namespace to install charts in, and values that run the loss meter in a pod."""
 
 import hashlib
 import json
@@ -25,19 +25,19 @@ LOG_FILE = "/var/log/app/app.log"
 
 
 def own_name(name: str) -> str:
-    """Name a cluster so that the tests of another checkout on this machine do not meet it."""
+    """Return a cluster name that is unique to this checkout."""
     return f"test-{name}-{hashlib.sha256(str(Path(__file__)).encode()).hexdigest()[:6]}"
 
 
 @dataclass
 class Stage:
-    """One namespace of a cluster, with a chart to install in it.
+    """A namespace of a cluster to install charts in.
 
     Attributes:
         cluster: the cluster.
-        namespace: its own namespace; it enforces the Pod Security Standard `restricted`.
-        helm: the Helm that installs.
-        releases: what is installed, to be removed at the end.
+        namespace: the namespace, which enforces the Pod Security Standard `restricted`.
+        helm: the Helm to install with.
+        releases: installed releases, removed at the end.
     """
 
     cluster: Cluster
@@ -54,7 +54,7 @@ class Stage:
         wait: bool = True,
         chart: Path = CHART,
     ) -> None:
-        """Install the chart with the images that it asks for; upgrade it when the release exists."""
+        """Install or upgrade a chart, and load its images."""
         rendered = self.helm.render(chart, release=release, values=values, value_files=files)
         self.load_images({container["image"] for container in rendered.containers()})
         act = self.helm.upgrade if release in self.releases else self.helm.install
@@ -72,7 +72,7 @@ class Stage:
         )
 
     def load_images(self, names: Iterable[str]) -> None:
-        """Make images available to the nodes; skip the test where one cannot be assembled."""
+        """Load images into the nodes; skip the test if one cannot be assembled."""
         needed = set(names)
         if self.cluster.type == "local":
             missing = sorted({tool for image in needed if (tool := images.missing_for(image))})
@@ -81,38 +81,38 @@ class Stage:
         self.cluster.load_images(needed)
 
     def uninstall(self, release: str) -> None:
-        """Remove a release and wait until its objects are gone."""
+        """Remove a release and wait until its objects are deleted."""
         self.releases.remove(release)
         self.helm.uninstall(release, namespace=self.namespace, kubeconfig=self.cluster.kubeconfig, wait=True)
 
     def kubectl(self, *arguments: str, stdin: str = "", timeout: float = 120) -> str:
-        """Run kubectl in the namespace and return what it prints."""
+        """Run kubectl in the namespace and return its output."""
         command = [str(tools.path("kubectl")), "--kubeconfig", str(self.cluster.kubeconfig), "-n", self.namespace]
         done = subprocess.run([*command, *arguments], input=stdin, capture_output=True, text=True, timeout=timeout)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     def get(self, kind: str, selector: str = "") -> list[dict[str, Any]]:
-        """Return the objects of a kind, those that a label selector matches."""
+        """Return the objects of a kind that match a label selector."""
         listed = self.kubectl("get", kind, "-o", "json", *(["-l", selector] if selector else []))
         items: list[dict[str, Any]] = json.loads(listed)["items"]
         return items
 
     def follow(self, pod: str, container: str) -> Follower:
-        """Collect a container's lines from its start; `pod` may be a pattern where the node's disk is at hand."""
+        """Collect a container's lines from its start; `pod` may be a pattern if the node's disk is accessible."""
         if self.cluster.pod_logs is not None:
             where = container_directory(self.cluster.pod_logs, namespace=self.namespace, pod=pod, container=container)
             return DirectoryFollower(where)
         return ApiFollower(self.cluster.kubeconfig, self.namespace, pod, container)
 
     def add_writer(self) -> None:
-        """Put the loss meter's writer into the namespace, for `writer_values`."""
+        """Create the ConfigMap with the loss meter's writer, for `writer_values`."""
         self.kubectl("create", "configmap", "writer", f"--from-file=writer.py={WRITER_SOURCE}")
 
 
 @contextmanager
 def namespace(stage: Stage, labels: dict[str, str] | None = None) -> Iterator[Stage]:
-    """Make a namespace; remove what was installed there, and it, afterwards."""
+    """Create a namespace; remove its releases and the namespace afterwards."""
     item = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": stage.namespace, "labels": labels or {}}}
     stage.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(item))
     try:

@@ -1,4 +1,4 @@
-"""All parts of observability-stack on a real API server: what a switch, and what an uninstall, takes away."""
+"""All parts of observability-stack on a real API server: objects that a switch and an uninstall remove."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -13,10 +13,10 @@ from harness.render.helm import Helm
 
 pytestmark = pytest.mark.cluster
 RELEASE = "x"
-# Each switch, and how the names of its objects go on after the chart's.
+# Each switch, and the suffixes of its object names.
 PARTS = {"metrics": "server", "traces": "traces", "containerInsights": "container-insights", "logs": "logs"}
 PARTS |= {"events": "events"}
-# What the cluster itself puts into every namespace, and what it only tells.
+# Objects that the cluster creates in every namespace, and read-only kinds.
 EVERYWHERE = {"configmap/kube-root-ca.crt", "serviceaccount/default"}
 LOCK = ("configmap", "cwagent-clusterleader")
 CLUSTER_WIDE = "clusterroles,clusterrolebindings"
@@ -25,7 +25,7 @@ Found = Callable[[], set[str]]
 
 @pytest.fixture
 def stage(kube_stage_cluster: Cluster, helm: Helm) -> Iterator[Stage]:
-    """A namespace in which pods may see their node."""
+    """A namespace that allows host access."""
     made = Stage(kube_stage_cluster, "t-clean-up", helm)
     with namespace(made):
         yield made
@@ -33,7 +33,7 @@ def stage(kube_stage_cluster: Cluster, helm: Helm) -> Iterator[Stage]:
 
 @pytest.fixture
 def found(stage: Stage) -> Found:
-    """Return every object that there is in the namespace, and those of the whole cluster that are the release's."""
+    """Return all objects in the namespace, and the cluster-scoped objects of the release."""
     listed = stage.kubectl("api-resources", "--namespaced", "--verbs=list", "-o", "name").split()
     kinds = ",".join(kind for kind in listed if not kind.startswith("events") and "metrics.k8s.io" not in kind)
 
@@ -47,17 +47,17 @@ def found(stage: Stage) -> Found:
 
 
 def act(stage: Stage, values: dict[str, Any]) -> None:
-    """Install the release, or change it; nobody waits for pods, whose images need not be there."""
+    """Install or upgrade the release without waiting for pods, whose images need not exist."""
     do = stage.helm.upgrade if RELEASE in stage.releases else stage.helm.install
     stage.releases[:] = [RELEASE]
     do(RELEASE, CHART, namespace=stage.namespace, kubeconfig=stage.cluster.kubeconfig, values=values, wait=False)
 
 
 def test_switches_and_uninstall_leave_nothing(stage: Stage, found: Found) -> None:
-    """With a part off none of its objects is there any more, with all of them off only Helm's own, and then nothing."""
+    """Each disabled part leaves no object; with all disabled only Helm's own remain, and none after an uninstall."""
     assert found() == set()
     values: dict[str, Any] = {part: {"enabled": True} for part in PARTS}
-    # Scratch space, so that there is no claim of Prometheus, which is kept on purpose.
+    # An emptyDir, because the claim of Prometheus is kept on purpose.
     values["server"] = {"persistence": {"type": "emptyDir"}}
     act(stage, values)
 
@@ -65,7 +65,7 @@ def test_switches_and_uninstall_leave_nothing(stage: Stage, found: Found) -> Non
         return [one for one in found() if f"{CHART.name}-{name}" in one]
 
     assert all(named(name) for name in PARTS.values())
-    # The agent that asks for what there is once writes to this one, which a change of the release has to leave alone.
+    # The leader writes to this ConfigMap, which an upgrade must not change.
     stage.kubectl("annotate", *LOCK, "leader=somebody")
     for part, name in PARTS.items():
         values[part] = {"enabled": False}

@@ -1,6 +1,6 @@
-"""Kubernetes events of a real cluster: why a pod was evicted arrives, and what happens to the collector loses none.
+"""Kubernetes events of a real cluster: the reason of an eviction arrives, and a failed collector loses none.
 
-The tests look at one release, in the order in which they stand here.
+The tests use one release, in this order.
 """
 
 import json
@@ -21,18 +21,18 @@ from harness.render.helm import Helm
 pytestmark = pytest.mark.cluster
 GROUP = "/aws/containerinsights/shop/events"
 POD = "app.kubernetes.io/component=events"
-# An endpoint has no port of its own; Fluent Bit trusts what is in /etc/ssl/certs/ca-bundle.crt.
+# The endpoint option has no port; Fluent Bit trusts /etc/ssl/certs/ca-bundle.crt.
 HTTPS = 443
 
 
 @dataclass
 class Events:
-    """A release that collects events, and what arrived of them.
+    """A release that collects events, and the received events.
 
     Attributes:
-        stage: the namespace of the release, and of the events that the tests make.
-        api: where the events go.
-        made: names of the events that the tests have made.
+        stage: the namespace of the release and of the created events.
+        api: the destination of the events.
+        made: names of the created events.
     """
 
     stage: Stage
@@ -40,11 +40,11 @@ class Events:
     made: list[str] = field(default_factory=list)
 
     def install(self, **events: Any) -> None:
-        """Install the chart, or change its release."""
+        """Install or upgrade the release."""
         values = {
             "metrics": {"enabled": False},
             "cluster": {"name": "shop", "region": REGION},
-            "logs": {"output": {"endpoint": self.api.host}},
+            "outputs": {"cloudwatch": {"endpoint": self.api.host}},
             "events": {
                 "enabled": True,
                 "extraEnv": [{"name": name, "value": value} for name, value in CREDENTIALS.items()],
@@ -56,7 +56,7 @@ class Events:
         self.stage.install("e", values, chart=CHART)
 
     def make(self, count: int) -> None:
-        """Make events, as a controller does."""
+        """Create events, as a controller does."""
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         names = [f"made-{len(self.made) + number}" for number in range(count)]
         involved = {"apiVersion": "v1", "kind": "Pod", "name": "x", "namespace": self.stage.namespace}
@@ -67,22 +67,22 @@ class Events:
         self.made += names
 
     def records(self) -> list[dict[str, Any]]:
-        """Return what arrived of this namespace."""
+        """Return the received events of this namespace."""
         found = [json.loads(message) for message in self.api.messages(GROUP)]
         return [record for record in found if record["metadata"]["namespace"] == self.stage.namespace]
 
     def arrived(self) -> Counter[str]:
-        """Return how often each event arrived that the tests have made."""
+        """Return the number of deliveries of each created event."""
         return Counter(record["message"] for record in self.records() if record["reason"] == "Made")
 
     def pod(self) -> dict[str, Any]:
-        """Return the pod of the collector."""
+        """Return the collector pod."""
         [pod] = self.stage.get("pods", POD)
         return pod
 
 
 def greedy() -> dict[str, Any]:
-    """A pod that writes more than it may: the kubelet evicts it."""
+    """A pod that exceeds its ephemeral storage, so that the kubelet evicts it."""
     box = {
         "name": "box",
         "image": BUSYBOX,
@@ -100,7 +100,7 @@ def greedy() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def events(kube_stage_cluster: Cluster, helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Events]:
-    """The chart with nothing but the collector of events, in a namespace of its own."""
+    """The chart with only the event collector, in its own namespace."""
     address = kube_stage_cluster.host_address()
     if address is None:
         pytest.skip("needs a cluster whose pods reach this machine (local or kind)")
@@ -114,14 +114,14 @@ def events(kube_stage_cluster: Cluster, helm: Helm, tmp_path_factory: pytest.Tem
             stage,
             [
                 {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "authority"}, "data": authority},
-                # The kubelet takes its time to look, half a minute and more.
+                # The kubelet checks at intervals of half a minute and more.
                 greedy(),
                 *([volume(stage, folder / "claim")] if local else []),
             ],
         )
         made = Events(stage, api)
         made.make(3)
-        made.install(persistence={"type": "claim"})
+        made.install(persistence={"type": "persistentVolumeClaim"})
         yield made
         stage.uninstall("e")
         if local:
@@ -129,13 +129,13 @@ def events(kube_stage_cluster: Cluster, helm: Helm, tmp_path_factory: pytest.Tem
 
 
 def test_events_from_before_the_start_arrive(events: Events) -> None:
-    """What happened while there was no collector is not lost."""
+    """Events during an absence of the collector are not lost."""
     until(lambda: len(events.arrived()) == len(events.made), "the events that were there before")
     assert events.arrived() == Counter(events.made)
 
 
 def test_restart_and_outage_lose_and_double_none(events: Events) -> None:
-    """The collector is killed while the backend is away, with hundreds of events on their way; each arrives once."""
+    """The collector is killed during a backend outage, with hundreds of buffered events; each arrives once."""
     events.api.fail("503")
     events.make(150)
     [status] = events.pod()["status"]["containerStatuses"]
@@ -150,7 +150,7 @@ def test_restart_and_outage_lose_and_double_none(events: Events) -> None:
 
 
 def test_new_pod_loses_and_doubles_none(events: Events) -> None:
-    """With a claim the next pod knows what its predecessor sent; what came in between arrives too."""
+    """With a claim, the next pod knows the delivered events; events in between arrive too."""
     before = events.pod()["metadata"]["name"]
     events.stage.kubectl("delete", "pod", before, "--wait=true")
     events.make(20)
@@ -162,7 +162,7 @@ def test_new_pod_loses_and_doubles_none(events: Events) -> None:
 
 
 def test_why_a_pod_was_evicted_arrives(events: Events) -> None:
-    """The words of the kubelet arrive, with the name of the pod, and without the bookkeeping of the API server."""
+    """The kubelet's message arrives with the name of the pod, without managed fields."""
 
     def evicted() -> list[dict[str, Any]]:
         return [record for record in events.records() if record["reason"] == "Evicted"]

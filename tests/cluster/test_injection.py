@@ -1,4 +1,4 @@
-"""Injection on a real API server and kubelet: pods that ask for the sidecar get it, with every line, and no other."""
+"""Injection on a real API server and kubelet: exactly the annotated pods get a sidecar; it delivers every line."""
 
 import copy
 import json
@@ -20,7 +20,7 @@ OBJECTS = ",".join(
     f"{kind}admissionpol{end}" for kind in ("mutating", "validating") for end in ("icies", "icybindings")
 )
 LINES = 2000
-# Not a rotation each 0.1 s: Fluent Bit looks a file up by name and opens it by name, and a rename may come in between.
+# No rotation every 0.1 s: Fluent Bit stats and opens a file by name, and a rename may happen in between.
 WRITES = [
     *WRITER,
     "--lines",
@@ -38,7 +38,7 @@ STAYS = [*WRITES, "--stay"]
 OWN = {"volumes": [{"name": "own", "emptyDir": {}}]}
 INIT = {"name": "prepare", "command": ["sh", "-c", "test ! -e /var/log/app/app.log"]}
 
-# kind, annotations, containers, rest of the pod: one pod for each way in which an application can have its logs.
+# kind, annotations, containers, other fields: one pod per kind of log volume.
 CASES: dict[str, tuple[str, dict[str, str], list[dict[str, Any]], dict[str, Any]]] = {
     "no-volumes": ("Deployment", {}, [{"command": STAYS}], {}),
     "own-volume": ("Job", {}, [{"command": WRITES, "mounts": [mount("own", "/var/log/app")]}], OWN),
@@ -69,7 +69,7 @@ CASES: dict[str, tuple[str, dict[str, str], list[dict[str, Any]], dict[str, Any]
 
 @pytest.fixture(scope="module")
 def cases(operator: Stage) -> Iterator[Stage]:
-    """All of CASES at once in one restricted namespace."""
+    """All of CASES in one restricted namespace."""
     with namespace(Stage(operator.cluster, "t-injection-cases", operator.helm), RESTRICTED) as stage:
         stage.kubectl("create", "configmap", "writer", f"--from-file=writer.py={WRITER_SOURCE}")
         items = [
@@ -82,7 +82,7 @@ def cases(operator: Stage) -> Iterator[Stage]:
 
 
 def refusal(stage: Stage, item: Object) -> str:
-    """Return what the API server says when it refuses an object."""
+    """Return the API server's error for a rejected object."""
     with pytest.raises(AssertionError) as caught:
         dry_run(stage, item)
     return str(caught.value)
@@ -97,8 +97,8 @@ def test_every_line_arrives_once(cases: Stage, eventually: Callable[..., None], 
     streams = {"w": LINES, "v": LINES} if len(containers) == 2 and name == "two-write" else {"w": LINES}
     with cases.follow(made["metadata"]["name"], "log-sidecar") as lines:
         report = lines.count(streams, timeout=90, quiet=30)
-    # Files that were rotated before Fluent Bit looked for the first time come in any order.
-    assert (report.lost, report.doubled, report.mangled) == (0, 0, 0), report
+    # Files that were rotated before the first scan arrive in any order.
+    assert (report.lost, report.duplicated, report.mangled) == (0, 0, 0), report
     assert [box["name"] for box in made["spec"]["initContainers"]].count("log-sidecar") == 1
     assert sidecar_of(made)["restartPolicy"] == "Always"
     if kind in ("Job", "CronJob"):
@@ -106,7 +106,7 @@ def test_every_line_arrives_once(cases: Stage, eventually: Callable[..., None], 
 
 
 def test_injected_sidecar_can_do_nothing_but_read(cases: Stage, eventually: Callable[..., None]) -> None:
-    """It has the user of the application, no capability, no token, and cannot write where it reads."""
+    """The sidecar has the user of the application, no capabilities, no token, and a read-only log mount."""
     eventually(lambda: cases.get("pods", "case=no-volumes"))
     name = cases.get("pods", "case=no-volumes")[0]["metadata"]["name"]
     cases.kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=60s")
@@ -172,8 +172,8 @@ def test_injected_sidecar_can_do_nothing_but_read(cases: Stage, eventually: Call
     ids=lambda value: ", ".join(key.rpartition(".")[2] for key in value) if isinstance(value, dict) else "",
 )
 def test_refusal_names_the_annotation(operator: Stage, change: dict[str, Any], says: str) -> None:
-    """What cannot be injected is refused with a sentence that says what to write."""
-    # Here nothing else refuses what PodSecurity would.
+    """A pod that cannot be injected is rejected with a sentence that names the fix."""
+    # This namespace does not enforce Pod Security.
     default = Stage(operator.cluster, "default", operator.helm)
     assert sidecar_of(dry_run(default, pod("sound", ASKS)))
     message = refusal(default, patched(pod("wrong", ASKS), change))
@@ -182,7 +182,7 @@ def test_refusal_names_the_annotation(operator: Stage, change: dict[str, Any], s
 
 
 def test_nobody_else_is_touched(operator: Stage, apps: Stage) -> None:
-    """Pods without annotations, with inject false, and of namespaces that are left alone stay as they are."""
+    """Pods without annotations, with inject false, or in excluded namespaces stay unchanged."""
     plain = {"log-sidecar/inject": "false"}
     asked = pod("x", ASKS)
     for place, item in [
@@ -199,7 +199,7 @@ def test_nobody_else_is_touched(operator: Stage, apps: Stage) -> None:
 
 
 def test_injected_pod_created_again_is_left_as_it_is(apps: Stage) -> None:
-    """What `kubectl get pod -o yaml` shows can be created again and keeps its one sidecar; a stale one is refused."""
+    """The output of `kubectl get pod -o yaml` can be created again with its one sidecar; a stale one is rejected."""
     made = dry_run(apps, pod("again", ASKS))
     again = {**made, "metadata": {key: made["metadata"][key] for key in ("name", "annotations")}}
     assert dry_run(apps, again)["spec"]["initContainers"] == made["spec"]["initContainers"]
@@ -208,7 +208,7 @@ def test_injected_pod_created_again_is_left_as_it_is(apps: Stage) -> None:
 
 
 def test_profile_sends_to_a_backend(apps: Stage, eventually: Callable[..., None]) -> None:
-    """The lines of a profile arrive at its backend with the names of pod and container by a Secret of the pod's own."""
+    """The lines of a profile arrive at its backend with pod and container names, with a Secret of its namespace."""
     asks = ASKS | {"profile": "backend"}
     writer = {"command": [*WRITER, "--lines", "100", "--stay"]}
     items = [*receiver(), pod("sends", asks, [writer], terminationGracePeriodSeconds=12)]
@@ -222,7 +222,7 @@ def test_profile_sends_to_a_backend(apps: Stage, eventually: Callable[..., None]
 
 
 def test_container_of_a_later_policy_counts(apps: Stage, eventually: Callable[..., None]) -> None:
-    """A policy after ours adds the container that the annotations name: ours is asked again, and acts once."""
+    """A later policy adds the annotated container: our policy is reinvoked, and injects once."""
     expression = """object.spec.containers.exists(c, c.name == "late") ? [] : [JSONPatch{
         op: "add", path: "/spec/containers/-", value: {"name": dyn("late"), "image": dyn("x"),
         "securityContext": dyn(object.spec.containers[0].securityContext)}}]"""
@@ -252,7 +252,7 @@ def test_container_of_a_later_policy_counts(apps: Stage, eventually: Callable[..
 
 
 def test_pods_made_during_an_upgrade_are_injected(apps: Stage, operator: Stage) -> None:
-    """While the policies are upgraded pods come up with the old or the new sidecar, never without."""
+    """During an upgrade of the policies, pods start with the old or the new sidecar, never without one."""
     item = workload("Deployment", pod("many", ASKS, [{"command": ["sleep", "600"]}], terminationGracePeriodSeconds=0))
     apps.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(item))
     for replicas, level in ((3, "info"), (6, "error"), (9, "warn")):
@@ -268,10 +268,10 @@ def test_pods_made_during_an_upgrade_are_injected(apps: Stage, operator: Stage) 
 def test_uninstall_leaves_nothing_and_a_new_install_injects_again(
     stage: Stage, operator: Stage, eventually: Callable[..., None]
 ) -> None:
-    """Not one policy or binding stays, pods are made as before, and the next install works as the first."""
+    """After an uninstall, no policy or binding remains, pods start unchanged, and a new install works."""
     asked = pod("x", {key.replace("log-sidecar/", "second.example.com/"): value for key, value in ASKS.items()})
     values = {"app": {"enabled": False}, "injection": {"enabled": True, "annotationPrefix": "second.example.com"}}
-    # The release's own namespace is never touched.
+    # The release's own namespace is excluded.
     elsewhere = Stage(stage.cluster, "default", stage.helm)
     ours = "app.kubernetes.io/instance=second"
     for _ in range(2):
@@ -280,12 +280,12 @@ def test_uninstall_leaves_nothing_and_a_new_install_injects_again(
         eventually(lambda: "log-sidecar-logs-0" in answer(elsewhere, asked))
         stage.uninstall("second")
         assert stage.get(OBJECTS, ours) == []
-        # For a moment the policy that refuses may be there without the other one.
+        # The validating policy may exist briefly without the mutating one.
         eventually(lambda: (made := answer(elsewhere, asked)).startswith("{") and '"log-sidecar"' not in made)
 
 
 def test_broken_policy_stops_nobody_else(stage: Stage, operator: Stage, eventually: Callable[..., None]) -> None:
-    """A policy that fails for every pod: those that ask are refused, all others start."""
+    """If the policy fails for every pod, annotated pods are rejected and all others start."""
     values = {"app": {"enabled": False}, "injection": {"enabled": True, "annotationPrefix": "third.example.com"}}
     stage.install("third", values)
     asked = pod("x", {key.replace("log-sidecar/", "third.example.com/"): value for key, value in ASKS.items()})

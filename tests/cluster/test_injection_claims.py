@@ -1,4 +1,4 @@
-"""Injection where the log files outlive the pod: no line is delivered again, and none is missed."""
+"""Injection with log files that outlive the pod: no line is duplicated or lost."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.cluster
 
 @pytest.fixture
 def volume(stage: Stage) -> Iterator[str]:
-    """A persistent volume that is a folder of the node, which every user may write to."""
+    """A persistent volume in a world-writable folder of the node."""
     with _volume(stage, f"{stage.namespace}-volume") as name:
         yield name
 
@@ -23,7 +23,7 @@ def volume(stage: Stage) -> Iterator[str]:
 def test_next_pod_on_a_claim_goes_on_where_the_last_one_ended(
     apps: Stage, volume: str, eventually: Callable[..., None]
 ) -> None:
-    """A StatefulSet on a persistent volume: its second pod delivers what is new, and nothing again."""
+    """A StatefulSet on a persistent volume: its second pod delivers only new lines."""
     writes = "for n in $(seq 300); do echo $(date +%s%N) $n >> /var/log/app/app.log; done; exec sleep 600"
     box = {
         "command": ["sh", "-c", f"umask 077; mkdir -p /var/log/app; {writes}"],
@@ -50,7 +50,7 @@ def test_next_pod_on_a_claim_goes_on_where_the_last_one_ended(
 def test_rolling_update_on_one_claim_delivers_each_line_once(
     apps: Stage, volume: str, eventually: Callable[..., None]
 ) -> None:
-    """While two pods of a Deployment write to one claim, one sidecar reads for both; the other takes over."""
+    """Two pods of a Deployment write to one claim: one sidecar reads for both, and the other takes over."""
     apps.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(_claim(volume, name="shared")))
     writes = "trap 'exit 0' TERM; n=0; while sleep 0.05; do n=$((n+1)); echo $HOSTNAME $n >> /logs/app.log; done"
     box = {"command": ["sh", "-c", writes], "mounts": [mount("logs", "/logs")]}
@@ -86,7 +86,7 @@ def _claim(volume: str, **metadata: str) -> dict[str, Any]:
 
 @contextmanager
 def _volume(stage: Stage, name: str) -> Iterator[str]:
-    """Make a folder on the node with the help of a pod, as no pod of a restricted namespace could."""
+    """Create a folder on the node with a privileged pod."""
     item = {
         "apiVersion": "v1",
         "kind": "PersistentVolume",

@@ -1,4 +1,4 @@
-"""The CloudWatch agent on a real node: what it measures arrives by the rights that it has, and it leaves nothing."""
+"""The CloudWatch agent on a real node: measurements arrive with its permissions, and an uninstall leaves nothing."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ RELEASE = "i"
 
 @dataclass
 class Insights:
-    """A release that measures, and what arrived of it.
+    """A release that measures, and the received measurements.
 
     Attributes:
         stage: the namespace of the release.
@@ -33,20 +33,20 @@ class Insights:
     api: Any
 
     def events(self) -> list[dict[str, Any]]:
-        """Return what was measured, one item for each event of the log group."""
+        """Return the measurements, one item per event of the log group."""
         if not self.api.describe_log_groups(logGroupNamePrefix=GROUP)["logGroups"]:
             return []
         pages = self.api.get_paginator("filter_log_events").paginate(logGroupName=GROUP)
         return [json.loads(event["message"]) for page in pages for event in page["events"]]
 
     def log(self) -> str:
-        """Return what the agent has said."""
+        """Return the agent's log."""
         return self.stage.kubectl("logs", f"daemonset/{RELEASE}-{CHART.name}-container-insights")
 
 
 @pytest.fixture(scope="module")
 def insights(kube_stage_cluster: Cluster, helm: Helm) -> Iterator[Insights]:
-    """The chart with nothing but Container Insights, which writes to this machine."""
+    """The chart with only Container Insights, which writes to this machine."""
     address = kube_stage_cluster.host_address()
     if address is None:
         pytest.skip("needs a cluster whose pods reach this machine (local or kind)")
@@ -66,7 +66,7 @@ def insights(kube_stage_cluster: Cluster, helm: Helm) -> Iterator[Insights]:
                 "endpoint": url,
                 "extraEnv": [
                     *({"name": name, "value": value} for name, value in CREDENTIALS.items()),
-                    # There is none here; the agent would ask for it again and again.
+                    # There is no metadata service here; the agent would retry.
                     {"name": "AWS_EC2_METADATA_DISABLED", "value": "true"},
                 ],
             },
@@ -80,9 +80,9 @@ def insights(kube_stage_cluster: Cluster, helm: Helm) -> Iterator[Insights]:
 
 
 def test_node_and_cluster_are_measured(insights: Insights) -> None:
-    """The node and what there is once in the cluster arrive by name, every time.
+    """Measurements of the node and the cluster arrive at every interval.
 
-    Pods and containers do not on this cluster: the agent knows them by where their cgroups are on a machine of its own.
+    Pods and containers cannot be measured on this cluster, because the node itself runs in a cgroup.
     """
     kinds = {"Node", "NodeFS", "NodeNet", "Cluster", "ClusterNamespace", "ClusterDaemonSet", "ControlPlane"}
     until(lambda: kinds <= {event["Type"] for event in insights.events()}, f"events of {sorted(kinds)}", 120)
@@ -96,7 +96,7 @@ def test_node_and_cluster_are_measured(insights: Insights) -> None:
 
 
 def test_rights_are_enough(insights: Insights) -> None:
-    """Nothing is refused to the agent, which holds the lock that the release has made."""
+    """No call of the agent is rejected, and it holds the release's lock."""
     [lock] = [item for item in insights.stage.get("configmaps") if item["metadata"]["name"] == "cwagent-clusterleader"]
     assert "control-plane.alpha.kubernetes.io/leader" in lock["metadata"]["annotations"]
     refused = [line for line in insights.log().splitlines() if "forbidden" in line or "Forbidden" in line]
@@ -104,7 +104,7 @@ def test_rights_are_enough(insights: Insights) -> None:
 
 
 def test_uninstall_leaves_nothing(insights: Insights) -> None:
-    """The lock goes with the release, although the agent has written to it."""
+    """An uninstall deletes the lock, although the agent has written to it."""
     insights.stage.uninstall(RELEASE)
     names = {item["metadata"]["name"] for item in insights.stage.get("configmaps,serviceaccounts,daemonsets,roles")}
     assert names == {"kube-root-ca.crt", "default"}

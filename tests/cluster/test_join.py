@@ -1,4 +1,4 @@
-"""pytest-helm-charts' fixtures meet our cluster, and a chart goes through its whole life with our helm."""
+"""pytest-helm-charts' fixtures work with our clusters, and our Helm runs the full lifecycle of a chart."""
 
 import textwrap
 from pathlib import Path
@@ -35,7 +35,7 @@ CHART = {
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    """A chart of one Deployment, or DaemonSet with the value ``kind``."""
+    """A chart with one Deployment, or a DaemonSet by the value ``kind``."""
     for name, text in CHART.items():
         file = tmp_path / "small" / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def small(tmp_path: Path) -> Path:
 def test_plugin_fixtures_use_our_cluster(
     kube_cluster: Any, random_namespace: Any, kube_stage_cluster: Cluster, cluster_type: str
 ) -> None:
-    """`kube_cluster`, its kubectl and `random_namespace` reach the cluster that this session made."""
+    """`kube_cluster`, its kubectl and `random_namespace` use the cluster of this session."""
     assert kube_cluster.kube_config_path == str(kube_stage_cluster.kubeconfig)
     assert cluster_type == kube_stage_cluster.type
     names = [item["metadata"]["name"] for item in kube_cluster.kubectl("get namespaces")]
@@ -56,7 +56,7 @@ def test_plugin_fixtures_use_our_cluster(
 def test_release_lives_and_leaves_nothing(
     small: Path, helm: Helm, kube_stage_cluster: Cluster, random_namespace: Any
 ) -> None:
-    """Install, upgrade, rollback and uninstall act on the cluster, and our readiness agrees at each step."""
+    """Install, upgrade, rollback and uninstall work, and our readiness check agrees at each step."""
     kube_stage_cluster.load_images([IMAGE])
     where = {"kubeconfig": kube_stage_cluster.kubeconfig, "namespace": random_namespace.name}
     rendered = helm.render(small, release="x", namespace=random_namespace.name)
@@ -82,11 +82,11 @@ def test_release_lives_and_leaves_nothing(
 def test_daemon_set_without_nodes_is_not_ready(
     small: Path, helm: Helm, kube_stage_cluster: Cluster, random_namespace: Any
 ) -> None:
-    """Helm takes 0 of 0 pods for ready; we do not, unless the test says so."""
+    """Helm accepts 0 of 0 pods as ready; we do not, unless the test allows it."""
     where = {"kubeconfig": kube_stage_cluster.kubeconfig, "namespace": random_namespace.name}
     helm.install("empty", small, values={"kind": "DaemonSet", "os": "windows"}, **where)
     arguments = (where["kubeconfig"], "DaemonSet", "web")
-    with pytest.raises(NotReadyError, match=r"it wants no pod at all \(0 of 0\)"):
+    with pytest.raises(NotReadyError, match=r"it requires no pods \(0 of 0\)"):
         kube.wait_ready(*arguments, namespace=where["namespace"], timeout=2)
     assert kube.wait_ready(*arguments, namespace=where["namespace"], timeout=20, allow_empty=True)
     helm.uninstall("empty", **where)
@@ -95,7 +95,7 @@ def test_daemon_set_without_nodes_is_not_ready(
 def test_pod_that_cannot_start_is_explained(
     small: Path, helm: Helm, kube_stage_cluster: Cluster, random_namespace: Any
 ) -> None:
-    """When a wait gives up, it says which container of which pod is in trouble, and why."""
+    """A timeout names the failing container and pod, with the reason."""
     where = {"kubeconfig": kube_stage_cluster.kubeconfig, "namespace": random_namespace.name}
     helm.install("stuck", small, values={"os": "plan9"}, wait=False, **where)
     with pytest.raises(NotReadyError, match=r"(?s)Deployment .*/web is not ready after 2 s.*web-.*Unschedulable"):

@@ -1,4 +1,4 @@
-"""The cluster that needs no Docker: what it offers, and that it leaves nothing behind."""
+"""The cluster without Docker: its features, and that it leaves nothing behind."""
 
 import contextlib
 import json
@@ -39,12 +39,12 @@ def kubectl(cluster: LocalCluster, *arguments: str, stdin: str = "") -> str:
 
 
 def serve(cluster: LocalCluster, name: str, node: str = "") -> str:
-    """Run a web server, on this node, behind a Service named after it, and return its pod's address."""
+    """Run a web server on a node, behind a Service with its name; return the address of its pod."""
     cluster.load_images([PYTHON])
     where = json.dumps({"spec": {"nodeName": node or cluster.name}})
     server = ("--command", "--", "python3", "-m", "http.server", "8000")
     kubectl(cluster, "run", name, f"--image={PYTHON}", f"--overrides={where}", *server)
-    # A pod knows its own name by /etc/hosts, so the Service has another one.
+    # /etc/hosts resolves the pod's own name, so the Service has a different one.
     kubectl(cluster, "expose", "pod", name, f"--name={name}-service", "--port=80", "--target-port=8000")
     kubectl(cluster, "wait", "--for=condition=Ready", f"pod/{name}", "--timeout=60s")
     retry_until_listening(cluster, name)
@@ -58,7 +58,7 @@ def retry_until_listening(cluster: LocalCluster, pod: str) -> None:
 
 
 def fetch(cluster: LocalCluster, pod: str, url: str) -> str:
-    """Ask for a URL from inside a pod and say what came of it."""
+    """Request a URL from inside a pod and return the result."""
     script = (
         "import sys, urllib.request as r\n"
         "try: print(r.urlopen(sys.argv[1], timeout=3).status)\n"
@@ -68,7 +68,7 @@ def fetch(cluster: LocalCluster, pod: str, url: str) -> str:
 
 
 def traces(name: str) -> dict[str, set[str]]:
-    """Everything of this machine that the cluster of this name could leave behind."""
+    """Return everything on this machine that a cluster could leave behind."""
     groups = [str(folder) for folder in Path("/sys/fs/cgroup").rglob(f"obs-local-{name}*") if folder.is_dir()]
     rules = subprocess.run(["iptables-save"], capture_output=True, text=True).stdout
     return {
@@ -84,10 +84,10 @@ def traces(name: str) -> dict[str, set[str]]:
 
 
 def left_behind(name: str, before: dict[str, set[str]]) -> dict[str, set[str]]:
-    """What is there now, was not before, and stays.
+    """Return everything that is new and remains.
 
-    Other clusters come and go meanwhile: between two looks at this machine, what one of them has may be listed without
-    being known as its own. Such a thing is gone, or known, a moment later; what was left behind is not.
+    Other clusters start and stop at the same time. Their resources may be listed before they can be attributed to them.
+    These disappear or become attributable a moment later; leftovers do not.
     """
     deadline = time.monotonic() + 30
     while True:
@@ -98,13 +98,13 @@ def left_behind(name: str, before: dict[str, set[str]]) -> dict[str, set[str]]:
 
 
 def interfaces_of_others(name: str) -> set[str]:
-    """Other clusters come and go meanwhile; what else they have is in namespaces of their own."""
+    """Other clusters start and stop at the same time; their other resources are in their own namespaces."""
     plans = [layout.find(entry.name) for entry in cache_dir("clusters").iterdir()]
     return {plan.first.interface for plan in plans if plan and plan.name != name}
 
 
 def processes(name: str) -> Iterator[str]:
-    """The node's processes and their children, shims of containers too, know whose they are by environment."""
+    """Processes of the node, including container shims, carry the cluster's name in their environment."""
     for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
             if f"HARNESS_CLUSTER={name}".encode() in path.joinpath("environ").read_bytes().split(b"\0"):
@@ -119,9 +119,9 @@ def cluster() -> Iterator[LocalCluster]:
 
 
 def test_pods_resolve_services_by_name(cluster: LocalCluster) -> None:
-    """A pod reaches another one, and itself, through a Service's name."""
+    """A pod reaches another pod, and itself, through a Service name."""
     serve(cluster, "web")
-    # A new Service takes a moment to reach the DNS server, which may have just said that there is none.
+    # The DNS server needs a moment for a new Service, and may have cached a negative answer.
     deadline = time.monotonic() + 20
     while fetch(cluster, "web", "http://web-service") != "200":
         assert time.monotonic() < deadline
@@ -130,7 +130,7 @@ def test_pods_resolve_services_by_name(cluster: LocalCluster) -> None:
 
 
 def test_cluster_leaves_nothing_behind() -> None:
-    """After down there is no trace of any kind that was not there before up, although pods were running."""
+    """`down` removes every trace of the cluster, even with running pods."""
     name = own_name("remains")
     before = traces(name)
     with LocalCluster(name) as cluster:
@@ -143,7 +143,7 @@ def test_cluster_leaves_nothing_behind() -> None:
 
 
 def test_clusters_side_by_side_do_not_meet(cluster: LocalCluster) -> None:
-    """Two clusters run at once; a pod of one reaches neither pod nor API server of the other."""
+    """Two clusters run in parallel; a pod of one reaches neither pods nor the API server of the other."""
     with LocalCluster(own_name("b")) as other:
         address, other_address = serve(cluster, "web"), serve(other, "web")
         assert fetch(cluster, "web", f"http://{address}:8000") == "200"
@@ -156,7 +156,7 @@ def test_clusters_side_by_side_do_not_meet(cluster: LocalCluster) -> None:
 
 
 def test_nodes_are_one_cluster() -> None:
-    """Pods of two nodes reach each other, DNS and the host; logs, exec and kills reach both; nothing is left behind."""
+    """Pods of two nodes reach each other, DNS and the host; logs, exec and kills work on both; nothing remains."""
     name = own_name("nodes")
     before = traces(name)
     with LocalCluster(name, Options(workers=1)) as cluster:
@@ -189,7 +189,7 @@ def test_nodes_are_one_cluster() -> None:
 
 
 def test_failure_names_the_component_and_keeps_its_logs() -> None:
-    """A kubelet that refuses its configuration is named, its last lines are shown, and nothing is left."""
+    """A kubelet that rejects its configuration is named with its last log lines, and nothing is left behind."""
     name = own_name("failing")
     before = traces(name)
     with pytest.raises(
@@ -203,13 +203,13 @@ def test_failure_names_the_component_and_keeps_its_logs() -> None:
 
 
 def heed_interrupts() -> None:
-    """Undo what a shell does to its background jobs, which ignore SIGINT, and so would their children."""
+    """Reset SIGINT, which background jobs of a shell and their children ignore."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
 def test_cluster_ends_with_the_process_that_made_it(how: signal.Signals) -> None:
-    """A run that is killed or interrupted takes its nodes with it, and the next up finds a clean machine."""
+    """A killed or interrupted run ends its nodes, and the next `up` succeeds."""
     name = own_name("owned")
     program = (
         "from harness.clusters import LocalCluster; import time\n"
@@ -238,7 +238,7 @@ def test_cluster_ends_with_the_process_that_made_it(how: signal.Signals) -> None
 
 
 def test_simulated_nodes_become_ready_and_take_pods(cluster: LocalCluster) -> None:
-    """Fifty Windows nodes join, become Ready, and a DaemonSet for Windows runs on exactly these."""
+    """Fifty simulated Windows nodes become Ready, and a DaemonSet for Windows runs on exactly these."""
     cluster.add_fake_nodes(50, {"kubernetes.io/os": "windows"})
     kubectl(cluster, "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=60s")
     daemonset = {

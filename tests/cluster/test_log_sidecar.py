@@ -1,4 +1,4 @@
-"""log-sidecar on a real kubelet: every line that an application writes to a file arrives, once."""
+"""log-sidecar on a real kubelet: every line that an application writes to a file arrives once."""
 
 import re
 import time
@@ -12,9 +12,9 @@ from cluster.stage import Stage, writer_values
 from harness.loss import count, written_by
 
 pytestmark = [pytest.mark.cluster, pytest.mark.minutes(5)]
-# What Fluent Bit says of itself on stderr when it ends; `kubectl logs` shows both streams.
+# Fluent Bit's last messages on stderr; `kubectl logs` shows both streams.
 OWN_WORDS = re.compile(r"\[\d{4}/\d\d/\d\d \d\d:\d\d:\d\d")
-# There is no pkill in the image.
+# The image has no pkill.
 KILL_FLUENT_BIT = 'for f in $(grep -lx fluent-bit /proc/[0-9]*/comm); do f=${f#/proc/}; kill -9 "${f%/comm}"; done'
 both_engines = pytest.mark.parametrize("engine", ["tail", "fluent-bit"])
 
@@ -31,7 +31,7 @@ def statuses(pod: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 @both_engines
 def test_every_line_arrives_across_rotations(stage: Stage, engine: str) -> None:
-    """20,000 lines/s for 10 s, the file renamed ten times: all arrive, each once, and the Job completes."""
+    """20,000 lines/s for 10 s, with ten renames: every line arrives once, and the Job completes."""
     stage.add_writer()
     options = ["--lines", "200000", "--rate", "20000", "--rotate", "rename", "--rotations", "10"]
     with stage.follow("load-*", "sidecar") as sidecar:
@@ -42,7 +42,7 @@ def test_every_line_arrives_across_rotations(stage: Stage, engine: str) -> None:
 
 
 def test_sidecar_killed_twice_loses_nothing(stage: Stage, eventually: Callable[..., None]) -> None:
-    """The same load, and the sidecar is killed twice on the way: it goes on where it was, not from the start."""
+    """The same load with two kills of the sidecar: it resumes at its position, not from the start."""
     stage.add_writer()
     options = ["--lines", "200000", "--rate", "20000", "--rotate", "rename", "--rotations", "10", "--stay"]
     with stage.follow("load-*", "sidecar") as sidecar:
@@ -52,18 +52,18 @@ def test_sidecar_killed_twice_loses_nothing(stage: Stage, eventually: Callable[.
             [pod] = stage.get("pods")
             assert statuses(pod)["sidecar"]["restartCount"] == restarts
             stage.cluster.kill_container(statuses(pod)["sidecar"]["containerID"])
-            # The kubelet waits 10 s before it starts a container for the second time.
+            # The kubelet waits 10 s before the second restart of a container.
             eventually(lambda n=restarts: statuses(stage.get("pods")[0])["sidecar"]["restartCount"] > n, 60)
         report = sidecar.count(200_000, quiet=10)
-    # Files that were rotated while it was away are read one after another, in any order. A kill in the middle of a
-    # write to stdout (about 1 in 60) cuts a line and sends the rest of that write again, some thousand lines.
+    # Files rotated during the outage are read one after another, in any order. A kill during a write to stdout
+    # (about 1 in 60) truncates a line and repeats that write, up to a few thousand lines.
     assert report.lost == 0, report
     assert report.mangled <= 2, report
-    assert report.doubled <= 2 * 4000, report
+    assert report.duplicated <= 2 * 4000, report
 
 
 def test_job_delivers_everything_although_fluent_bit_dies_before_its_end(stage: Stage) -> None:
-    """Fluent Bit is killed twice in a Job's last seconds: the container goes on, as the kubelet would not start it."""
+    """Fluent Bit is killed twice in a Job's last seconds: it restarts inside the container."""
     stage.add_writer()
     options = ["--lines", "20000", "--rate", "2000", "--rotate", "rename", "--rotations", "10"]
     with stage.follow("load-*", "sidecar") as sidecar:
@@ -77,29 +77,29 @@ def test_job_delivers_everything_although_fluent_bit_dies_before_its_end(stage: 
         [pod] = stage.get("pods")
     assert statuses(pod)["sidecar"]["restartCount"] == 0
     assert stage.kubectl("logs", pod["metadata"]["name"], "-c", "sidecar").count("is started again") == 2
-    # As above, a kill in the middle of a write repeats it.
+    # As above, a kill during a write repeats it.
     assert report.lost == 0, report
     assert report.mangled <= 2, report
-    assert report.doubled <= 2 * 400, report
+    assert report.duplicated <= 2 * 400, report
 
 
 def test_job_that_writes_as_fast_as_it_can_loses_nothing(stage: Stage) -> None:
-    """Fluent Bit is far behind when the application ends, several rotated files of it: it reads all to the end."""
+    """Fluent Bit is several rotated files behind when the application ends: it reads all of them."""
     stage.add_writer()
     options = ["--lines", "400000", "--rotate", "rename", "--rotations", "4"]
     with stage.follow("load-*", "sidecar") as sidecar:
         stage.install("load", writer_values("Job", "fluent-bit", *options), wait=False)
         stage.kubectl("wait", "--for=condition=Complete", "job", "--all", "--timeout=90s")
         report = sidecar.count(400_000)
-    # Files that wait together are read side by side.
+    # Waiting files are read in parallel.
     assert report.complete, report
-    assert not report.doubled, report
+    assert not report.duplicated, report
     assert not report.mangled, report
 
 
 @both_engines
 def test_last_lines_of_a_job_arrive(stage: Stage, engine: str) -> None:
-    """Ten Jobs that write 500 lines in their last millisecond: 500 of 500 each, ended within 5 s of the app."""
+    """Ten Jobs write 500 lines in their last millisecond: all arrive, and each ends within 5 s of its application."""
     stage.add_writer()
     values = writer_values("Job", engine, "--last-millisecond", "500")
     values["app"]["job"] = {"completions": 10, "parallelism": 2}
@@ -117,7 +117,7 @@ def test_last_lines_of_a_job_arrive(stage: Stage, engine: str) -> None:
 
 @both_engines
 def test_lines_written_while_terminating_arrive(stage: Stage, engine: str) -> None:
-    """Ten pods are deleted while they write, and write 300 lines more on the way out: all arrive."""
+    """Ten pods are deleted while they write, and write 300 more lines on SIGTERM: all arrive."""
     stage.add_writer()
     values = writer_values("Deployment", engine, "--forever", "--rate", "200", "--on-term", "300")
     values["app"]["replicas"] = 10
@@ -142,7 +142,7 @@ def test_lines_written_while_terminating_arrive(stage: Stage, engine: str) -> No
 
 @both_engines
 def test_plain_container_drains_as_well(stage: Stage, engine: str) -> None:
-    """With `native: false` the lines of the application's end arrive too."""
+    """With `native: false`, the application's last lines arrive too."""
     stage.add_writer()
     values = writer_values("Deployment", engine, "--forever", "--rate", "200", "--on-term", "300", native=False)
     stage.install("plain", values)
@@ -156,7 +156,7 @@ def test_plain_container_drains_as_well(stage: Stage, engine: str) -> None:
 
 
 def test_tail_engine_says_that_a_restart_doubles(stage: Stage) -> None:
-    """GNU tail keeps no position: after a restart every line is there, some of them twice, and NOTES says so."""
+    """GNU tail stores no position: after a restart every line arrives, some are duplicated, and NOTES says so."""
     stage.add_writer()
     with stage.follow("load-*", "sidecar") as sidecar:
         options = ["--lines", "20000", "--rate", "2000"]
@@ -167,4 +167,4 @@ def test_tail_engine_says_that_a_restart_doubles(stage: Stage) -> None:
         time.sleep(1)
         report = count(sidecar.lines(), 20_000)
     assert report.complete, report
-    assert report.doubled >= 5000
+    assert report.duplicated >= 5000

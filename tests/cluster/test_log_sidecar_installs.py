@@ -1,4 +1,4 @@
-"""log-sidecar installed on a real cluster: defaults, examples, sets of values, upgrades, and its removal."""
+"""log-sidecar on a real cluster: defaults, examples, values files, upgrades and removal."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.minutes(4)]
 
 
 def test_default_install_streams_the_demo(stage: Stage, eventually: Callable[..., None]) -> None:
-    """With no values the demo answers, its start-up lines are on its stdout and its request lines on the sidecar's."""
+    """With defaults, the demo answers; its start-up lines are on its stdout, its request lines on the sidecar's."""
     stage.install("x")
     [service] = stage.get("services")
     [pod] = stage.get("pods")
@@ -35,7 +35,7 @@ def test_chart_test_passes(stage: Stage) -> None:
 
 
 def test_sidecar_cannot_write_the_logs(stage: Stage) -> None:
-    """The sidecar sees the application's files read-only, and has no root, no token and no capability."""
+    """The sidecar has read-only access to the application's files, and no root, token or capabilities."""
     stage.install("x", {"sidecar": {"engine": "tail"}})
     [pod] = stage.get("pods")
     inside = ["exec", pod["metadata"]["name"], "-c", "sidecar", "--", "sh", "-c"]
@@ -51,7 +51,7 @@ def test_sidecar_cannot_write_the_logs(stage: Stage) -> None:
 
 
 def test_counter_example_has_a_sidecar_for_each_file(stage: Stage, eventually: Callable[..., None]) -> None:
-    """`kubectl logs counter -c count-log-1` and `-c count-log-2` show one file each, in its own format."""
+    """`kubectl logs counter -c count-log-1` and `-c count-log-2` print one file each, in its format."""
     stage.install("counter", files=(Path("values/examples/counter.yaml"),))
     first = lambda: stage.kubectl("logs", "counter", "-c", "count-log-1").splitlines()  # noqa: E731
     second = lambda: stage.kubectl("logs", "counter", "-c", "count-log-2").splitlines()  # noqa: E731
@@ -63,7 +63,7 @@ def test_counter_example_has_a_sidecar_for_each_file(stage: Stage, eventually: C
 
 @pytest.mark.parametrize("file", sorted((CHART / "ci").glob("*-values.yaml")), ids=lambda path: path.stem)
 def test_every_feature_set_installs(stage: Stage, file: Path) -> None:
-    """Each values file of `ci/` installs, becomes ready and is removed without a trace."""
+    """Each values file of `ci/` installs, becomes ready and uninstalls completely."""
     before = stage.kubectl("get", "all,configmaps,secrets,serviceaccounts,persistentvolumeclaims", "-o", "name").split()
     stage.install("ci", files=(file,))
     stage.uninstall("ci")
@@ -73,7 +73,7 @@ def test_every_feature_set_installs(stage: Stage, file: Path) -> None:
 
 
 def test_upgrade_and_rollback_keep_the_lines_coming(stage: Stage) -> None:
-    """Upgrade, rollback, upgrade: the selector stays, pods follow the configuration, and nothing else changes."""
+    """Across upgrade, rollback and upgrade, the selector stays, and only a changed configuration restarts pods."""
     stage.install("x", {"sidecar": {"engine": "tail"}})
     first = stage.get("deployments")[0]
     stage.install("x", {"sidecar": {"engine": "tail", "fileLabel": True}})

@@ -1,6 +1,6 @@
-"""From what pods print to CloudWatch Logs: Fluent Bit on a real node whose kubelet rotates often.
+"""From container output to CloudWatch Logs: Fluent Bit on a real node with frequent log rotation.
 
-The tests look at one release, in the order in which they stand here.
+The tests use one release, in this order.
 """
 
 import json
@@ -30,9 +30,8 @@ pytestmark = [
 PREFIX = "/aws/containerinsights/shop"
 POD = "app.kubernetes.io/component=logs"
 APPS = ("t-logs-a", "t-logs-b", "t-logs-c")
-# A log is longer than 1 MiB after 5 s, and the kubelet looks each 3 s. What comes within a second or two stays far
-# below 1 MB, the most that CloudWatch takes at once: of two requests for a chunk, the first is sent again if the
-# second fails.
+# A log exceeds 1 MiB after 5 s, and the kubelet checks every 3 s. A second or two of records stays far below 1 MB, the
+# limit of a CloudWatch request: if a chunk needs two requests and the second fails, the first is repeated.
 LINES, RATE = 6_000, 200
 WRITER = """\
 import sys, time
@@ -43,17 +42,17 @@ for number in range(lines):
     time.sleep(max(0, start + number / rate - time.monotonic()))
 time.sleep(3600)
 """
-# An endpoint has no port of its own; Fluent Bit trusts what is in /etc/ssl/certs/ca-bundle.crt.
+# The endpoint option has no port; Fluent Bit trusts /etc/ssl/certs/ca-bundle.crt.
 HTTPS = 443
 
 
 @dataclass
 class Logs:
-    """A release that collects logs, and what arrived of them.
+    """A release that collects logs, and the received log events.
 
     Attributes:
         stage: the namespace of the release.
-        api: where the logs go.
+        api: the destination of the logs.
         state: folder of the node with positions and buffers.
     """
 
@@ -61,42 +60,43 @@ class Logs:
     api: CloudWatchLogs
     state: str
 
-    def install(self, **logs: Any) -> None:
-        """Install the chart, or change its release."""
+    def install(self) -> None:
+        """Install or upgrade the release."""
         values = {
             "metrics": {"enabled": False},
             "cluster": {"name": "shop", "region": REGION},
             "logs": {
                 "enabled": True,
-                "output": {"endpoint": self.api.host},
                 "state": {"hostPath": self.state},
-                # The kubelet's certificate here is its own.
+                # The kubelet has a self-signed certificate here.
                 "metadata": {"insecureSkipVerify": True},
                 "extraEnv": [{"name": name, "value": value} for name, value in CREDENTIALS.items()],
                 "extraVolumes": [{"name": "authority", "configMap": {"name": "authority"}}],
                 "extraVolumeMounts": [{"name": "authority", "mountPath": "/etc/ssl/certs", "readOnly": True}],
-                **logs,
+            },
+            "outputs": {
+                "cloudwatch": {"endpoint": self.api.host, "logGroupTemplate": f"{PREFIX}/$kubernetes['namespace_name']"}
             },
         }
         self.stage.install("l", values, chart=CHART)
 
     def records(self, group: str) -> list[dict[str, Any]]:
-        """Return what arrived in a log group, by the last part of its name."""
+        """Return the events of a log group, by the last part of its name."""
         return [json.loads(message) for message in self.api.messages(f"{PREFIX}/{group}")]
 
     def pod(self) -> dict[str, Any]:
-        """Return the agent's pod."""
+        """Return the agent pod."""
         [pod] = self.stage.get("pods", POD)
         return pod
 
     def restarts(self) -> int:
-        """Return how often the agent's container was started again."""
+        """Return the restart count of the agent's container."""
         count: int = self.pod()["status"]["containerStatuses"][0]["restartCount"]
         return count
 
 
 def run(logs: Logs, space: str, name: str, lines: int) -> None:
-    """Start a pod that prints lines with numbers."""
+    """Start a pod that prints numbered lines."""
     box = {"name": "app", "image": PYTHON, "command": ["python3", "-c", WRITER, str(lines), str(RATE)]}
     spec = {"terminationGracePeriodSeconds": 0, "containers": [box]}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
@@ -104,14 +104,14 @@ def run(logs: Logs, space: str, name: str, lines: int) -> None:
 
 
 def behind(logs: Logs, space: str) -> timedelta:
-    """Return how old the newest record of a namespace is."""
+    """Return the age of the newest record of a namespace."""
     newest = max(record["time"] for record in logs.records(space))
     return datetime.now(UTC) - datetime.fromisoformat(f"{newest[:26]}+00:00")
 
 
 @pytest.fixture(scope="module")
 def logs(helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logs]:
-    """The chart with nothing but logs, a log group for each namespace."""
+    """The chart with only logs, one log group per namespace."""
     folder = tmp_path_factory.mktemp("logs")
     (folder / "state").mkdir()
     with LocalCluster(own_name("logs"), Options(container_log_max_size="1Mi")) as cluster:
@@ -128,17 +128,17 @@ def logs(helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logs]
             run(made, "kube-system", "aws-node-x", 3)
             for space in APPS:
                 stage.kubectl("create", "namespace", space)
-            made.install(application={"groupPerNamespace": True})
+            made.install()
             yield made
 
 
 def test_every_line_arrives_once(logs: Logs) -> None:
-    """Logs that are rotated, a new pod, an outage in which the agent is killed: every line arrives, and once."""
+    """Across log rotation, a new agent pod, and a kill during an outage, every line arrives once."""
     for space in APPS:
         run(logs, space, "web-1", LINES)
     until(lambda: all(logs.records(space) for space in APPS), "the first lines of each namespace")
     logs.stage.kubectl("delete", "pod", logs.pod()["metadata"]["name"], "--wait=true")
-    # What had waited for the new pod is more than a request: an outage now could begin between two of one chunk.
+    # The backlog of the new pod exceeds one request: an outage now could start between two requests of a chunk.
     until(lambda: all(behind(logs, space) < timedelta(seconds=2) for space in APPS), "the next pod to catch up")
     logs.api.fail("503")
     until(lambda: logs.api.failed.get("503"), "a request that failed")
@@ -161,7 +161,7 @@ def test_every_line_arrives_once(logs: Logs) -> None:
 
 
 def test_records_say_where_they_are_from(logs: Logs) -> None:
-    """Each record has its pod's names, id, address and node from the kubelet; its group is its namespace's."""
+    """Each record has its pod's names, ID, address and node from the kubelet, and is in its namespace's group."""
     for space in APPS:
         pod = json.loads(logs.stage.kubectl("get", "pod", "web-1", "-n", space, "-o", "json"))
         names = {"namespace_name": space, "pod_name": "web-1", "container_name": "app"}
@@ -175,13 +175,13 @@ def test_records_say_where_they_are_from(logs: Logs) -> None:
 
 
 def test_pods_of_the_data_plane_are_apart(logs: Logs) -> None:
-    """What aws-node prints is in the data plane's group and in no other; the agent's own log is nowhere."""
+    """Output of aws-node is only in the data plane group; the agent's own log is in no group."""
     assert [record["log"][:11] for record in logs.records("dataplane")] == [f"line {n:06}" for n in range(3)]
     assert logs.api.groups() == {f"{PREFIX}/{name}" for name in (*APPS, "dataplane")}
 
 
 def test_file_of_log_sidecar_reaches_cloudwatch(logs: Logs) -> None:
-    """What an application writes to its file, or prints itself, is in its namespace's group, each line once."""
+    """Lines of an application's file and stdout are in its namespace's group, once each."""
     app = Stage(logs.stage.cluster, "t-logs-file", logs.stage.helm)
     with namespace(app, {"pod-security.kubernetes.io/enforce": "restricted"}):
         app.install("x")

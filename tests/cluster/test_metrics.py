@@ -1,6 +1,6 @@
-"""Prometheus and its exporters on a real node: what arrives, what an outage costs, what changes of mode leave.
+"""Prometheus and its exporters on a real node: received samples, outages, and mode changes.
 
-The tests look at one release, in the order in which they stand here.
+The tests use one release, in this order.
 """
 
 import contextlib
@@ -23,13 +23,13 @@ from harness.clusters import Cluster
 from harness.render.helm import Helm
 
 pytestmark = [pytest.mark.cluster, pytest.mark.minutes(4)]
-# Seconds of each kind of trouble.
+# Duration of each kind of failure, in seconds.
 OUTAGE = float(os.environ.get("METRICS_OUTAGE_SECONDS", "5"))
 JOBS = {
     *("kubelet", "cadvisor", "apiserver", "node-exporter", "kube-state-metrics"),
     *("prometheus", "alertmanager", "pushgateway", "pods"),
 }
-# What a scrape says of itself; of this only what is used is sent, also where everything else is.
+# A scrape's own metrics; only used ones are sent, even without the allow-list.
 META = {"scrape_duration_seconds", "scrape_samples_post_metric_relabeling", "scrape_samples_scraped"}
 META |= {"scrape_series_added"}
 
@@ -46,7 +46,7 @@ def metrics(kube_stage_cluster: Cluster, helm: Helm, tmp_path_factory: pytest.Te
     with namespace(stage), receiver:
         stage.load_images([BUSYBOX, FLUENT_BIT])
         local = kube_stage_cluster.type == "local"
-        # The node sees the folders that were made before it; a new one below them is there at once.
+        # The node sees folders that existed before it, and new ones below them.
         volumes = [volume(stage, folder / "claim")] if local else []
         apply(stage, [*volumes, *world(stage)])
         made = Metrics(stage, receiver, address)
@@ -60,7 +60,7 @@ def metrics(kube_stage_cluster: Cluster, helm: Helm, tmp_path_factory: pytest.Te
 
 
 def test_signed_samples_of_every_job_arrive(metrics: Metrics) -> None:
-    """Every target is up, and the receiver, which recomputes each signature, has refused nothing."""
+    """Every target is up, and the receiver, which verifies each signature, has rejected nothing."""
     until(lambda: {job_of(key) for key in metrics.receiver.select("up")} == JOBS, f"samples of {sorted(JOBS)}")
     until(lambda: all(row["value"][1] == "1" for row in metrics.query("up")), "every target to be up")
     assert metrics.receiver.reasons == []
@@ -69,7 +69,7 @@ def test_signed_samples_of_every_job_arrive(metrics: Metrics) -> None:
 
 
 def test_only_what_is_used_is_sent(metrics: Metrics) -> None:
-    """Of the chart's own jobs exactly the metrics of the allow-list that there are arrive; of pods, everything."""
+    """Of the chart's jobs, exactly the existing metrics of the allow-list arrive; of pods, all metrics."""
     allowed = yaml.safe_load((CHART / "files" / "allow-list.yaml").read_text())
     yours = {"pods", "pushgateway"}
     scraped, sent = defaultdict(set), defaultdict(set)
@@ -84,7 +84,7 @@ def test_only_what_is_used_is_sent(metrics: Metrics) -> None:
         found = {job: (sent[job] ^ names) - META for job, names in wanted.items()}
         return {job: names for job, names in found.items() if names}
 
-    # A metric may be scraped for the first time while this looks.
+    # A metric may be scraped for the first time during this check.
     with contextlib.suppress(AssertionError):
         until(lambda: not difference(), "what is sent to be what is used", 90)
     assert difference() == {}
@@ -93,9 +93,9 @@ def test_only_what_is_used_is_sent(metrics: Metrics) -> None:
 
 
 def test_every_panel_and_rule_has_data(metrics: Metrics) -> None:
-    """Each query of each panel answers with something, each rule is evaluated, and what each looks at is there."""
+    """Every panel query returns data, every rule is evaluated, and the inputs of every rule exist."""
     checks = (queries.empty_panels, queries.empty_rules, queries.refused_rules)
-    # A rate needs two scrapes, a rule that reads another's record two evaluations, a volume's size a minute.
+    # A rate needs two scrapes, a rule on a recorded metric two evaluations, a volume's size a minute.
     with contextlib.suppress(AssertionError):
         until(lambda: not any(check(metrics) for check in checks), "all to have data", 90)
     assert [sorted(check(metrics)) for check in checks] == [[], [], []]
@@ -104,7 +104,7 @@ def test_every_panel_and_rule_has_data(metrics: Metrics) -> None:
 
 
 def test_commands_of_the_notes_work(metrics: Metrics) -> None:
-    """The printed port-forward leads to Prometheus, and the printed look at its counters shows what was sent."""
+    """The port-forward in the notes reaches Prometheus, and the printed command shows the sent samples."""
     notes = metrics.stage.helm.installed_notes(
         RELEASE, namespace=metrics.stage.namespace, kubeconfig=metrics.stage.cluster.kubeconfig
     )
@@ -131,9 +131,9 @@ def test_commands_of_the_notes_work(metrics: Metrics) -> None:
 
 
 def test_outage_loses_no_sample(metrics: Metrics) -> None:
-    """A receiver that is away, throttles and fails gets every sample afterwards, in order, none twice.
+    """After refused connections, throttling and errors, every sample arrives in order and once.
 
-    What Prometheus has stored of that time is compared with what arrived: series, times and values.
+    The test compares the received samples with those in Prometheus: series, times and values.
     """
     until(lambda: metrics.caught_up(time.time() - 2 * INTERVAL), "the receiver to catch up")
     since = time.time()
@@ -153,7 +153,7 @@ def test_outage_loses_no_sample(metrics: Metrics) -> None:
 
 
 def test_another_region_is_refused(metrics: Metrics) -> None:
-    """An endpoint of another region turns the same Prometheus away, and says for which region it signed."""
+    """An endpoint of another region rejects the same Prometheus, and names the signed region."""
     metrics.receiver.want(region="us-west-2")
     until(lambda: metrics.receiver.reasons, "a refusal")
     metrics.receiver.want(region=REGION)
@@ -161,7 +161,7 @@ def test_another_region_is_refused(metrics: Metrics) -> None:
 
 
 def test_change_of_mode_keeps_data_and_uninstall_the_claim(metrics: Metrics) -> None:
-    """Server, agent, server: nothing is lost on the way, and what the server had is there again."""
+    """Server, agent, server: no sample is lost, and the server finds its data again."""
     stage = metrics.stage
     before = metrics.query("count_over_time(up{job='kubelet'}[1h])")
     assert before

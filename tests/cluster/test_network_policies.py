@@ -1,8 +1,7 @@
 """The NetworkPolicies of observability-stack where they are enforced: kube-router's firewall on a real node.
 
-Its own policies decide for whom each port of each pod answers. What takes traces and what measures is stood in for
-by a program that answers on the same ports; all else is the real one. The tests look at one release, in the order in
-which they stand here.
+The chart's policies decide which clients reach each port of each pod. A program that listens on the same ports replaces
+the trace agents and the CloudWatch agent; all other programs are real. The tests use one release, in this order.
 """
 
 import json
@@ -36,14 +35,14 @@ pytestmark = [
     ),
 ]
 RELEASE = "n"
-# An endpoint has no port of its own; Fluent Bit trusts what is in /etc/ssl/certs/ca-bundle.crt.
+# The endpoint option has no port; Fluent Bit trusts /etc/ssl/certs/ca-bundle.crt.
 HTTPS = 443
-# The namespaces that are asked from: the release's own, one that values may name, and one that nobody names.
+# Namespaces of the clients: the release's own, one that the values name, and one that they do not.
 OWN, FRIEND, STRANGER = "t-policies", "t-friend", "t-stranger"
 FRIENDS = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": FRIEND}}}]
 STOOD_IN = ("traces", "container-insights")
 EVERYBODY, NOBODY = {OWN, FRIEND, STRANGER}, set[str]()
-# By component and port; probes and scrapes come besides.
+# By component and port; probes and scrapes are additional.
 ANSWERS = {
     "server/http": NOBODY,
     "kube-state-metrics/http": NOBODY,
@@ -63,7 +62,7 @@ ANSWERS = {
     "container-insights/xray-proxy": {OWN},
     "container-insights/health": NOBODY,
 }
-# What values name a peer for; only the pushgateway is open without one, and closed to others with it.
+# Ports with configurable peers; only the Pushgateway is open without one, and closed to others with one.
 NAMED = {f"{part}/http": {FRIEND} for part in ("server", "alertmanager", "pushgateway", "logs", "events")}
 NAMED |= {f"{part}/{port}": {OWN, FRIEND} for part, port in zip(STOOD_IN, ("xray-tcp", "xray-proxy"), strict=True)}
 STAND_IN = """\
@@ -111,18 +110,18 @@ with ThreadPoolExecutor(32) as pool:
 
 @dataclass
 class World:
-    """A release, and pods that ask it for what they should not get.
+    """A release, and client pods that must not reach it.
 
     Attributes:
         stage: the namespace of the release.
-        api: where logs and events go.
+        api: the destination of logs and events.
     """
 
     stage: Stage
     api: CloudWatchLogs
 
     def install(self, *, peers: list[dict[str, Any]], enabled: bool = True) -> None:
-        """Install the chart with all of its parts, or change its release."""
+        """Install or upgrade the release with all parts."""
         registry, _, rest = PYTHON.partition("/")
         repository, _, tag = rest.rpartition(":")
         image = {"registry": registry, "repository": repository, "tag": tag}
@@ -155,7 +154,7 @@ class World:
         self.stage.install(RELEASE, values, chart=CHART, wait=False)
 
     def stand_in(self, component: str) -> None:
-        """Let a DaemonSet run the program that answers on all of its ports."""
+        """Make a DaemonSet run a program that listens on all of its ports."""
         name = f"daemonset/{RELEASE}-{CHART.name}-{component}"
         [box] = json.loads(self.stage.kubectl("get", name, "-o", "json"))["spec"]["template"]["spec"]["containers"]
         ports = ",".join(f"{port['containerPort']}/{port['protocol']}" for port in box["ports"])
@@ -164,7 +163,7 @@ class World:
         self.stage.kubectl("patch", name, "--patch", json.dumps(patch))
 
     def ports(self) -> dict[str, str]:
-        """Return address, port and protocol of every port of the release by its component and name."""
+        """Return address, port and protocol of every port, by component and name."""
         return {
             f"{pod['metadata']['labels']['app.kubernetes.io/component']}/{port['name']}": "/".join(
                 (pod["status"]["podIP"], str(port["containerPort"]), port["protocol"])
@@ -175,24 +174,24 @@ class World:
         }
 
     def ask(self, space: str, *places: str) -> set[str]:
-        """Return which places answer to a pod of a namespace."""
+        """Return the ports that a pod of a namespace reaches."""
         command = ("exec", "--namespace", space, "asker", "--", "python3", "-c", ASKER)
         return set(self.stage.kubectl(*command, *places).split())
 
     def answers(self) -> dict[str, set[str]]:
-        """Return for each port the namespaces that it answers to."""
+        """Return the namespaces that reach each port."""
         ports = self.ports()
         with ThreadPoolExecutor() as pool:
             got = dict(zip(EVERYBODY, pool.map(lambda space: self.ask(space, *ports.values()), EVERYBODY), strict=True))
         return {name: {space for space in EVERYBODY if place in got[space]} for name, place in ports.items()}
 
     def query(self, path: str) -> Any:
-        """Ask Prometheus' API, by a way that comes from the node."""
+        """Query Prometheus' API from the node."""
         url = f"/api/v1/namespaces/{OWN}/services/{RELEASE}-{CHART.name}-server:http/proxy/api/v1/{path}"
         return json.loads(self.stage.kubectl("get", "--raw", url))["data"]
 
     def settled(self, wanted: dict[str, set[str]]) -> dict[str, set[str]]:
-        """Return the answers when they are as wanted, or what they are after a time."""
+        """Return the answers once they are as expected, or after a timeout."""
         deadline = time.monotonic() + 20
         while (found := self.answers()) != wanted and time.monotonic() < deadline:
             time.sleep(0.5)
@@ -200,12 +199,12 @@ class World:
 
 
 def enforce(stage: Stage) -> None:
-    """Have the node enforce NetworkPolicies."""
+    """Enforce NetworkPolicies on the node."""
     cluster = stage.cluster
     assert isinstance(cluster, LocalCluster)
     plan = layout.find(cluster.name)
     assert plan is not None, "the cluster is up"
-    # It takes for pods what has an address of its node's range.
+    # It identifies pods by the address range of the node.
     pods = str(plan.first.pods)
     stage.kubectl("patch", "node", cluster.name, "--patch", json.dumps({"spec": {"podCIDR": pods, "podCIDRs": [pods]}}))
     tools.install_debian(["ipset"])
@@ -218,7 +217,7 @@ def enforce(stage: Stage) -> None:
 
 @pytest.fixture(scope="module")
 def world(helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """The chart with all of its parts and closed policies, and a pod in each namespace that asks."""
+    """The chart with all parts and strict policies, and a client pod in each namespace."""
     folder = tmp_path_factory.mktemp("policies")
     with LocalCluster(own_name("policies")) as cluster:
         stage = Stage(cluster, OWN, helm)
@@ -249,7 +248,7 @@ def world(helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worl
 
 
 def test_ports_answer_to_whom_they_should(world: World) -> None:
-    """Each port answers to those it is for and to nobody else; the probes of all pods, from the node, succeed."""
+    """Each port admits only its clients; the probes of all pods, from the node, succeed."""
     assert world.settled(ANSWERS) == ANSWERS
     ports = world.ports()
     assert isinstance(world.stage.cluster, LocalCluster)
@@ -258,7 +257,7 @@ def test_ports_answer_to_whom_they_should(world: World) -> None:
 
 
 def test_release_does_its_job(world: World) -> None:
-    """Behind closed ports everything is scraped, alerts and records go out, and traces come in by their Service."""
+    """With strict policies, all targets are scraped, alerts and records are sent, and traces arrive."""
     targets = "targets?state=active"
     until(lambda: {one["health"] for one in world.query(targets)["activeTargets"]} == {"up"}, "all targets to be up")
     jobs = {one["labels"]["job"] for one in world.query(targets)["activeTargets"]}
@@ -282,7 +281,7 @@ def test_release_does_its_job(world: World) -> None:
 
 
 def test_peers_that_are_named_are_let_in(world: World) -> None:
-    """Values open what they name to those whom they name, and to nobody else; no pod is started again for it."""
+    """Values open the named ports to the named peers only, without restarting a pod."""
     started = {pod["metadata"]["uid"] for pod in world.stage.get("pods")}
     world.install(peers=FRIENDS)
     assert world.settled(ANSWERS | NAMED) == ANSWERS | NAMED
@@ -290,6 +289,6 @@ def test_peers_that_are_named_are_let_in(world: World) -> None:
 
 
 def test_without_policies_all_is_open(world: World) -> None:
-    """The switch takes every policy away: what was closed was closed by them."""
+    """`networkPolicy.enabled: false` removes all policies, and the ports are open."""
     world.install(peers=[], enabled=False)
     assert world.settled(dict.fromkeys(ANSWERS, EVERYBODY)) == dict.fromkeys(ANSWERS, EVERYBODY)

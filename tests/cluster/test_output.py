@@ -1,4 +1,4 @@
-"""From a file in a pod to a backend in another: a real kubelet, a namespace under PodSecurity restricted."""
+"""From a file in a pod to a backend in another, on a real kubelet, in a restricted namespace."""
 
 import json
 from collections import Counter
@@ -32,7 +32,7 @@ http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
 
 
 def receiver() -> list[dict[str, Any]]:
-    """A pod that prints the records it is sent, its Service, and the Secret that opens it."""
+    """A pod that prints received records, its Service, and the Secret with its credentials."""
     locked = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True}
     image = yaml.safe_load((Path(CHART) / "values.yaml").read_text())["app"]["image"]
     container = {
@@ -59,11 +59,13 @@ def receiver() -> list[dict[str, Any]]:
 
 
 def test_records_reach_a_backend(stage: Stage, eventually: Callable[..., None]) -> None:
-    """Each line of the application arrives once, with its pod's names, and lets itself in by a Secret."""
+    """Each line arrives once, with the names of its pod, authenticated with a Secret."""
     header = {"Authorization": {"name": "ingest", "key": "token"}}
-    http = {"host": "receiver", "port": 8080, "tls": {"enabled": False}, "format": "json_lines", "gzip": False}
+    http = {"type": "http", "host": "receiver", "port": 8080, "tls": {"enabled": False}}
+    http |= {"format": "json_lines", "compress": "", "secretHeaders": header}
     values = {
-        "output": {"type": "http", "labels": {"cluster": "c"}, "http": {**http, "secretHeaders": header}},
+        "logs": {"labels": {"cluster": "c"}},
+        "outputs": {"stdout": {"enabled": False}, "receiver": http},
         "extraObjects": receiver(),
     }
     stage.install("x", values)
@@ -87,7 +89,7 @@ def test_records_reach_a_backend(stage: Stage, eventually: Callable[..., None]) 
 
 @pytest.mark.parametrize("file", ["cloudwatch", "opensearch"])
 def test_pod_starts_without_its_backend(stage: Stage, file: str) -> None:
-    """A backend, or an identity, that is not there holds up neither the application nor the sidecar."""
+    """A missing backend or identity blocks neither the application nor the sidecar."""
     stage.install("x", files=(Path(CHART) / "ci" / f"{file}-values.yaml",))
     [pod] = stage.get("pods", "app.kubernetes.io/instance=x,app.kubernetes.io/component=app")
     states = [*pod["status"]["initContainerStatuses"], *pod["status"]["containerStatuses"]]

@@ -1,4 +1,4 @@
-"""The named templates on a real kubelet: a pod of another chart, with this chart's sidecar in it."""
+"""The named templates on a real kubelet: a pod of another chart with this chart's sidecar."""
 
 import shutil
 from pathlib import Path
@@ -12,7 +12,7 @@ EXAMPLE = Path("tests/examples/app-with-log-sidecar")
 
 @pytest.mark.parametrize("engine", ["tail", "fluent-bit"])
 def test_every_line_of_another_charts_pod_arrives(stage: Stage, tmp_path: Path, engine: str) -> None:
-    """The example chart's application writes 50,000 lines, rotated five times: all arrive, each once."""
+    """The example chart's application writes 50,000 lines with five rotations: every line arrives once."""
     chart = tmp_path / EXAMPLE.name
     shutil.copytree(EXAMPLE, chart)
     shutil.copytree(CHART, chart / "charts" / CHART.name)

@@ -1,7 +1,7 @@
 """Traces on two real nodes, with an application on each, from the demo's request to X-Ray's API.
 
-Where a machine has no `xray` or `aws-otel-collector`, what takes traces there cannot run, and the way ends at the
-Service's endpoint on the application's node: a pod that prints what it is sent.
+Without `xray` or `aws-otel-collector` on the machine, the agents cannot run. The path then ends at the Service's
+endpoint on the application's node: a pod that prints the received traces.
 """
 
 import json
@@ -39,7 +39,7 @@ taker.bind(("", 2000))
 while True:
     print(taker.recv(65536).decode().partition("\\n")[2], flush=True)
 """
-# Each from a socket of its own: a Service chooses an endpoint for a socket, not for a datagram.
+# One socket each: a Service selects an endpoint per socket, not per datagram.
 SENDER = """\
 import json, os, socket, sys, time
 host, port = sys.argv[1].split(":")
@@ -59,7 +59,7 @@ print(urllib.request.urlopen(sys.argv[1], b"{}", timeout=10).read().decode())
 
 @dataclass
 class World:
-    """A release that takes traces, and an application in another namespace, on every node.
+    """A release with trace agents, and an application in another namespace, on every node.
 
     Attributes:
         release: the namespace of the release.
@@ -74,11 +74,11 @@ class World:
         return f"{NAME}.{self.release.namespace}:2000"
 
     def install(self, engine: str, **traces: Any) -> None:
-        """Install the chart with an engine, or change the engine of its release."""
+        """Install the chart with an engine, or change the engine of the release."""
         chosen = {"enabled": True, "engine": engine, "extraEnv": KEYS, **traces}
         values = {"metrics": {"enabled": False}, "cluster": {"name": "shop", "region": REGION}, "traces": chosen}
         if "nodeSelector" in traces:
-            # It has no pods: their image is never asked for.
+            # Without pods, so that their image is not needed.
             self.release.releases.append("x")
             self.release.helm.install(
                 "x",
@@ -92,14 +92,14 @@ class World:
             self.release.install("x", values, chart=CHART)
 
     def trace(self, protocol: str, endpoint: str) -> None:
-        """Let the application send its traces so, and wait until it does."""
+        """Configure the traces of the application, and wait until it sends them."""
         traces = {"protocol": protocol, "endpoint": endpoint, "service": "shop"}
         app = {"kind": "DaemonSet", "demo": {"traces": traces}}
         self.apps.install("x", {"app": app, "sidecar": {"enabled": False}})
 
     @contextmanager
     def printers(self) -> Iterator[None]:
-        """Run a pod on each node that the Service takes for one of the release, and that prints what it is sent."""
+        """Run a pod on each node that the Service selects, and that prints the received traces."""
         image = yaml.safe_load(Path("charts/log-sidecar/values.yaml").read_text(encoding="utf-8"))["app"]["image"]
         name = f"{image['registry']}/{image['repository']}:{image['tag']}"
         self.release.load_images([name])
@@ -129,7 +129,7 @@ class World:
             self.release.kubectl("delete", "daemonset", "printer", "--wait=false")
 
     def printed(self) -> dict[str, Counter[str]]:
-        """Return how often each trace arrived at those pods, by their node."""
+        """Return the number of deliveries of each trace at these pods, by node."""
         found = {}
         for node, [pod] in running(self.release, "app=printer").items():
             lines = self.release.kubectl("logs", pod["metadata"]["name"], "--tail=-1").splitlines()
@@ -137,23 +137,23 @@ class World:
         return found
 
     def apps_by_node(self) -> dict[str, str]:
-        """Return the names of the application's pods by their node."""
+        """Return the names of the application's pods, by node."""
         return {node: pod["metadata"]["name"] for node, [pod] in running(self.apps).items()}
 
     def ask(self, node: str, requests: int) -> Counter[str]:
-        """Ask the application on a node for lines; return how many of them name each trace."""
+        """Request lines from the application on a node; return the number of lines per trace ID."""
         pod = self.apps_by_node()[node]
         url = f"/api/v1/namespaces/{self.apps.namespace}/pods/{pod}:5000/proxy/log?lines=3"
         lines = [line for _ in range(requests) for line in self.apps.kubectl("get", "--raw", url).splitlines()]
         return Counter(re.findall(r" trace_id=(\S+)$", "\n".join(lines), re.MULTILINE))
 
     def send(self, node: str, count: int) -> list[str]:
-        """Send segments from the application's pod on a node; return their traces."""
+        """Send segments from the application's pod on a node; return their trace IDs."""
         sender = ("exec", self.apps_by_node()[node], "--", "python3", "-c", SENDER, self.address, str(count))
         return self.apps.kubectl(*sender).split()
 
     def send_until_one_is_printed(self, node: str, *, at: Set[str]) -> None:
-        """Send from a node until one of its traces arrives at one of these nodes."""
+        """Send traces from a node until one arrives at one of these nodes."""
         sent: set[str] = set()
 
         def arrived() -> bool:
@@ -163,7 +163,7 @@ class World:
         until(arrived, f"a trace of {node} on {', '.join(at)}")
 
     def use(self) -> dict[str, Counter[str]]:
-        """Send traces from every node, those of requests and others; return them by node, each once."""
+        """Send traces of requests and others from every node; return them by node."""
         used = {}
         for node in self.apps_by_node():
             asked = self.ask(node, 5)
@@ -172,16 +172,16 @@ class World:
         return used
 
     def takers(self) -> dict[str, set[str]]:
-        """Return the addresses of the pods that take traces, by their node."""
+        """Return the addresses of the trace agents, by node."""
         return {node: {pod["status"]["podIP"] for pod in pods} for node, pods in running(self.release).items()}
 
     def is_settled(self) -> bool:
-        """Say whether each node has one pod that takes traces, and its rules lead to this one alone."""
+        """Return whether each node has one trace agent, and its rules lead only to this one."""
         takers = {node: self.rules(node) for node in self.apps_by_node()}
         return takers == self.takers() and all(len(addresses) == 1 for addresses in takers.values())
 
     def rules(self, node: str) -> set[str]:
-        """Return where a node's rules send what comes for UDP 2000."""
+        """Return the endpoints in a node's rules for UDP 2000."""
         assert isinstance(self.release.cluster, LocalCluster)
         saved = self.release.cluster.exec(["iptables-save", "-t", "nat"], node=node).stdout
         chain = re.search(rf"{self.release.namespace}/{NAME}:xray-udp cluster IP.* -j (KUBE-SV\S+)", saved)
@@ -189,7 +189,7 @@ class World:
 
 
 def running(stage: Stage, selector: str = "") -> dict[str, list[Object]]:
-    """Return a namespace's pods that run by their node, without those that are about to go."""
+    """Return the running pods of a namespace by node, without terminating pods."""
     found: dict[str, list[Object]] = {}
     for pod in stage.get("pods", selector):
         if pod["status"]["phase"] == "Running" and "deletionTimestamp" not in pod["metadata"]:
@@ -199,7 +199,7 @@ def running(stage: Stage, selector: str = "") -> dict[str, list[Object]]:
 
 @pytest.fixture(scope="module")
 def world(helm: Helm, chosen_cluster: Callable[..., Cluster]) -> Iterator[World]:
-    """Two nodes, and on each of them the demo of log-sidecar, which is traced."""
+    """Two nodes, with the traced demo of log-sidecar on each."""
     with ExitStack() as stack:
         cluster = stack.enter_context(chosen_cluster(own_name("traces"), workers=1))
         stages = [Stage(cluster, f"t-traces-{name}", helm) for name in ("release", "apps")]
@@ -215,7 +215,7 @@ def world(helm: Helm, chosen_cluster: Callable[..., Cluster]) -> Iterator[World]
 
 @pytest.fixture(scope="module")
 def xray(world: World) -> Iterator[XRay]:
-    """What the release sends to."""
+    """The destination of the release."""
     if not isinstance(world.release.cluster, LocalCluster):
         pytest.skip("needs CLUSTER=local, where X-Ray's stand-in sees which pod sends")
     address = world.release.cluster.host_address()
@@ -225,7 +225,7 @@ def xray(world: World) -> Iterator[XRay]:
 
 
 def stored(xray: XRay) -> Counter[str]:
-    """Return how many segments of each trace X-Ray has, without the steps below them."""
+    """Return the number of segments of each trace in X-Ray, without subsegments."""
     return Counter(
         {
             trace: sum(document.get("type") != "subsegment" for document in documents)
@@ -235,11 +235,11 @@ def stored(xray: XRay) -> Counter[str]:
 
 
 def test_traces_stay_on_their_node(world: World) -> None:
-    """What is sent on a node arrives at its own endpoint, all of it, and none at another; without the policy, some."""
+    """All traces of a node arrive at its own endpoint and none at another; without the traffic policy, some do."""
     world.install("xray-daemon", nodeSelector=NOWHERE)
     nodes = set(world.apps_by_node())
     with world.printers():
-        for node in nodes:  # its rules know its endpoint a moment after the API does
+        for node in nodes:  # rules are updated a moment after the API
             world.send_until_one_is_printed(node, at={node})
         used = world.use()
         everything = sum(used.values(), Counter[str]())
@@ -261,7 +261,7 @@ def test_traces_stay_on_their_node(world: World) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_request_leads_to_x_ray(world: World, xray: XRay, engine: str) -> None:
-    """Each trace that a line names is in X-Ray, once, sent and signed by its node's pod; the application goes on."""
+    """Each trace ID in a line is in X-Ray once, sent and signed by the agent on its node; the application continues."""
     if machine_program(ENGINES[engine]) is None:
         pytest.skip(f"needs {ENGINES[engine]} on PATH (or in ${variable_of(ENGINES[engine])})")
     started = world.apps_by_node()
@@ -285,7 +285,7 @@ def test_a_request_leads_to_x_ray(world: World, xray: XRay, engine: str) -> None
 
 
 def test_spans_lead_to_x_ray(world: World, xray: XRay) -> None:
-    """By OTLP the demo's traces are in X-Ray under the ids that its lines name, sent by their own node's pod."""
+    """With OTLP, the demo's traces are in X-Ray with the IDs in its lines, sent by the agent on their node."""
     world.install("otel", endpoint=xray.url)
     world.trace("otlp", f"http://{world.address.replace(':2000', ':4318')}")
     until(world.is_settled, "one pod on each node, and rules that lead there")

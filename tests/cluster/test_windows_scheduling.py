@@ -1,7 +1,6 @@
-"""Windows agents and workloads on a real control plane: where pods land, how a change rolls out, what roles allow.
+"""Windows agents and workloads on a real control plane: scheduling, rollouts and permissions.
 
-The nodes are simulated by kwok: they are Ready and say that their pods run. What decides where pods go, the scheduler
-and the controllers, is real.
+kwok simulates the nodes, which are Ready and report their pods as running. The scheduler and the controllers are real.
 """
 
 import base64
@@ -36,7 +35,7 @@ pytestmark = [
 CHART = Path("charts/fluent-bit-windows")
 BUILDS = {"2019": "10.0.17763", "2022": "10.0.20348", "2025": "10.0.26100"}
 WINDOWS_TAINT = {"key": "os", "value": "windows", "effect": "NoSchedule"}
-# kwok's nodes keep everything away that does not ask for them.
+# kwok's nodes have a taint.
 TOLERATIONS = [
     {"key": "os", "operator": "Equal", "value": "windows", "effect": "NoSchedule"},
     {"key": "kwok.x-k8s.io/node", "operator": "Exists"},
@@ -64,7 +63,7 @@ def add_windows(cluster: LocalCluster, count: int, build: str, *, prefix: str) -
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
-    """Twenty Linux nodes, ten Windows nodes of each build, and one of a build that is no longer supported."""
+    """Twenty Linux nodes, ten Windows nodes of each build, and one of an unsupported build."""
     with LocalCluster(own_name("windows")) as made:
         made.add_fake_nodes(20, prefix="linux")
         for build, number in BUILDS.items():
@@ -85,7 +84,7 @@ def core(cluster: LocalCluster) -> Iterator[client.CoreV1Api]:
 
 @pytest.fixture(scope="module")
 def installed(cluster: LocalCluster, core: client.CoreV1Api, helm: Helm) -> LocalCluster:
-    """The cluster, all of its nodes Ready, with the agents of each build and a workload for each."""
+    """The cluster with all nodes Ready, and an agent and a workload for each build."""
     until(lambda: all(is_ready(node) for node in core.list_node().items), "some node is not Ready")
     helm.install("a", CHART, namespace="logs", kubeconfig=cluster.kubeconfig, values=CONTAINERS, wait=False)
     for build in BUILDS:
@@ -99,7 +98,7 @@ def ready(cluster: LocalCluster, kind: str, name: str, namespace: str = "logs") 
 
 
 def agents_by_node(core: client.CoreV1Api, namespace: str = "logs", begin: str = "fluent-bit") -> dict[str, list[str]]:
-    """The component of each agent's pod, by node."""
+    """Return the component of each agent pod, by node."""
     found = defaultdict(list)
     for pod in core.list_namespaced_pod(namespace).items:
         if component_of(pod).startswith(begin):
@@ -112,14 +111,14 @@ def nodes_of(build: str, count: int = 10) -> list[str]:
 
 
 def test_each_node_has_the_agent_of_its_build(installed: LocalCluster, core: client.CoreV1Api) -> None:
-    """One agent on every Windows node, that of its build; none on Linux nodes nor on a build without an image."""
+    """Every Windows node runs the agent of its build; Linux nodes and builds without an image run none."""
     expected = {node: [f"fluent-bit-{build}"] for build in BUILDS for node in nodes_of(build)}
     assert agents_by_node(core) == expected
     assert len(core.list_node().items) == 1 + 20 + 30 + 1
 
 
 def test_workloads_stay_on_their_build(installed: LocalCluster, core: client.CoreV1Api) -> None:
-    """A container of Windows runs only on the build that it was made for."""
+    """A Windows container runs only on its own build."""
     for build in BUILDS:
         label = f"app.kubernetes.io/component=workload-app-{build}"
         pods = core.list_namespaced_pod("logs", label_selector=label).items
@@ -128,7 +127,7 @@ def test_workloads_stay_on_their_build(installed: LocalCluster, core: client.Cor
 
 
 def test_new_node_gets_its_agent(installed: LocalCluster, core: client.CoreV1Api) -> None:
-    """A Windows node that joins has the agent of its build at once, and nothing else moves."""
+    """A new Windows node gets the agent of its build, and no other pod moves."""
     before = agents_by_node(core)
     add_windows(installed, 1, BUILDS["2025"], prefix="late")
     until(lambda: "late-00000" in agents_by_node(core), "the new node has no agent")
@@ -137,7 +136,7 @@ def test_new_node_gets_its_agent(installed: LocalCluster, core: client.CoreV1Api
 
 
 def test_change_rolls_out_a_tenth_at_a_time(installed: LocalCluster, core: client.CoreV1Api, helm: Helm) -> None:
-    """A changed value replaces every agent; at no time is more than a tenth of a DaemonSet's nodes without one."""
+    """A changed value replaces every agent, and at most a tenth of a DaemonSet's nodes are without one at a time."""
     changed = {**CONTAINERS, "logLevel": "debug"}
     agents = Agents(core, "logs")
     helm.upgrade("a", CHART, namespace="logs", kubeconfig=installed.kubeconfig, values=changed, wait=False)
@@ -148,12 +147,12 @@ def test_change_rolls_out_a_tenth_at_a_time(installed: LocalCluster, core: clien
     fewest = agents.fewest()
     assert set(nodes.values()) == {10, 11}
     missing = {component: wanted - fewest[component] for component, wanted in nodes.items()}
-    # Some pod was replaced, so at some time one was missing.
+    # A pod was replaced, so one was missing at some time.
     assert all(1 <= missing[component] <= math.ceil(wanted / 10) for component, wanted in nodes.items()), missing
 
 
 def test_host_process_runs_on_every_windows_node(installed: LocalCluster, core: client.CoreV1Api, helm: Helm) -> None:
-    """One DaemonSet serves all builds, those without an image of their own too, and no Linux node."""
+    """One DaemonSet runs on all builds, including builds without an image, and on no Linux node."""
     kubeconfig = installed.kubeconfig
     helm.install("b", CHART, namespace="host", kubeconfig=kubeconfig, values=HOST_PROCESS, wait=False)
     ready(installed, "DaemonSet", "b-fluent-bit-windows", "host")
@@ -169,7 +168,7 @@ def test_host_process_runs_on_every_windows_node(installed: LocalCluster, core: 
 
 
 def test_each_node_has_the_agent_of_its_system(installed: LocalCluster, core: client.CoreV1Api, helm: Helm) -> None:
-    """Container Insights has one agent on every node, that of its operating system, whatever taints a node has."""
+    """Container Insights runs one agent on every node, for its operating system, with any taints."""
     values = {
         "metrics": {"enabled": False},
         "containerInsights": {"enabled": True, "windows": {"enabled": True, "tolerations": TOLERATIONS}},
@@ -185,21 +184,24 @@ def test_each_node_has_the_agent_of_its_system(installed: LocalCluster, core: cl
     helm.uninstall("i", namespace=space, kubeconfig=kubeconfig)
 
 
-METADATA = {"api": {"metadata": "api"}, "kubelet": {"mode": "hostProcess", "metadata": "kubelet"}}
+METADATA = {
+    "api": {"logs": {"metadata": {"from": "api"}}},
+    "kubelet": {"mode": "hostProcess", "logs": {"metadata": {"from": "kubelet"}}},
+}
 
 
 @pytest.mark.parametrize("metadata", METADATA)
 def test_role_is_enough_for_metadata(
     cluster: LocalCluster, core: client.CoreV1Api, helm: Helm, tmp_path: Path, metadata: str
 ) -> None:
-    """A real Fluent Bit gets a pod's labels with the role that the chart makes for it, and without it none."""
+    """A real Fluent Bit reads a pod's labels with the chart's role, and none without it."""
     program = images.fluent_bit()
     if program is None:
         pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
     space, labels = f"meta-{metadata}", {"app": "shop"}
     helm.install("m", CHART, namespace=space, kubeconfig=cluster.kubeconfig, values=METADATA[metadata], wait=False)
     made = helm.render(CHART, release="m", namespace=space, values=METADATA[metadata], kube_version="1.36.0")
-    # The kubelet tells of a pod from the moment that it is bound to its node, whether its image is there or not.
+    # The kubelet reports a pod once it is bound to the node, with or without its image.
     core.create_namespaced_pod(
         space,
         {
@@ -228,7 +230,7 @@ def token_of(core: client.CoreV1Api, account: str, namespace: str) -> str:
 
 
 def on_this_machine(made: Manifests, cluster: LocalCluster, folder: Path, token: str) -> dict[str, Any]:
-    """Return the agent's configuration with the folders and addresses of this machine, and a file as output."""
+    """Return the agent's configuration with paths and addresses of this machine, and a file output."""
     folder.mkdir()
     api = yaml.safe_load(cluster.kubeconfig.read_text(encoding="utf-8"))["clusters"][0]["cluster"]
     (folder / "token").write_text(token, encoding="utf-8")
@@ -249,7 +251,7 @@ def on_this_machine(made: Manifests, cluster: LocalCluster, folder: Path, token:
 
 
 def first_record(program: Path, config: dict[str, Any], folder: Path, namespace: str) -> dict[str, Any]:
-    """Let the agent read a line of a pod's; return the record that becomes of it."""
+    """Make the agent read a line of a pod; return its record."""
     log = folder / fluentbit.container_log(namespace, "web-1", folder="C/var/log/containers")
     log.parent.mkdir(parents=True)
     log.write_text("2026-11-21T10:00:00.000000001Z stdout F a line\n", encoding="utf-8")
@@ -267,7 +269,7 @@ def first_record(program: Path, config: dict[str, Any], folder: Path, namespace:
 
 
 class Agents:
-    """The agents of a namespace, from now on.
+    """Watches the agents of a namespace.
 
     Args:
         core: the cluster's API.
@@ -279,7 +281,7 @@ class Agents:
         self._before = core.list_namespaced_pod(namespace)
 
     def fewest(self) -> dict[str, int]:
-        """The fewest that were ready at a time, by component: every change since, in its order, told once more."""
+        """Return the minimum number of ready agents, by component, from a replay of all changes."""
         components = {pod.metadata.uid: component_of(pod) for pod in self._before.items}
         up = {pod.metadata.uid for pod in self._before.items if is_up(pod)}
         fewest = {component: len(components) for component in components.values()}
@@ -303,7 +305,7 @@ def component_of(pod: client.V1Pod) -> str:
 
 def is_ready(node: client.V1Node) -> bool:
     conditions = {one.type: one.status for one in node.status.conditions or []}
-    # A new node is kept free by a taint until it is Ready.
+    # A taint keeps pods off a new node until it is Ready.
     return conditions.get("Ready") == "True" and not any("not-ready" in one.key for one in node.spec.taints or [])
 
 

@@ -1,1 +1,1 @@
-"""The harness that proves the charts: it renders, validates and installs them, and counts log lines."""
+"""The test harness for the charts: renders, validates and installs them, and counts log lines."""

@@ -1,9 +1,9 @@
-"""The one exception that a user of the harness is meant to read."""
+"""The exception whose message the user of the harness reads."""
 
 
 class HarnessError(Exception):
-    """Something the user can put right.
+    """An error that the user can fix.
 
-    The message is a sentence for a person: what went wrong, where, and what to do instead.
-    The command line prints it alone and exits with status 2; tests let it propagate.
+    The message is a sentence: the problem, its place, and the fix. The command line prints only the message and exits
+    with status 2; tests let it propagate.
     """

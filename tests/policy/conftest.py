@@ -1,4 +1,4 @@
-"""Every chart with every values file that this repository has for it; each policy holds for all of them."""
+"""Every chart with every values file in this repository; each policy applies to all of them."""
 
 import re
 from collections.abc import Callable
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Case:
-    """A chart and one values file for it.
+    """A chart and a values file.
 
     Attributes:
         chart: the chart's folder.
@@ -27,7 +27,7 @@ class Case:
 
     @property
     def oldest_kubernetes(self) -> str | None:
-        """The version that the file's first comment says it needs; ``None`` when each supported one will do."""
+        """The Kubernetes version that the file's first comment requires; ``None``: any supported one."""
         needs = re.search(r"Needs Kubernetes (\d+\.\d+)", _comment(self.values)) if self.values else None
         return needs[1] if needs else None
 
@@ -49,7 +49,7 @@ def cases() -> list[Case]:
 
 
 def _examples(chart: Path) -> list[Path]:
-    """Return the values files of ``values/examples`` that say, in their first comment, that they are for this chart."""
+    """Return the files of ``values/examples`` whose first comment names the chart."""
     return [file for file in (ROOT / "values" / "examples").glob("*.yaml") if _is_for(file, chart)]
 
 
@@ -70,7 +70,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def rendered(helm: Helm) -> Callable[..., Manifests]:
-    """Render a case without the user's own objects, for which the chart cannot answer."""
+    """Render a case without extra manifests of the user."""
 
     def render(case: Case, **options: str) -> Manifests:
         files = [case.values] if case.values else []

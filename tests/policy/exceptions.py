@@ -1,12 +1,12 @@
-"""What a chart may do although a policy forbids it, each with the reason; a test shows that none is left over."""
+"""Exceptions from policies, each with the reason; a test fails for unused ones."""
 
 import re
 from pathlib import Path
 
-# chart: [(which complaint, why it is so)]
+# chart: [(complaint, reason)]
 EXCEPTIONS: dict[str, list[tuple[str, str]]] = {
     "fluent-bit-windows": [
-        (r"DaemonSet/.*: volume (state|[a-z]+-logs|services-\d) is a hostPath", "a node agent reads the node's files"),
+        (r"DaemonSet/.*: volume (state|[a-z]+-logs|dataplane-\d) is a hostPath", "a node agent reads the node's files"),
         (r"DaemonSet/.*: runAsNonRoot is not true", "only administrators may read the logs of a Windows node"),
         (r"DaemonSet/.*: hostNetwork is true", "Kubernetes takes host processes in the host's network only"),
         (r"DaemonSet/.*: hostProcess is true", "mode hostProcess: the event log of the node has no other reader"),
@@ -63,6 +63,6 @@ EXCEPTIONS: dict[str, list[tuple[str, str]]] = {
 
 
 def unexplained(chart: Path, complaints: list[str]) -> list[str]:
-    """Return the complaints about a chart that no exception covers."""
+    """Return the complaints about a chart without an exception."""
     patterns = [pattern for pattern, _ in EXCEPTIONS.get(chart.name, [])]
     return [text for text in complaints if not any(re.fullmatch(pattern, text) for pattern in patterns)]

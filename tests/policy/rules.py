@@ -1,4 +1,4 @@
-"""Policies: each takes what a chart renders and says, in sentences, what it does wrong.
+"""Policies: each checks the objects of a chart and returns violations as sentences.
 
 The Pod Security Standard is https://kubernetes.io/docs/concepts/security/pod-security-standards/, profile restricted.
 """
@@ -36,7 +36,7 @@ def pods_are_restricted(manifests: Manifests) -> list[str]:
 
 
 def root_file_systems_are_read_only(manifests: Manifests) -> list[str]:
-    """No container can change its image; Windows has no such protection, and Kubernetes refuses to be asked for it."""
+    """No container can write to its root file system. Windows does not support that; Kubernetes rejects the setting."""
     return [
         f"{pod} {container['name']}: readOnlyRootFilesystem is not true"
         for pod in manifests.pods()
@@ -47,7 +47,7 @@ def root_file_systems_are_read_only(manifests: Manifests) -> list[str]:
 
 
 def no_token_is_mounted(manifests: Manifests) -> list[str]:
-    """No pod gets a token for the API server, by its own word and by its service account's."""
+    """No pod gets an API token, by its own setting and its service account's."""
     holders = [(str(pod), pod.spec) for pod in manifests.pods()]
     holders += [("/".join(key_of(item)), item) for item in manifests.select("ServiceAccount")]
     return [
@@ -58,7 +58,7 @@ def no_token_is_mounted(manifests: Manifests) -> list[str]:
 
 
 def roles_are_narrow(manifests: Manifests) -> list[str]:
-    """No role has a wildcard, reaches the kubelets, or reads every ConfigMap or Secret of the cluster."""
+    """No role has a wildcard, accesses kubelets, or reads all ConfigMaps or Secrets of the cluster."""
     found = []
     for item in [*manifests.select("Role"), *manifests.select("ClusterRole")]:
         for rule in item.get("rules") or []:
@@ -74,7 +74,7 @@ def roles_are_narrow(manifests: Manifests) -> list[str]:
 
 
 def secrets_are_referred_to(manifests: Manifests) -> list[str]:
-    """An environment variable with a secret's name takes its value from a Secret."""
+    """An environment variable with the name of a secret gets its value from a Secret."""
     return [
         f"{where}: the value of {entry['name']} is written out"
         for where, container in _containers(manifests)
@@ -84,7 +84,7 @@ def secrets_are_referred_to(manifests: Manifests) -> list[str]:
 
 
 def resources_are_set(manifests: Manifests) -> list[str]:
-    """Every container asks for CPU and memory, and its memory is bounded."""
+    """Every container has CPU and memory requests, and a memory limit."""
     found = []
     for where, container in _containers(manifests):
         resources = container.get("resources") or {}
@@ -95,7 +95,7 @@ def resources_are_set(manifests: Manifests) -> list[str]:
 
 
 def images_are_pinned(manifests: Manifests) -> list[str]:
-    """Every image names its registry and a tag or digest, and no moving tag."""
+    """Every image has a registry and a fixed tag or digest."""
     found = []
     for where, container in _containers(manifests):
         image = str(container.get("image"))
@@ -108,7 +108,7 @@ def images_are_pinned(manifests: Manifests) -> list[str]:
 
 
 def selectors_are_minimal(manifests: Manifests) -> list[str]:
-    """Selectors consist of name, instance and component, and fit the pods' labels."""
+    """Selectors consist of name, instance and component, and match the pods' labels."""
     found = []
     pods = [pod.metadata.get("labels") or {} for pod in manifests.pods()]
     for where, labels in _selectors(manifests):
@@ -133,7 +133,7 @@ def labels_are_complete(manifests: Manifests) -> list[str]:
 
 
 def namespaces_are_the_releases(manifests: Manifests) -> list[str]:
-    """No object of this repository's charts goes to a namespace of its own choice."""
+    """No object of the charts has a hardcoded namespace."""
     return [
         f"{'/'.join(key_of(item))}: namespace {item['metadata']['namespace']}"
         for item in manifests
@@ -142,7 +142,7 @@ def namespaces_are_the_releases(manifests: Manifests) -> list[str]:
 
 
 def scratch_space_is_bounded(manifests: Manifests) -> list[str]:
-    """Every emptyDir has a size; without one a pod can fill its node's disk."""
+    """Every emptyDir has a size limit; without one, a pod can fill the node's disk."""
     return [
         f"{pod}: emptyDir {volume['name']} has no sizeLimit"
         for pod in manifests.pods()
@@ -152,7 +152,7 @@ def scratch_space_is_bounded(manifests: Manifests) -> list[str]:
 
 
 def pods_name_their_operating_system(manifests: Manifests) -> list[str]:
-    """A pod of a mixed cluster lands on nodes of its own operating system."""
+    """In a mixed cluster, a pod runs on nodes of its operating system."""
     return [
         f"{pod}: nodeSelector has no kubernetes.io/os"
         for pod in manifests.pods()
@@ -161,7 +161,7 @@ def pods_name_their_operating_system(manifests: Manifests) -> list[str]:
 
 
 def configuration_rolls_pods(manifests: Manifests) -> list[str]:
-    """A workload that uses a ConfigMap or Secret of its release has a checksum of it."""
+    """A workload that uses a ConfigMap or Secret of its release has its checksum as an annotation."""
     ours = {name for kind, name in manifests.names() if kind in ("ConfigMap", "Secret")}
     return [
         f"{pod}: no checksum of its configuration"
@@ -212,7 +212,7 @@ def _container_faults(pod: Pod, container: dict[str, Any]) -> list[str]:
     capabilities = own.get("capabilities") or {}
     profile = (context.get("seccompProfile") or {}).get("type")
     options = context.get("windowsOptions") or {}
-    # What a Windows pod cannot have; the standard asks only Linux pods for it, and Kubernetes refuses it elsewhere.
+    # Fields that the standard requires only for Linux pods; Kubernetes rejects them for Windows pods.
     of_linux = {
         "allowPrivilegeEscalation is not false": own.get("allowPrivilegeEscalation") is not False,
         "capabilities.drop is not ALL": capabilities.get("drop") != ["ALL"],
@@ -251,7 +251,7 @@ def _selectors(manifests: Manifests) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _configurations(pod: Pod) -> set[str]:
-    """Return the names of the ConfigMaps and Secrets that a pod uses in any way."""
+    """Return the names of all ConfigMaps and Secrets that a pod uses."""
     volumes = pod.spec.get("volumes") or []
     names = {(volume.get("configMap") or {}).get("name") for volume in volumes}
     names |= {(volume.get("secret") or {}).get("secretName") for volume in volumes}

@@ -1,4 +1,4 @@
-"""What every chart promises whatever it is for: objects that Kubernetes takes, stable renders, known values."""
+"""Guarantees of every chart: valid objects, deterministic renders, declared values."""
 
 import re
 from collections import Counter
@@ -21,7 +21,7 @@ from .values_tree import read
 
 both_helms = pytest.mark.parametrize(
     "helm",
-    # A quick run asks the newest.
+    # A quick run uses the newest version.
     [pytest.param(major, marks=pytest.mark.slow if major != supported.HELM[-1] else ()) for major in supported.HELM],
     indirect=True,
     ids=lambda major: f"helm-{major}",
@@ -50,10 +50,10 @@ CONVENTIONAL_VALUES = {
     "tolerations",
     "topologySpreadConstraints",
 }
-# A DaemonSet has one pod on each node, which no budget protects and nothing spreads.
+# A DaemonSet has one pod per node, so budgets and spread constraints do not apply.
 NOT_FOR_DAEMON_SETS = {"podDisruptionBudget", "topologySpreadConstraints"}
 CHART_ANNOTATIONS = {f"artifacthub.io/{name}" for name in ("license", "links", "changes", "images")}
-# Functions whose answer changes from render to render, or with the cluster that is looked at.
+# Functions whose result depends on time, randomness or the cluster.
 UNSTABLE = re.compile(
     r"\b(lookup|rand\w+|gen\w+Cert\w*|genCA\w*|genPrivateKey|uuidv4|now|ago|getHostByName|htpasswd)\b"
 )
@@ -78,7 +78,7 @@ def keys_below(values: Any) -> set[str]:
 
 @both_helms
 def test_kubernetes_accepts_every_object(case: Case, helm: Helm, kubernetes: str) -> None:
-    """Each object is what its schema says, unknown fields refused; a version that is too old is refused by its name."""
+    """Each object is valid without unknown fields; a Kubernetes version that is too old is rejected with its number."""
     files = [case.values] if case.values else []
     if case.oldest_kubernetes and version(kubernetes) < version(case.oldest_kubernetes):
         refusal = helm.template(case.chart, value_files=files, kube_version=f"{kubernetes}.0")
@@ -93,7 +93,7 @@ def test_kubernetes_accepts_every_object(case: Case, helm: Helm, kubernetes: str
 
 @pytest.mark.slow
 def test_both_helms_render_the_same(case: Case) -> None:
-    """Helm 3 and Helm 4 give the same objects."""
+    """Helm 3 and Helm 4 render the same objects."""
     files = [case.values] if case.values else []
     old, new = (Helm(major=major).render(case.chart, value_files=files, kube_version="1.36.0") for major in (3, 4))
     assert {str(item) for item in old} == {str(item) for item in new}
@@ -101,7 +101,7 @@ def test_both_helms_render_the_same(case: Case) -> None:
 
 @both_helms
 def test_two_renders_are_byte_identical(case: Case, helm: Helm) -> None:
-    """Nothing in a render depends on chance, time or order; the second is never from the cache."""
+    """A render does not depend on randomness, time or order; the second render is never cached."""
     files = [case.values] if case.values else []
     helms = (helm, Helm(helm.binary, cache=False))
     first, second = (each.template(case.chart, value_files=files, kube_version="1.36.0") for each in helms)
@@ -110,7 +110,7 @@ def test_two_renders_are_byte_identical(case: Case, helm: Helm) -> None:
 
 
 def test_templates_ask_neither_chance_nor_cluster(chart: Path) -> None:
-    """No template calls a function whose answer is not decided by values."""
+    """No template calls a nondeterministic function."""
     found = [
         f"{path.relative_to(chart)}: {action.strip()}"
         for path in templates(chart)
@@ -125,21 +125,21 @@ def test_templates_ask_neither_chance_nor_cluster(chart: Path) -> None:
     ["{{ lookup `v1` `Secret` `` `` }}", "{{- randAlphaNum 8 -}}", "{{ genCA `ca` 365 }}", "{{ now | date `2006` }}"],
 )
 def test_unstable_functions_are_recognised(action: str) -> None:
-    """The pattern knows the functions that the policy is about, and no word in a text."""
+    """The pattern matches these functions, but not words in text."""
     [inside] = ACTION.findall(action)
     assert UNSTABLE.search(inside)
     assert not ACTION.findall("{{/* not now */}}")
 
 
 def test_helpers_have_the_charts_prefix(chart: Path) -> None:
-    """A helper's name begins with its chart's, so that it cannot meet that of a parent or sibling chart."""
+    """The name of a helper begins with its chart's, so that it cannot collide with a parent or sibling chart."""
     names = [name for path in templates(chart) for name in defined(path.read_text(encoding="utf-8"))]
     assert names
     assert [name for name in names if not name.startswith(f"{chart.name}.")] == []
 
 
 def test_helpers_are_defined_once(chart: Path) -> None:
-    """No helper is defined twice in a chart: the one that is read last would replace the other."""
+    """No helper is defined twice in a chart: the last definition would replace the other."""
     names = [name for path in templates(chart) for name in defined(path.read_text(encoding="utf-8"))]
     assert [name for name, count in Counter(names).items() if count > 1] == []
 
@@ -156,12 +156,12 @@ def test_no_helper_is_in_two_charts() -> None:
 
 
 def test_copies_of_shared_templates_are_up_to_date() -> None:
-    """What `make generate` would write is what is there; when this fails, edit charts/shared and run it."""
+    """Generated files are up to date; when this fails, edit charts/shared and run `make generate`."""
     assert generate(ROOT, check=True) == []
 
 
 def test_each_template_file_is_one_object(case: Case, helm: Helm) -> None:
-    """A file of `templates/` renders objects of one kind, as many as a list says; the user's own may be any."""
+    """A template file renders objects of one kind; extra manifests of the user may be of any kind."""
     files = [case.values] if case.values else []
     text = helm.template(case.chart, value_files=files, values={"extraObjects": []}).stdout
     objects = set(re.findall(r"^# Source: (\S+)$(?:(?!^---)[\s\S])*?^kind: (\S+)$", text, re.MULTILINE))
@@ -170,13 +170,13 @@ def test_each_template_file_is_one_object(case: Case, helm: Helm) -> None:
 
 
 def test_conventional_values_exist(chart: Path) -> None:
-    """What users expect of any chart is there under its usual name."""
+    """Common values exist under their usual names."""
     missing = CONVENTIONAL_VALUES - keys_below(read(chart / "values.yaml"))
     assert missing <= (NOT_FOR_DAEMON_SETS if chart.name == "fluent-bit-windows" else set())
 
 
 def test_every_image_can_be_moved_to_another_registry(chart: Path) -> None:
-    """Each image block has all five parts, and `global.imageRegistry` reaches every image."""
+    """Each image block has all five keys, and `global.imageRegistry` applies to every image."""
     blocks = [block for key, block in _walk(read(chart / "values.yaml")) if key == "image"]
     assert blocks
     parts = {"registry", "repository", "tag", "digest", "pullPolicy"}
@@ -184,7 +184,7 @@ def test_every_image_can_be_moved_to_another_registry(chart: Path) -> None:
 
 
 def test_global_registry_reaches_every_image(case: Case, helm: Helm) -> None:
-    """With `global.imageRegistry` no image of the chart comes from elsewhere."""
+    """With `global.imageRegistry`, every image of the chart is from that registry."""
     files = [case.values] if case.values else []
     foreign = {"extraContainers", "extraInitContainers", "extraObjects"} & set(read(case.chart / "values.yaml"))
     mirror: dict[str, Any] = {"global": {"imageRegistry": "mirror.invalid"}, **{name: [] for name in foreign}}
@@ -195,7 +195,7 @@ def test_global_registry_reaches_every_image(case: Case, helm: Helm) -> None:
 
 
 def test_chart_metadata_is_complete(chart: Path) -> None:
-    """Chart.yaml says what Artifact Hub shows, and a CHANGELOG tells the version's changes."""
+    """Chart.yaml has the Artifact Hub annotations, and the CHANGELOG has the changes of the version."""
     metadata = read(chart / "Chart.yaml")
     assert {"apiVersion", "kubeVersion", "home", "sources", "icon", "maintainers"} <= metadata.keys()
     assert metadata["annotations"].keys() >= CHART_ANNOTATIONS
@@ -203,7 +203,7 @@ def test_chart_metadata_is_complete(chart: Path) -> None:
 
 
 def test_listed_images_are_those_of_the_values(chart: Path) -> None:
-    """The images that Artifact Hub scans are exactly the chart's own; a tag may have the system's build around it."""
+    """The images for Artifact Hub's scan are exactly the chart's; a tag may have a prefix or suffix of the system."""
     metadata = read(chart / "Chart.yaml")
     listed = {entry["image"] for entry in yaml.safe_load(metadata["annotations"]["artifacthub.io/images"])}
     blocks = [block for key, block in _walk(read(chart / "values.yaml")) if key == "image"]
@@ -214,7 +214,7 @@ def test_listed_images_are_those_of_the_values(chart: Path) -> None:
 
 
 def test_secret_values_stay_in_secrets(chart: Path, helm: Helm) -> None:
-    """A Secret that a user brings along shows nowhere else: not in other objects, not in the notes."""
+    """A user's Secret appears nowhere else: not in other objects, not in the notes."""
     secret = {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -235,7 +235,7 @@ def test_secret_values_stay_in_secrets(chart: Path, helm: Helm) -> None:
 
 
 def test_rendered_case_is_described_by_the_schema(case: Case, rendered: Callable[..., Manifests]) -> None:
-    """Every values file is right by the schema, for editors and for Helm alike."""
+    """Every values file is valid by the schema, in editors and in Helm."""
     assert rendered(case)
     files = [case.values] if case.values else [case.chart / "values.yaml"]
     for file in files:

@@ -1,4 +1,4 @@
-"""All charts as dependencies of one parent, one of them in an older version: no template reaches into another chart."""
+"""All charts as dependencies of one parent, one of them in an older version: templates do not affect other charts."""
 
 import io
 import shutil
@@ -14,16 +14,21 @@ from harness.render.helm import Helm
 
 from .conftest import ROOT, charts
 
-# Charts had helpers of the same name then, and those of this commit did not sign requests to OpenSearch.
+# Charts shared helper names then, and the helpers of this commit did not sign requests to OpenSearch.
 OLD = "be86cb7"
 HOST = {"host": "search-logs.eu-west-1.es.amazonaws.com"}
 # Values with which each chart sends signed requests to OpenSearch.
 CURRENT: dict[str, dict[str, Any]] = {
-    "fluent-bit-windows": {"output": {"type": "opensearch", "opensearch": HOST}},
-    "log-sidecar": {
-        "output": {"type": "opensearch", "opensearch": {**HOST, "aws": {"enabled": True, "region": "eu-west-1"}}}
+    "fluent-bit-windows": {
+        "outputs": {"cloudwatch": {"enabled": False}, "search": {"type": "opensearch", "awsAuth": True, **HOST}}
     },
-    "observability-stack": {"logs": {"enabled": True, "output": {"type": "opensearch", "opensearch": HOST}}},
+    "log-sidecar": {
+        "outputs": {"stdout": {"enabled": False}, "search": {"type": "opensearch", "awsAuth": True, **HOST}}
+    },
+    "observability-stack": {
+        "logs": {"enabled": True},
+        "outputs": {"cloudwatch": {"enabled": False}, "search": {"type": "opensearch", "awsAuth": True, **HOST}},
+    },
 }
 # The same for the charts of the old commit that shared helpers.
 OF_OLD: dict[str, dict[str, Any]] = {
@@ -33,7 +38,7 @@ OF_OLD: dict[str, dict[str, Any]] = {
 
 
 def at_commit(commit: str, chart: str, destination: Path) -> Path:
-    """Write a chart as it was at a commit, and return its folder; skip the test where the commit is not to be had."""
+    """Write a chart at a commit, and return its folder; skip the test if the commit is not available."""
     if shutil.which("git") is None:
         pytest.skip("needs git on PATH")
     archive = ["git", "archive", "--format=tar", commit, f"charts/{chart}"]
@@ -46,7 +51,7 @@ def at_commit(commit: str, chart: str, destination: Path) -> Path:
 
 
 def parent_of(folders: list[Path], parent: Path) -> Path:
-    """Write a chart that has these charts as dependencies and no template of its own."""
+    """Write a parent chart with these dependencies and without templates."""
     (parent / "charts").mkdir(parents=True)
     dependencies = []
     for folder in folders:
@@ -60,7 +65,7 @@ def parent_of(folders: list[Path], parent: Path) -> Path:
 
 @pytest.mark.parametrize("old", OF_OLD)
 def test_charts_render_in_a_parent_as_they_do_alone(helm: Helm, tmp_path: Path, old: str) -> None:
-    """Beside an older version of one of them, every chart gives the same objects as alone, signed requests included."""
+    """Beside an older version of one of them, every chart renders as alone, including signed requests."""
     folders = [chart if chart.name != old else at_commit(OLD, old, tmp_path) for chart in charts()]
     values = {folder.name: CURRENT[folder.name] if folder.name != old else OF_OLD[old] for folder in folders}
     alone = [helm.render(folder, values=values[folder.name]) for folder in folders]

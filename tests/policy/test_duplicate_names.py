@@ -1,4 +1,4 @@
-"""A name that occurs twice in a list is rejected with the value that it comes from: the API server knows no values."""
+"""A name that occurs twice in a list is rejected with the value that it comes from."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""Keys of the charts that users come from are rejected with the name of ours."""
+"""Keys of charts that users migrate from are rejected with the name of our key."""
 
 import json
 import re
@@ -28,31 +28,18 @@ MIGRATED_FROM = {
     "prometheus",
 }
 
-# Parts of our keys that a chart does not have yet; remove a line as soon as its chart has them.
-NOT_YET = {
-    "fluent-bit-windows": re.compile(r"^outputs|^logs|^httpServer|roleArn$"),
-    "log-sidecar": re.compile(r"^outputs|httpServer"),
-    "observability-stack": re.compile(r"^outputs|httpServer|persistence\.(persistentVolumeClaim|emptyDir)|roleArn$"),
-}
-
-
-def marks(chart: str, ours: str) -> list[pytest.MarkDecorator]:
-    waits = chart in NOT_YET and NOT_YET[chart].search(ours.split()[0])
-    return [pytest.mark.xfail(reason=f"{chart} has no value {ours} yet", strict=False)] if waits else []
-
-
 KEYS = [
-    pytest.param(ROOT / "charts" / chart, key, id=f"{chart}-{origin}-{key}", marks=marks(chart, ours))
+    pytest.param(ROOT / "charts" / chart, key, id=f"{chart}-{origin}-{key}")
     for chart, origins in read(FILE).items()
     for origin, answers in origins.items()
-    for key, ours in answers.items()
+    for key in answers
 ]
 ANSWER = re.compile(r"at '/(\S+)': value must be 'absent; set `([^`]+)` instead")
 
 
 @cache
 def answers(chart: Path, helm: Helm) -> dict[str, str]:
-    """Return the key of ours that Helm names for each foreign one, all of them set at once."""
+    """Return the key that Helm suggests for each foreign key, with all of them set at once."""
     values: dict[str, Any] = {}
     for key in foreign_keys.read(FILE)[chart.name]:
         group = values
@@ -64,7 +51,7 @@ def answers(chart: Path, helm: Helm) -> dict[str, str]:
 
 
 def knows(schema: dict[str, Any], node: Any, steps: list[str]) -> bool:
-    """Tell whether a schema has a value; ``<name>`` stands for a name of the user's."""
+    """Return whether a schema has a value; ``<name>`` matches any name."""
     if not isinstance(node, dict):
         return False
     if "$ref" in node:
@@ -80,14 +67,14 @@ def knows(schema: dict[str, Any], node: Any, steps: list[str]) -> bool:
 
 @pytest.mark.parametrize(("target", "key"), KEYS)
 def test_key_of_another_chart_is_answered_with_ours(target: Path, key: str, helm: Helm) -> None:
-    """The message is at the foreign key's own place and names a value that this chart has."""
+    """The message is at the foreign key and names an existing value."""
     ours = answers(target, helm)[key]
     schema = json.loads((target / "values.schema.json").read_text(encoding="utf-8"))
     assert knows(schema, schema, ours.split(".")), f"{target.name} has no value {ours}"
 
 
 def test_charts_that_people_come_from_are_answered() -> None:
-    """At least forty keys, and some of each chart."""
+    """There are at least forty keys, including some of each chart."""
     origins = read(FILE)["observability-stack"]
     assert origins.keys() == MIGRATED_FROM
     assert all(origins.values())
@@ -115,7 +102,7 @@ def test_charts_that_people_come_from_are_answered() -> None:
     ids=["top level", "inside a group of ours", "unknown inside", "empty"],
 )
 def test_message_stands_alone(helm: Helm, values: dict[str, Any], says: str) -> None:
-    """Nothing but the answer is printed, by either version of Helm; what has no answer is still unknown."""
+    """Both versions of Helm print only this answer; other keys are still unknown."""
     answer = helm.template(ROOT / "charts" / "observability-stack", values=values)
     assert answer.exit_code != 0
     lines = [line for line in answer.stderr.splitlines() if line.lstrip().startswith("- at")]
@@ -123,7 +110,7 @@ def test_message_stands_alone(helm: Helm, values: dict[str, Any], says: str) -> 
 
 
 def test_values_are_found_in_a_schema() -> None:
-    """A path may lead through references, maps by name and conditions; a foreign key is no value."""
+    """A path may contain references, maps by name and conditions; a foreign key is not a value."""
     schema: dict[str, Any] = {
         "properties": {"a": {"$ref": "#/definitions/a"}, "b": {"$ref": "#/definitions/foreign.b"}},
         "definitions": {

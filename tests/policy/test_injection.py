@@ -1,4 +1,4 @@
-"""No string that a user writes becomes more than a string: not in objects, not in an agent's configuration."""
+"""User strings stay strings, in objects and in agent configuration."""
 
 import re
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ CORPUS = {
     "64 characters": "a" * 64,
     "not ASCII": "ñandú 日本 🦤",
 }
-# Documented as free-form: what the user writes there runs, or is a template, by intention.
+# Documented as free-form: intentionally code or templates.
 FREE_FORM = {
     "command",
     "args",
@@ -54,27 +54,27 @@ FREE_FORM = {
     "groups",  # rules, in which Prometheus expands nothing
 }
 TEMPLATES = {"extraObjects"}
-# What stands for a harmless string where the values file has an empty one.
+# Replacement for an empty string in the values file.
 HARMLESS = ("x", "/x", "/var/log/app/x", "7Mi", "7", "x.invalid", "sha256:" + "a" * 64)
 WORDS = ("word", "two words")
-# What a script may contain without being another script.
+# Characters that a script may contain unchanged.
 SAFE_IN_SCRIPTS = re.compile(r"[A-Za-z0-9._/-]*")
-# Helm's words for a template that broke, instead of refusing.
+# Helm's messages for a broken template.
 EVALUATED = re.compile(r": evaluated\s*$", re.MULTILINE)
 BROKEN = ("nil pointer", "YAML parse error", "error converting YAML", "executing ", "wrong type")
 
 
 class Loader(yaml.CSafeLoader):
-    """Reads agents' configuration as well, in which fluentd marks what it takes from the environment."""
+    """Parses agent configuration too, with fluentd's tags for environment variables."""
 
 
 Loader.add_constructor("!fluent/s", lambda loader, node: str(loader.construct_scalar(node)))  # type: ignore[arg-type]
 
-# Places where a text was refused: the next one is tried there alone, which saves searching for the place again.
+# Places that rejected a text: the next one is tried there alone, without another search.
 _refused_alone: set[tuple[Case, Path_]] = set()
 
 
-# What a quick run tries, in the file with most features: these break most of what can be broken.
+# Texts of a quick run, in the file with most features.
 QUICK = ("newline", "template", "mapping", "octal", "variable of an agent", "variable of Kubernetes", "command")
 
 
@@ -92,7 +92,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _is_environment(case: Case) -> bool:
-    """Say whether a file only changes a few values, as those of an environment do."""
+    """Return whether a file changes only a few values, as an environment does."""
     return case.values is not None and case.values.parent.name in ("dev", "staging", "prod")
 
 
@@ -101,9 +101,9 @@ def _is_quick(case: Case, name: str) -> bool:
 
 
 def test_strings_stay_strings(target: Case, text: str, helm: Helm) -> None:
-    """Each string that a values file sets may be replaced by a hostile one: refused, or carried whole."""
+    """Each string in a values file can be replaced by a hostile one, which is rejected or kept unchanged."""
     values = merged(target.chart, target.values)
-    # What the schema refuses Helm refuses too, as test_schema shows.
+    # Helm rejects the same values as the schema, see test_schema.
     places = [
         path for path in _strings(target) if not value_errors(target.chart, _part(replaced(values, path, text), path))
     ]
@@ -113,7 +113,7 @@ def test_strings_stay_strings(target: Case, text: str, helm: Helm) -> None:
 
 
 def _faults(helm: Helm, case: Case, values: dict[str, Any], places: list[Path_], text: str) -> list[str]:
-    """Say what goes wrong when a text stands in all these places; look at them apart when together they are refused."""
+    """Return the faults of a text in all these places; if they are rejected together, check them one by one."""
     if not places:
         return []
     hostile, calm = values, values
@@ -124,7 +124,7 @@ def _faults(helm: Helm, case: Case, values: dict[str, Any], places: list[Path_],
     if answer.exit_code == before.exit_code == 0:
         names = ", ".join(map(dotted, places))
         found = list(_differences(Manifests.parse(before.stdout), Manifests.parse(answer.stdout), places, text))
-        # A chart may write a text with blanks in another way than a word: it is compared with either.
+        # A chart may render a text with spaces differently from a word, so compare with both.
         for other in WORDS if len(places) == 1 else ():
             calm_too = helm.template(case.chart, values=replaced(values, places[0], other))
             if found and calm_too.exit_code == 0:
@@ -144,7 +144,7 @@ def _faults(helm: Helm, case: Case, values: dict[str, Any], places: list[Path_],
 
 
 def _strings(case: Case) -> Iterator[Path_]:
-    """Yield the place of each string that a values file sets; for the chart's own values, each that they list."""
+    """Yield the place of each string in a values file."""
     own = case.values or case.chart / "values.yaml"
     for path, value in leaves(read(own)):
         if isinstance(value, str) and not TEMPLATES & set(path):
@@ -157,7 +157,7 @@ def _part(values: dict[str, Any], path: Path_) -> dict[str, Any]:
 
 @cache
 def _harmless(case: Case, path: Path_) -> str:
-    """Return a string for the same place that nobody could take for anything else."""
+    """Return an unambiguous string for the same place."""
     values = merged(case.chart, case.values)
     current: Any = values
     for step in path:
@@ -169,7 +169,7 @@ def _harmless(case: Case, path: Path_) -> str:
 
 
 def broke(stderr: str) -> bool:
-    """Say whether a template broke, or ran what the user wrote, instead of refusing it with a sentence."""
+    """Return whether a template broke or executed the text, instead of rejecting it with a message."""
     if EVALUATED.search(stderr):
         return True
     refused = "execution error at" in stderr or "don't meet the specifications" in stderr
@@ -188,10 +188,10 @@ def _differences(before: Manifests, after: Manifests, places: list[Path_], text:
 
 
 def _shape(value: Any, key: str = "") -> Any:
-    """Return what remains of objects without their strings: keys, lengths of lists, types."""
+    """Return the shape of objects without strings: keys, lengths of lists, types."""
     if isinstance(value, dict):
         shapes = {name: _shape(child, str(name)) for name, child in value.items()}
-        # A file of a ConfigMap may be called after a value: the names of files are no part of the shape.
+        # File names in a ConfigMap may depend on values, so they are not part of the shape.
         return sorted(map(str, shapes.values())) if key == "data" else shapes
     if isinstance(value, list):
         return [_shape(child) for child in value]
@@ -209,7 +209,7 @@ def _scripts(manifests: Manifests) -> list[str]:
 
 
 def _expanded(manifests: Manifests) -> int:
-    """Count what Kubernetes or an agent would take for a variable."""
+    """Count the variable references for Kubernetes or an agent."""
     environment = [entry.get("value", "") for box in manifests.containers() for entry in box.get("env", [])]
     arguments = [text for box in manifests.containers() for text in (*box.get("command", []), *box.get("args", []))]
     files = [item.get("data") or {} for item in manifests.select("ConfigMap")]
@@ -245,7 +245,7 @@ spec: {containers: [{name: a, command: [sh, -c, "cat x"], env: [{name: F, value:
     ],
 )
 def test_injections_are_noticed(old: str, new: str) -> None:
-    """What a hostile string could do to objects, configuration and scripts is a difference."""
+    """Every possible effect of a hostile string on objects, configuration and scripts is detected."""
     before, after = Manifests.parse(BASE), Manifests.parse(BASE.replace(old, new))
     assert list(_differences(before, before, [("x",)], "; id")) == []
     assert list(_differences(before, after, [("x",)], "; id")) != []
@@ -260,7 +260,7 @@ def test_injections_are_noticed(old: str, new: str) -> None:
     ],
 )
 def testbroken_templates_are_no_refusals(stderr: str) -> None:
-    """A template that breaks is not taken for one that refuses."""
+    """A broken template does not count as a rejection."""
     assert broke(stderr)
     assert not broke("Error: execution error at (x/templates/a.yaml:1:4): two files are called nil pointer; write ...")
     assert not broke("Error: values don't meet the specifications of the schema(s) in the following chart(s):")

@@ -1,4 +1,4 @@
-"""Values shaped by Kubernetes are checked against the schema of the oldest supported version, field by field."""
+"""Values shaped by Kubernetes are validated against the schema of the oldest supported version."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from .conftest import ROOT
 both_helms = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids=lambda major: f"helm-{major}")
 CHARTS = {name: ROOT / "charts" / name for name in ("log-sidecar", "fluent-bit-windows", "observability-stack")}
 
-# Values, and the line with which Helm rejects them.
+# Values, and Helm's error line.
 WRONG = {
     "log-sidecar": {
         "app": {
@@ -104,7 +104,7 @@ WRONG = {
 TEXT = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: "{{ .Release.Name }}"}'
 RIGHT: dict[str, dict[str, Any]] = {
     "log-sidecar": {
-        # Null stands for an absent field, in a list too.
+        # Null means an absent field, also in lists.
         "tolerations": [{"operator": "Exists", "tolerationSeconds": None}],
         "podSecurityContext": {"supplementalGroups": None, "runAsUser": 4000000000},
         "extraVolumes": [
@@ -125,7 +125,7 @@ RIGHT: dict[str, dict[str, Any]] = {
 
 
 def parts(wrong: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return the values of a table and the lines that they cause."""
+    """Return the values of a table and the expected error lines."""
     values: dict[str, Any] = {}
     lines: list[str] = []
     for key, part in wrong.items():
@@ -141,7 +141,7 @@ def parts(wrong: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
 @both_helms
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_field_is_rejected_with_its_path(helm: Helm, name: str) -> None:
-    """A misspelt or missing field of a Kubernetes object is named, wherever it stands in it."""
+    """A misspelled or missing field of a Kubernetes object is named with its path."""
     values, lines = parts(WRONG[name])
     answer = helm.template(CHARTS[name], values=values)
     assert answer.exit_code != 0
@@ -150,12 +150,12 @@ def test_wrong_field_is_rejected_with_its_path(helm: Helm, name: str) -> None:
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_what_kubernetes_accepts_is_rendered(helm: Helm, name: str) -> None:
-    """Nulls, quantities, percentages, names of ports and templates in texts pass."""
+    """Nulls, quantities, percentages, port names and templates in strings are valid."""
     assert helm.render(CHARTS[name], values=RIGHT[name])
 
 
 def test_messages_name_one_cause(chart: Path) -> None:
-    """The schema never lets a choice fail, as Helm then prints every alternative."""
+    """The schema has no failing `anyOf` or `oneOf`, for which Helm prints every alternative."""
     text = (chart / "values.schema.json").read_text(encoding="utf-8")
     assert "anyOf" not in text
     assert "oneOf" not in text

@@ -1,4 +1,4 @@
-"""A value set to null, which Helm removes, is rejected by the schema before a template misses it."""
+"""The schema rejects a value set to null, which Helm removes, before a template fails."""
 
 import re
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ from .conftest import charts
 from .values_tree import Path_, dotted, merged, nested
 
 both_helms = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids=lambda major: f"helm-{major}")
-# What lies inside these is the user's or Kubernetes': a default may be removed by null.
-PASSED_ON = re.compile(r"^(resources|securityContext|podSecurityContext|nodeSelector)$")
+# Inside these, fields belong to the user or Kubernetes, and null may remove a default.
+PASSED_ON = re.compile(r"^(resources|securityContext|podSecurityContext|nodeSelector|outputs)$")
 MISSING = re.compile(r"at '(\S*)': missing propert(?:y|ies) ('.*')$", re.MULTILINE)
 
 
 def required(values: dict[str, Any], above: Path_ = ()) -> Iterator[Path_]:
-    """Yield the path of every value that a chart lists, groups included, but for those that are null by default."""
+    """Yield the path of every value of a chart, including groups, except values that are null by default."""
     for key, value in values.items():
         if value is None:
             continue
@@ -41,7 +41,7 @@ def set_to_null(paths: list[Path_]) -> dict[str, Any]:
 
 
 def missing(message: str) -> set[str]:
-    """Return the paths of the properties that Helm says are missing."""
+    """Return the paths of missing properties in Helm's errors."""
     return {
         dotted((*place.strip("/").split("/"), name)).lstrip(".")
         for place, names in MISSING.findall(message)
@@ -51,7 +51,7 @@ def missing(message: str) -> set[str]:
 
 @both_helms
 def test_every_null_is_rejected(chart: Path, helm: Helm) -> None:
-    """Every value and group of values.yaml that is set to null is named by its path, all of one depth at once."""
+    """Every value and group set to null is named with its path."""
     paths = [*required(merged(chart, None))]
     found: set[str] = set()
     for depth in range(1, max(map(len, paths)) + 1):
@@ -64,7 +64,7 @@ def test_every_null_is_rejected(chart: Path, helm: Helm) -> None:
 
 @both_helms
 def test_message_says_what_to_do(chart: Path, helm: Helm) -> None:
-    """Values of an older release lack new keys: the message names the option of Helm that adds them."""
+    """Values of an older release lack new keys: the message names the Helm option that adds them."""
     message = helm.template(chart, values={"extraObjects": None}).stderr
     assert "- at '': missing property 'extraObjects'" in message
     assert "replace --reuse-values with --reset-then-reuse-values" in message
@@ -78,19 +78,20 @@ def test_message_says_what_to_do(chart: Path, helm: Helm) -> None:
         ("log-sidecar", ("app", "resources", "limits", "memory")),
         ("log-sidecar", ("podSecurityContext", "seccompProfile")),
         ("fluent-bit-windows", ("resources", "limits")),
+        ("fluent-bit-windows", ("outputs", "cloudwatch", "logGroupTemplate")),
         ("observability-stack", ("server", "securityContext", "readOnlyRootFilesystem")),
         ("observability-stack", ("server", "livenessProbe", "exec")),
     ],
     ids=lambda part: dotted(part) if isinstance(part, tuple) else part,
 )
 def test_defaults_of_kubernetes_objects_can_be_removed(helm: Helm, name: str, path: Path_) -> None:
-    """Null removes what a chart fills into a Kubernetes object, and stands for itself where null is the default."""
+    """Null removes a chart's default in a Kubernetes object, and is valid where it is the default."""
     [chart] = [chart for chart in charts() if chart.name == name]
     assert helm.render(chart, values=nested(path, None))
 
 
 def test_required_paths_are_those_of_the_values() -> None:
-    """Null by default and Kubernetes' own are left out; groups and lists are in."""
+    """The walk skips null defaults and Kubernetes fields, and includes groups and lists."""
     values = yaml.safe_load("{a: {b: 1, c: null, resources: {limits: {}}}, d: []}")
     assert [dotted(path) for path in required(values)] == ["a", "a.b", "a.resources", "d"]
     assert set_to_null([("a", "b"), ("d",)]) == {"a": {"b": None}, "d": None}

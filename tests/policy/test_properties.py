@@ -1,4 +1,4 @@
-"""Values drawn from the schema: they render, Kubernetes takes the result, or the chart says why not."""
+"""Random values from the schema render to valid objects, or are rejected with a message."""
 
 import json
 import os
@@ -33,19 +33,19 @@ from .values_tree import (
     schema_at,
 )
 
-# 200 for each chart in every run, the same ones; EXAMPLES=5000 draws others each night.
+# 200 fixed examples per chart in every run; EXAMPLES=5000 draws new ones each night.
 EXAMPLES = int(os.environ.get("EXAMPLES") or 200)
 SHARDS = 4
-# Below these the user writes Kubernetes objects, which the schema does not describe any further.
+# Extra Kubernetes objects, which the schema does not describe.
 FREE = {"extraObjects", "extraContainers", "extraInitContainers", "extraVolumes"}
-# Kubernetes' own parts, and keys of other charts, which are always refused.
+# Kubernetes definitions, and keys of other charts, which are always rejected.
 NOT_DRAWN = ("io.k8s.", "foreign.")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_values_of_the_schema_render(chart: Path, helm: Helm, shard: int) -> None:
-    """Any configuration with one to four values drawn from their schemas: nothing breaks, what renders is right."""
+    """Configurations with one to four random values never break a template, and render valid objects."""
     outcomes: Counter[str] = Counter()
 
     @settings(
@@ -60,7 +60,7 @@ def test_values_of_the_schema_render(chart: Path, helm: Helm, shard: int) -> Non
         for path, value in changes.items():
             values = replaced(values, path, value)
         if value_errors(chart, values):
-            return  # two values that exclude each other
+            return  # mutually exclusive values
         answer = helm.template(chart, values=values, kube_version=f"{supported.KUBERNETES[0]}.0")
         outcomes["rendered" if answer.exit_code == 0 else "refused"] += 1
         drawn = {dotted(path): value for path, value in changes.items()}
@@ -74,7 +74,7 @@ def test_values_of_the_schema_render(chart: Path, helm: Helm, shard: int) -> Non
             assert unexplained(chart, no_token_is_mounted(rendered)) == [], drawn
 
     draw()
-    # Properties of what nearly always is refused would say nothing.
+    # Values that are almost always rejected would prove nothing.
     assert outcomes["rendered"] > sum(outcomes.values()) / 4, outcomes
 
 
@@ -91,14 +91,14 @@ def _changes(chart: Path, shard: int) -> st.SearchStrategy[dict[Path_, Any]]:
     ]
     leaves = [path for path in paths if path not in groups and not FREE & set(path) and path[0] != "global"]
     tamed = {path: part for path in leaves if (part := _tame(schema, schema_at(schema, path))) is not None}
-    # Every value gets its turn in one of the shards.
+    # Every value is in one of the shards.
     strategies = {path: from_schema(part) for path, part in [*tamed.items()][shard::SHARDS]}
     chosen = st.lists(st.sampled_from([*strategies]), min_size=1, max_size=4, unique=True)
     return chosen.flatmap(lambda picked: st.fixed_dictionaries({path: strategies[path] for path in picked}))
 
 
 def _is_listed(chart: Path, path: Path_) -> bool:
-    """Tell whether values.yaml has a group; of another one, no single value can be set."""
+    """Return whether values.yaml has a group; in other groups, no single value can be set."""
     there: Any = merged(chart, None)
     for step in path:
         if step not in there:
@@ -108,7 +108,7 @@ def _is_listed(chart: Path, path: Path_) -> bool:
 
 
 def _tame(schema: dict[str, Any], node: Any) -> dict[str, Any] | None:
-    """Return a part of a schema with its references resolved; ``None`` for what is left to Kubernetes to check."""
+    """Return a subschema with references resolved; ``None`` for Kubernetes objects."""
     if str(node.get("$ref", "")).removeprefix("#/definitions/").startswith(NOT_DRAWN):
         return None
     node = resolve(schema, node)
@@ -131,7 +131,7 @@ def _tame(schema: dict[str, Any], node: Any) -> dict[str, Any] | None:
 
 
 def test_what_is_left_to_kubernetes_is_not_drawn() -> None:
-    """References are followed; open objects are left out, and lists of them are empty."""
+    """References are resolved; open objects are omitted, and lists of them are empty."""
     schema = {"definitions": {"a": {"type": "array", "items": {"type": "object"}}}}
     assert _tame(schema, {"type": "object"}) is None
     assert _tame(schema, {"$ref": "#/definitions/a"}) == {"type": "array", "maxItems": 0}

@@ -1,4 +1,4 @@
-"""Every text that a user reads is checked by Vale against the words and the spelling of this project (.vale)."""
+"""Vale checks all texts against the word list and the spelling of this project (.vale)."""
 
 import subprocess
 from pathlib import Path
@@ -9,7 +9,7 @@ from harness import tools
 
 from .conftest import ROOT
 
-# What users and colleagues read; generated copies of it follow their sources.
+# Texts for users and developers; generated copies follow their sources.
 TEXTS = (
     "*.md",
     "docs/**/*.md",
@@ -27,7 +27,7 @@ TEXTS = (
 
 
 def findings(*arguments: str, text: str | None = None) -> list[str]:
-    """Return what Vale says, a line for each finding."""
+    """Return the findings of Vale, one line each."""
     command = [str(tools.path("vale")), "--config", str(ROOT / ".vale.ini"), "--output", "line", *arguments]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, input=text)
     assert said.returncode in (0, 1), said.stderr
@@ -36,7 +36,7 @@ def findings(*arguments: str, text: str | None = None) -> list[str]:
 
 @pytest.mark.parametrize("pattern", TEXTS)
 def test_texts_use_the_words_of_the_field(pattern: str) -> None:
-    """No text has a word from the list of those to avoid, nor British spelling."""
+    """No text contains a word to avoid, or British spelling."""
     files = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob(pattern)) if path != Path(__file__)]
     assert files
     assert findings(*files) == []
@@ -59,7 +59,7 @@ def test_texts_use_the_words_of_the_field(pattern: str) -> None:
     ],
 )
 def test_words_to_avoid_are_found(text: str, instead: str) -> None:
-    """Each kind of word is found in a sentence, with what to write instead."""
+    """Each kind of word is found in a sentence, with its replacement."""
     found = findings("--ext", ".md", text=text)
     assert [line for line in found if f"'{instead}'" in line]
 
@@ -74,5 +74,5 @@ def test_words_to_avoid_are_found(text: str, instead: str) -> None:
     ],
 )
 def test_other_words_are_left_alone(text: str) -> None:
-    """Neither the same words in another sense nor code are findings."""
+    """The same words in another sense, and code, are not findings."""
     assert findings("--ext", ".md", text=text) == []

@@ -1,4 +1,4 @@
-"""Every policy holds for every chart with every values file; and every policy can be broken."""
+"""Every policy holds for every chart with every values file, and every policy can fail."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from .conftest import Case, cases
 from .exceptions import EXCEPTIONS, unexplained
 from .rules import RULES, Rule
 
-# One document, so that labels and container are written once.
+# One document, to share labels and container by anchors.
 SOUND = """
 - apiVersion: apps/v1
   kind: Deployment
@@ -70,7 +70,7 @@ SOUND = """
   rules: [{apiGroups: [""], resources: [nodes, configmaps], resourceNames: [web], verbs: [get]}]
 """
 
-# Where to break the sound objects: the kind, the path below it, the value (`...` deletes), and who must notice.
+# Violations: kind, path, value (`...` deletes), and the policies that must detect it.
 POD = "Deployment.spec.template.spec"
 BREAKS: list[tuple[str, Any, str]] = [
     (f"{POD}.hostNetwork", True, "Deployment/web: hostNetwork is true"),
@@ -118,7 +118,7 @@ every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name
 
 @every_rule
 def test_policy_holds(case: Case, rule: Rule, rendered: Callable[..., Manifests]) -> None:
-    """Nothing that a chart renders breaks a policy."""
+    """No object of a chart violates a policy."""
     assert unexplained(case.chart, rule(rendered(case))) == []
 
 
@@ -127,27 +127,27 @@ def test_policy_holds(case: Case, rule: Rule, rendered: Callable[..., Manifests]
     [pytest.param(name, pattern, id=f"{name}-{pattern}") for name, found in EXCEPTIONS.items() for pattern, _ in found],
 )
 def test_exception_is_needed(excused: str, pattern: str, rendered: Callable[..., Manifests]) -> None:
-    """No chart is excused for what it does not do, with any of its values files."""
+    """Every exception is used with some values file."""
     objects = (rendered(case) for case in cases() if case.chart.name == excused)
     assert any(re.fullmatch(pattern, text) for made in objects for rule in RULES for text in rule(made))
 
 
 @pytest.fixture
 def sound() -> list[dict[str, Any]]:
-    """Objects that break no policy, none of which shares a part with another."""
+    """Return independent objects that violate no policy."""
     objects: list[dict[str, Any]] = json.loads(json.dumps(yaml.safe_load(SOUND)))
     return objects
 
 
 @every_rule
 def test_sound_objects_break_no_policy(sound: list[dict[str, Any]], rule: Rule) -> None:
-    """What is right is not complained of."""
+    """Valid objects cause no complaint."""
     assert rule(Manifests(sound)) == []
 
 
 @pytest.mark.parametrize(("path", "value", "complaint"), BREAKS, ids=[f"{path}-{text}" for path, _, text in BREAKS])
 def test_broken_policy_is_noticed(sound: list[dict[str, Any]], path: str, value: Any, complaint: str) -> None:
-    """Each way to break a policy turns it red, in words that name the place."""
+    """Each violation is detected, with a message that names the place."""
     kind, *steps = path.split(".")
     target: Any = Manifests(sound).one(kind)
     for step in steps[:-1]:
@@ -162,7 +162,7 @@ def test_broken_policy_is_noticed(sound: list[dict[str, Any]], path: str, value:
 
 
 def test_windows_pods_are_asked_for_what_windows_has(sound: list[dict[str, Any]]) -> None:
-    """A Windows pod needs no settings of Linux, and is still held to all others."""
+    """A Windows pod needs no Linux settings, but must meet all other policies."""
     deployment = Manifests(sound).one("Deployment")
     pod = deployment["spec"]["template"]["spec"]
     pod |= {"os": {"name": "windows"}, "securityContext": {"runAsNonRoot": True}}
@@ -175,7 +175,7 @@ def test_windows_pods_are_asked_for_what_windows_has(sound: list[dict[str, Any]]
 
 
 def test_every_policy_is_broken_once() -> None:
-    """No policy is without a proof that it can fail."""
+    """Every policy has a test that it can fail."""
     complaints = " ".join(complaint for _, _, complaint in BREAKS)
     witnesses = ("hostNetwork", "readOnlyRoot", "automount", "wildcard", "written out", "resources.", "tag that stays")
     witnesses += ("the selector", "no label", "namespace", "sizeLimit", "kubernetes.io/os", "checksum")

@@ -1,4 +1,4 @@
-"""values.schema.json is the contract: it knows every value, no value more, and each value does something."""
+"""values.schema.json is the contract: it contains exactly the values, and every value has an effect."""
 
 import json
 import re
@@ -33,10 +33,12 @@ from .values_tree import (
     schema_at,
 )
 
-# Parts that have the shape of a Kubernetes object: values.yaml need not list all of their fields.
+# Kubernetes objects: values.yaml need not list all of their fields.
 KUBERNETES_SHAPED = re.compile(r"Probe$|^(resources|updateStrategy)$")
-# Maps of the user's in which the chart needs one key or other: Alertmanager's configuration and profiles by name.
+# Maps of the user with some keys that the chart requires: Alertmanager's configuration and profiles by name.
 OPEN_MAPS = {("alertmanager", "config"), ("alertmanager", "config", "route"), ("injection", "profiles")}
+# References to Secrets that have no default.
+REQUIRED = {("sidecar", "sumologicCollector", key) for key in ("accessId", "accessKey")}
 
 
 @cache
@@ -50,12 +52,12 @@ def is_closed(schema: dict[str, Any], path: Path_) -> bool:
 
 
 def place(path: Path_) -> str:
-    """Write a path as Helm does in its refusals."""
+    """Format a path as in Helm's errors."""
     return f"at '/{'/'.join(map(str, path))}'" if path else "at ''"
 
 
 def test_schema_is_closed_everywhere(chart: Path) -> None:
-    """Only `global`, which a parent chart shares, maps by name, and filters of the agents take unknown keys."""
+    """Only `global`, maps by name, and filters of the agents accept unknown keys."""
     schema = schema_of(chart)
     open_objects = {path for path in closed_objects(schema) if not is_closed(schema, path)}
     assert schema["$schema"] == "http://json-schema.org/draft-07/schema#"
@@ -64,7 +66,7 @@ def test_schema_is_closed_everywhere(chart: Path) -> None:
 
 
 def test_unknown_key_is_refused_at_every_level(chart: Path, helm: Helm) -> None:
-    """A misspelt key is refused by name and place, wherever it stands."""
+    """A misspelled key is rejected with its path."""
     schema = schema_of(chart)
     levels = [path for path in closed_objects(schema) if is_closed(schema, path)]
     values: dict[str, Any] = {}
@@ -77,7 +79,7 @@ def test_unknown_key_is_refused_at_every_level(chart: Path, helm: Helm) -> None:
 
 
 def test_wrong_type_is_refused_for_every_value(chart: Path, helm: Helm) -> None:
-    """A value of a type that it cannot have is refused by its place."""
+    """A value with a wrong type is rejected with its path."""
     schema = schema_of(chart)
     wrong: dict[Path_, Any] = {}
     for level in closed_objects(schema):
@@ -94,14 +96,15 @@ def test_wrong_type_is_refused_for_every_value(chart: Path, helm: Helm) -> None:
 
 
 def test_schema_declares_what_values_list(chart: Path) -> None:
-    """Every declared value stands, with its default, in values.yaml."""
+    """Every declared value is in values.yaml, with its default."""
     schema, values = schema_of(chart), merged(chart, None)
     missing = []
     for path in closed_objects(schema):
         if any(isinstance(step, int) or KUBERNETES_SHAPED.search(str(step)) for step in path):
             continue
         heads = [path[:end] for end in range(1, len(path) + 1)]
-        if is_of_kubernetes(schema, path) or any(head in OPEN_MAPS or _is_foreign(schema, head) for head in heads):
+        free = OPEN_MAPS | REQUIRED
+        if is_of_kubernetes(schema, path) or any(head in free or _is_foreign(schema, head) for head in heads):
             continue
         listed: Any = values
         for step in path:
@@ -123,11 +126,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.mark.slow
 def test_every_value_is_read(value: tuple[Path, Path_], helm: Helm) -> None:
-    """Changing a value changes what is rendered, or is refused, in at least one configuration of the chart."""
+    """Changing a value changes the render, or is rejected, in at least one configuration."""
     chart, path = value
 
-    # A value matters where its neighbours do or are set, or something of its name is chosen, the rarer the word the
-    # likelier: that is looked at first.
+    # A value likely has an effect where its neighbors have one or are set, or where a choice has a word of its name.
+    # Try these configurations first, rare words before others.
     def far(index: int) -> tuple[bool, int, float]:
         chosen = len(_words(_bases(chart)[index][1]) & _words(*map(str, path)))
         shared = _chosen_words(chart)[index] & _words(*map(str, path))
@@ -150,15 +153,15 @@ def test_every_value_is_read(value: tuple[Path, Path_], helm: Helm) -> None:
     pytest.fail(f"{dotted(path)} changes nothing in any configuration of {chart.name}")
 
 
-# Where a value of a group was seen to matter; it only saves renders.
+# Configurations in which a group had an effect; saves renders.
 _mattered: defaultdict[tuple[Path, Path_], set[int]] = defaultdict(set)
 
 
 def _changes(chart: Path, base: dict[str, Any], path: Path_) -> Iterator[dict[str, Any]]:
-    """Yield values that differ from the base in one place, as far as the schema lets them."""
+    """Yield valid values that differ from the base in one place."""
     fits = _validator(chart, path).is_valid
     for other in filter(fits, _others(chart, path)):
-        with suppress(KeyError, TypeError):  # the base has something else there
+        with suppress(KeyError, TypeError):  # the base has a different type there
             changed = replaced(base, path, other)
             if changed != base and not value_errors(chart, changed):
                 yield changed
@@ -166,7 +169,7 @@ def _changes(chart: Path, base: dict[str, Any], path: Path_) -> Iterator[dict[st
 
 @cache
 def _validator(chart: Path, path: Path_) -> Draft7Validator:
-    """Return what tells in a moment that something can never stand at a path; the whole is looked at afterwards."""
+    """Return a quick check of a value at a path, before the full validation."""
     schema, here = schema_of(chart), {}
     with suppress(KeyError):  # below a part that the schema leaves to Kubernetes
         here = schema_at(schema, path)
@@ -174,21 +177,21 @@ def _validator(chart: Path, path: Path_) -> Draft7Validator:
 
 
 def configurations(chart: Path) -> tuple[dict[str, Any], ...]:
-    """Return values of the chart: those with the most features, then each choice of each enum, then every case.
+    """Return configurations: the one with most features, then each choice of each enum, then every case.
 
-    A choice that a file makes is also made in every other way, as the file may describe them all.
+    A choice in a file is also varied, because the file may configure all alternatives.
     """
     return tuple(base for base, _ in _bases(chart))
 
 
 @cache
 def _bases(chart: Path) -> tuple[tuple[dict[str, Any], str], ...]:
-    """Return each configuration with the choice that is made in it, if one is."""
+    """Return each configuration with its choice, if any."""
     schema, values = schema_of(chart), merged(chart, None)
     files = [case.values for case in cases() if case.chart == chart]
     files.sort(key=lambda file: -file.stat().st_size if file else 0)
     first, *others = [merged(chart, file) for file in files]
-    # A choice may need what only the file with the most features sets.
+    # A choice may require values that only the file with most features sets.
     places = [(base, path) for path in _documented(values) for base in (values, first)]
     places += [(merged(chart, file), path) for file in filter(None, files) for path in _documented(read(file))]
     choices = []
@@ -203,7 +206,7 @@ def _bases(chart: Path) -> tuple[tuple[dict[str, Any], str], ...]:
 
 @cache
 def _chosen_words(chart: Path) -> list[set[str]]:
-    """Return for each configuration the words in what it sets and the chart does not: often they name what counts."""
+    """Return the words in the values that each configuration sets."""
     default = dict(leaves(merged(chart, None)))
     return [
         _words(*(str(part) for path, value in leaves(base) if default.get(path) != value for part in (*path, value)))
@@ -213,17 +216,17 @@ def _chosen_words(chart: Path) -> list[set[str]]:
 
 @cache
 def _rarity(chart: Path, word: str) -> float:
-    """Return the share of one configuration in all that have a word."""
+    """Return the weight of a configuration among all with a word."""
     return 1 / sum(word in words for words in _chosen_words(chart))
 
 
 def _words(*names: str) -> set[str]:
-    """Return the words of names, `fluentBit` like `fluent-bit`."""
+    """Split names into words, `fluentBit` like `fluent-bit`."""
     return {word.lower() for name in names for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
 
 
 def _depth_of_change(chart: Path, base: dict[str, Any], path: Path_) -> int:
-    """Return how many steps of a path lead to something that a base sets and the chart does not."""
+    """Return the number of steps of a path that a base sets and the chart does not."""
     there: Any = base
     default: Any = merged(chart, None)
     depth = 0
@@ -234,7 +237,7 @@ def _depth_of_change(chart: Path, base: dict[str, Any], path: Path_) -> int:
 
 
 def _documented(values: dict[str, Any], above: Path_ = ()) -> list[Path_]:
-    """Return the path of every value that is no group of others."""
+    """Return the path of every value that is not a group."""
     found: list[Path_] = []
     for key, value in values.items():
         path = (*above, key)
@@ -244,7 +247,7 @@ def _documented(values: dict[str, Any], above: Path_ = ()) -> list[Path_]:
 
 
 def _others(chart: Path, path: Path_) -> list[Any]:
-    """Return values that might fit a path: what values files write there, then guesses by type."""
+    """Return candidate values for a path: from values files, then by type."""
     found: list[Any] = []
     for values in configurations(chart):
         there: Any = values
@@ -269,7 +272,7 @@ def _others(chart: Path, path: Path_) -> list[Any]:
     return [*found, True, False, 7, 0, 300, 3000, *strings, *maps, *lists, *ports, *_OF_KUBERNETES]
 
 
-# One of each shape that values take over from Kubernetes.
+# One example of each Kubernetes shape.
 _OF_KUBERNETES: list[Any] = [
     {"nodeAffinity": {}},
     {"type": "OnDelete"},
@@ -298,7 +301,7 @@ def _misfits(schema: dict[str, Any], path: Path_, value: Any) -> bool:
 
 
 def _combine(below: Any, above: Any) -> None:
-    """Merge nested values, items of lists too; what is already there as a map stays a map."""
+    """Merge nested values, including list items; a map stays a map."""
     for key, value in above.items():
         if isinstance(value, list) and isinstance(below.get(key), list):
             _combine(below[key][0], value[0])
@@ -309,6 +312,6 @@ def _combine(below: Any, above: Any) -> None:
 
 
 def test_documented_values_are_found() -> None:
-    """The walk sees groups, plain values, empty ones and parts of Kubernetes' shape."""
+    """The walk covers groups, plain values, empty ones and Kubernetes objects."""
     values = yaml.safe_load("{a: {b: 1, c: {}}, d: [], e: null, f: {startupProbe: {enabled: true}}}")
     assert [dotted(path) for path in _documented(values)] == ["a.b", "a.c", "d", "e", "f.startupProbe"]

@@ -1,4 +1,4 @@
-"""Walks values and schemas: every place a user can write to, and values with one place changed."""
+"""Walks values and schemas, and changes values at one path."""
 
 import copy
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ Path_ = tuple[str | int, ...]
 
 @cache
 def merged(chart: Path, file: Path | None) -> dict[str, Any]:
-    """Return the values that a chart sees with a values file, merged as Helm does; do not change them."""
+    """Return the values of a chart merged with a values file, as in Helm; do not modify them."""
     values = read(chart / "values.yaml")
     if file is not None:
         _merge(values, read(file))
@@ -21,12 +21,12 @@ def merged(chart: Path, file: Path | None) -> dict[str, Any]:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """Return the values in a file."""
+    """Return the values of a file."""
     return yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) or {}
 
 
 def leaves(values: Any, above: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
-    """Yield every scalar of values with its path."""
+    """Yield every scalar with its path."""
     if isinstance(values, dict):
         for key, value in values.items():
             yield from leaves(value, (*above, key))
@@ -38,7 +38,7 @@ def leaves(values: Any, above: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
 
 
 def replaced(values: dict[str, Any], path: Path_, value: Any) -> dict[str, Any]:
-    """Return values in which one place has another value; all else is shared with the original."""
+    """Return values with one path replaced; the rest is shared with the original."""
     changed = copy.copy(values)
     target: Any = changed
     for step in path[:-1]:
@@ -49,7 +49,7 @@ def replaced(values: dict[str, Any], path: Path_, value: Any) -> dict[str, Any]:
 
 
 def closed_objects(schema: dict[str, Any], node: Any = None, above: Path_ = ()) -> Iterator[Path_]:
-    """Yield the path of every object of a schema that lists its keys; an item of a list is at index 0."""
+    """Yield the path of every object with declared keys in a schema; list items have index 0."""
     node = resolve(schema, schema if node is None else node)
     if "properties" in node:
         yield above
@@ -60,7 +60,7 @@ def closed_objects(schema: dict[str, Any], node: Any = None, above: Path_ = ()) 
 
 
 def resolve(schema: dict[str, Any], node: Any) -> dict[str, Any]:
-    """Follow a reference inside a schema."""
+    """Resolve a reference inside a schema."""
     while isinstance(node, dict) and "$ref" in node:
         target: Any = schema
         for step in node["$ref"].removeprefix("#/").split("/"):
@@ -70,7 +70,7 @@ def resolve(schema: dict[str, Any], node: Any) -> dict[str, Any]:
 
 
 def schema_at(schema: dict[str, Any], path: Path_) -> dict[str, Any]:
-    """Return the part of a schema that describes a path."""
+    """Return the subschema of a path."""
     node = resolve(schema, schema)
     for step in path:
         node = resolve(schema, node["items"] if isinstance(step, int) else node["properties"][step])
@@ -78,14 +78,14 @@ def schema_at(schema: dict[str, Any], path: Path_) -> dict[str, Any]:
 
 
 def reference_at(schema: dict[str, Any], path: Path_) -> str:
-    """Return the name of the definition that describes a path; nothing where none does."""
+    """Return the name of the definition of a path; empty if there is none."""
     above = schema_at(schema, path[:-1])
     node = above["items"] if isinstance(path[-1], int) else above["properties"][path[-1]]
     return str(node.get("$ref", "")).removeprefix("#/definitions/")
 
 
 def is_of_kubernetes(schema: dict[str, Any], path: Path_) -> bool:
-    """Tell whether a path is, or lies in, an object whose fields are those of Kubernetes."""
+    """Return whether a path is in a Kubernetes object."""
     heads = [path[: length + 1] for length in range(len(path))]
     comments = (str(schema_at(schema, head).get("$comment", "")) for head in heads)
     return any(reference_at(schema, head).startswith("io.k8s.") for head in heads) or any(
@@ -94,14 +94,14 @@ def is_of_kubernetes(schema: dict[str, Any], path: Path_) -> bool:
 
 
 def nested(path: Path_, value: Any) -> Any:
-    """Return values that consist of one value at a path."""
+    """Return values with a single value at a path."""
     for step in reversed(path):
         value = [value] if isinstance(step, int) else {step: value}
     return value
 
 
 def dotted(path: Path_) -> str:
-    """Return a path as a person writes it: ``logs.files[0].path``."""
+    """Format a path: ``logs.files[0].path``."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".") or "top level"
 
 

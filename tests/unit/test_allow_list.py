@@ -39,11 +39,11 @@ def test_a_query_reads_metrics_of_jobs(query: str, found: set[Read]) -> None:
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ("sum(rate(x[5m])", "this is no PromQL"),
-        ('{__name__=~"x.*", job="pods"}', "has to begin with the name of its metric"),
-        ('{job="pods"}', "has to begin with the name of its metric"),
+        ("sum(rate(x[5m])", "invalid PromQL"),
+        ('{__name__=~"x.*", job="pods"}', "must begin with the name of its metric"),
+        ('{job="pods"}', "must begin with the name of its metric"),
         ('x{job="pods" or job="kubelet"}', "write two selectors instead"),
-        ('x{job="cubelet"}', "x is read of a job that is not among kubelet, pods"),
+        ('x{job="cubelet"}', "the job of x is unknown; use one of kubelet, pods"),
     ],
 )
 def test_a_query_that_says_too_little_is_refused(query: str, says: str) -> None:
@@ -107,12 +107,12 @@ def test_what_scrapes_make_is_of_every_job(chart: Chart) -> None:
 @pytest.mark.parametrize(
     ("rules", "dashboard", "says"),
     [
-        ([{"alert": "A", "expr": "x > 0"}], None, 'r.yaml: A: say which job x is of: x{job="..."}'),
-        ([], board(panel("x{", title="Load")), "d.json: Load: this is no PromQL"),
+        ([{"alert": "A", "expr": "x > 0"}], None, 'r.yaml: A: x has no job; name it: x{job="..."}'),
+        ([], board(panel("x{", title="Load")), "d.json: Load: invalid PromQL"),
         (
             [],
             board(variables=({"name": "v", "type": "query", "query": "metrics(x)"},)),
-            "a variable has to be label_values(selector, label), not metrics(x)",
+            "a variable must be label_values(selector, label), not metrics(x)",
         ),
     ],
     ids=["no job", "no PromQL", "other variable"],

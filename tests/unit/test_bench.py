@@ -22,9 +22,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def measured(
-    *, lost: int = 0, doubled: int = 0, cpu: float = 1.0, status: int = 0, failed: int = 0, slowest: float = 0
+    *, lost: int = 0, duplicated: int = 0, cpu: float = 1.0, status: int = 0, failed: int = 0, slowest: float = 0
 ) -> Measurement:
-    counted = Report(100_000, 100_000 - lost, lost, doubled, reordered=0, mangled=0)
+    counted = Report(100_000, 100_000 - lost, lost, duplicated, reordered=0, mangled=0)
     return Measurement(counted, Usage(cpu, 8_000_000), Exit(status, 0.4), 10.0, 0, failed, slowest)
 
 
@@ -35,7 +35,7 @@ def test_results_are_read_back_as_written() -> None:
     assert report.worse(good) == []
     ours = (readers.FLUENT_BIT, LATE)
     assert report.worse({**good, ours: measured(lost=3)}) == [f"{readers.FLUENT_BIT}, {LATE}: 3 / 0, was 0 / 0"]
-    assert len(report.worse({**good, ours: measured(doubled=1)})) == 1
+    assert len(report.worse({**good, ours: measured(duplicated=1)})) == 1
 
 
 def test_a_case_that_never_was_exact_is_no_regression() -> None:
@@ -108,11 +108,11 @@ def test_a_kill_in_the_middle_of_a_write_is_measured_again(
 ) -> None:
     """Doubles of one kill in sixty are no news; a loss is, and so is what happens twice."""
     [killed] = [case for case in cases.CASES if case.kills]
-    answers = [measured(doubled=900), measured(), measured(doubled=900, lost=1)]
+    answers = [measured(duplicated=900), measured(), measured(duplicated=900, lost=1)]
     monkeypatch.setattr(bench, "measure", lambda *_, **__: answers.pop(0))
     assert bench.measure_again_if_unlucky(readers.FLUENT_BIT, killed, full=False) == measured()
-    assert "900 doubled" in capsys.readouterr().out
-    assert bench.measure_again_if_unlucky(readers.FLUENT_BIT, killed, full=False) == measured(doubled=900, lost=1)
+    assert "900 duplicated" in capsys.readouterr().out
+    assert bench.measure_again_if_unlucky(readers.FLUENT_BIT, killed, full=False) == measured(duplicated=900, lost=1)
 
 
 def test_an_unknown_case_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,7 +126,7 @@ def test_part_of_the_cases_is_never_written(capsys: pytest.CaptureFixture[str]) 
     """The published tables are of one run."""
     with pytest.raises(SystemExit, match="2"):
         bench.main(["--only", "SIGKILL", "--write"])
-    assert "needs all cases" in capsys.readouterr().err
+    assert "requires all cases" in capsys.readouterr().err
 
 
 def test_nothing_is_mounted_outside_of_a_namespace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

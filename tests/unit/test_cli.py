@@ -19,7 +19,7 @@ def harness(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     [
         ([], "python -m harness cluster up"),
         (["demo"], "--requests"),
-        (["cluster"], "remove a cluster and everything it made"),
+        (["cluster"], "inspect, or remove a cluster"),
         (["tools"], "--build"),
     ],
     ids=["harness", "demo", "cluster", "tools"],
@@ -34,7 +34,7 @@ def test_help_teaches(arguments: list[str], teaches: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        pytest.param([], "List the programs that the harness drives", id="no command"),
+        pytest.param([], "List or build the programs that the harness uses", id="no command"),
         pytest.param(["clutser", "up"], "No such command 'clutser'. Did you mean 'cluster'?", id="misspelt command"),
         pytest.param(["cluster", "up", "--type", "minikube"], "'minikube' is not one of", id="unknown cluster type"),
         pytest.param(["demo", "--requests", "0"], "0 is not in the range x>=1", id="no requests"),
@@ -42,13 +42,13 @@ def test_help_teaches(arguments: list[str], teaches: str) -> None:
         pytest.param(["cluster", "up", "--type", "existing"], "set KUBECONFIG=<file>", id="existing but not which"),
         pytest.param(
             ["cluster", "up", "--type", "existing", "--kube-config", "/nowhere"],
-            "there is no kubeconfig at /nowhere",
+            "kubeconfig /nowhere",
             id="kubeconfig that is not there",
         ),
         pytest.param(
             ["cluster", "kubeconfig", "--name", "absent"], "cluster absent is not up; create it with", id="not up"
         ),
-        pytest.param(["cluster", "up", "--name", "../x"], "use lower-case letters, digits and '-'", id="bad name"),
+        pytest.param(["cluster", "up", "--name", "../x"], "use lowercase letters, digits and '-'", id="bad name"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments: list[str], says: str) -> None:
@@ -62,7 +62,7 @@ def test_bad_input_is_one_sentence(arguments: list[str], says: str) -> None:
 def test_cluster_variable_chooses_the_provider() -> None:
     """CLUSTER and KUBECONFIG choose a cluster as the options do; KUBECONFIG alone is never used."""
     told = harness("cluster", "up", CLUSTER="existing", KUBECONFIG="/nowhere")
-    assert "there is no kubeconfig at /nowhere" in told.stderr
+    assert "kubeconfig /nowhere" in told.stderr
     not_told = harness("cluster", "status", "--type", "local", "--name", "absent", KUBECONFIG="/nowhere")
     assert not_told.stdout == "cluster absent (local) is not up\n"
 

@@ -43,7 +43,7 @@ def test_unknown_cluster_type_is_refused_before_anything_runs(tmp_path: Path) ->
 
 @pytest.mark.parametrize("environment", [{}, {"CLUSTER": "existing"}], ids=["by option", "by environment"])
 def test_existing_cluster_must_be_named(tmp_path: Path, environment: dict[str, str]) -> None:
-    """Asking for an existing cluster without saying which one is refused."""
+    """An existing cluster without a kubeconfig is rejected."""
     arguments = [] if environment else ["--cluster-type", "existing"]
     done = session(tmp_path, USES_CLUSTER, *arguments, **environment)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
@@ -55,7 +55,7 @@ def test_existing_cluster_that_does_not_answer_is_an_error(tmp_path: Path, optio
     """A cluster that was asked for by name and is not there fails the test; it is not skipped."""
     done = session(tmp_path, USES_CLUSTER, "--cluster-type", "existing", option, str(tmp_path / "nowhere"))
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
-    assert "there is no kubeconfig at" in done.stdout
+    assert "does not exist; set KUBECONFIG" in done.stdout
 
 
 def test_kubeconfig_alone_is_never_used(tmp_path: Path) -> None:
@@ -66,7 +66,8 @@ def test_kubeconfig_alone_is_never_used(tmp_path: Path) -> None:
     path = f"{tmp_path}{os.pathsep}{ROOT / 'tests'}"
     done = session(tmp_path, USES_CLUSTER, PATH="/usr/bin/nothing", KUBECONFIG=str(mine), PYTHONPATH=path)
     assert done.returncode == pytest.ExitCode.OK, done.stdout + done.stderr
-    assert "not run: 1 test: needs a cluster: no cluster can be made here: start a Docker engine" in done.stdout
+    told = "needs a cluster: this machine cannot create a cluster: start a Docker engine"
+    assert f"not run: 1 test: {told}" in done.stdout
     assert "used" not in done.stdout
 
 

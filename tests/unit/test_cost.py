@@ -102,7 +102,7 @@ def test_release_is_read_from_what_is_rendered(helm: Helm) -> None:
     remote = {"remoteWrite": [{"url": url, "sigv4": {"region": "eu-west-1"}}]}
     agent = rendered(server=remote, scrape={"interval": "30s"}, cluster={"region": "eu-west-1"})
     assert (agent.amp, agent.interval, agent.claims_gib) == (True, 30, 0)
-    server = rendered(server={"persistence": {"size": "20Gi"}, "replicas": 2})
+    server = rendered(server={"persistence": {"persistentVolumeClaim": {"size": "20Gi"}}, "replicas": 2})
     assert (server.amp, server.claims_gib) == (False, 40)
     assert server.once[0] > 0 and server.once[1] > 0
 
@@ -116,14 +116,16 @@ def test_services_are_read_from_what_is_rendered(helm: Helm) -> None:
 
     nothing = rendered()
     assert (nothing.groups, nothing.traces, nothing.insights) == ((), False, None)
-    rare = {"retentionDays": 0, "groupClass": "INFREQUENT_ACCESS"}
-    logs = {"enabled": True, "application": rare, "host": {"enabled": False}}
-    everything = rendered(logs=logs, traces={"enabled": True}, containerInsights={"enabled": True, "interval": 120})
+    rare = {"logRetentionDays": 0, "logGroupClass": "INFREQUENT_ACCESS", "match": {"pipelines": ["application"]}}
+    outputs = {"cloudwatch": {"match": {"pipelines": ["dataplane"]}}, "rare": {"type": "cloudwatch", **rare}}
+    logs = {"enabled": True, "host": {"enabled": False}}
+    insights = {"enabled": True, "interval": 120}
+    everything = rendered(logs=logs, outputs=outputs, traces={"enabled": True}, containerInsights=insights)
     assert sorted(everything.groups, key=str) == [LogGroup(0, infrequent=True), LogGroup(30, infrequent=False)]
     assert everything.traces
     assert everything.insights == Insights(enhanced=True, extract=True, interval=120)
-    http = {"type": "http", "http": {"host": "logs.example.com"}}
-    other = rendered(traces={"enabled": True, "engine": "otel"}, logs={"enabled": True, "output": http})
+    http = {"cloudwatch": {"enabled": False}, "http": {"type": "http", "host": "logs.example.com"}}
+    other = rendered(traces={"enabled": True, "engine": "otel"}, logs={"enabled": True}, outputs=http)
     assert other.traces and not other.groups
 
 
@@ -229,7 +231,7 @@ process_start_time_seconds 1.6999988e+09
 """
     assert cost_command.samples_per_second(text) == 100
     for missing in ("", text.replace("1.6999988e+09", "1.69999999e+09"), text.replace("storage_samples", "other")):
-        with pytest.raises(CommandError, match="do not say how many samples are sent"):
+        with pytest.raises(CommandError, match="have no count of sent samples"):
             cost_command.samples_per_second(missing)
 
 
@@ -266,13 +268,13 @@ def test_budget_decides_the_exit_status(command: Command, budget: float, status:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--values", AMP], "say how many series are sent (--series N)"),
+        (["--values", AMP], "Pass the number of series (--series N)"),
         (["--values", "absent.yaml"], "File 'absent.yaml' does not exist."),
         (["--instance", "t9.huge"], '"t9.huge" = { usd = 0.0, cpu = 0, memory_gib = 0 }'),
-        (["--prices", ROOT / "pyproject.toml"], "pyproject.toml is no price file"),
+        (["--prices", ROOT / "pyproject.toml"], "pyproject.toml is not a price file"),
         (["--nodes", "-1"], "-1 is not in the range x>=0"),
-        (["--budget", "nan"], "an amount has to be a finite number"),
-        (["--picture", "cost.pdf"], "write a picture to a file that ends in .svg or .png"),
+        (["--budget", "nan"], "amounts must be finite numbers"),
+        (["--picture", "cost.pdf"], "the name of a picture must end in .svg or .png"),
     ],
     ids=["how much to AMP", "no values", "unknown instance", "no prices", "fewer than none", "no number", "no picture"],
 )
@@ -347,5 +349,5 @@ def test_quantity_is_what_kubernetes_reads(text: str | float) -> None:
 @pytest.mark.parametrize("text", ["", "1 Gi", "1KiB", "m", "1ki"])
 def test_text_that_is_no_quantity_is_rejected(text: str) -> None:
     """A misspelled unit is never taken for bytes or cores."""
-    with pytest.raises(ValueError, match="is no quantity of Kubernetes"):
+    with pytest.raises(ValueError, match="is not a Kubernetes quantity"):
         quantity(text)

@@ -170,9 +170,9 @@ def test_a_prometheus_of_the_cluster_is_asked_unsigned(grafana: Grafana) -> None
     ("refusal", "token", "says"),
     [
         pytest.param(0, "", "set GRAFANA_TOKEN to the token of a service account", id="no token"),
-        pytest.param(0, "old", "does not know the token in $GRAFANA_TOKEN", id="unknown token"),
+        pytest.param(0, "old", "rejects the token in $GRAFANA_TOKEN", id="unknown token"),
         pytest.param(403, TOKEN, "its service account needs the role ADMIN", id="not allowed"),
-        pytest.param(500, TOKEN, "refuses: Server Error 500: no", id="broken"),
+        pytest.param(500, TOKEN, "rejects the request: Server Error 500: no", id="broken"),
     ],
 )
 def test_refusals_are_one_sentence(
@@ -204,9 +204,9 @@ def test_a_name_that_is_taken_is_said(grafana: Grafana, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        pytest.param("http://grafana.example.com", "write https://grafana.example.com", id="token in the clear"),
-        pytest.param("https://me:secret@grafana.example.com", "leave user and password out", id="password"),
-        pytest.param("grafana.example.com", "is not the address of a Grafana", id="no scheme"),
+        pytest.param("http://grafana.example.com", "use https://grafana.example.com", id="token in the clear"),
+        pytest.param("https://me:secret@grafana.example.com", "contains a user or password", id="password"),
+        pytest.param("grafana.example.com", "is not a Grafana URL", id="no scheme"),
         pytest.param("http://127.0.0.1:9", "no Grafana answers at http://127.0.0.1:9", id="nobody there"),
     ],
 )

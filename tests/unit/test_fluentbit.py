@@ -77,24 +77,24 @@ def test_sound_configuration_has_no_faults() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        pytest.param("[SERVICE]", "[ SERVICE ]", "line 3: the section [ SERVICE ] is passed over; write [SERVICE]"),
-        pytest.param("    Tag     application.*\n", "", "input tail.0: it has no tag; give it one of its own"),
+        pytest.param("[SERVICE]", "[ SERVICE ]", "line 3: the section [ SERVICE ] is ignored; write [SERVICE]"),
+        pytest.param("    Tag     application.*\n", "", "input tail.0: it has no tag; add a unique one"),
         pytest.param(
             "Match              host.*",
             "Match              *",
             r"input tail.0: the tag application.C.var.log.containers.pod-x_namespace-x_container-x-"
-            f"{'c0ffee42' * 8}.log reaches output cloudwatch_logs.0 and output events: its records arrive, "
-            "and are billed, several times",
+            f"{'c0ffee42' * 8}.log reaches output cloudwatch_logs.0 and output events: its records are "
+            "duplicated, and billed each time",
         ),
         pytest.param(
             "Match               application.*",
             "Match               app.*",
-            "output cloudwatch_logs.0: it matches app.*, a tag that no input gives",
+            "output cloudwatch_logs.0: it matches app.*, a tag that no input sets",
         ),
         pytest.param(
             "Match              host.*",
             "Match              hosts",
-            "input winevtlog.1: no output takes the tag host.eventlog; its records are lost",
+            "input winevtlog.1: no output matches the tag host.eventlog; its records are lost",
         ),
         pytest.param("Parser  container", "Parser  docker", "input tail.0: the parser docker is not defined"),
         pytest.param(
@@ -105,12 +105,12 @@ def test_sound_configuration_has_no_faults() -> None:
         pytest.param(
             "state\\tail.db",
             "tail.db",
-            "input tail.0: db C:\\var\\fluent-bit\\tail.db is in no mount; it is gone with the container",
+            "input tail.0: db C:\\var\\fluent-bit\\tail.db is in no mount, so it is lost with the container",
         ),
         pytest.param(
             "C:\\var\\fluent-bit\\state\\tail.db",
             "C:\\TMP\\tail.db",
-            "input tail.0: db C:\\TMP\\tail.db is in C:\\tmp, which is gone with the pod",
+            "input tail.0: db C:\\TMP\\tail.db is in C:\\tmp, which is lost with the pod",
         ),
         pytest.param(
             "C:\\var\\fluent-bit\\state\\tail.db",
@@ -120,33 +120,37 @@ def test_sound_configuration_has_no_faults() -> None:
         pytest.param(
             "state\\events.db",
             "state\\tail.db",
-            "input tail.0 and input winevtlog.1 keep their positions in the same db "
+            "input tail.0 and input winevtlog.1 store their positions in the same db "
             "C:\\var\\fluent-bit\\state\\tail.db",
         ),
         pytest.param(
             "C:\\var\\log\\containers\\*.log",
             "D:\\logs\\*.log",
-            "input tail.0: D:\\logs\\*.log is in no mount, so there is nothing to read",
+            "input tail.0: D:\\logs\\*.log is in no mount, so it has no files to read",
         ),
         pytest.param(
             "host.eventlog", "application.*", "input tail.0 and input winevtlog.1 have the same tag application.*"
         ),
-        pytest.param("    Match              host.*\n", "", "output events: it has no match, so it takes nothing"),
+        pytest.param(
+            "    Match              host.*\n", "", "output events: it has no match, so it receives no records"
+        ),
         pytest.param(
             "application.C.var.log.containers.",
             "kube.var.log.containers.a.path.that.is.longer.than.that",
-            "filter kubernetes.0: it finds no pod in the tag application.C.var.log.containers.pod-x_namespace-x_"
-            f"container-x-{'c0ffee42' * 8}.log; kube_tag_prefix is cut off by its length",
+            "filter kubernetes.0: the tag application.C.var.log.containers.pod-x_namespace-x_"
+            f"container-x-{'c0ffee42' * 8}.log contains no pod; kube_tag_prefix is removed by its length",
         ),
         pytest.param(
             "C:\\var\\log\\containers\\*.log",
             "C:/var/log/containers/*.log",
-            "input tail.0: C:/var/log/containers/*.log fits no file on Windows, where a pattern needs backslashes",
+            "input tail.0: C:/var/log/containers/*.log matches no file on Windows, where a pattern "
+            "requires backslashes",
         ),
         pytest.param(
             "containers\\*.log",
             "containers\\[a-z]*.log",
-            "input tail.0: C:\\var\\log\\containers\\[a-z]*.log has a set in brackets, which Windows does not know",
+            "input tail.0: C:\\var\\log\\containers\\[a-z]*.log has a bracket expression, which "
+            "is not supported on Windows",
         ),
         pytest.param("${AWS_REGION}", "${AWS_REGON}", "${AWS_REGON} has no value"),
         pytest.param(
@@ -164,7 +168,7 @@ def test_sound_configuration_has_no_faults() -> None:
         pytest.param(
             "    Alias              events",
             "    log_retention_days  8",
-            "output cloudwatch_logs.1: CloudWatch Logs keeps nothing for 8 days",
+            "output cloudwatch_logs.1: CloudWatch Logs does not accept a retention of 8 days",
         ),
         pytest.param(
             "    Alias              events",
@@ -182,15 +186,15 @@ def test_planted_fault_is_found(old: str, new: str, expected: str | None) -> Non
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[INPUT]\n    Name tail\n  Tag x\n", "line 3 is not indented as the first one is"),
+        ("[INPUT]\n    Name tail\n  Tag x\n", "line 3 is not indented like the first one"),
         ("[INPUT]\n    Name\n", "line 2: name has no value"),
-        ("[INPUT\n", "does not end"),
-        ("@INCLUDE other.conf\n", "the included file other.conf is not there"),
+        ("[INPUT\n", "is not closed"),
+        ("@INCLUDE other.conf\n", "the included file other.conf does not exist"),
         ("pipeline:\n  inputs: []\n  inputs: []\n", "a key appears twice"),
         ("pipelin: {}\n", "there is no section pipelin"),
         ("pipeline: {input: []}\n", r"there is no section pipeline\.input"),
-        ("just text", "no mapping"),
-        ("a: [", "no YAML"),
+        ("just text", "not a mapping"),
+        ("a: [", "invalid YAML"),
     ],
 )
 def test_text_that_fluent_bit_refuses_is_refused(text: str, message: str) -> None:
@@ -226,20 +230,25 @@ def test_file_that_two_inputs_read_is_found() -> None:
     some = {"name": "tail", "tag": "some.*", "path": "/var/log/containers/web-*.log"}
     file = container_log("shop", "web-1", folder="/var/log/containers")
     [fault] = faults(parse(as_yaml(inputs=[every, some])), paths=[file])
-    assert fault == f"{file} is read by input tail.0 and input tail.1: each of its lines would arrive several times"
+    assert fault == f"{file} is read by input tail.0 and input tail.1: each of its lines would be duplicated"
     every["exclude_path"] = "/var/log/containers/web-*.log"
     assert faults(parse(as_yaml(inputs=[every, some])), paths=[file]) == []
 
 
 def test_outputs_that_only_some_tags_share_are_found() -> None:
-    """Two patterns overlap although no example does: a tag that both match is worked out."""
+    """Two patterns overlap although no example does: a tag that both match is derived."""
     inputs = [{"name": "tail", "tag": "app.*", "path": "/var/log/containers/*.log"}]
     outputs = [{"name": "null", "match": "app.*_shop_*"}, {"name": "null", "match": "app.*"}]
     found = faults(parse(as_yaml(inputs=inputs, outputs=outputs)))
     assert found == [
         "input tail.0: output null.0 and output null.1 both match app.var.log.containers._shop_.log: "
-        "its records arrive, and are billed, twice"
+        "its records are duplicated, and billed twice"
     ]
+    outputs[1] |= {"name": "http", "host": "logs.example.com"}
+    assert faults(parse(as_yaml(inputs=inputs, outputs=outputs)), several=True) == []
+    outputs[0] |= {"name": "http", "host": "logs.example.com"}
+    [fault] = faults(parse(as_yaml(inputs=inputs, outputs=outputs)), several=True)
+    assert fault.endswith("its records are duplicated, and billed twice")
     outputs[1]["match"] = "app.*_bank_*x"
     assert not [fault for fault in faults(parse(as_yaml(inputs=inputs, outputs=outputs))) if "twice" in fault]
 
@@ -269,7 +278,7 @@ def test_misspelt_names_are_found() -> None:
         "input tail.0: tail has no option pth",
         "input winevtlog.1: winevtlog has no option chanels",
         "input tial.2: Fluent Bit has no input tial",
-        "input .3: it names no plugin",
+        "input .3: no plugin name",
     ]
 
 

@@ -52,6 +52,7 @@ def test_unknown_key_of_an_option_is_an_error(tmp_path: Path) -> None:
         pytest.param({"type": "opensearch", "host": "a"}, [], id="host-given"),
         pytest.param({"type": "opensearch", "enabled": False}, [], id="host-missing-while-disabled"),
         pytest.param({"type": "opensearch"}, ["x: 'host' is a required property"], id="host-missing"),
+        pytest.param({"logRetentionDays": 7}, [], id="one-key-of-an-entry-of-another-file"),
         pytest.param({"type": "s3"}, ["x: 'bucket' is a required property"], id="bucket-missing"),
         pytest.param(
             {"type": "cloudwatch", "host": "a"},

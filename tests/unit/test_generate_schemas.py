@@ -158,7 +158,7 @@ def test_foreign_keys_stand_where_users_write_them(generated: dict[str, Any]) ->
         ("foreign-keys.yaml", "tiny: {other: {a.b: c}}", "the schema has a value a.b"),
         ("foreign-keys.yaml", "tiny: {other: {a.probe.period: c}}", "lies inside shared.switchedProbe"),
         ("foreign-keys.yaml", "tiny: {other: {far: c, far.off: a}}", "lies around or inside another key"),
-        ("foreign-keys.yaml", "tiny: {one: {far: c}, two: {far: a}}", "two answers to far"),
+        ("foreign-keys.yaml", "tiny: {one: {far: c}, two: {far: a}}", "two entries for far"),
     ],
     ids=["missing", "twice", "prefix", "key of ours", "key in a shared object", "key in a key", "two answers"],
 )

@@ -38,7 +38,7 @@ def test_a_chart_has_the_files_that_it_uses(root: Path) -> None:
 
 
 def test_a_stale_copy_is_replaced_and_a_needless_one_removed(root: Path) -> None:
-    """An edited copy is written anew, and one that its chart no longer uses is deleted; a check only reports them."""
+    """An edited copy is overwritten, and an unused one is deleted; a check only reports them."""
     generate(root)
     folder = root / "charts/one/templates/shared"
     (folder / "_short.tpl").write_text("edited", encoding="utf-8")

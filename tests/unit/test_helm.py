@@ -96,20 +96,20 @@ def test_refusal_of_a_chart_is_its_own_sentence(helm: Helm, tiny: Path) -> None:
 
 @both_helms
 def test_refusal_by_schema_names_the_key(helm: Helm, tiny: Path) -> None:
-    """A key that the schema does not know is refused by its name."""
+    """A key that is not in the schema is rejected with its name."""
     with pytest.raises(HelmError, match="additional properties 'replica' not allowed"):
         helm.render(tiny, values={"replica": 3})
 
 
 def test_missing_chart_is_one_sentence(helm: Helm, tmp_path: Path) -> None:
     """A folder that is not there is named, without a traceback of Helm's."""
-    with pytest.raises(HarnessError, match=r"there is no chart in .*nowhere; give a folder"):
+    with pytest.raises(HarnessError, match=r"there is no chart in .*nowhere; pass a folder"):
         helm.render(tmp_path / "nowhere")
 
 
 def test_unknown_major_version_is_refused() -> None:
     """Only the supported major versions can be asked for."""
-    with pytest.raises(HarnessError, match="there is no Helm 2 here; choose one of 3, 4"):
+    with pytest.raises(HarnessError, match="Helm 2 is not supported; use one of 3, 4"):
         Helm(major=2)
 
 
@@ -219,7 +219,7 @@ def test_notes_are_what_an_install_would_show(helm: Helm, tiny: Path) -> None:
 
 @both_helms
 def test_lint_raises_what_it_finds(helm: Helm, tiny: Path) -> None:
-    """A sound chart passes; one whose template does not parse is refused, and the file is named."""
+    """A valid chart passes; a template that does not parse is reported with its file."""
     assert "0 chart(s) failed" in helm.lint(tiny)
     (tiny / "templates" / "broken.yaml").write_text("{{ if }}", encoding="utf-8")
     with pytest.raises(HelmError, match=r"templates/broken\.yaml"):

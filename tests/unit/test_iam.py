@@ -38,10 +38,10 @@ def test_sound_policies_have_no_fault() -> None:
     ids=["action", "resource", "no-arn", "effect", "principal"],
 )
 def test_planted_fault_is_found(planted: dict[str, Any], says: str) -> None:
-    """What would be refused, or would have no effect, is said."""
+    """Invalid statements and statements without effect are reported."""
     assert says in told({**POLICY, **planted})
 
 
 def test_condition_that_aws_does_not_know_is_found() -> None:
-    """A trust policy whose condition is misspelt is refused."""
+    """A trust policy with a misspelled condition is rejected."""
     assert "'StringEqual' does not match" in told({**TRUST, "Condition": {"StringEqual": {"a:aud": "x"}}}, trust=True)

@@ -58,7 +58,7 @@ def test_objects_without_status_are_not_ready(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet"])
 def test_status_of_before_an_update_does_not_count(kind: str) -> None:
     """Full figures that describe an older generation are not ready."""
-    expected = "its controller has seen generation 2, not yet 3"
+    expected = "its controller has observed generation 2, not 3"
     assert why_not_ready(item(kind, observedGeneration=2)) == expected
 
 
@@ -67,7 +67,7 @@ def test_nothing_wanted_is_ready_only_when_allowed(kind: str) -> None:
     """0 of 0 is what a wrong node selector looks like: not ready, unless the test says so."""
     zeros = {key: 0 for key, value in READY[kind][1].items() if key != "observedGeneration" and isinstance(value, int)}
     empty = item(kind, {"replicas": 0}, **zeros)
-    assert why_not_ready(empty) == "it wants no pod at all (0 of 0)"
+    assert why_not_ready(empty) == "it requires no pods (0 of 0)"
     assert why_not_ready(empty, allow_empty=True) == ""
 
 
@@ -77,12 +77,12 @@ def test_nothing_wanted_is_ready_only_when_allowed(kind: str) -> None:
         ("Deployment", {"updatedReplicas": 1}, "updatedReplicas is 1 of 2"),
         ("Deployment", {"readyReplicas": 0}, "readyReplicas is 0 of 2"),
         ("Deployment", {"availableReplicas": 1}, "availableReplicas is 1 of 2"),
-        ("Deployment", {"replicas": 3}, "pods of an older revision still run"),
-        ("StatefulSet", {"updateRevision": "c"}, "pods of an older revision still run"),
+        ("Deployment", {"replicas": 3}, "pods of an older revision are still running"),
+        ("StatefulSet", {"updateRevision": "c"}, "pods of an older revision are still running"),
         ("StatefulSet", {"readyReplicas": 1}, "readyReplicas is 1 of 2"),
         ("DaemonSet", {"updatedNumberScheduled": 1}, "updatedNumberScheduled is 1 of 2"),
         ("DaemonSet", {"numberAvailable": 1}, "numberAvailable is 1 of 2"),
-        ("DaemonSet", {"numberMisscheduled": 1}, "1 pods run on nodes that it does not select"),
+        ("DaemonSet", {"numberMisscheduled": 1}, "1 pods run on nodes that its selector does not match"),
         ("Job", {"conditions": [], "succeeded": 1}, "1 of 2 are done"),
         ("Job", {"conditions": [{"type": "Failed", "status": "True", "message": "late"}]}, "it failed: late"),
         ("Job", {"conditions": [{"type": "Complete", "status": "False"}]}, "2 of 2 are done"),
@@ -99,7 +99,7 @@ def test_what_is_lacking_is_said(kind: str, status: dict[str, Any], reason: str)
 def test_stuck_deployment_says_why() -> None:
     """A deadline that the controller gave up at is reported with its message."""
     conditions = [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "slow"}]
-    assert why_not_ready(item("Deployment", conditions=conditions)) == "it makes no progress: slow"
+    assert why_not_ready(item("Deployment", conditions=conditions)) == "its rollout makes no progress: slow"
 
 
 def test_pods_replaced_by_hand_need_not_be_updated() -> None:
@@ -115,13 +115,13 @@ def test_pending_pod_names_its_containers_trouble() -> None:
     ended = {"name": "setup", "state": {"terminated": {"exitCode": 3, "reason": "Error"}}}
     pod = item("Pod", phase="Pending", conditions=[], containerStatuses=[waiting], initContainerStatuses=[ended])
     assert why_not_ready(pod) == (
-        "it is Pending: setup ended with status 3 (Error); app waits (ErrImagePull) no such image"
+        "it is Pending: setup exited with status 3 (Error); app is waiting (ErrImagePull) no such image"
     )
 
 
 def test_unknown_kinds_are_refused() -> None:
     """Readiness of a kind that nobody thought about is not guessed."""
-    with pytest.raises(HarnessError, match="nobody knows when a Service is ready; choose one of Deployment"):
+    with pytest.raises(HarnessError, match="readiness of a Service is not supported; use one of Deployment"):
         why_not_ready({"kind": "Service", "metadata": {"name": "web"}})
 
 
@@ -152,7 +152,7 @@ def test_wait_gives_up_with_reason_and_pods(answers: Path) -> None:
     with pytest.raises(NotReadyError) as error:
         kube.wait_ready(answers, "Deployment", "web", namespace="prd", timeout=0)
     assert str(error.value) == (
-        "Deployment prd/web is not ready after 0 s: readyReplicas is 1 of 2\n  web-1: app waits (CrashLoopBackOff)"
+        "Deployment prd/web is not ready after 0 s: readyReplicas is 1 of 2\n  web-1: app is waiting (CrashLoopBackOff)"
     )
 
 

@@ -11,7 +11,7 @@ from harness.errors import HarnessError
 
 
 def test_no_two_nodes_share_anything() -> None:
-    """Neighbours with all the workers they can have: networks do not overlap, names and folders differ."""
+    """Parallel clusters with the maximum of workers have disjoint networks, names and folders."""
     # One name is the beginning of the other, as that of a worker is.
     clusters = [Layout(f"a{'-worker1' * index}", index, layout._MAX_WORKERS, Path(f"/{index}")) for index in (0, 1)]
     nodes = [node for cluster in clusters for node in cluster.nodes]

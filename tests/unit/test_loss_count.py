@@ -19,7 +19,7 @@ def lines() -> list[bytes]:
 def test_untouched_lines_are_exact(lines: list[bytes]) -> None:
     """All lines, once and in order: nothing to report."""
     report = count(lines, WRITTEN)
-    assert report == Report(WRITTEN, WRITTEN, lost=0, doubled=0, reordered=0, mangled=0)
+    assert report == Report(WRITTEN, WRITTEN, lost=0, duplicated=0, reordered=0, mangled=0)
     assert report.exact
 
 
@@ -48,15 +48,15 @@ def test_many_gaps_are_cut_short(lines: list[bytes]) -> None:
 def test_a_doubled_line_is_neither_lost_nor_reordered(lines: list[bytes]) -> None:
     """A late copy counts once, as a double."""
     report = count([*lines, lines[5]], WRITTEN)
-    assert (report.doubled, report.lost, report.reordered, report.mangled) == (1, 0, 0, 0)
+    assert (report.duplicated, report.lost, report.reordered, report.mangled) == (1, 0, 0, 0)
     assert report.complete and not report.exact
 
 
 def test_swapped_lines_are_reordered(lines: list[bytes]) -> None:
-    """Of two neighbours that changed places one came too late."""
+    """Of two swapped lines, one is reordered."""
     lines[10], lines[11] = lines[11], lines[10]
     report = count(lines, WRITTEN)
-    assert (report.reordered, report.lost, report.doubled, report.mangled) == (1, 0, 0, 0)
+    assert (report.reordered, report.lost, report.duplicated, report.mangled) == (1, 0, 0, 0)
     assert not report.exact
 
 
@@ -79,7 +79,7 @@ def test_a_damaged_line_is_mangled_and_lost(lines, damage) -> None:
     """A line that is not the one written does not count as delivered."""
     lines[7] = damage(lines[7])
     report = count(lines, WRITTEN)
-    assert (report.mangled, report.lost, report.doubled, report.reordered) == (1, 1, 0, 0)
+    assert (report.mangled, report.lost, report.duplicated, report.reordered) == (1, 1, 0, 0)
     assert report.missing == ("w:7",)
     assert report.examples == (lines[7],)
 

@@ -247,7 +247,7 @@ def test_doubles_and_gaps_are_not_smoothed_over(runtime: Runtime) -> None:
         report = follower.count(7, timeout=1)
         follower.settle(0.2, timeout=2)
         report = follower.count(7, timeout=0)
-    assert (report.doubled, report.lost) == (2, 1)
+    assert (report.duplicated, report.lost) == (2, 1)
 
 
 def test_several_pods_match_a_pattern(tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_several_pods_match_a_pattern(tmp_path: Path) -> None:
         stranger.write(10)
         report = follower.count(20)
     # Between two pods there is no order.
-    assert (report.delivered, report.doubled, report.mangled, report.unknown) == (20, 0, 0, 0)
+    assert (report.delivered, report.duplicated, report.mangled, report.unknown) == (20, 0, 0, 0)
 
 
 class Api:

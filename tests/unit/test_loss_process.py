@@ -46,11 +46,11 @@ def test_a_faultless_reader_is_exact(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_drops_and_doubles_is_found_out(tmp_path: Path) -> None:
-    """The meter measures: a reader that prints every line's neighbour twice is reported."""
+    """A reader that drops and duplicates lines is reported."""
     change = "b''.join(l * (i % 3) for i, l in enumerate(file))"
     options = ["--lines", "300"]
     report = measure_process(reader(change), tmp_path / "app.log", options, lead=0.2, quiet=0.5).report
-    assert report.lost >= 100 and report.doubled >= 50
+    assert report.lost >= 100 and report.duplicated >= 50
 
 
 def test_kills_make_a_forgetful_reader_double_its_lines(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_kills_make_a_forgetful_reader_double_its_lines(tmp_path: Path) -> None:
     options = ["--lines", "4000", "--rate", "4000"]
     measured = measure_process(reader(), tmp_path / "app.log", options, kills=2, lead=0.2, quiet=1)
     assert measured.report.lost == 0
-    assert measured.report.doubled > 1000
+    assert measured.report.duplicated > 1000
     assert measured.kills == 2
 
 
@@ -125,7 +125,7 @@ def test_a_command_that_does_not_exist_is_named() -> None:
 
 def test_a_reader_that_ends_at_once_is_not_measured(tmp_path: Path) -> None:
     """`false` loses every line, but that says nothing about log reading."""
-    with pytest.raises(HarnessError, match="ended before a line was written"):
+    with pytest.raises(HarnessError, match="exited before the first line was written"):
         measure_process(["false"], tmp_path / "app.log", ["--lines", "1"], lead=0.2)
 
 
@@ -149,7 +149,7 @@ def test_the_command_line_measures_and_says_so() -> None:
 
 
 def test_the_command_line_fails_when_lines_are_missing(tmp_path: Path) -> None:
-    """Counting lines collected elsewhere: status 1 and the missing numbers."""
+    """Counting collected lines returns status 1 and the missing numbers."""
     lines = b"".join(encode("w", number, 60) for number in range(10) if number != 4)
     done = run("count", "--written", "10", stdin=lines)
     assert done.returncode == 1

@@ -77,7 +77,7 @@ def test_a_symlink_is_swapped(tmp_path: Path) -> None:
 
 
 def test_late_lines_go_to_the_renamed_file(tmp_path: Path) -> None:
-    """A program keeps writing to its descriptor until logrotate signals it; no line is lost or doubled."""
+    """A program keeps writing to its descriptor until logrotate signals it; no line is lost or duplicated."""
     file = tmp_path / "app.log"
     write("--file", file, "--lines", 100, "--rotate", "rename", "--rotations", 1, "--late", 7)
     assert len(lines_of(tmp_path / "app.log.1")) == 57
@@ -160,16 +160,16 @@ def test_staying_reports_before_and_after(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ([], "give --lines N, --forever or --last-millisecond N"),
-        (["--lines", "5", "--size", "20"], "--size 20 is too small: a line needs 38 bytes"),
+        ([], "set --lines N, --forever or --last-millisecond N"),
+        (["--lines", "5", "--size", "20"], "--size 20 is too small: a line requires 38 bytes"),
         (["--lines", "5", "--rate", "-1"], "--rate cannot be negative"),
         (["--lines", "many"], "invalid int value: 'many'"),
-        (["--lines", "5", "--forever"], "exclude each other"),
+        (["--lines", "5", "--forever"], "mutually exclusive"),
         (["--lines", "5", "--rotate", "sideways"], "invalid choice: 'sideways'"),
-        (["--lines", "5", "--rotate", "rename"], "needs --rotations K"),
-        (["--lines", "5", "--rotations", "3"], "need --rotate rename"),
-        (["--lines", "5", "--late", "2"], "--late needs --rotate rename"),
-        (["--lines", "5", "--stream", "a b"], "--stream must be a name without blanks"),
+        (["--lines", "5", "--rotate", "rename"], "requires --rotations K"),
+        (["--lines", "5", "--rotations", "3"], "require --rotate rename"),
+        (["--lines", "5", "--late", "2"], "--late requires --rotate rename"),
+        (["--lines", "5", "--stream", "a b"], "--stream must be a name without spaces"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -217,7 +217,7 @@ def test_a_disk_that_is_full_for_a_while_tears_one_line(tmp_path: Path, monkeypa
         made.write(5)
     assert (made.written, made.failed) == (2 + 0 + 5, 3 + 5)
     report = count(lines_of(tmp_path / "app.log"), made.written)
-    assert (report.lost, report.doubled, report.reordered, report.mangled) == (0, 0, 0, 1)
+    assert (report.lost, report.duplicated, report.reordered, report.mangled) == (0, 0, 0, 1)
 
 
 def test_the_help_teaches() -> None:

@@ -1,4 +1,4 @@
-"""The remote-write endpoint: who may write, what is counted, what is refused."""
+"""The remote write endpoint: authentication, counts and rejected requests."""
 
 import http.client
 import re
@@ -54,8 +54,8 @@ def signed(receiver: RemoteWriteReceiver, body: bytes, **changes: Any) -> dict[s
     ("changes", "reason"),
     [
         pytest.param({}, "", id="as it should be"),
-        pytest.param({"secret": "guess"}, "its signature is another one", id="wrong secret"),
-        pytest.param({"key": "guess"}, "nobody has the access key guess", id="wrong key"),
+        pytest.param({"secret": "guess"}, "the signature does not match", id="wrong secret"),
+        pytest.param({"key": "guess"}, "unknown access key guess", id="wrong key"),
         pytest.param(
             {"region": "us-east-1"}, "/us-east-1/aps/aws4_request, not for aps in eu-west-1", id="wrong region"
         ),
@@ -77,7 +77,7 @@ def test_signature_is_computed_anew(changes: dict[str, Any], reason: str) -> Non
 
 
 def test_signature_covers_the_body() -> None:
-    """A body that was changed on its way is refused, and so is a request without a signature."""
+    """A modified body and a request without a signature are rejected."""
     body, other = (remote_write.encode({UP: {1000: number}}) for number in (1.0, 2.0))
     with RemoteWriteReceiver(region=REGION) as receiver:
         assert [post(receiver, other, **signed(receiver, body)), post(receiver, body)] == [403, 403]
@@ -128,7 +128,7 @@ def test_series_that_was_declared_gone_has_no_gap() -> None:
     ],
 )
 def test_what_is_no_remote_write_is_refused(body: bytes, headers: dict[str, str], status: int) -> None:
-    """A body that cannot be read, or of a version that is not known here, is refused and counts nothing."""
+    """An unreadable body, or one of an unknown version, is rejected and not counted."""
     with RemoteWriteReceiver() as receiver:
         assert (post(receiver, body, **headers), receiver.samples, receiver.arrivals) == (status, 0, [])
 

@@ -29,7 +29,7 @@ def test_right_values_have_no_errors(tiny: Path, values: dict[str, Any]) -> None
 
 
 def test_each_fault_of_values_is_named_by_its_place(tiny: Path) -> None:
-    """A misspelt key and a wrong type are two sentences."""
+    """A misspelled key and a wrong type are reported in two sentences."""
     assert value_errors(tiny, {"replica": 1, "replicas": "two"}) == [
         "top level: Additional properties are not allowed ('replica' was unexpected)",
         "replicas: 'two' is not of type 'integer'",
@@ -37,7 +37,7 @@ def test_each_fault_of_values_is_named_by_its_place(tiny: Path) -> None:
 
 
 def test_patterns_end_where_helm_ends_them(tiny: Path) -> None:
-    """A newline after the last letter is refused, as Helm refuses it."""
+    """A newline at the end is rejected, as in Helm."""
     schema = {"properties": {"a": {"type": "string", "pattern": "^x$"}, "b": {"pattern": "x\\$"}}}
     (tiny / "values.schema.json").write_text(json.dumps(schema), encoding="utf-8")
     assert value_errors(tiny, {"a": "x", "b": "x$\n"}) == []
@@ -85,7 +85,7 @@ def test_kinds_are_known_from_the_version_that_has_them(version: str) -> None:
 
 def test_unknown_version_is_refused() -> None:
     """A version without schemas is not checked against another's."""
-    with pytest.raises(HarnessError, match=r"there are no schemas of Kubernetes 1\.99; there are those of .*1\.37"):
+    with pytest.raises(HarnessError, match=r"there are no schemas for Kubernetes 1\.99; use one of .*1\.37"):
         object_errors(pod(), "1.99")
 
 

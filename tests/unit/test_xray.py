@@ -1,4 +1,4 @@
-"""The stand-in for X-Ray: what is signed for it is stored once, anything else is refused."""
+"""The X-Ray stand-in: signed documents are stored once, other requests are rejected."""
 
 import json
 import time

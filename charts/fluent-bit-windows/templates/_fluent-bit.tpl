@@ -1,13 +1,9 @@
 {{/*
-Fluent Bit's configuration: one set of data, written as YAML, or in the classic format for the legacy profile.
-Every input has a tag of its own: application.* for containers, events.* for the event log, services.* for services.
+Fluent Bit's configuration: one set of data, rendered as YAML, or in the classic format for the profile `aws-legacy`.
+A pipeline of `logs` is also the first part of its tags: application.*, dataplane.*, host.*.
 */}}
 
-{{- define "fluent-bit-windows.containersDir" -}}
-C:\var\log\containers
-{{- end -}}
-
-{{/* The tag is the path with points for what parts it; the file's name begins behind this. */}}
+{{/* A tag contains the path with dots as separators; the file name follows this prefix. */}}
 {{- define "fluent-bit-windows.tagPrefix" -}}
 application.C.var.log.containers.
 {{- end -}}
@@ -16,135 +12,121 @@ application.C.var.log.containers.
 {{- define "fluent-bit-windows.namespacePaths" -}}
 {{- $paths := list -}}
 {{- range .namespaces -}}
-{{- $paths = append $paths (printf "%s\\*_%s_*.log" (include "fluent-bit-windows.containersDir" $) .) -}}
+{{- $paths = append $paths (printf "C:\\var\\log\\containers\\*_%s_*.log" .) -}}
 {{- end -}}
 {{- join "," $paths -}}
 {{- end -}}
 
+{{/* `logs.readFromHead`, or the variable that replaces it: a JSON map with "value". */}}
 {{- define "fluent-bit-windows.readFromHead" -}}
-{{- $given := include "fluent-bit-windows.given" (dict "root" . "setting" "readFromHead") -}}
-{{- $given | default (eq .Values.readFrom "head" | toString) -}}
+{{- dict "value" (include "fluent-bit-windows.given" (dict "root" . "setting" "readFromHead") | default .Values.logs.readFromHead) | toJson -}}
 {{- end -}}
 
-{{/* What every tail input has: dict "root" $ "name" <of its positions>. */}}
+{{/* Options of every input, as JSON: dict "root" $ "name" <alias>. */}}
+{{- define "fluent-bit-windows.input" -}}
+{{- $options := dict "alias" .name "db" (printf "%s\\%s.db" (include "fluent-bit-windows.stateDir" .root) .name) -}}
+{{- if eq .root.Values.storage.type "filesystem" -}}
+{{- $options = merge $options (dict "storage.type" "filesystem" "storage.pause_on_chunks_overlimit" true) -}}
+{{- else -}}
+{{- $_ := set $options "mem_buf_limit" .root.Values.logs.memBufLimit -}}
+{{- end -}}
+{{- $options | toJson -}}
+{{- end -}}
+
+{{/* An input that reads files, as JSON: dict "root" $ "name" <alias> and the options of its own, "own" <map>. */}}
 {{- define "fluent-bit-windows.tail" -}}
-{{- $values := .root.Values -}}
-name: tail
-alias: {{ .name }}
-db: {{ printf "%s\\%s.db" (include "fluent-bit-windows.stateDir" .root) .name | quote }}
-db.locking: true
-read_from_head: {{ include "fluent-bit-windows.readFromHead" .root }}
-refresh_interval: {{ $values.inputs.containerLogs.refreshSeconds | int }}
-rotate_wait: {{ $values.inputs.containerLogs.rotateWaitSeconds | int }}
-buffer_max_size: {{ $values.inputs.containerLogs.maxLineSize | quote }}
-skip_long_lines: true
-{{- include "fluent-bit-windows.buffer" .root }}
+{{- $logs := .root.Values.logs -}}
+{{- $options := dict
+  "name" "tail"
+  "db.locking" true
+  "read_from_head" (include "fluent-bit-windows.readFromHead" .root | fromJson).value
+  "refresh_interval" $logs.refreshInterval
+  "rotate_wait" $logs.rotateWait
+  "buffer_max_size" $logs.bufferMaxSize
+  "skip_long_lines" true
+-}}
+{{- merge $options .own (include "fluent-bit-windows.input" . | fromJson) | toJson -}}
 {{- end -}}
 
-{{/* Where records wait, for any input. */}}
-{{- define "fluent-bit-windows.buffer" }}
-{{- if eq .Values.buffer.type "filesystem" }}
-storage.type: filesystem
-storage.pause_on_chunks_overlimit: true
-{{- else }}
-mem_buf_limit: {{ .Values.buffer.memoryLimit | quote }}
-{{- end }}
+{{/* An input that reads the event log, as JSON: dict "root" $ "name" <alias> "tag" <tag> "channels" <list> "query" <text>. */}}
+{{- define "fluent-bit-windows.events" -}}
+{{- $options := dict
+  "name" "winevtlog"
+  "tag" .tag
+  "channels" (join "," .channels)
+  "interval_sec" .root.Values.logs.host.intervalSec
+  "read_existing_events" (include "fluent-bit-windows.readFromHead" .root | fromJson).value
+-}}
+{{- if not (include "fluent-bit-windows.isLegacy" .root) -}}
+{{- /* Without the second option, the agent would not start on a node that lacks a channel. */ -}}
+{{- $options = merge $options (dict "event_query" .query "ignore_missing_channels" true) -}}
 {{- end -}}
-
-{{- define "fluent-bit-windows.containersInput" -}}
-{{- $namespaces := .Values.inputs.containerLogs.namespaces -}}
-{{- include "fluent-bit-windows.tail" (dict "root" . "name" "containers") }}
-tag: application.*
-path: {{ include "fluent-bit-windows.namespacePaths" (dict "namespaces" ($namespaces.include | default (list "*"))) | replace "*_*_*" "*" | quote }}
-{{- with $namespaces.exclude }}
-exclude_path: {{ include "fluent-bit-windows.namespacePaths" (dict "namespaces" .) | quote }}
-{{- end }}
-multiline.parser: docker, cri
-{{- end -}}
-
-{{/* An input of the event log: dict "root" $ "name" <of its positions> "tag" <tag> "channels" <list> "query" <text>. */}}
-{{- define "fluent-bit-windows.eventsInput" -}}
-name: winevtlog
-alias: {{ .name }}
-tag: {{ .tag }}
-channels: {{ join "," .channels | quote }}
-db: {{ printf "%s\\%s.db" (include "fluent-bit-windows.stateDir" .root) .name | quote }}
-interval_sec: {{ .root.Values.inputs.eventLog.intervalSeconds | int }}
-read_existing_events: {{ include "fluent-bit-windows.readFromHead" .root }}
-{{- if not (include "fluent-bit-windows.isLegacy" .root) }}
-event_query: {{ .query | quote }}
-# A channel that a node has not would keep the agent from starting.
-ignore_missing_channels: true
-{{- end }}
-{{- include "fluent-bit-windows.buffer" .root }}
-{{- end -}}
-
-{{- define "fluent-bit-windows.servicesInput" -}}
-{{- $paths := list -}}
-{{- range .Values.inputs.services.directories -}}
-{{- $paths = append $paths (printf "%s\\*.log" .) -}}
-{{- end -}}
-{{- include "fluent-bit-windows.tail" (dict "root" . "name" "services") }}
-tag: services.files.*
-path: {{ join "," $paths | quote }}
-path_key: file
+{{- merge $options (include "fluent-bit-windows.input" . | fromJson) | toJson -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.inputs" -}}
-{{- $inputs := .Values.inputs -}}
-{{- $made := list -}}
-{{- if $inputs.containerLogs.enabled -}}
-{{- $made = append $made (include "fluent-bit-windows.containersInput" . | fromYaml) -}}
+{{- $logs := .Values.logs -}}
+{{- $inputs := list -}}
+{{- if $logs.application.enabled -}}
+{{- $namespaces := $logs.application.namespaces -}}
+{{- $paths := include "fluent-bit-windows.namespacePaths" (dict "namespaces" ($namespaces.include | default (list "*"))) | replace "*_*_*" "*" -}}
+{{- $own := dict "tag" "application.*" "path" $paths "multiline.parser" "docker, cri" -}}
+{{- with $namespaces.exclude }}{{ $_ := set $own "exclude_path" (include "fluent-bit-windows.namespacePaths" (dict "namespaces" .)) }}{{ end -}}
+{{- $inputs = append $inputs (include "fluent-bit-windows.tail" (dict "root" . "name" "application" "own" $own) | fromJson) -}}
 {{- end -}}
-{{- if $inputs.eventLog.enabled -}}
-{{- $events := dict "root" . "name" "events" "tag" "events.host" "channels" $inputs.eventLog.channels "query" $inputs.eventLog.query -}}
-{{- $made = append $made (include "fluent-bit-windows.eventsInput" $events | fromYaml) -}}
+{{- if and $logs.dataplane.enabled $logs.dataplane.directories -}}
+{{- $paths := list -}}
+{{- range $logs.dataplane.directories }}{{ $paths = append $paths (printf "%s\\*.log" .) }}{{ end -}}
+{{- $own := dict "tag" "dataplane.files.*" "path" (join "," $paths) "path_key" "file" -}}
+{{- $inputs = append $inputs (include "fluent-bit-windows.tail" (dict "root" . "name" "dataplane" "own" $own) | fromJson) -}}
 {{- end -}}
-{{- if and $inputs.services.enabled $inputs.services.directories -}}
-{{- $made = append $made (include "fluent-bit-windows.servicesInput" . | fromYaml) -}}
+{{- if and $logs.dataplane.enabled $logs.dataplane.channels -}}
+{{- $events := dict "root" . "name" "dataplane-events" "tag" "dataplane.events" "channels" $logs.dataplane.channels "query" "*" -}}
+{{- $inputs = append $inputs (include "fluent-bit-windows.events" $events | fromJson) -}}
 {{- end -}}
-{{- if and $inputs.services.enabled $inputs.services.channels -}}
-{{- $events := dict "root" . "name" "services-events" "tag" "services.events" "channels" $inputs.services.channels "query" "*" -}}
-{{- $made = append $made (include "fluent-bit-windows.eventsInput" $events | fromYaml) -}}
+{{- if $logs.host.enabled -}}
+{{- $events := dict "root" . "name" "host" "tag" "host.events" "channels" $logs.host.channels "query" $logs.host.eventQuery -}}
+{{- $inputs = append $inputs (include "fluent-bit-windows.events" $events | fromJson) -}}
 {{- end -}}
-{{- $made | toJson -}}
+{{- $inputs | toJson -}}
 {{- end -}}
 
-{{/* A host process has no DNS of the cluster: a name would hold its start up for three minutes. */}}
 {{- define "fluent-bit-windows.kubernetesFilter" -}}
+{{- $filter := dict
+  "name" "kubernetes"
+  "alias" "metadata"
+  "match" "application.*"
+  "kube_tag_prefix" (include "fluent-bit-windows.tagPrefix" .)
+  "merge_log" .Values.logs.application.parseJson
+  "keep_log" true
+  "labels" true
+  "annotations" false
+-}}
+{{- if eq .Values.logs.metadata.from "tag" -}}
+{{- $filter = mergeOverwrite $filter (dict "use_tag_for_meta" true "labels" false) -}}
+{{- else -}}
 {{- $secrets := printf "%s\\var\\run\\secrets\\kubernetes.io\\serviceaccount" (include "fluent-bit-windows.drive" .) -}}
-name: kubernetes
-alias: metadata
-match: application.*
-kube_tag_prefix: {{ include "fluent-bit-windows.tagPrefix" . }}
-merge_log: {{ .Values.inputs.containerLogs.parseJson }}
-keep_log: true
-{{- if eq .Values.metadata "tag" }}
-use_tag_for_meta: true
-labels: false
-annotations: false
-{{- else }}
-kube_url: {{ ternary "https://${KUBERNETES_SERVICE_HOST}:443" "https://kubernetes.default.svc.cluster.local:443" (eq .Values.mode "hostProcess") | quote }}
-kube_ca_file: {{ printf "%s\\ca.crt" $secrets | quote }}
-kube_token_file: {{ printf "%s\\token" $secrets | quote }}
-# 0 is no limit: the metadata of a large pod would be dropped otherwise.
-buffer_size: 0
-labels: true
-annotations: false
-{{- if eq .Values.metadata "kubelet" }}
-use_kubelet: true
-kubelet_host: 127.0.0.1
-kubelet_port: 10250
-{{- end }}
-{{- end }}
+{{- /* A host process cannot resolve names of the cluster: a name would delay its start by three minutes. */ -}}
+{{- $host := ternary "${KUBERNETES_SERVICE_HOST}" "kubernetes.default.svc.cluster.local" (eq .Values.mode "hostProcess") -}}
+{{- /* With a limit on the buffer (0: none), the metadata of a large pod would be dropped. */ -}}
+{{- $filter = merge $filter (dict
+  "kube_url" (printf "https://%s:443" $host)
+  "kube_ca_file" (printf "%s\\ca.crt" $secrets)
+  "kube_token_file" (printf "%s\\token" $secrets)
+  "buffer_size" 0
+) -}}
+{{- if eq .Values.logs.metadata.from "kubelet" -}}
+{{- $filter = merge $filter (dict "use_kubelet" true "kubelet_host" "127.0.0.1" "kubelet_port" 10250) -}}
+{{- end -}}
+{{- end -}}
+{{- $filter | toJson -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.filters" -}}
-{{- $logs := .Values.inputs.containerLogs -}}
-{{- $made := list -}}
-{{- if $logs.enabled -}}
-{{- with $logs.multiline -}}
-{{- $made = append $made (dict
+{{- $filters := list -}}
+{{- if .Values.logs.application.enabled -}}
+{{- with .Values.logs.application.multiline -}}
+{{- $filters = append $filters (dict
   "name" "multiline"
   "alias" "records"
   "match" "application.*"
@@ -156,32 +138,33 @@ kubelet_port: 10250
   "emitter_name" "records"
 ) -}}
 {{- end -}}
-{{- /* What containerd says about a line being whole; the parser has joined the parts. */}}
-{{- $made = append $made (dict "name" "record_modifier" "alias" "parts" "match" "application.*" "remove_key" "_p") -}}
-{{- $made = append $made (include "fluent-bit-windows.kubernetesFilter" . | fromYaml) -}}
+{{- /* containerd's mark of partial lines, which the parser has joined. */ -}}
+{{- $filters = append $filters (dict "name" "record_modifier" "alias" "parts" "match" "application.*" "remove_key" "_p") -}}
+{{- $filters = append $filters (include "fluent-bit-windows.kubernetesFilter" . | fromJson) -}}
 {{- end -}}
-{{- concat $made .Values.extraFilters | toJson -}}
+{{- concat $filters .Values.logs.extraFilters | toJson -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.service" -}}
-{{- $server := include "fluent-bit-windows.given" (dict "root" . "setting" "httpServer") -}}
-{{- $port := include "fluent-bit-windows.given" (dict "root" . "setting" "httpPort") -}}
+{{- $http := .Values.httpServer -}}
 {{- $service := dict
-  "flush" .Values.flushSeconds
+  "flush" .Values.flush
   "grace" 5
   "log_level" .Values.logLevel
-  "http_server" (default true $server)
-  "http_listen" .Values.http.listen
-  "http_port" (default (int .Values.http.port) $port)
+  "http_server" (include "fluent-bit-windows.given" (dict "root" . "setting" "httpServer") | default true)
+  "http_listen" $http.listen
+  "http_port" (include "fluent-bit-windows.given" (dict "root" . "setting" "httpPort") | default (int $http.port))
   "health_check" true
-  "hc_errors_count" (int .Values.health.errors)
-  "hc_retry_failure_count" (int .Values.health.retryFailures)
-  "hc_period" (int .Values.health.periodSeconds)
+  "hc_errors_count" $http.hcErrorsCount
+  "hc_retry_failure_count" $http.hcRetryFailureCount
+  "hc_period" $http.hcPeriod
 -}}
-{{- if eq .Values.buffer.type "filesystem" -}}
-{{- $_ := set $service "storage.path" (printf "%s\\chunks" (include "fluent-bit-windows.stateDir" .)) -}}
-{{- $_ := set $service "storage.max_chunks_up" (int .Values.buffer.maxChunksUp) -}}
-{{- $_ := set $service "storage.metrics" true -}}
+{{- if eq .Values.storage.type "filesystem" -}}
+{{- $service = merge $service (dict
+  "storage.path" (printf "%s\\chunks" (include "fluent-bit-windows.stateDir" .))
+  "storage.max_chunks_up" .Values.storage.maxChunksUp
+  "storage.metrics" true
+) -}}
 {{- end -}}
 {{- $service | toJson -}}
 {{- end -}}
@@ -192,19 +175,19 @@ kubelet_port: 10250
   "inputs" (include "fluent-bit-windows.inputs" . | fromJsonArray)
   "outputs" (include "fluent-bit-windows.fluentBitOutputs" . | fromJsonArray)
 -}}
-{{- with include "fluent-bit-windows.filters" . | fromJsonArray -}}
-{{- $_ := set $pipeline "filters" . -}}
-{{- end -}}
+{{- with include "fluent-bit-windows.filters" . | fromJsonArray }}{{ $_ := set $pipeline "filters" . }}{{ end -}}
 {{- dict "service" (include "fluent-bit-windows.service" . | fromJson) "pipeline" $pipeline | toJson -}}
 {{- end -}}
 
-{{/* One section of the classic format: dict "kind" <INPUT> "options" <map>. No option can hold a line break. */}}
+{{/* One section of the classic format: dict "kind" <INPUT> "options" <map>. No option can contain a line break. */}}
 {{- define "fluent-bit-windows.section" -}}
-{{- $options := .options -}}
+{{- $options := .options }}
 [{{ .kind }}]
-{{- range $name := ternary (prepend (keys (omit $options "name") | sortAlpha) "name") (keys $options | sortAlpha) (hasKey $options "name") }}
+{{- range $name := hasKey $options "name" | ternary (prepend (keys (omit $options "name") | sortAlpha) "name") (keys $options | sortAlpha) }}
 {{- $value := get $options $name }}
-    {{ $name }} {{ kindIs "bool" $value | ternary (ternary "On" "Off" (eq (toString $value) "true")) (toString $value) }}
+{{- range kindIs "slice" $value | ternary $value (list $value) }}
+    {{ $name }} {{ if kindIs "bool" . }}{{ ternary "On" "Off" . }}{{ else }}{{ kindIs "string" . | ternary . (toJson .) }}{{ end }}
+{{- end }}
 {{- end }}
 {{ end -}}
 
@@ -213,7 +196,7 @@ kubelet_port: 10250
 {{- include "fluent-bit-windows.section" (dict "kind" "SERVICE" "options" $config.service) }}
 {{- range $kind := list "inputs" "filters" "outputs" }}
 {{- range get $config.pipeline $kind }}
-{{ include "fluent-bit-windows.section" (dict "kind" ($kind | trimSuffix "s" | upper) "options" .) }}
+{{- include "fluent-bit-windows.section" (dict "kind" ($kind | trimSuffix "s" | upper) "options" .) }}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -221,7 +204,7 @@ kubelet_port: 10250
 {{- define "fluent-bit-windows.configData" -}}
 {{- if include "fluent-bit-windows.isLegacy" . -}}
 fluent-bit.conf: |
-  {{- include "fluent-bit-windows.classic" . | nindent 2 }}
+  {{- include "fluent-bit-windows.classic" . | trim | nindent 2 }}
 {{- else -}}
 fluent-bit.yaml: |
   {{- include "fluent-bit-windows.config" . | fromJson | toYaml | nindent 2 }}

@@ -1,4 +1,4 @@
-{{/* Names and choices that several templates of this chart share. */}}
+{{/* Names and settings that several templates of this chart use. */}}
 
 {{- define "fluent-bit-windows.serviceAccountName" -}}
 {{- default (ternary (include "fluent-bit-windows.fullname" .) "default" .Values.serviceAccount.create) .Values.serviceAccount.name -}}
@@ -13,15 +13,11 @@
 58
 {{- end -}}
 
-{{- define "fluent-bit-windows.isHostProcess" -}}
-{{- if eq .Values.mode "hostProcess" }}true{{ end -}}
-{{- end -}}
-
 {{- define "fluent-bit-windows.isLegacy" -}}
 {{- if eq .Values.profile "aws-legacy" }}true{{ end -}}
 {{- end -}}
 
-{{/* Value of the label node.kubernetes.io/windows-build, by the name of a build; what a workload may ask for too. */}}
+{{/* Value of the label node.kubernetes.io/windows-build by the name of a build. */}}
 {{- define "fluent-bit-windows.buildLabels" -}}
 {"2019": "10.0.17763", "2022": "10.0.20348", "2025": "10.0.26100"}
 {{- end -}}
@@ -35,12 +31,12 @@
 {{- mergeOverwrite (dict) .root.Values.nodeSelector $selector | toYaml -}}
 {{- end -}}
 
-{{/* The pods' token for the API server is for metadata alone. */}}
+{{/* Only pod metadata requires a token for the API server. */}}
 {{- define "fluent-bit-windows.needsToken" -}}
-{{- if has .Values.metadata (list "api" "kubelet") }}true{{ end -}}
+{{- if has .Values.logs.metadata.from (list "api" "kubelet") }}true{{ end -}}
 {{- end -}}
 
-{{/* By key of cluster.configMap.keys: the variable, the ConfigMap's key, and what the article's commands call it. */}}
+{{/* By key of cluster.configMap.keys: the variable, the ConfigMap's key, and the name in the article's commands. */}}
 {{- define "fluent-bit-windows.settings" -}}
 {
   "clusterName": {"variable": "CLUSTER_NAME"},
@@ -53,8 +49,8 @@
 {{- end -}}
 
 {{/*
-The environment that the ConfigMap of the user gives, as a JSON list of variable, key and whether the key may be missing.
-Each variable of a setting has a value only if the ConfigMap has its key, so that one after the other they are the value.
+Environment variables from the user's ConfigMap, as a JSON list of variable, key and whether the key is optional. A variable
+has a value only if the ConfigMap has its key, so that all variables of a setting, one after the other, are its value.
 */}}
 {{- define "fluent-bit-windows.configMapEnv" -}}
 {{- $given := .Values.cluster.configMap -}}
@@ -72,19 +68,19 @@ Each variable of a setting has a value only if the ConfigMap has its key, so tha
 {{- $env | toJson -}}
 {{- end -}}
 
-{{/* The value of a setting as Fluent Bit's variables, empty where the ConfigMap does not decide: dict "root" $ "setting" <name>. */}}
+{{/* A setting as Fluent Bit's variables, empty if the ConfigMap does not contain it: dict "root" $ "setting" <name>. */}}
 {{- define "fluent-bit-windows.given" -}}
 {{- range include "fluent-bit-windows.configMapEnv" .root | fromJsonArray -}}
 {{- if eq .setting $.setting }}${ {{- .variable -}} }{{ end -}}
 {{- end -}}
 {{- end -}}
 
-{{/* Whether the ConfigMap of the user decides about the HTTP server, whose port is then not known here. */}}
+{{/* Whether the user's ConfigMap configures the HTTP server, whose port is then unknown here. */}}
 {{- define "fluent-bit-windows.httpFromConfigMap" -}}
 {{- range list "httpServer" "httpPort" }}{{ include "fluent-bit-windows.given" (dict "root" $ "setting" .) }}{{ end -}}
 {{- end -}}
 
-{{/* Name of the cluster, or the variable that the user's ConfigMap gives it to Fluent Bit in. */}}
+{{/* Name of the cluster, or the variable that contains it. */}}
 {{- define "fluent-bit-windows.clusterName" -}}
 {{- include "fluent-bit-windows.given" (dict "root" . "setting" "clusterName") | default .Values.cluster.name -}}
 {{- end -}}
@@ -93,17 +89,17 @@ Each variable of a setting has a value only if the ConfigMap has its key, so tha
 {{- include "fluent-bit-windows.given" (dict "root" . "setting" "region") | default .Values.cluster.region -}}
 {{- end -}}
 
-{{/* Start of every path of a volume: a host process finds its volumes below a folder that the runtime names. */}}
+{{/* Beginning of the paths of volumes: a host process finds them below a directory that the runtime names. */}}
 {{- define "fluent-bit-windows.drive" -}}
 {{- ternary "${CONTAINER_SANDBOX_MOUNT_POINT}" "C:" (eq .Values.mode "hostProcess") -}}
 {{- end -}}
 
-{{/* Folder with positions and buffers, as Fluent Bit sees it. */}}
+{{/* Directory of positions and buffers, as Fluent Bit sees it. */}}
 {{- define "fluent-bit-windows.stateDir" -}}
 {{- include "fluent-bit-windows.drive" . -}}\fluent-bit-state
 {{- end -}}
 
-{{/* Every image of the release: dict "root" $ "build" <item of windows.builds>. */}}
+{{/* Image of an agent: dict "root" $ "build" <item of windows.builds>. */}}
 {{- define "fluent-bit-windows.agentImage" -}}
 {{- $legacy := include "fluent-bit-windows.isLegacy" .root -}}
 {{- $image := ternary .root.Values.legacy.image .root.Values.image (ne $legacy "") -}}
@@ -118,7 +114,7 @@ The DaemonSets of the release, as JSON: name, component, the build whose image r
 {{- define "fluent-bit-windows.daemonSets" -}}
 {{- $sets := list -}}
 {{- $fullname := include "fluent-bit-windows.fullname" . -}}
-{{- if include "fluent-bit-windows.isHostProcess" . -}}
+{{- if eq .Values.mode "hostProcess" -}}
 {{- $sets = append $sets (dict "name" $fullname "component" "fluent-bit" "build" (first .Values.windows.builds) "nodes" "") -}}
 {{- else -}}
 {{- range .Values.windows.builds -}}

@@ -1,20 +1,20 @@
 {{/* The pod of a DaemonSet: dict "root" $ "set" <item of fluent-bit-windows.daemonSets>. */}}
 
-{{/* Volumes, each with the path in the container where it differs from the node's: a list of maps, as JSON. */}}
+{{/* Host paths, each with the path in the container if it differs, as a JSON list. */}}
 {{- define "fluent-bit-windows.hostPaths" -}}
 {{- $paths := list (dict "name" "state" "path" .Values.state.hostPath "mountPath" "C:\\fluent-bit-state" "readOnly" false) -}}
-{{- /* A host process sees the node's disk as it is; a container needs links and their targets at the same paths. */}}
-{{- if not (include "fluent-bit-windows.isHostProcess" .) -}}
-{{- if .Values.inputs.containerLogs.enabled -}}
+{{- /* A host process sees the node's disk; a container needs links and their targets at the same paths. */}}
+{{- if ne .Values.mode "hostProcess" -}}
+{{- if .Values.logs.application.enabled -}}
 {{- $logs := list (dict "name" "container-logs" "path" "C:\\var\\log\\containers") (dict "name" "pod-logs" "path" "C:\\var\\log\\pods") -}}
 {{- if has "docker" .Values.windows.runtimes -}}
 {{- $logs = append $logs (dict "name" "docker-logs" "path" "C:\\ProgramData\\docker\\containers") -}}
 {{- end -}}
 {{- $paths = concat $paths $logs -}}
 {{- end -}}
-{{- if .Values.inputs.services.enabled -}}
-{{- range $index, $directory := .Values.inputs.services.directories -}}
-{{- $paths = append $paths (dict "name" (printf "services-%d" $index) "path" $directory) -}}
+{{- if .Values.logs.dataplane.enabled -}}
+{{- range $index, $directory := .Values.logs.dataplane.directories -}}
+{{- $paths = append $paths (dict "name" (printf "dataplane-%d" $index) "path" $directory) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -29,8 +29,11 @@
 - name: {{ .name | quote }}
   hostPath:
     path: {{ .path | quote }}
-    # A folder that a node has not, as docker's on one with containerd, would keep its pod from starting.
+    # A pod does not start if a directory is missing, such as Docker's on a node with containerd.
     type: DirectoryOrCreate
+{{- end }}
+{{- with include "fluent-bit-windows.outputVolumes" (dict "outputs" (include "fluent-bit-windows.outputs" . | fromJsonArray) "prefix" "ca-") }}
+{{ . }}
 {{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}
@@ -46,12 +49,15 @@
   mountPath: {{ default .path .mountPath | quote }}
   readOnly: {{ not (eq (toString .readOnly) "false") }}
 {{- end }}
+{{- with include "fluent-bit-windows.outputMounts" (dict "outputs" (include "fluent-bit-windows.outputs" . | fromJsonArray) "prefix" "ca-" "directory" "C:\\fluent-bit-ca" "separator" "\\") }}
+{{ . }}
+{{- end }}
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
 
-{{/* Environment that the configuration refers to. Secrets come from Secrets; argument: the root. */}}
+{{/* Environment variables that the configuration uses. Argument: the root. */}}
 {{- define "fluent-bit-windows.env" -}}
 - name: HOST_NAME
   valueFrom:
@@ -67,7 +73,7 @@
       optional: true
       {{- end }}
 {{- end }}
-{{- with include "fluent-bit-windows.fluentBitCommon.env" .Values.output | trim }}
+{{- with include "fluent-bit-windows.outputEnv" (include "fluent-bit-windows.outputs" . | fromJsonArray) }}
 {{ . }}
 {{- end }}
 {{- with .Values.extraEnv }}
@@ -76,8 +82,8 @@
 {{- end -}}
 
 {{/*
-Program and arguments. The images name the program as entry point and as command, so both are set here. A runtime
-replaces %CONTAINER_SANDBOX_MOUNT_POINT% by the folder in which a host process finds its image and volumes.
+Program and arguments. The images set the program as entry point and as command, so both are overridden. The runtime
+replaces %CONTAINER_SANDBOX_MOUNT_POINT% by the directory in which a host process finds its image and volumes.
 */}}
 {{- define "fluent-bit-windows.command" -}}
 {{- $drive := ternary "%CONTAINER_SANDBOX_MOUNT_POINT%" "C:" (eq .Values.mode "hostProcess") -}}
@@ -120,7 +126,7 @@ spec:
     {{- . | nindent 4 }}
   {{- end }}
   terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds | int64 }}
-  {{- if include "fluent-bit-windows.isHostProcess" $root }}
+  {{- if eq $values.mode "hostProcess" }}
   hostNetwork: true
   securityContext:
     windowsOptions:
@@ -146,9 +152,9 @@ spec:
       {{- if not (include "fluent-bit-windows.httpFromConfigMap" $root) }}
       ports:
         - name: http
-          containerPort: {{ $values.http.port | int }}
-          {{- if include "fluent-bit-windows.isHostProcess" $root }}
-          hostPort: {{ $values.http.port | int }}
+          containerPort: {{ $values.httpServer.port | int }}
+          {{- if eq $values.mode "hostProcess" }}
+          hostPort: {{ $values.httpServer.port | int }}
           {{- end }}
       {{- end }}
       {{- with include "fluent-bit-windows.agentProbes" $root }}

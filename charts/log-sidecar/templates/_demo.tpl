@@ -7,8 +7,8 @@
 - name: SHIP
   value: /opt/demo/ship.json
 - name: SHIP_GRACE_SECONDS
-  value: {{ .Values.output.graceSeconds | int | quote }}
-{{ (include "log-sidecar.backendEnv" (dict "root" .) | fromYaml).env | toYaml }}
+  value: {{ .Values.sidecar.grace | int | quote }}
+{{ include "log-sidecar.activeOutputs" . | fromJsonArray | include "log-sidecar.backendEnv" | trim }}
 {{ end -}}
 {{- $traces := $demo.traces }}
 {{- if ne $traces.protocol "none" }}
@@ -41,58 +41,50 @@
 {{- end }}
 {{- end -}}
 
-{{/* Whether the demo sends its lines to the backend of `output` itself. */}}
+{{/* Whether the demo sends its lines to an output itself. */}}
 {{- define "log-sidecar.demoShips" -}}
-{{- if and (include "log-sidecar.hasDemo" .) (eq .Values.app.demo.logTo "backend") }}true{{ end -}}
+{{- if and (include "log-sidecar.hasDemo" .) (ne .Values.app.demo.logTo "file") }}true{{ end -}}
 {{- end -}}
 
-{{/* Where to: what files/demo/ship.py documents; returns JSON. Variables of the environment stand for what is secret. */}}
+{{/* The settings that files/demo/ship.py documents, as JSON; environment variables stand for secrets. */}}
 {{- define "log-sidecar.demoShipSettings" -}}
-{{- $output := .Values.output -}}
-{{- $block := get $output $output.type -}}
+{{- $sidecar := dict "container" .Values.app.name "files" list -}}
+{{- $text := include "log-sidecar.activeOutputs" . -}}
+{{- range $word, $name := include "log-sidecar.outputNames" (dict "root" . "sidecar" $sidecar) | fromJson }}{{ $text = replace (printf "{%s}" $word) $name $text }}{{ end -}}
+{{- $output := first ($text | fromJsonArray) -}}
 {{- $bulk := has $output.type (list "elasticsearch" "opensearch") -}}
-{{- $tls := $block.tls | default (dict "enabled" true "verify" true) -}}
-{{- $url := "${OUTPUT_URL}" -}}
-{{- if not (and $block.url $block.url.name) -}}
-{{- $path := ternary (printf "%s/_bulk" (trimSuffix "/" $block.path)) $block.path $bulk -}}
-{{- $url = printf "%s://%s:%d%s" (ternary "https" "http" $tls.enabled) $block.host (int $block.port) $path -}}
+{{- $url := printf "${%sURL}" $output.variable -}}
+{{- if not $output.url -}}
+{{- $path := ternary (printf "%s/_bulk" (trimSuffix "/" (toString $output.path))) $output.uri $bulk -}}
+{{- $url = printf "%s://%s:%d%s" (ternary "https" "http" $output.tls.enabled) $output.host (int $output.port) $path -}}
 {{- end -}}
-{{- $names := dict "root" . "sidecar" (dict "container" .Values.app.name) -}}
-{{- $headers := dict -}}
-{{- range $header, $text := $block.headers -}}{{- $_ := set $headers $header $text -}}{{- end -}}
-{{- range $header, $_ := $block.secretHeaders -}}
-{{- $_ := set $headers $header (printf "${%s}" (include "log-sidecar.headerVariable" $header)) -}}
+{{- $headers := merge (dict) ($output.headers | default dict) -}}
+{{- range $header, $_ := $output.secretHeaders | default dict -}}
+{{- $_ := set $headers $header (printf "${%sHEADER_%s}" $output.variable ($header | upper | replace "-" "_")) -}}
 {{- end -}}
-{{- if eq $output.type "sumologic" -}}
-{{- range $header, $text := dict "X-Sumo-Category" $block.sourceCategory "X-Sumo-Host" $block.sourceHost "X-Sumo-Name" $block.sourceName -}}
-{{- if $text -}}
-{{- $_ := set $headers $header (include "log-sidecar.outputName" (merge (dict "text" $text) $names)) -}}
+{{- range $header, $option := dict "X-Sumo-Category" "sourceCategory" "X-Sumo-Host" "sourceHost" "X-Sumo-Name" "sourceName" -}}
+{{- with get $output $option }}{{ $_ := set $headers $header . }}{{ end -}}
 {{- end -}}
+{{- $login := list -}}
+{{- with $output.httpUser -}}
+{{- $login = list (kindIs "map" . | ternary (printf "${%sHTTP_USER}" $output.variable) .) (printf "${%sHTTP_PASSWD}" $output.variable) -}}
 {{- end -}}
-{{- end -}}
-{{- $index := "" -}}
-{{- $day := "" -}}
-{{- if $bulk -}}
-{{- $day = ternary $block.logstash.dateFormat "" $block.logstash.enabled -}}
-{{- $index = include "log-sidecar.outputName" (merge (dict "text" (ternary $block.logstash.prefix $block.index $block.logstash.enabled)) $names) -}}
-{{- end -}}
-{{- $fields := dict "namespace" "${OUTPUT_NAMESPACE}" "node" "${OUTPUT_NODE}" "pod" "${OUTPUT_POD}" "container" .Values.app.name -}}
-{{- $retries := ternary nil $output.retries (eq (toString $output.retries) "no_limits") -}}
-{{- $ca := ternary "/etc/log-sidecar-ca/ca.crt" "" (gt (len (include "log-sidecar.backendVolumes" (dict "root" .) | fromYaml).volumes) 0) -}}
+{{- $mounted := or $output.tls.caSecret $output.tls.caConfigMap -}}
+{{- $flush := .Values.sidecar.fluentBit.flush -}}
 {{- dict
   "type" $output.type
   "url" $url
-  "format" ($block.format | default "json_lines")
+  "format" ($output.format | default "json_lines")
   "headers" $headers
-  "index" $index
-  "day" $day
-  "fields" (mergeOverwrite (dict) $output.labels $fields)
-  "verify" $tls.verify
-  "ca" $ca
-  "login" (ternary (ne (dig "username" "name" "" $block) "") false (hasKey $block "username"))
+  "index" (ternary $output.logstashPrefix ($output.index | default "") (dig "logstashFormat" false $output))
+  "day" (ternary $output.logstashDateformat "" (dig "logstashFormat" false $output))
+  "fields" (include "log-sidecar.outputFields" (dict "root" . "sidecar" $sidecar) | fromJson)
+  "verify" $output.tls.verify
+  "ca" (ternary (printf "/etc/log-sidecar-ca/%s/ca.crt" $output.name) ($output.tls.caFile | default "") (not (empty $mounted)))
+  "login" $login
   "queueLines" (int .Values.app.demo.queueLines)
-  "retries" $retries
-  "flushSeconds" $output.flushSeconds
+  "retryLimit" (ternary nil $output.retryLimit (eq (toString $output.retryLimit) "no_limits"))
+  "flush" (eq (toString $flush) "auto" | ternary 1 $flush)
 | toPrettyJson -}}
 {{- end -}}
 
@@ -108,57 +100,47 @@
 {{- if $data }}{{ toYaml $data }}{{ end -}}
 {{- end -}}
 
-{{/* Where traces go has to be written as the protocol wants it. */}}
+{{/* The endpoint of traces has to have the form that the protocol requires. */}}
 {{- define "log-sidecar.checkTraces" -}}
 {{- $traces := .Values.app.demo.traces }}
 {{- if include "log-sidecar.hasDemo" . }}
 {{- if and (eq $traces.protocol "xray") (not (regexMatch "^[^/]+:[0-9]+$" $traces.endpoint)) }}
-app.demo.traces.protocol is xray, and app.demo.traces.endpoint is {{ $traces.endpoint | quote }}: it has to be a host and a port. Write for example:
-app:
-  demo:
-    traces:
-      endpoint: xray-service.prometheus:2000{{ "\f" }}
+app.demo.traces.protocol is xray, and app.demo.traces.endpoint is {{ $traces.endpoint | quote }}: it has to be a host and a port. Write for example:{{ include "log-sidecar.write" (dict "path" "app.demo.traces.endpoint" "value" "xray-service.prometheus:2000") }}{{ "\f" }}
 {{- end }}
 {{- if and (eq $traces.protocol "otlp") (not (regexMatch "^https?://" $traces.endpoint)) }}
-app.demo.traces.protocol is otlp, and app.demo.traces.endpoint is {{ $traces.endpoint | quote }}: it has to begin with http:// or https://. Write for example:
-app:
-  demo:
-    traces:
-      endpoint: http://xray-service.prometheus:4318{{ "\f" }}
+app.demo.traces.protocol is otlp, and app.demo.traces.endpoint is {{ $traces.endpoint | quote }}: it has to begin with http:// or https://. Write for example:{{ include "log-sidecar.write" (dict "path" "app.demo.traces.endpoint" "value" "http://xray-service.prometheus:4318") }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end -}}
 
-{{/* What sending by itself needs, and what only Fluent Bit can do. */}}
+{{/* What the demo needs to send its lines itself, and what only Fluent Bit can do. */}}
 {{- define "log-sidecar.checkShip" -}}
 {{- if include "log-sidecar.demoShips" . }}
-{{- $output := .Values.output }}
+{{- $name := .Values.app.demo.logTo }}
 {{- if .Values.sidecar.enabled }}
-app.demo.logTo is backend, and the sidecar would wait for files that nobody writes. Write:
-sidecar:
-  enabled: false{{ "\f" }}
-{{- else if ne .Values.sidecar.engine "fluent-bit" }}
-app.demo.logTo is backend, and output is read as for the engine fluent-bit. Write:
-sidecar:
-  enabled: false
-  engine: fluent-bit{{ "\f" }}
+app.demo.logTo is {{ $name }}, and the sidecar would wait for files that are never written. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.enabled" "value" "false") }}{{ "\f" }}
 {{- end }}
-{{- if has $output.type (list "stdout" "cloudwatch" "forward") }}
-app.demo.logTo is backend, and the demo cannot send to {{ $output.type }}, only over HTTP. Write for example:
-output:
-  type: http
-  http:
+{{- $outputs := include "log-sidecar.activeOutputs" . | fromJsonArray }}
+{{- if not $outputs }}
+app.demo.logTo is {{ $name }}, and outputs has no enabled output of that name. Write for example:
+outputs:
+  {{ $name }}:
+    type: http
+    enabled: true
     host: logs.example.com{{ "\f" }}
-{{- else }}
-{{- include "log-sidecar.checkOutputAddress" . }}
-{{- include "log-sidecar.checkOutputLogin" . }}
-{{- if dig "aws" "enabled" false (get $output $output.type) }}
-app.demo.logTo is backend, and the demo cannot sign requests (SigV4). Write:
-output:
-  opensearch:
-    aws:
-      enabled: false{{ "\f" }}
+{{- end }}
+{{- range $outputs }}
+{{- if not (has .type (list "elasticsearch" "http" "opensearch" "sumologic")) }}
+app.demo.logTo is {{ $name }}, and the demo cannot send to {{ .type }}, only over HTTP. Write for example:
+outputs:
+  {{ $name }}:
+    type: http
+    host: logs.example.com{{ "\f" }}
+{{- end }}
+{{- if .awsAuth }}
+app.demo.logTo is {{ $name }}, and the demo cannot sign requests (SigV4). Write:{{ include "log-sidecar.write" (dict "path" (printf "outputs.%s.awsAuth" $name) "value" "false") }}{{ "\f" }}
 {{- end }}
 {{- end }}
+{{- with $outputs }}{{ include "log-sidecar.checkOutputSettings" (dict "root" $ "outputs" .) }}{{ end }}
 {{- end }}
 {{- end -}}

@@ -19,39 +19,33 @@ What the input of a file must not read although its rotated names match it, such
 {{- join "," $excluded -}}
 {{- end -}}
 
-{{/* Fluent Bit takes what follows the point for nanoseconds: "0.25" would be 25 ns, and a busy core. */}}
+{{/* Fluent Bit reads the digits after the point as nanoseconds: "0.25" would be 25 ns, and a busy core. */}}
 {{- define "log-sidecar.refreshInterval" -}}
-{{- $milliseconds := int .Values.sidecar.fluentBit.refreshMilliseconds -}}
-{{- printf "%d.%09d" (div $milliseconds 1000) (mul (mod $milliseconds 1000) 1000000) -}}
+{{- $nanoseconds := mulf .Values.sidecar.fluentBit.refreshInterval 1000000000 | int64 -}}
+{{- printf "%d.%09d" (div $nanoseconds 1000000000) (mod $nanoseconds 1000000000) -}}
 {{- end -}}
 
 {{/*
-Medium of the volume of positions and buffers; empty for disk. Fluent Bit passes over lines that it has no room to
-store, and counts them nowhere: what goes to stdout, at most `maxChunksUp` chunks, lies where nobody else fills the room.
-What other outputs keep for hours of an outage is too much for memory.
+Medium of the volume of positions and buffers; empty for disk. Fluent Bit skips lines that it has no room to store, and counts
+them nowhere. Chunks for stdout, at most `storage.maxChunksUp`, are kept in memory, where no other program takes the room. What
+other outputs keep through hours of an outage is too much for memory. Argument: the root.
 */}}
 {{- define "log-sidecar.stateMedium" -}}
-{{- $medium := .Values.sidecar.state.medium -}}
-{{- if eq $medium "auto" -}}
-{{- $medium = ternary "Memory" "" (eq (dig "type" "stdout" (.Values.output | default dict)) "stdout") -}}
-{{- end -}}
-{{- $medium -}}
+{{- $outputs := include "log-sidecar.activeOutputs" . | fromJsonArray -}}
+{{- $auto := ternary "" "Memory" (eq "true" (include "log-sidecar.hasBackend" (dict "outputs" $outputs))) -}}
+{{- eq .Values.sidecar.state.medium "auto" | ternary $auto .Values.sidecar.state.medium -}}
 {{- end -}}
 
 {{/*
-What a line passes before it is stored, arguments as below; returns YAML, a list. Fields are added here, once, and not by the
-output at each try. `record_modifier` costs half the time and a tenth of the memory of `content_modifier`, but takes a text
-apart at its blanks and quotes. Each processor counts its records (fluentbit_processor_items_in_total): the only count of lines
-that found no room afterwards. Where these could be on a disk that others fill, one is there even if it does nothing.
+Processors of a file's lines before they are stored, arguments as below; returns a YAML list. Fields are added here, once, and
+not by the outputs at each try. `record_modifier` costs half the time and a tenth of the memory of `content_modifier`, but splits
+a text at its blanks and quotes. Each processor counts its records (fluentbit_processor_items_in_total), the only count of lines
+that found no room afterwards. So there is one, even if it does nothing, where lines are stored on a disk that others can fill.
 */}}
 {{- define "log-sidecar.fluentBitProcessors" -}}
 {{- $fields := dict -}}
-{{- if or .root.Values.sidecar.fileLabel (include "log-sidecar.hasBackend" .) -}}
-{{- $_ := set $fields "file" .file.name -}}
-{{- end -}}
-{{- if include "log-sidecar.hasBackend" . -}}
-{{- $fields = merge $fields (include "log-sidecar.outputFields" . | fromYaml) -}}
-{{- end -}}
+{{- if or .root.Values.sidecar.fileLabel .backend }}{{ $_ := set $fields "file" .file.name }}{{ end -}}
+{{- if .backend }}{{ $fields = merge $fields (include "log-sidecar.outputFields" . | fromJson) }}{{ end -}}
 {{- $plain := list -}}
 {{- $others := list -}}
 {{- range $key, $value := $fields -}}
@@ -70,12 +64,23 @@ that found no room afterwards. Where these could be on a disk that others fill, 
 {{- end -}}
 
 {{/*
-One tail input. `rotate_wait` is ten years: after it Fluent Bit would forget a rotated file, find it again by its
-rotated name, and deliver it a second time. A file that is deleted is closed at once in any case.
-`file_cache_advise` asks the kernel to drop what was read, which makes it write the application's file to the disk after every read:
-a fifth of the CPU where lines come one by one, and the disk's time.
-`file.paths`, where a caller sets it, is taken for `path` as it is: "${LOG_PATHS}" leaves it to the environment.
-Arguments: dict "root" $ "sidecar" <map> "file" <map>; returns YAML.
+The longest line of a file that is read; a longer one is cut, and counted. CloudWatch Logs and Firehose accept 1 MiB, escapes
+included, and Fluent Bit counts no record that it discards there. Arguments as below.
+*/}}
+{{- define "log-sidecar.bufferMaxSize" -}}
+{{- $types := include "log-sidecar.typesOf" (dict "outputs" .outputs "file" .file.name) | fromJsonArray -}}
+{{- $auto := or (has "cloudwatch" $types) (has "firehose" $types) | ternary "128k" "1M" -}}
+{{- $size := .root.Values.sidecar.fluentBit.bufferMaxSize -}}
+{{- eq $size "auto" | ternary $auto $size -}}
+{{- end -}}
+
+{{/*
+One tail input. `rotate_wait` is ten years: after it Fluent Bit would forget a rotated file, find it again by its rotated name,
+and deliver it a second time. A deleted file is closed at once in any case. `file_cache_advise` asks the kernel to drop what was
+read, which makes it write the application's file to the disk after every read: a fifth of the CPU where lines come one by one,
+and the disk's time. `file.paths`, where a caller sets it, is `path` as it is: "${LOG_PATHS}" leaves it to the environment.
+Arguments: dict "root" $ "sidecar" <map> "file" <map> "outputs" <list> "backend" <whether one of them is not stdout and receives
+the file>; returns YAML.
 */}}
 {{- define "log-sidecar.fluentBitInput" -}}
 {{- $values := .root.Values -}}
@@ -96,14 +101,14 @@ Arguments: dict "root" $ "sidecar" <map> "file" <map>; returns YAML.
   "watcher_interval" 1
   "rotate_wait" 315360000
   "buffer_chunk_size" "64k"
-  "buffer_max_size" (include "log-sidecar.maxLineSize" .)
+  "buffer_max_size" (include "log-sidecar.bufferMaxSize" .)
   "skip_long_lines" true
   "truncate_long_lines" true
   "file_cache_advise" false
   "storage.type" "filesystem"
-  "storage.pause_on_chunks_overlimit" (not (include "log-sidecar.hasBackend" .))
+  "storage.pause_on_chunks_overlimit" (not .backend)
 -}}
-{{- if include "log-sidecar.hasBackend" . -}}
+{{- if .backend -}}
 {{- /* Where a record stands in its file: it sorts records of one time, and keeps equal lines apart. */ -}}
 {{- $_ := set $input "offset_key" "offset" -}}
 {{- if or .file.paths (regexMatch "[*?\\[]" .file.path) -}}
@@ -177,8 +182,8 @@ emitter_storage.type: filesystem
 {{- end -}}
 
 {{/*
-The filter that puts a multi-line record on one line, as each line of stdout is a record to its reader. A backend keeps
-the lines; only the newline at the end, which joining leaves there, is taken off.
+The filter that puts a multiline record on one line, as each line of stdout is a record to its reader. A backend keeps the
+line breaks, and only the last one, which joining leaves there, is removed; with both, stdout has a processor of its own.
 */}}
 {{- define "log-sidecar.fluentBitOneLine" -}}
 name: lua
@@ -188,7 +193,7 @@ code: |
   function one_line(tag, timestamp, record)
     if type(record["log"]) == "string" then
       local line = record["log"]:gsub("[\r\n]+$", "")
-      {{- if include "log-sidecar.hasBackend" . }}
+      {{- if .backend }}
       record["log"] = line
       {{- else }}
       record["log"] = line:gsub("\r?\n", {{ .root.Values.logs.multilineSeparator | toJson }})
@@ -199,56 +204,46 @@ code: |
 {{- end -}}
 
 {{/* The whole configuration of one sidecar: dict "root" $ "sidecar" <map>; returns YAML. */}}
-{{- define "log-sidecar.fluentBitConfig" -}}
+{{- define "log-sidecar.config.fluent-bit" -}}
 {{- $values := .root.Values -}}
 {{- $settings := $values.sidecar.fluentBit -}}
+{{- $active := include "log-sidecar.sidecarOutputs" . | fromJsonArray -}}
+{{- $backend := include "log-sidecar.hasBackend" (dict "outputs" $active) -}}
 {{- $inputs := list -}}
 {{- $filters := list -}}
 {{- $parsers := list -}}
 {{- range $file := .sidecar.files -}}
-{{- $scope := dict "root" $.root "sidecar" $.sidecar "file" $file -}}
+{{- $receives := ne "" (include "log-sidecar.hasBackend" (dict "outputs" $active "file" $file.name)) -}}
+{{- $scope := dict "root" $.root "sidecar" $.sidecar "file" $file "outputs" $active "backend" $receives -}}
 {{- $inputs = append $inputs (include "log-sidecar.fluentBitInput" $scope | fromYaml) -}}
 {{- if $file.multiline -}}
 {{- if not (has $file.multiline (list "docker" "cri")) -}}
 {{- $filters = append $filters (include "log-sidecar.fluentBitMultiline" $scope | fromYaml) -}}
 {{- end -}}
 {{- $filters = append $filters (include "log-sidecar.fluentBitOneLine" $scope | fromYaml) -}}
-{{- with include "log-sidecar.multilineRules" $scope -}}
-{{- $parsers = append $parsers (fromYaml .) -}}
+{{- with include "log-sidecar.multilineRules" $scope }}{{ $parsers = append $parsers (fromYaml .) }}{{ end -}}
 {{- end -}}
 {{- end -}}
-{{- end -}}
-{{- $outputs := (include "log-sidecar.fluentBitOutputs" . | fromYaml).outputs -}}
+{{- $outputs := include "log-sidecar.fluentBitOutputs" (dict "root" .root "sidecar" .sidecar "outputs" $active) | fromJsonArray -}}
 {{- $pipeline := dict "inputs" $inputs "outputs" $outputs -}}
-{{- if $filters -}}
-{{- $_ := set $pipeline "filters" $filters -}}
-{{- end -}}
+{{- with $filters }}{{ $_ := set $pipeline "filters" . }}{{ end -}}
 {{- $service := dict
-  "flush" (ternary $values.output.flushSeconds $settings.flushSeconds (eq (include "log-sidecar.hasBackend" .) "true"))
-  "grace" (include "log-sidecar.graceSeconds" . | int)
+  "flush" (eq (toString $settings.flush) "auto" | ternary (ne $backend "" | ternary 1 0.05) $settings.flush)
+  "grace" (include "log-sidecar.grace" .root | int)
   "log_level" $values.sidecar.logLevel
   "http_server" true
-  "http_listen" $settings.metrics.listen
-  "http_port" (include "log-sidecar.metricsPort" . | int)
+  "http_listen" $settings.httpServer.listen
+  "http_port" (include "log-sidecar.httpPort" . | int)
   "storage.path" (printf "%s/chunks" (include "log-sidecar.stateDir" .sidecar))
   "storage.sync" "normal"
   "storage.checksum" false
   "storage.metrics" true
-  "storage.max_chunks_up" $settings.maxChunksUp
+  "storage.max_chunks_up" $settings.storage.maxChunksUp
   "storage.backlog.mem_limit" "8M"
 -}}
-{{- if include "log-sidecar.hasBackend" . -}}
-{{- /* Seconds between tries: doubled each time, from this base up to this cap (Fluent Bit's own is over half an hour). */ -}}
-{{- $_ := set $service "scheduler.base" 1 -}}
-{{- $_ := set $service "scheduler.cap" 30 -}}
-{{- end -}}
+{{- /* Seconds between retries: doubled each time, from this base up to this cap (Fluent Bit's own is over half an hour). */ -}}
+{{- if $backend }}{{ $service = merge $service (dict "scheduler.base" 1 "scheduler.cap" 30) }}{{ end -}}
 {{- $config := dict "service" $service "pipeline" $pipeline -}}
-{{- with $parsers -}}
-{{- $_ := set $config "multiline_parsers" . -}}
-{{- end -}}
+{{- with $parsers }}{{ $_ := set $config "multiline_parsers" . }}{{ end -}}
 {{- $config | toYaml -}}
-{{- end -}}
-
-{{- define "log-sidecar.config.fluent-bit" -}}
-{{- include "log-sidecar.fluentBitConfig" . -}}
 {{- end -}}

@@ -1,4 +1,4 @@
-{{/* The engine `fluentd`: its configuration in YAML (fluentd 1.15 and newer), data rendered once. */}}
+{{/* Configuration of the engine `fluentd` in YAML (fluentd 1.15 and newer): data, rendered once. */}}
 
 {{/*
 One tail source. Rotated names are matched as well and told apart by inode, so what was written to a file just before its
@@ -17,50 +17,48 @@ Arguments: dict "root" $ "sidecar" <map> "file" <map>; returns YAML.
   "pos_file" (printf "%s/%s.pos" (include "log-sidecar.stateDir" .sidecar) .file.name)
   "read_from_head" true
   "follow_inodes" true
-  "refresh_interval" $settings.refreshSeconds
+  "refresh_interval" $settings.refreshInterval
   "rotate_wait" 5
   "parse" (dict "$type" "none" "message_key" "log")
 | toYaml -}}
 {{- end -}}
 
-{{/* Lines as they are. Without a buffer: the position is stored when they are out, and a blocked stdout stops the reading. */}}
-{{- define "log-sidecar.fluentdOutput.stdout" -}}
+{{/*
+Lines as they are. Without a buffer: the position is stored when they are out, and a blocked stdout stops the reading. Arguments
+here and below: dict "root" $ "sidecar" <map> "output" <of log-sidecar.outputs> "hashed" <whether records have the field
+_hash, from which Elasticsearch's IDs are taken>; returns YAML, without the tag.
+*/}}
+{{- define "log-sidecar.fluentdStore.stdout" -}}
 $type: stdout
-$tag: "**"
-$id: stdout
+$id: {{ .output.name }}
 format:
   $type: single_value
   message_key: log
 {{- end -}}
 
 {{/* The bulk API. What does not fit into the buffer stays in the log files: reading waits. */}}
-{{- define "log-sidecar.fluentdOutput.elasticsearch" -}}
-{{- $output := .root.Values.output -}}
-{{- $block := $output.elasticsearch -}}
+{{- define "log-sidecar.fluentdStore.elasticsearch" -}}
+{{- $output := .output -}}
 {{- $buffer := dict
   "$type" "file"
-  "path" (printf "%s/elasticsearch" (include "log-sidecar.stateDir" .sidecar))
-  "total_limit_size" $output.buffer.maxSize
+  "path" (printf "%s/%s" (include "log-sidecar.stateDir" .sidecar) $output.name)
   "chunk_limit_size" "2m"
   "overflow_action" "block"
   "flush_mode" "interval"
-  "flush_interval" $output.flushSeconds
+  "flush_interval" .root.Values.sidecar.fluentd.flushInterval
   "flush_at_shutdown" true
   "retry_max_interval" "30s"
 -}}
-{{- if eq (toString $output.retries) "no_limits" -}}
-{{- $_ := set $buffer "retry_forever" true -}}
-{{- else -}}
-{{- $_ := set $buffer "retry_max_times" (int $output.retries) -}}
-{{- end -}}
-{{- $match := dict
+{{- with $output.storage.totalLimitSize }}{{ $_ := set $buffer "total_limit_size" . }}{{ end -}}
+{{- $forever := eq (toString $output.retryLimit) "no_limits" -}}
+{{- $_ := set $buffer (ternary "retry_forever" "retry_max_times" $forever) (ternary true (toString $output.retryLimit | int) $forever) -}}
+{{- $store := dict
   "$type" "elasticsearch"
-  "$tag" "**"
-  "$id" "elasticsearch"
-  "host" $block.host
-  "port" (int $block.port)
-  "scheme" (ternary "https" "http" $block.tls.enabled)
-  "ssl_verify" $block.tls.verify
+  "$id" $output.name
+  "host" $output.host
+  "port" (int $output.port)
+  "scheme" (ternary "https" "http" $output.tls.enabled)
+  "ssl_verify" $output.tls.verify
   "suppress_type_name" true
   "write_operation" "create"
   "include_timestamp" true
@@ -70,30 +68,30 @@ format:
   "verify_es_version_at_startup" false
   "default_elasticsearch_version" 8
   "log_es_400_reason" true
-  "compression_level" (ternary "best_speed" "no_compression" $block.gzip)
+  "compression_level" (ternary "best_speed" "no_compression" (eq $output.compress "gzip"))
   "buffer" $buffer
 -}}
-{{- if $block.generateId -}}
-{{- $match = merge $match (dict "id_key" "_hash" "remove_keys" "_hash") -}}
-{{- end -}}
-{{- if $block.logstash.enabled -}}
-{{- $match = merge $match (dict "logstash_format" true "logstash_prefix" $block.logstash.prefix "logstash_dateformat" $block.logstash.dateFormat) -}}
+{{- if $output.generateId }}{{ $_ := set $store "id_key" "_hash" }}{{ end -}}
+{{- if .hashed }}{{ $_ := set $store "remove_keys" "_hash" }}{{ end -}}
+{{- if $output.logstashFormat -}}
+{{- $store = merge $store (dict "logstash_format" true "logstash_prefix" $output.logstashPrefix "logstash_dateformat" $output.logstashDateformat) -}}
 {{- else -}}
-{{- $_ := set $match "index_name" $block.index -}}
+{{- $_ := set $store "index_name" $output.index -}}
 {{- end -}}
-{{- with $block.path -}}
-{{- $_ := set $match "path" . -}}
+{{- with $output.path }}{{ $_ := set $store "path" . }}{{ end -}}
+{{- with $output.httpUser -}}
+{{- $user := kindIs "map" . | ternary (printf "${%sHTTP_USER}" $output.variable) . -}}
+{{- $store = merge $store (dict "user" $user "password" (printf "${%sHTTP_PASSWD}" $output.variable)) -}}
 {{- end -}}
-{{- if $block.username.name -}}
-{{- $match = merge $match (dict "user" "${OUTPUT_USERNAME}" "password" "${OUTPUT_PASSWORD}") -}}
+{{- if or $output.tls.caSecret $output.tls.caConfigMap -}}
+{{- $_ := set $store "ca_file" (printf "/etc/log-sidecar-ca/%s/ca.crt" $output.name) -}}
+{{- else if $output.tls.caFile -}}
+{{- $_ := set $store "ca_file" $output.tls.caFile -}}
 {{- end -}}
-{{- if (include "log-sidecar.backendVolumes" . | fromYaml).volumes -}}
-{{- $_ := set $match "ca_file" "/etc/log-sidecar-ca/ca.crt" -}}
-{{- end -}}
-{{- $match | toYaml -}}
+{{- $store | toYaml -}}
 {{- end -}}
 
-{{/* What records get on their way: dict "root" $ "sidecar" <map>; returns a YAML list. */}}
+{{/* Fields and IDs that records get: dict "root" $ "sidecar" <map> "outputs" <list> "hashed" <as above>; returns a YAML list. */}}
 {{- define "log-sidecar.fluentdFilters" -}}
 {{- $filters := list -}}
 {{- if .root.Values.sidecar.fileLabel -}}
@@ -101,16 +99,12 @@ format:
 {{- $filters = append $filters (dict "filter" (dict "$type" "record_transformer" "$tag" "**" "record" $record)) -}}
 {{- end -}}
 {{- if include "log-sidecar.hasBackend" . -}}
-{{- $record := dict "file" "${tag}" "namespace" "${OUTPUT_NAMESPACE}" "node" "${OUTPUT_NODE}" "pod" "${OUTPUT_POD}" -}}
-{{- with include "log-sidecar.outputContainer" . -}}
-{{- $_ := set $record "container" . -}}
-{{- end -}}
-{{- $record = mergeOverwrite (dict) .root.Values.output.labels $record -}}
+{{- $record := merge (dict "file" "${tag}") (include "log-sidecar.outputFields" . | fromJson) -}}
 {{- $filters = append $filters (dict "filter" (dict "$type" "record_transformer" "$tag" "**" "record" $record)) -}}
-{{- if .root.Values.output.elasticsearch.generateId -}}
+{{- end -}}
+{{- if .hashed -}}
 {{- $id := dict "$type" "elasticsearch_genid" "$tag" "**" "hash_id_key" "_hash" -}}
 {{- $filters = append $filters (dict "filter" $id) -}}
-{{- end -}}
 {{- end -}}
 {{- $filters | toYaml -}}
 {{- end -}}
@@ -121,69 +115,53 @@ what fluentd calls an embedded string, which reads the environment.
 */}}
 {{- define "log-sidecar.config.fluentd" -}}
 {{- $settings := .root.Values.sidecar.fluentd -}}
+{{- $outputs := include "log-sidecar.sidecarOutputs" . | fromJsonArray -}}
 {{- $config := list -}}
 {{- range .sidecar.files -}}
 {{- $source := include "log-sidecar.fluentdSource" (dict "root" $.root "sidecar" $.sidecar "file" .) | fromYaml -}}
 {{- $config = append $config (dict "source" $source) -}}
 {{- end -}}
-{{- $monitor := dict "$type" "monitor_agent" "$id" "monitor" "bind" $settings.metrics.listen "port" (include "log-sidecar.metricsPort" . | int) -}}
+{{- $monitor := dict "$type" "monitor_agent" "$id" "monitor" "bind" $settings.httpServer.listen "port" (include "log-sidecar.httpPort" . | int) -}}
 {{- $config = append $config (dict "source" $monitor) -}}
-{{- $match := include (printf "log-sidecar.fluentdOutput.%s" .root.Values.output.type) . | fromYaml -}}
-{{- /* A label of their own: fluentd's words about itself are no lines of the application. */ -}}
-{{- $pipeline := append (include "log-sidecar.fluentdFilters" . | fromYamlArray) (dict "match" $match) -}}
-{{- $config = append $config (dict "label" (dict "$name" "@LINES" "config" $pipeline)) -}}
+{{- $hashed := false -}}
+{{- range $outputs }}{{ if dig "generateId" false . }}{{ $hashed = true }}{{ end }}{{ end -}}
+{{- $stores := list -}}
+{{- range $outputs -}}
+{{- $store := include (printf "log-sidecar.fluentdStore.%s" .type) (dict "root" $.root "sidecar" $.sidecar "output" . "hashed" $hashed) | fromYaml -}}
+{{- $stores = append $stores $store -}}
+{{- end -}}
+{{- $match := gt (len $stores) 1 | ternary (dict "$type" "copy" "store" $stores) (first $stores) | merge (dict "$tag" "**") -}}
+{{- /* A label of their own: fluentd's messages about itself are not lines of the application. */ -}}
+{{- $filters := include "log-sidecar.fluentdFilters" (dict "root" .root "sidecar" .sidecar "outputs" $outputs "hashed" $hashed) | fromYamlArray -}}
+{{- $config = append $config (dict "label" (dict "$name" "@LINES" "config" (append $filters (dict "match" $match)))) -}}
 {{- $system := dict "log_level" .root.Values.sidecar.logLevel "disable_shared_socket" true -}}
 {{- $text := dict "system" $system "config" $config | toYaml -}}
-{{- regexReplaceAll "(?m): \\$\\{(OUTPUT_[A-Z]+)\\}$" $text ": !fluent/s \"#{ENV['${1}']}\"" -}}
+{{- regexReplaceAll "(?m): \\$\\{(OUTPUT_[A-Z0-9_]+)\\}$" $text ": !fluent/s \"#{ENV['${1}']}\"" -}}
 {{- end -}}
 
-{{- define "log-sidecar.engine.fluentd" -}}
-handler:
-  httpGet:
-    path: /api/plugins.json
-    port: {{ include "log-sidecar.metricsPort" . }}
-container:
-  command:
-    - /bin/sh
-    - -c
-  args:
-    - |
-      {{- include "log-sidecar.script" . | nindent 6 }}
-  env:
-    {{- include "log-sidecar.scriptEnv" . | nindent 4 }}
-    {{- include "log-sidecar.agentEnv" . | nindent 4 }}
-  ports:
-    - name: {{ ternary (printf "metrics-%d" (int .sidecar.index)) "metrics" .root.Values.sidecar.perFile | quote }}
-      containerPort: {{ include "log-sidecar.metricsPort" . }}
-{{- end -}}
-
-{{/* What fluentd does not do here, and fluent-bit does. */}}
+{{/* What the fluentd engine does not do here, and fluent-bit does. */}}
 {{- define "log-sidecar.checkFluentd" -}}
 {{- if and .Values.sidecar.enabled (eq .Values.sidecar.engine "fluentd") }}
-{{- if not (has .Values.output.type (list "stdout" "elasticsearch")) }}
-output.type is {{ .Values.output.type }}, and the fluentd engine sends to stdout and elasticsearch only. Write:
-sidecar:
-  engine: fluent-bit{{ "\f" }}
+{{- $other := "Write:\nsidecar:\n  engine: fluent-bit\f" }}
+{{- range include "log-sidecar.activeOutputs" . | fromJsonArray }}
+{{- if not (has .type (list "stdout" "elasticsearch")) }}
+outputs.{{ .name }}.type is {{ .type }}, and the fluentd engine sends only to stdout and elasticsearch. {{ $other }}
 {{- end }}
-{{- $block := .Values.output.elasticsearch }}
-{{- $name := ternary $block.logstash.prefix $block.index $block.logstash.enabled }}
-{{- if and (eq .Values.output.type "elasticsearch") (contains "{" $name) }}
-The index {{ $name | quote }} has placeholders, and the fluentd engine fills in none. Write one name for all, or:
-sidecar:
-  engine: fluent-bit{{ "\f" }}
+{{- if dig "match" "files" list . }}
+outputs.{{ .name }}.match is set, and the fluentd engine sends every file to every output. {{ $other }}
 {{- end }}
-{{- if lt (float64 .Values.sidecar.fluentd.drainSeconds) (mul 2 (int .Values.sidecar.fluentd.refreshSeconds) | float64) }}
-sidecar.fluentd.drainSeconds is {{ .Values.sidecar.fluentd.drainSeconds }}, shorter than two looks for new files, of which there is one every {{ .Values.sidecar.fluentd.refreshSeconds }} s. Write:
-sidecar:
-  fluentd:
-    drainSeconds: {{ mul 2 (int .Values.sidecar.fluentd.refreshSeconds) }}{{ "\f" }}
+{{- if eq .type "elasticsearch" }}
+{{- $name := ternary .logstashPrefix .index .logstashFormat }}
+{{- if contains "{" $name }}
+outputs.{{ .name }}: the index {{ $name | quote }} has placeholders, and the fluentd engine replaces none. Write one name for all pods, or change the engine. {{ $other }}
 {{- end }}
-{{- range $index, $file := .Values.logs.files }}
-{{- if $file.multiline }}
-logs.files[{{ $index }}] ({{ $file.name }}): the fluentd engine does not join the lines of {{ $file.multiline }} records. Write `multiline: ""`, or:
-sidecar:
-  engine: fluent-bit{{ "\f" }}
+{{- if .tls.vhost }}
+outputs.{{ .name }}.tls.vhost is set, and the fluentd engine has no such option. {{ $other }}
 {{- end }}
+{{- end }}
+{{- end }}
+{{- if lt (float64 .Values.sidecar.fluentd.drainSeconds) (mul 2 (int .Values.sidecar.fluentd.refreshInterval) | float64) }}
+sidecar.fluentd.drainSeconds is {{ .Values.sidecar.fluentd.drainSeconds }}, shorter than two scans for new files, one every {{ .Values.sidecar.fluentd.refreshInterval }} s. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.fluentd.drainSeconds" "value" (mul 2 (int .Values.sidecar.fluentd.refreshInterval))) }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -26,7 +26,7 @@
 {{- end -}}
 
 {{- define "log-sidecar.serviceAccountName" -}}
-{{- with .Values.app.serviceAccount -}}
+{{- with .Values.serviceAccount -}}
 {{- default (ternary (include "log-sidecar.fullname" $) "default" .create) .name -}}
 {{- end -}}
 {{- end -}}

@@ -13,14 +13,16 @@ asked before it. No text has line breaks: the API server drops a message that ha
 {{- $ports := dict -}}
 {{- $graces := dict -}}
 {{- range $name, $profile := $injection.profiles -}}
-{{- $values := include "log-sidecar.injectionValues" (dict "root" $ "profile" $profile "engine" "fluent-bit") | fromJson -}}
+{{- $scope := dict "root" $ "profile" $profile "engine" "fluent-bit" -}}
+{{- include "log-sidecar.injectionRoot" $scope -}}
+{{- $values := $scope.made.Values -}}
 {{- if not $profile.multiline }}{{ $plain = append $plain $name }}{{ end -}}
-{{- if ne $values.output.type "stdout" }}
+{{- if include "log-sidecar.hasBackend" (dict "outputs" (include "log-sidecar.activeOutputs" $scope.made | fromJsonArray)) }}
 {{- $backends = append $backends $name -}}
 {{- /* As in _validations-output.tpl for the chart's own pod. */ -}}
-{{- $_ := set $graces $name (add 1 (ceil $values.sidecar.drainSeconds | int) (int $values.output.graceSeconds)) -}}
+{{- $_ := set $graces $name (add 1 (ceil $values.sidecar.drainSeconds | int) (int $values.sidecar.grace)) -}}
 {{- end -}}
-{{- $_ := set $ports $name (int $values.sidecar.fluentBit.metrics.port) -}}
+{{- $_ := set $ports $name (int $values.sidecar.fluentBit.httpServer.port) -}}
 {{- end -}}
 - if: variables.unknown.size() > 0
   say: >-
@@ -103,7 +105,7 @@ asked before it. No text has line breaks: the API server drops a message that ha
 - if: variables.engine == "fluent-bit" && object.spec.containers.exists(c, c.?ports.orValue([]).exists(p, p.containerPort == {{ toJson $ports }}[variables.profile]))
   say: >-
     "A container of the pod has the port " + string({{ toJson $ports }}[variables.profile]) +
-    {{ printf ", that of the sidecar's metrics. Write %sengine: tail, or %sprofile with a profile that has another metricsPort." $p $p | toJson }}
+    {{ printf ", that of the sidecar's HTTP server. Write %sengine: tail, or %sprofile with a profile that has another httpServer.port." $p $p | toJson }}
 {{- end -}}
 
 {{/* The sentence that a pod is refused with, or "", as one CEL expression. */}}

@@ -60,12 +60,13 @@ only key `$cel` holds an expression, which stays as it is.
 {{- end -}}
 
 {{/*
-The values that the sidecar of a profile is rendered with: the chart's own, the profile over them, and nothing that
-only the chart's own pod has. Arguments: dict "root" $ "profile" <map> "engine" "tail"; returns JSON.
+A root for the templates of the sidecar, with the values of a profile: the chart's own, the profile over them, and nothing that
+only the chart's own pod has. dict "root" $ "profile" <map> "engine" "tail"; returns nothing, and sets `made` in the dict.
 */}}
-{{- define "log-sidecar.injectionValues" -}}
+{{- define "log-sidecar.injectionRoot" -}}
 {{- $profile := .profile -}}
 {{- $sidecar := dict
+  "enabled" true
   "engine" .engine
   "native" true
   "perFile" false
@@ -77,26 +78,26 @@ only the chart's own pod has. Arguments: dict "root" $ "profile" <map> "engine" 
 {{- range $key := list "resources" "logLevel" -}}
 {{- if hasKey $profile $key }}{{ $_ := set $sidecar $key (get $profile $key) }}{{ end -}}
 {{- end -}}
-{{- if hasKey $profile "metricsPort" -}}
-{{- $_ := set $sidecar "fluentBit" (dict "metrics" (dict "port" $profile.metricsPort)) -}}
-{{- end -}}
-{{- $above := dict "sidecar" $sidecar "logs" (dict "volume" (dict "type" "emptyDir")) -}}
-{{- with $profile.output -}}
-{{- $_ := set $above "output" . -}}
-{{- end -}}
-{{- include "log-sidecar.overlay" (dict "below" .root.Values "above" $above) -}}
-{{- end -}}
-
-{{/* A root for the templates of the sidecar, with those values: as above; returns nothing, and sets `made` in the dict. */}}
-{{- define "log-sidecar.injectionRoot" -}}
-{{- $root := dict "Values" (include "log-sidecar.injectionValues" . | fromJson) -}}
+{{- with $profile.httpServer }}{{ $_ := set $sidecar "fluentBit" (dict "httpServer" .) }}{{ end -}}
+{{- /* All paths of a pod are one file, which outputs of the chart's own files receive too. */ -}}
+{{- $logs := dict "volume" (dict "type" "emptyDir") "files" (list (dict "name" "logs")) -}}
+{{- $above := dict "app" (dict "enabled" false) "sidecar" $sidecar "logs" $logs "outputs" ($profile.outputs | default dict) -}}
+{{- $outputs := dict -}}
+{{- range $name, $output := .root.Values.outputs }}{{ $_ := set $outputs $name (omit $output "match") }}{{ end -}}
+{{- $below := merge (dict "outputs" $outputs) (omit .root.Values "outputs") -}}
+{{- $root := dict "Values" (include "log-sidecar.overlay" (dict "below" $below "above" $above) | fromJson) -}}
 {{- range $key := list "Files" "Chart" "Release" "Capabilities" "Template" -}}
 {{- $_ := set $root $key (get $.root $key) -}}
 {{- end -}}
 {{- $_ := set . "made" $root -}}
 {{- end -}}
 
-{{/* The engine of a profile that does not say one: dict "root" $ "profile" <map>. */}}
+{{/* The names of the volumes that come with an injected sidecar, as for `log-sidecar.volumeName`. Argument: the root. */}}
+{{- define "log-sidecar.injectionVolumeNames" -}}
+{{- dict "ca" (printf "%s-ca" .Values.injection.name) | toJson -}}
+{{- end -}}
+
+{{/* The engine of a profile that names none: dict "root" $ "profile" <map>. */}}
 {{- define "log-sidecar.injectionEngine" -}}
 {{- $engine := .root.Values.sidecar.engine -}}
 {{- .profile.engine | default (ternary $engine "fluent-bit" (has $engine (list "fluent-bit" "tail"))) -}}
@@ -113,7 +114,8 @@ depend on the pod left to the policy. Arguments as above.
 {{- $name := .root.Values.injection.name -}}
 {{- $paths := ternary "$LOG_PATHS" "${LOG_PATHS}" (eq .engine "tail") -}}
 {{- $file := merge (dict "name" "logs" "path" "" "paths" $paths) (pick .profile "multiline" "multilineRegex") -}}
-{{- $sidecar := dict "name" $name "files" (list $file) "index" 0 "inline" true "container" "${LOG_CONTAINER}" -}}
+{{- $volumes := include "log-sidecar.injectionVolumeNames" .root | fromJson -}}
+{{- $sidecar := dict "name" $name "files" (list $file) "index" 0 "inline" true "container" "${LOG_CONTAINER}" "volumes" $volumes -}}
 {{- $container := include "log-sidecar.sidecarContainer" (dict "root" $root "sidecar" $sidecar) | fromYaml -}}
 {{- $env := list
   (dict "name" "LOG_PATHS" "value" (dict "$cel" "variables.logPaths"))
@@ -121,9 +123,7 @@ depend on the pod left to the policy. Arguments as above.
 -}}
 {{- $mounts := list -}}
 {{- range $container.volumeMounts -}}
-{{- if eq .name "output-ca" -}}
-{{- $mounts = append $mounts (set . "name" (printf "%s-ca" $name)) -}}
-{{- end -}}
+{{- if hasPrefix (printf "%s-" $volumes.ca) .name }}{{ $mounts = append $mounts . }}{{ end -}}
 {{- end -}}
 {{- $context := merge (dict
   "runAsUser" (dict "$cel" "variables.user")
@@ -145,10 +145,8 @@ volume for it, and `volumes`.
 {{- range $name, $profile := .Values.injection.profiles -}}
 {{- $scope := dict "root" $ "profile" $profile "engine" "fluent-bit" -}}
 {{- include "log-sidecar.injectionRoot" $scope -}}
-{{- $volumes := list -}}
-{{- range (include "log-sidecar.backendVolumes" (dict "root" $scope.made) | fromYaml).volumes -}}
-{{- $volumes = append $volumes (set . "name" (printf "%s-ca" $.Values.injection.name)) -}}
-{{- end -}}
+{{- $names := include "log-sidecar.injectionVolumeNames" $ | fromJson -}}
+{{- $volumes := include "log-sidecar.caVolumes" (dict "root" $scope.made "volumes" $names) | fromYamlArray -}}
 {{- $state := dict "medium" (include "log-sidecar.stateMedium" $scope.made) "sizeLimit" $scope.made.Values.sidecar.state.sizeLimit -}}
 {{- $_ := set $all $name (dict "state" $state "volumes" $volumes) -}}
 {{- end -}}

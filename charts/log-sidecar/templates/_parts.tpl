@@ -7,8 +7,9 @@ wrong values.
 {{/* The volumes have the dependency's name in theirs, as the other chart has volumes of its own. */}}
 {{- define "log-sidecar.parts.volumeNames" -}}
 {{- $volumes := dict -}}
-{{- range list "logs" "state" -}}
-{{- $_ := set $volumes . (printf "%s-%s" (include "log-sidecar.name" $ | trunc 57 | trimSuffix "-") .) -}}
+{{- range list "logs" "state" "ca" -}}
+{{- /* The name of an output, of at most 40 characters, follows that of its volume. */ -}}
+{{- $_ := set $volumes . (printf "%s-%s" (include "log-sidecar.name" $ | trunc (ternary 19 57 (eq . "ca")) | trimSuffix "-") .) -}}
 {{- end -}}
 {{- $volumes | toJson -}}
 {{- end -}}
@@ -54,8 +55,8 @@ wrong values.
 {{- $scope := dict "root" . "volumes" (include "log-sidecar.parts.volumeNames" . | fromJson) -}}
 {{- if .Values.sidecar.enabled -}}
 {{- printf "%s%s" (include "log-sidecar.logsVolume" $scope) (include "log-sidecar.stateVolume" $scope) | trim -}}
-{{- with (include "log-sidecar.backendVolumes" $scope | fromYaml).volumes }}
-{{ toYaml . }}
+{{- with include "log-sidecar.caVolumes" $scope }}
+{{ . }}
 {{- end -}}
 {{- else -}}
 {{- include "log-sidecar.logsVolume" $scope | trim -}}
@@ -78,15 +79,13 @@ wrong values.
 {{- end -}}
 
 {{- define "log-sidecar.parts.validate" -}}
-{{- $checks := list "Parts" "Files" "PartsVolume" "Native" "Drain" "Tail" "Fluentd" "Sumologic" "Output" "Multiline" -}}
+{{- $checks := list "Parts" "Files" "PartsVolume" "Native" "Drain" "Engine" "Fluentd" "Sumologic" "Output" "Multiline" -}}
 {{- include "log-sidecar.refuse" (dict "root" . "checks" $checks) -}}
 {{- end -}}
 
 {{- define "log-sidecar.checkParts" -}}
 {{- if .Values.app.enabled }}
-app.enabled is true: the chart would install an application of its own beside yours, which takes parts of it. Write:
-app:
-  enabled: false{{ "\f" }}
+app.enabled is true: the chart would install an application of its own beside yours, which takes parts of it. Write:{{ include "log-sidecar.write" (dict "path" "app.enabled" "value" "false") }}{{ "\f" }}
 {{- end }}
 {{- end -}}
 

@@ -70,8 +70,8 @@ volumeMounts:
     mountPath: /tmp
   {{- end }}
   {{- if include "log-sidecar.demoShips" . }}
-  {{- with (include "log-sidecar.backendMounts" (dict "root" .) | fromYaml).mounts }}
-  {{- toYaml . | nindent 2 }}
+  {{- with include "log-sidecar.caMounts" (dict "outputs" (include "log-sidecar.activeOutputs" . | fromJsonArray)) }}
+  {{- . | nindent 2 }}
   {{- end }}
   {{- end }}
   {{- with $app.extraVolumeMounts }}
@@ -137,8 +137,8 @@ emptyDir:
 {{- include "log-sidecar.stateVolume" (dict "root" .) }}
 {{- end }}
 {{- if or (include "log-sidecar.sidecars" . | fromJsonArray) (include "log-sidecar.demoShips" .) }}
-{{- with (include "log-sidecar.backendVolumes" (dict "root" $) | fromYaml).volumes }}
-{{ toYaml . }}
+{{- with include "log-sidecar.caVolumes" (dict "root" $) }}
+{{ . }}
 {{- end }}
 {{- end }}
 {{- with .Values.extraVolumes }}
@@ -231,7 +231,7 @@ emptyDir:
 {{- if $.Values.sidecar.native }}{{ $native = append $native $container }}{{ else }}{{ $plain = append $plain $container }}{{ end -}}
 {{- end -}}
 serviceAccountName: {{ include "log-sidecar.serviceAccountName" . | quote }}
-automountServiceAccountToken: {{ .Values.app.serviceAccount.automount }}
+automountServiceAccountToken: {{ .Values.serviceAccount.automount }}
 {{- with include "log-sidecar.imagePullSecrets" . }}
 imagePullSecrets:
   {{- . | nindent 2 }}

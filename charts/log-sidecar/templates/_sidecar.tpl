@@ -56,9 +56,9 @@ order. A copy (copytruncate) holds lines that were already read.
 {{- end -}}
 
 {{/* Port of a sidecar's HTTP server, or nothing for an engine without one: dict "root" $ "sidecar" <map>. */}}
-{{- define "log-sidecar.metricsPort" -}}
+{{- define "log-sidecar.httpPort" -}}
 {{- $settings := get .root.Values.sidecar (include "log-sidecar.engineKey" .root) -}}
-{{- with $settings.metrics -}}
+{{- with $settings.httpServer -}}
 {{- add .port $.sidecar.index -}}
 {{- end -}}
 {{- end -}}
@@ -102,7 +102,7 @@ subPath: {{ $volume.existing.subPath | quote }}
 -}}
 {{- if not $values.sidecar.native -}}
 {{- /* What is left for waiting when the drain and the agent's own end still have to fit. */ -}}
-{{- $end := add (include "log-sidecar.drainSeconds" . | float64 | ceil) (include "log-sidecar.graceSeconds" . | int) 1 -}}
+{{- $end := add (include "log-sidecar.drainSeconds" . | float64 | ceil) (include "log-sidecar.grace" .root | int) 1 -}}
 {{- $longest := sub $values.terminationGracePeriodSeconds $end -}}
 {{- $env = concat $env (list
   (dict "name" "QUIET_SECONDS" "value" (toString $values.sidecar.quietSeconds))
@@ -154,46 +154,34 @@ follow() {
 {{- end -}}
 
 {{/*
-What is an engine's own, as YAML map; each engine has such a template `log-sidecar.engine.<engine>`, and, when it
-reads a configuration, one `log-sidecar.config.<engine>`: dict "root" $ "sidecar" <map>.
-  container: parts of the container, such as command, args, env
-  handler: what its probes ask, unless the values say
+Each engine has a template `log-sidecar.engine.<engine>` and, where it reads a configuration, `log-sidecar.config.<engine>`:
+dict "root" $ "sidecar" <map>. The former returns a YAML map: `env`, environment of its own, and `path`, what probes request of
+its HTTP server.
 */}}
 {{- define "log-sidecar.engine.fluent-bit" -}}
-handler:
-  httpGet:
-    path: /
-    port: {{ include "log-sidecar.metricsPort" . }}
-container:
-  command:
-    - /bin/sh
-    - -c
-  args:
-    - |
-      {{- include "log-sidecar.script" . | nindent 6 }}
-  env:
-    {{- include "log-sidecar.scriptEnv" . | nindent 4 }}
-    {{- include "log-sidecar.agentEnv" . | nindent 4 }}
-    # Fluent Bit's allocator, jemalloc, gives back at once what is not used: the peak after a backend's outage is halved.
-    - name: MALLOC_CONF
-      value: dirty_decay_ms:0,muzzy_decay_ms:0
-  ports:
-    - name: {{ ternary (printf "metrics-%d" (int .sidecar.index)) "metrics" .root.Values.sidecar.perFile | quote }}
-      containerPort: {{ include "log-sidecar.metricsPort" . }}
+path: /
+env:
+  # Fluent Bit's allocator, jemalloc, gives back at once what is not used: the peak after a backend's outage is halved.
+  - name: MALLOC_CONF
+    value: dirty_decay_ms:0,muzzy_decay_ms:0
+  {{- $urls := list }}
+  {{- range include "log-sidecar.sidecarOutputs" . | fromJsonArray }}
+  {{- if dig "url" "" . }}{{ $urls = append $urls .variable }}{{ end }}
+  {{- end }}
+  {{- with $urls }}
+  - name: URL_OUTPUTS
+    value: {{ join " " . }}
+  {{- end }}
+{{- end -}}
+
+{{- define "log-sidecar.engine.fluentd" -}}
+path: /api/plugins.json
 {{- end -}}
 
 {{- define "log-sidecar.engine.tail" -}}
-container:
-  command:
-    - /bin/sh
-    - -c
-  args:
-    - |
-      {{- include "log-sidecar.script" . | nindent 6 }}
-  env:
-    {{- include "log-sidecar.scriptEnv" . | nindent 4 }}
-    - name: MESSAGES
-      value: {{ has .root.Values.sidecar.logLevel (list "info" "debug") | quote }}
+env:
+  - name: MESSAGES
+    value: {{ has .root.Values.sidecar.logLevel (list "info" "debug") | quote }}
 {{- end -}}
 
 {{- define "log-sidecar.configFile" -}}
@@ -226,7 +214,7 @@ container:
 {{- $state := include "log-sidecar.volumeName" (merge (dict "volume" "state") $scope) -}}
 {{- $mounts = append $mounts (dict "name" $state "mountPath" "/var/lib/log-sidecar") -}}
 {{- end -}}
-{{- $mounts = concat $mounts (include "log-sidecar.backendMounts" (dict "root" .root) | fromYaml).mounts -}}
+{{- $mounts = concat $mounts (include "log-sidecar.caMounts" (dict "outputs" (include "log-sidecar.sidecarOutputs" . | fromJsonArray) "volumes" .sidecar.volumes) | fromYamlArray) -}}
 {{- concat $mounts .root.Values.sidecar.extraVolumeMounts | toYaml -}}
 {{- end -}}
 
@@ -235,39 +223,43 @@ container:
 {{- $values := .root.Values -}}
 {{- $engine := include (printf "log-sidecar.engine.%s" $values.sidecar.engine) . | fromYaml -}}
 {{- $settings := get $values.sidecar (include "log-sidecar.engineKey" .root) -}}
-{{- $image := $settings.image -}}
-{{- $env := concat $engine.container.env (include "log-sidecar.backendEnv" . | fromYaml).env -}}
+{{- $port := include "log-sidecar.httpPort" . -}}
+{{- $env := include "log-sidecar.scriptEnv" . | fromYamlArray -}}
+{{- if $settings.binary }}{{ $env = concat $env (include "log-sidecar.agentEnv" . | fromYamlArray) }}{{ end -}}
+{{- $env = concat $env ($engine.env | default list) (include "log-sidecar.sidecarOutputs" . | fromJsonArray | include "log-sidecar.backendEnv" | fromYamlArray) -}}
 name: {{ .sidecar.name | quote }}
-image: {{ include "log-sidecar.image" (dict "root" .root "image" $image) | quote }}
-imagePullPolicy: {{ $image.pullPolicy | quote }}
+image: {{ include "log-sidecar.image" (dict "root" .root "image" $settings.image) | quote }}
+imagePullPolicy: {{ $settings.image.pullPolicy | quote }}
 {{- if $values.sidecar.native }}
 restartPolicy: Always
 {{- end }}
-{{ omit $engine.container "env" | toYaml }}
-{{- with concat $env $values.sidecar.extraEnv }}
+command:
+  - /bin/sh
+  - -c
+args:
+  - |
+    {{- include "log-sidecar.script" . | nindent 4 }}
 env:
-  {{- toYaml . | nindent 2 }}
+  {{- concat $env $values.sidecar.extraEnv | toYaml | nindent 2 }}
+{{- with $port }}
+ports:
+  - name: {{ ternary (printf "metrics-%d" (int $.sidecar.index)) "metrics" $values.sidecar.perFile | quote }}
+    containerPort: {{ . }}
 {{- end }}
 {{- with $values.sidecar.extraEnvFrom }}
 envFrom:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- range $kind := list "startupProbe" "livenessProbe" "readinessProbe" }}
-{{- $probe := get $values.sidecar $kind }}
-{{- if $probe.enabled }}
-{{- with include "log-sidecar.probe" (dict "probe" $probe "handler" ($engine.handler | default dict)) | fromYaml }}
-{{ $kind }}:
+{{- $handler := dict }}
+{{- if $port }}{{ $handler = dict "httpGet" (dict "path" $engine.path "port" (int $port)) }}{{ end }}
+{{- with include "log-sidecar.probes" (dict "values" $values.sidecar "handlers" (dict "startupProbe" $handler "livenessProbe" $handler "readinessProbe" $handler)) }}
+{{ . }}
+{{- end }}
+{{- range $key := list "resources" "securityContext" }}
+{{- with get $settings $key | default (get $values.sidecar $key) }}
+{{ $key }}:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- end }}
-{{- end }}
-{{- with $settings.resources | default $values.sidecar.resources }}
-resources:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with $settings.securityContext | default $values.sidecar.securityContext }}
-securityContext:
-  {{- toYaml . | nindent 2 }}
 {{- end }}
 volumeMounts:
   {{- include "log-sidecar.sidecarMounts" . | nindent 2 }}

@@ -43,96 +43,66 @@ Arguments: dict "root" $ "file" <map>; returns JSON.
 
 {{- define "log-sidecar.engine.sumologic-collector" -}}
 {{- $settings := .root.Values.sidecar.sumologicCollector -}}
-{{- $credentials := $settings.credentials -}}
-container:
-  command:
-    - /bin/sh
-    - -c
-  args:
-    - |
-      {{- include "log-sidecar.script" . | nindent 6 }}
-  env:
-    {{- include "log-sidecar.scriptEnv" . | nindent 4 }}
-    {{- include "log-sidecar.agentEnv" . | nindent 4 }}
-    - name: SUMO_ACCESS_ID
-      valueFrom:
-        secretKeyRef:
-          name: {{ $credentials.secretName | quote }}
-          key: {{ $credentials.accessIdKey | quote }}
-    - name: SUMO_ACCESS_KEY
-      valueFrom:
-        secretKeyRef:
-          name: {{ $credentials.secretName | quote }}
-          key: {{ $credentials.accessKeyKey | quote }}
-    - name: SUMO_COLLECTOR_NAME
-      valueFrom:
-        fieldRef:
-          fieldPath: metadata.name
-    - name: SUMO_COLLECTOR_NAME_PREFIX
-      value: {{ $settings.namePrefix | quote }}
-    {{- /* The values are what counts, also when somebody edits the source in the web application. */}}
-    - name: SUMO_SYNC_SOURCES
-      value: "true"
-    - name: SUMO_COLLECTOR_EPHEMERAL
-      value: "true"
-    {{- /* A restarted container takes its own name over. */}}
-    - name: SUMO_CLOBBER
-      value: "true"
-    - name: SUMO_JAVA_MEMORY_MAX
-      value: {{ $settings.javaMemoryMegabytes | int | quote }}
-    {{- with $settings.url }}
-    - name: SUMO_RECEIVER_URL
-      value: {{ . | quote }}
-    {{- end }}
+env:
+  {{- range $name, $key := dict "SUMO_ACCESS_ID" "accessId" "SUMO_ACCESS_KEY" "accessKey" }}
+  - name: {{ $name }}
+    valueFrom:
+      secretKeyRef:
+        {{- get $settings $key | toYaml | nindent 8 }}
+  {{- end }}
+  - name: SUMO_COLLECTOR_NAME
+    valueFrom:
+      fieldRef:
+        fieldPath: metadata.name
+  - name: SUMO_COLLECTOR_NAME_PREFIX
+    value: {{ $settings.namePrefix | quote }}
+  {{- /* The values are what counts, also when somebody edits the source in the web application. */}}
+  - name: SUMO_SYNC_SOURCES
+    value: "true"
+  - name: SUMO_COLLECTOR_EPHEMERAL
+    value: "true"
+  {{- /* A restarted container takes its own name over. */}}
+  - name: SUMO_CLOBBER
+    value: "true"
+  - name: SUMO_JAVA_MEMORY_MAX
+    value: {{ $settings.javaMemoryMegabytes | int | quote }}
+  {{- with $settings.url }}
+  - name: SUMO_RECEIVER_URL
+    value: {{ . | quote }}
+  {{- end }}
 {{- end -}}
 
 {{/* What the collector cannot do, or needs. */}}
 {{- define "log-sidecar.checkSumologic" -}}
 {{- if and .Values.sidecar.enabled (eq .Values.sidecar.engine "sumologic-collector") }}
-{{- $credentials := .Values.sidecar.sumologicCollector.credentials }}
-{{- if not $credentials.secretName }}
-sidecar.engine is sumologic-collector, and sidecar.sumologicCollector.credentials.secretName does not say which Secret of this namespace has its access ID and key. Write:
+{{- range $key := list "accessId" "accessKey" }}
+{{- if not (get $.Values.sidecar.sumologicCollector $key) }}
+sidecar.engine is sumologic-collector, and sidecar.sumologicCollector.{{ $key }} is not set. Create a Secret with kubectl create secret generic sumologic --from-literal=accessId=... --from-literal=accessKey=... and write:
 sidecar:
   sumologicCollector:
-    credentials:
-      secretName: sumologic
-and make it with: kubectl create secret generic sumologic --from-literal={{ $credentials.accessIdKey }}=... --from-literal={{ $credentials.accessKeyKey }}=...{{ "\f" }}
+    {{ $key }}:
+      name: sumologic
+      key: {{ $key }}{{ "\f" }}
 {{- end }}
-{{- $output := (.Values.output | default dict).type | default "stdout" }}
-{{- if ne $output "stdout" }}
-output.type is {{ $output }}, and the sumologic-collector engine delivers to Sumo Logic by itself. Write:
-output:
-  type: stdout{{ if eq $output "sumologic" }}
-or, to send to an HTTP source of Sumo Logic:
+{{- end }}
+{{- range include "log-sidecar.outputs" . | fromJsonArray }}
+{{- if ne .type "stdout" }}
+outputs.{{ .name }}.type is {{ .type }}, and the sumologic-collector engine delivers to Sumo Logic itself. Write one of:
+outputs:
+  {{ .name }}:
+    enabled: false
 sidecar:
-  engine: fluent-bit{{ end }}{{ "\f" }}
+  engine: fluent-bit{{ "\f" }}
+{{- end }}
 {{- end }}
 {{- if ne .Values.sidecar.logLevel "warn" }}
-sidecar.logLevel is {{ .Values.sidecar.logLevel }}, and the sumologic-collector engine has no setting for it in its image. Write:
-sidecar:
-  logLevel: warn{{ "\f" }}
+sidecar.logLevel is {{ .Values.sidecar.logLevel }}, and the sumologic-collector engine has no setting for it in its image. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.logLevel" "value" "warn") }}{{ "\f" }}
 {{- end }}
 {{- if .Values.sidecar.perFile }}
-sidecar.perFile is true, and one collector has a source for each file already. Write:
-sidecar:
-  perFile: false{{ "\f" }}
+sidecar.perFile is true, and one collector has a source for each file already. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.perFile" "value" "false") }}{{ "\f" }}
 {{- end }}
 {{- if .Values.sidecar.fileLabel }}
-sidecar.fileLabel is true, and the sumologic-collector engine tells the file by the name of its source. Write:
-sidecar:
-  fileLabel: false{{ "\f" }}
-{{- end }}
-{{- range $index, $file := .Values.logs.files }}
-{{- if $file.rotated }}
-logs.files[{{ $index }}] ({{ $file.name }}): the sumologic-collector engine finds rotated files by {{ printf "%s*" $file.path | quote }} and takes no other names. Remove `rotated`, or write:
-sidecar:
-  engine: fluent-bit{{ "\f" }}
-{{- end }}
-{{- if has $file.multiline (list "docker" "cri") }}
-logs.files[{{ $index }}] ({{ $file.name }}): the sumologic-collector engine cannot read {{ $file.multiline }} records. Write:
-sidecar:
-  engine: fluent-bit{{ "\f" }}
-{{- end }}
+sidecar.fileLabel is true, and the sumologic-collector engine tells the file by the name of its source. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.fileLabel" "value" "false") }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -20,19 +20,21 @@ app:
 {{- end }}
 {{- $domain := splitList "." $injection.annotationPrefix -}}
 {{- if or (has "k8s" $domain) (has "kubernetes" $domain) }}
-injection.annotationPrefix is {{ $injection.annotationPrefix | quote }}, a name of Kubernetes itself. Write:
-injection:
-  annotationPrefix: log-sidecar{{ "\f" }}
+injection.annotationPrefix is {{ $injection.annotationPrefix | quote }}, a name of Kubernetes itself. Write:{{ include "log-sidecar.write" (dict "path" "injection.annotationPrefix" "value" "log-sidecar") }}{{ "\f" }}
 {{- end }}
 {{- end -}}
 
-{{/* One profile: dict "root" $ "name" <name> "profile" <map>. What is wrong with its output is said as of the chart's own. */}}
+{{/* One profile: dict "root" $ "name" <name> "profile" <map>. Its outputs are checked as the chart's own. */}}
 {{- define "log-sidecar.checkProfile" -}}
 {{- $name := .name -}}
 {{- $profile := .profile -}}
-{{- $scope := dict "root" .root "profile" $profile "engine" "fluent-bit" -}}
-{{- include "log-sidecar.injectionRoot" $scope -}}
-{{- $output := $scope.made.Values.output -}}
+{{- $unknown := list -}}
+{{- range $output, $given := $profile.outputs -}}
+{{- if not (or $given.type (hasKey $.root.Values.outputs $output)) }}{{ $unknown = append $unknown $output }}{{ end -}}
+{{- end -}}
+{{- range $unknown }}
+injection.profiles.{{ $name }}.outputs.{{ . }} has no type, and outputs has no output of that name. Write for example:{{ include "log-sidecar.write" (dict "path" (printf "injection.profiles.%s.outputs.%s.type" $name .) "value" "cloudwatch") }}{{ "\f" }}
+{{- end }}
 {{- $multiline := $profile.multiline | default "" -}}
 {{- $tail := eq (include "log-sidecar.injectionEngine" (dict "root" .root "profile" $profile)) "tail" -}}
 {{- if and $tail $multiline }}
@@ -43,18 +45,6 @@ injection:
       engine: fluent-bit
       multiline: {{ $multiline }}{{ "\f" }}
 {{- end }}
-{{- if and $tail (ne $output.type "stdout") }}
-injection.profiles.{{ $name }}: the tail engine only writes to stdout, and output.type is {{ $output.type }}. Write one of:
-injection:
-  profiles:
-    {{ $name }}:
-      engine: fluent-bit
-injection:
-  profiles:
-    {{ $name }}:
-      output:
-        type: stdout{{ "\f" }}
-{{- end }}
 {{- if and (eq $multiline "regex") (not (dig "multilineRegex" "start" "" $profile)) }}
 injection.profiles.{{ $name }} has no rule for the first line of a record. Write:
 injection:
@@ -64,9 +54,28 @@ injection:
       multilineRegex:
         start: '^\d{4}-\d{2}-\d{2}'{{ "\f" }}
 {{- end }}
+{{- if not $unknown }}
+{{- $scope := dict "root" .root "profile" $profile "engine" "fluent-bit" -}}
+{{- include "log-sidecar.injectionRoot" $scope -}}
+{{- range $output := include "log-sidecar.outputs" $scope.made | fromJsonArray }}
+{{- if and $tail (ne .type "stdout") }}
+injection.profiles.{{ $name }}: the tail engine only writes to stdout, and outputs.{{ .name }}.type is {{ .type }}. Write one of:
+injection:
+  profiles:
+    {{ $name }}:
+      engine: fluent-bit
+injection:
+  profiles:
+    {{ $name }}:
+      outputs:
+        {{ .name }}:
+          enabled: false{{ "\f" }}
+{{- end }}
+{{- end }}
 {{- range include "log-sidecar.checkOutput" $scope.made | splitList "\f" }}
 {{- with trim . }}
 In injection.profiles.{{ $name }}: {{ . }}{{ "\f" }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -1,144 +1,118 @@
-{{/* What the schema cannot say about `output`, and about rules for records; messages as in _validations.tpl. */}}
+{{/* Rules about outputs that the schema cannot express, and about multiline rules; messages as in _validations.tpl. */}}
 
 {{- define "log-sidecar.checkOutput" -}}
 {{- $sidecar := .Values.sidecar -}}
-{{- $output := .Values.output -}}
-{{- if and $sidecar.enabled (eq $sidecar.engine "tail") (ne $output.type "stdout") }}
-output.type is {{ $output.type }}, and the tail engine only writes to stdout. Write:
-sidecar:
-  engine: fluent-bit{{ "\f" }}
+{{- if and $sidecar.enabled (eq $sidecar.engine "tail") }}
+{{- include "log-sidecar.checkTailOutputs" . }}
+{{- else if and $sidecar.enabled (include "log-sidecar.engineKeepsState" .) }}
+{{- $outputs := include "log-sidecar.activeOutputs" . | fromJsonArray }}
+{{- $files := list }}
+{{- range .Values.logs.files }}{{ $files = append $files .name }}{{ end }}
+{{- include "log-sidecar.checkOutputSettings" (dict "root" . "outputs" $outputs) }}
+{{- range $output := $outputs }}
+{{- range $file := dig "match" "files" list $output }}
+{{- if not (has $file $files) }}
+outputs.{{ $output.name }}.match.files has {{ $file | quote }}, and logs.files has no file of that name. Write for example:{{ include "log-sidecar.write" (dict "path" (printf "outputs.%s.match.files" $output.name) "value" (toJson $files)) }}{{ "\f" }}
 {{- end }}
-{{- if and $sidecar.enabled (include "log-sidecar.hasBackend" (dict "root" .)) }}
-{{- include "log-sidecar.checkOutputAddress" . }}
-{{- include "log-sidecar.checkOutputLogin" . }}
-{{- include "log-sidecar.checkOutputBuffer" . }}
+{{- end }}
+{{- end }}
+{{- if $outputs }}{{ include "log-sidecar.checkOutputMatches" (dict "outputs" $outputs "by" "files" "sources" $files "namespaced" list) }}{{ end }}
+{{- if include "log-sidecar.hasBackend" (dict "outputs" $outputs) }}
+{{- include "log-sidecar.checkOutputBuffers" . }}
 {{- include "log-sidecar.checkOutputLabels" . }}
 {{- end }}
-{{- end -}}
-
-{{/* Where the backend is. */}}
-{{- define "log-sidecar.checkOutputAddress" -}}
-{{- $output := .Values.output -}}
-{{- $block := get $output $output.type -}}
-{{- $hosts := dict "elasticsearch" "logs-es-http.elastic.svc" "opensearch" "vpc-logs-abc.eu-west-1.es.amazonaws.com" "http" "logs.example.com" "forward" "fluentd.logging.svc" -}}
-{{- if eq $output.type "sumologic" }}
-{{- if not $block.url.name }}
-output.sumologic.url.name does not say which Secret holds the URL of the HTTP source. Write:
-output:
-  type: sumologic
-  sumologic:
-    url:
-      name: sumologic
-      key: url{{ "\f" }}
-{{- end }}
-{{- else if and (hasKey $hosts $output.type) (not $block.host) (not (and $block.url $block.url.name)) }}
-output.{{ $output.type }}.host is empty: where are the lines to go? Write:
-output:
-  type: {{ $output.type }}
-  {{ $output.type }}:
-    host: {{ get $hosts $output.type }}{{ "\f" }}
-{{- else if and $block.url $block.url.name $block.host }}
-output.http.host and output.http.url.name are both set, and the URL has a host of its own. Write:
-output:
-  http:
-    host: ""
-    url:
-      name: {{ $block.url.name }}
-      key: {{ $block.url.key }}{{ "\f" }}
-{{- end }}
-{{- if and $output.ca.secret $output.ca.configMap }}
-output.ca.secret and output.ca.configMap are both set, and one certificate is used. Write one of:
-output:
-  ca:
-    secret: {{ $output.ca.secret }}
-    configMap: ""
-output:
-  ca:
-    secret: ""
-    configMap: {{ $output.ca.configMap }}{{ "\f" }}
 {{- end }}
 {{- end -}}
 
-{{/* How the sidecar says who it is. */}}
-{{- define "log-sidecar.checkOutputLogin" -}}
-{{- $type := .Values.output.type -}}
-{{- $block := get .Values.output $type -}}
-{{- if $block.username }}
-{{- if ne (empty $block.username.name) (empty $block.password.name) }}
-{{- $name := $block.username.name | default $block.password.name }}
-output.{{ $type }}: a user's name and password come together, and only one of them has a Secret. Write:
-output:
-  {{ $type }}:
-    username:
-      name: {{ $name }}
-      key: {{ $block.username.key }}
-    password:
-      name: {{ $name }}
-      key: {{ $block.password.key }}{{ "\f" }}
-{{- else if and $block.username.name $block.aws $block.aws.enabled }}
-output.{{ $type }} has a user and aws.enabled, and a request can say only one of them. Write:
-output:
-  {{ $type }}:
-    username:
-      name: ""
-    password:
-      name: ""{{ "\f" }}
-{{- else if and (eq $type "forward") $block.username.name (not $block.sharedKey.name) }}
-output.forward.username goes with a shared key, and output.forward.sharedKey.name is empty. Write:
-output:
-  forward:
+{{/* The tail engine prints every line of every file. */}}
+{{- define "log-sidecar.checkTailOutputs" -}}
+{{- range $name, $output := .Values.outputs }}
+{{- if and (dig "enabled" true $output) (ne $output.type "stdout") }}
+outputs.{{ $name }}.type is {{ $output.type }}, and the tail engine only writes to stdout. Write one of:
+sidecar:
+  engine: fluent-bit
+outputs:
+  {{ $name }}:
+    enabled: false{{ "\f" }}
+{{- else if and (dig "enabled" true $output) (dig "match" "files" list $output) }}
+outputs.{{ $name }}.match.files is set, and the tail engine writes every file to stdout. Write one of:
+sidecar:
+  engine: fluent-bit
+outputs:
+  {{ $name }}:
+    match:
+      files: []{{ "\f" }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* What relates two settings of one output: dict "root" $ "outputs" <list>. */}}
+{{- define "log-sidecar.checkOutputSettings" -}}
+{{- $names := include "log-sidecar.outputNames" (dict "root" .root "sidecar" (dict "container" "app" "files" list)) | fromJson }}
+{{- include "log-sidecar.checkOutputs" (dict "outputs" .outputs "types" (include "log-sidecar.outputTypes" .root | fromJson) "names" $names "files" true) }}
+{{- range .outputs }}
+{{- if and (dig "url" "" .) (dig "host" "" .) }}
+outputs.{{ .name }} has both host and url, and the URL contains a host. Remove `host`, or write:
+outputs:
+  {{ .name }}:
+    url: null{{ "\f" }}
+{{- end }}
+{{- if and (eq .type "forward") .username (not .sharedKey) }}
+outputs.{{ .name }}.username is set without a shared key. Write for example:
+outputs:
+  {{ .name }}:
     sharedKey:
-      name: {{ $block.username.name }}
-      key: {{ $block.sharedKey.key }}{{ "\f" }}
-{{- end }}
-{{- end }}
-{{- range $header, $secret := $block.secretHeaders }}
-{{- if not (and $secret.name $secret.key) }}
-output.http.secretHeaders.{{ $header }} does not say which key of which Secret it has. Write:
-output:
-  http:
-    secretHeaders:
-      {{ $header }}:
-        name: {{ $secret.name | default "logs" }}
-        key: {{ $secret.key | default (lower $header) }}{{ "\f" }}
+      name: {{ .password.name | default "fluentd" }}
+      key: sharedKey{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end -}}
 
-{{/* What waits for the backend has to fit: on the volume, and at the pod's end into the time there is. */}}
-{{- define "log-sidecar.checkOutputBuffer" -}}
+{{/* What waits for backends has to fit on the volume, and its delivery into the time that the pod has to end. */}}
+{{- define "log-sidecar.checkOutputBuffers" -}}
 {{- $sidecar := .Values.sidecar -}}
-{{- $output := .Values.output -}}
-{{- $count := max 1 (include "log-sidecar.sidecars" . | fromJsonArray | len) -}}
 {{- /* Chunks that are being written and the positions come on top. */ -}}
-{{- $needed := add 64000000 (mul $count (include "log-sidecar.agentBytes" $output.buffer.maxSize | int64)) -}}
-{{- $there := include "log-sidecar.quantityBytes" $sidecar.state.sizeLimit | int64 -}}
-{{- if and (ne .Values.logs.volume.type "persistentVolumeClaim") (gt $needed $there) }}
-output.buffer.maxSize is {{ $output.buffer.maxSize }}{{ if gt $count 1 }} for each of {{ $count }} sidecars{{ end }}, and the pod is evicted when their volume exceeds sidecar.state.sizeLimit ({{ $sidecar.state.sizeLimit }}). Write:
+{{- $needed := 64000000 -}}
+{{- $limits := list -}}
+{{- $count := 0 -}}
+{{- range include "log-sidecar.listSidecars" (dict "root" .) | fromJsonArray }}
+{{- $count = add1 $count }}
+{{- range include "log-sidecar.sidecarOutputs" (dict "root" $ "sidecar" .) | fromJsonArray }}
+{{- if ne .type "stdout" }}
+{{- $needed = add $needed (include "log-sidecar.agentBytes" (.storage.totalLimitSize | default "0") | int64) }}
+{{- $limits = append $limits (printf "outputs.%s.storage.totalLimitSize is %s" .name (.storage.totalLimitSize | default "empty")) }}
+{{- if and (not .storage.totalLimitSize) (ne $.Values.logs.volume.type "persistentVolumeClaim") }}
+outputs.{{ .name }}.storage.totalLimitSize is empty, and the pod is evicted when what waits exceeds sidecar.state.sizeLimit ({{ $sidecar.state.sizeLimit }}). Write:{{ include "log-sidecar.write" (dict "path" (printf "outputs.%s.storage.totalLimitSize" .name) "value" "128M") }}{{ "\f" }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if and (ne .Values.logs.volume.type "persistentVolumeClaim") (gt $needed (include "log-sidecar.quantityBytes" $sidecar.state.sizeLimit | int64)) }}
+{{ uniq $limits | join ", " }}{{ if gt (int $count) 1 }}, for each of {{ $count }} sidecars{{ end }}, and the pod is evicted when their volume exceeds sidecar.state.sizeLimit ({{ $sidecar.state.sizeLimit }}). Write:
 sidecar:
   state:
     sizeLimit: {{ ceil (divf $needed 1048576) | int64 }}Mi{{ "\f" }}
 {{- end }}
-{{- $seconds := add 1 (ceil $sidecar.drainSeconds | int) (int $output.graceSeconds) -}}
-{{- if not $sidecar.native -}}{{- $seconds = add $seconds (int $sidecar.quietSeconds) -}}{{- end -}}
+{{- $seconds := add 1 (ceil $sidecar.drainSeconds | int) (int $sidecar.grace) -}}
+{{- if not $sidecar.native }}{{ $seconds = add $seconds (int $sidecar.quietSeconds) }}{{ end -}}
 {{- if gt $seconds (int .Values.terminationGracePeriodSeconds) }}
-output.graceSeconds ({{ $output.graceSeconds }}) and sidecar.drainSeconds ({{ $sidecar.drainSeconds }}) do not fit into terminationGracePeriodSeconds ({{ .Values.terminationGracePeriodSeconds }}). Write:
+sidecar.grace ({{ $sidecar.grace }}) and sidecar.drainSeconds ({{ $sidecar.drainSeconds }}) do not fit into terminationGracePeriodSeconds ({{ .Values.terminationGracePeriodSeconds }}). Write:
 terminationGracePeriodSeconds: {{ $seconds }}{{ "\f" }}
 {{- end }}
 {{- end -}}
 
 {{- define "log-sidecar.checkOutputLabels" -}}
 {{- range $key := list "log" "file" "path" "offset" "namespace" "pod" "container" "node" "time" "@timestamp" }}
-{{- if hasKey $.Values.output.labels $key }}
-output.labels has a field {{ $key | quote }}, which every record has already. Write another name:
-output:
+{{- if hasKey $.Values.logs.labels $key }}
+logs.labels has a field {{ $key | quote }}, which every record already has. Write another name:
+logs:
   labels:
-    app-{{ trimPrefix "@" $key }}: {{ get $.Values.output.labels $key | quote }}{{ "\f" }}
+    app-{{ trimPrefix "@" $key }}: {{ get $.Values.logs.labels $key | quote }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end -}}
 
-{{/* Rules for records of several lines. */}}
+{{/* Rules for multiline records. */}}
 {{- define "log-sidecar.checkMultiline" -}}
 {{- range $index, $file := .Values.logs.files }}
 {{- $start := dig "multilineRegex" "start" "" $file }}

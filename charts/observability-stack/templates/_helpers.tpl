@@ -26,20 +26,17 @@ StatefulSets, which may have 52, end with `-alertmanager` or `-server-99-9` at t
 {{- default (ternary $name "default" $account.create) $account.name -}}
 {{- end -}}
 
-{{/* ARN of the role of a part that writes to AWS: dict "root" $ "account" <key of serviceAccounts>. */}}
+{{/* ARN of the IAM role of a service account, empty if it has none: dict "root" $ "account" <key of serviceAccounts>. */}}
 {{- define "observability-stack.roleArn" -}}
-{{- $identity := .root.Values.identity -}}
-{{- if eq .account "server" }}{{ $identity.roleArn }}{{ else }}{{ get $identity.roleArns .account }}{{ end -}}
+{{- $account := get .root.Values.serviceAccounts .account -}}
+{{- $account.roleArn | default (get $account.annotations "eks.amazonaws.com/role-arn") -}}
 {{- end -}}
 
-{{/* Annotations of a service account that writes to AWS, as JSON; arguments as above. */}}
+{{/* Annotations of a service account, as JSON; arguments as above. */}}
 {{- define "observability-stack.accountAnnotations" -}}
-{{- $annotations := (get .root.Values.serviceAccounts .account).annotations -}}
-{{- $role := include "observability-stack.roleArn" . -}}
-{{- if and (eq .root.Values.identity.type "irsa") $role -}}
-{{- $annotations = mergeOverwrite (dict) $annotations (dict "eks.amazonaws.com/role-arn" $role) -}}
-{{- end -}}
-{{- $annotations | toJson -}}
+{{- $account := get .root.Values.serviceAccounts .account -}}
+{{- $role := ternary (dict "eks.amazonaws.com/role-arn" $account.roleArn) dict (ne ($account.roleArn | default "") "") -}}
+{{- merge $role $account.annotations | toJson -}}
 {{- end -}}
 
 {{/* Whether Prometheus is an agent, which only writes to remotes. */}}
@@ -51,7 +48,7 @@ StatefulSets, which may have 52, end with `-alertmanager` or `-server-99-9` at t
 {{/* Whether each pod of Prometheus has a claim, which outlives it. */}}
 {{- define "observability-stack.prometheusHasClaim" -}}
 {{- $type := .Values.server.persistence.type -}}
-{{- if or (eq $type "claim") (and (eq $type "auto") (not (include "observability-stack.prometheusIsAgent" .))) }}true{{ end -}}
+{{- if or (eq $type "persistentVolumeClaim") (and (eq $type "auto") (not (include "observability-stack.prometheusIsAgent" .))) }}true{{ end -}}
 {{- end -}}
 
 {{/*

@@ -69,9 +69,9 @@ Pod Identity gives it to the service account by:
 
   aws eks create-pod-identity-association --region {{ $values.cluster.region }} --cluster-name {{ $values.cluster.name }} --namespace {{ $namespace }} --service-account {{ $account }} --role-arn ROLE_ARN
   kubectl rollout restart --namespace {{ $namespace }} {{ .workload }}    # pods that were there before have it not
-{{- else if not (or (include "observability-stack.roleArn" .) (get (get $values.serviceAccounts .account).annotations "eks.amazonaws.com/role-arn")) }}
+{{- else if not (include "observability-stack.roleArn" .) }}
 
-No role is named yet (serviceAccounts.{{ .account }}.annotations, or identity.{{ if eq .account "server" }}roleArn{{ else }}roleArns.{{ .account }}{{ end }}): until one is, {{ .who }} has nothing to sign with.
+serviceAccounts.{{ .account }}.roleArn is not set. Until it is, {{ .who }} has no credentials.
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -137,7 +137,7 @@ kind: PersistentVolumeClaim
 metadata:
   {{- include "observability-stack.componentMetadata" . | nindent 2 }}
 spec:
-  {{- include "observability-stack.claimSpec" .persistence | nindent 2 }}
+  {{- include "observability-stack.claimSpec" .persistence.persistentVolumeClaim | nindent 2 }}
 {{- end -}}
 
 {{/*

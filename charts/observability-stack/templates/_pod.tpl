@@ -81,7 +81,7 @@ spec:
     claimName: {{ .claim | quote }}
   {{- else }}
   emptyDir:
-    sizeLimit: {{ .persistence.emptyDirSize | quote }}
+    sizeLimit: {{ .persistence.emptyDir.sizeLimit | quote }}
   {{- end }}
 {{- end -}}
 

@@ -52,7 +52,7 @@ scrape.extraConfigs[{{ $index }}] is called {{ $name | quote }}, as another job 
 
 {{- define "observability-stack.checkStorage" -}}
 {{- $server := .Values.server -}}
-{{- $size := ternary $server.persistence.size $server.persistence.emptyDirSize (ne "" (include "observability-stack.prometheusHasClaim" .)) }}
+{{- $size := ternary $server.persistence.persistentVolumeClaim.size $server.persistence.emptyDir.sizeLimit (ne "" (include "observability-stack.prometheusHasClaim" .)) }}
 {{- if and (not (include "observability-stack.prometheusIsAgent" .)) (regexMatch "^[0-9]+[KMGTPE]i$" $size) $server.retention.size }}
 {{- if ge (include "observability-stack.bytes" $server.retention.size | int64) (include "observability-stack.bytes" $size | int64) }}
 server.retention.size ({{ $server.retention.size }}) does not fit into the volume ({{ $size }}), where the write-ahead log comes on top. Write:

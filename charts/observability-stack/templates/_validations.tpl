@@ -61,29 +61,22 @@ serviceAccounts:
 {{- end }}
 {{- end }}
 {{- end }}
-{{- range $name := list "server" "traces" "containerInsights" "logs" "events" }}
-{{- $account := get $root.Values.serviceAccounts $name }}
-{{- $role := include "observability-stack.roleArn" (dict "root" $root "account" $name) }}
-{{- $path := ternary "identity.roleArn" (printf "identity.roleArns.%s" $name) (eq $name "server") }}
+{{- range $name, $account := .Values.serviceAccounts }}
 {{- $annotated := get $account.annotations $key }}
-{{- if and $role $annotated (ne $role $annotated) }}
-{{ $path }} and serviceAccounts.{{ $name }}.annotations name two roles. Write one of them:
-identity:
-{{- if eq $name "server" }}
-  roleArn: {{ $annotated }}
-{{- else }}
-  roleArns:
-    {{ $name }}: {{ $annotated }}
-{{- end }}{{ "\f" }}
+{{- $role := $account.roleArn | default $annotated }}
+{{- if and $annotated (ne $role $annotated) }}
+serviceAccounts.{{ $name }}.roleArn and its annotation {{ $key }} name different roles. Remove the annotation, or write:
+serviceAccounts:
+  {{ $name }}:
+    roleArn: {{ $annotated }}{{ "\f" }}
 {{- end }}
-{{- if and (ne $root.Values.identity.type "irsa") (or $role $annotated) }}
-identity.type is {{ $root.Values.identity.type }}, and a role is named for IRSA, which would win. Write:
+{{- if and $role (ne $root.Values.identity.type "irsa") }}
+identity.type is {{ $root.Values.identity.type }}, but serviceAccounts.{{ $name }} names a role for IRSA, which would take precedence. Remove the role, or write:
 identity:
-  type: irsa
-or leave out {{ $path }} and the annotation {{ $key }}.{{ "\f" }}
+  type: irsa{{ "\f" }}
 {{- end }}
-{{- if and (not $account.create) (or $role $annotated) }}
-serviceAccounts.{{ $name }}.create is false, so that the role would stand nowhere. Annotate your service account yourself, or write:
+{{- if and $role (not $account.create) }}
+serviceAccounts.{{ $name }} names a role, but serviceAccounts.{{ $name }}.create is false. Annotate your own service account, or write:
 serviceAccounts:
   {{ $name }}:
     create: true{{ "\f" }}

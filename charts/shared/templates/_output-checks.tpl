@@ -2,7 +2,7 @@
 
 {{/*
 dict "outputs" <of shared.outputs> "types" <data of shared.outputTypes> "names" <texts by placeholder> and, where {file} is
-one too, "files" true.
+one too, "files" true; for Fluent Bit 1.9.10, "legacy" true.
 */}}
 {{- define "shared.checkOutputs" -}}
 {{- if not .outputs }}
@@ -25,6 +25,10 @@ outputs:
 {{- end }}
 {{- end }}
 {{- end }}
+{{- if and $.legacy $option.since5 $text (ne (toString $text) (toString $option.default)) }}
+outputs.{{ $output.name }}.{{ $path }} is {{ $text }}, which Fluent Bit 1.9.10 does not support. Write:
+profile: upstream{{ "\f" }}
+{{- end }}
 {{- if hasSuffix "Template" $path }}
 {{- $variable := "\\$[A-Za-z_][A-Za-z0-9_]*(\\['[A-Za-z0-9_./-]+'\\])*" }}
 {{- if regexMatch (printf "%s[^A-Za-z0-9_.,\\[]" $variable) ($text | default "") }}
@@ -43,6 +47,19 @@ outputs:
   {{ .name }}:
     tls:
       {{ first $sources }}: {{ dig "tls" (first $sources) "" . | toJson }}{{ "\f" }}
+{{- end }}
+{{- if eq .type "cloudwatch" }}
+{{- $options := (get $.types .type).options }}
+{{- $own := and (ne .logStreamName ($options.logStreamName.default | default "")) (ne .logStreamPrefix ($options.logStreamPrefix.default | default "")) }}
+{{- if or (not (or .logStreamName .logStreamPrefix)) (and $own .logStreamName .logStreamPrefix) }}
+outputs.{{ .name }} has {{ ternary "both" "neither" (ne .logStreamName "") }} logStreamName {{ ternary "and" "nor" (ne .logStreamName "") }} logStreamPrefix, and CloudWatch Logs needs one of them. Write one of:
+outputs:
+  {{ .name }}:
+    logStreamPrefix: "{node}-"
+outputs:
+  {{ .name }}:
+    logStreamName: "{node}"{{ "\f" }}
+{{- end }}
 {{- end }}
 {{- if and .externalId (not .roleArn) }}
 outputs.{{ .name }}.externalId is set without a role to assume. Write:

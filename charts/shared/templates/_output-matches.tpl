@@ -1,12 +1,27 @@
 {{/*
 Which records an output receives: `outputs.<name>.match`. A record comes from a source, a pipeline of a node agent or a log
-file of a sidecar, and an empty list matches every source.
+file of a sidecar, and an empty list matches every source. Records of pods also come from a namespace.
 */}}
 
-{{/* Whether an output receives records of a source: dict "output" <map> "by" <pipelines or files> "source" <name>. */}}
+{{/* Whether a name matches one of a list of globs: dict "name" <text> "globs" <list>. */}}
+{{- define "shared.matchesGlob" -}}
+{{- range .globs }}{{ if regexMatch (printf "^%s$" (replace "*" ".*" .)) $.name }}true{{ end }}{{ end -}}
+{{- end -}}
+
+{{/*
+Whether an output receives records of a source: dict "output" <map> "by" <pipelines or files> "source" <name> and, where
+they apply, "namespaced" <sources whose records come from namespaces> and "namespace" <name>. An output for certain
+namespaces receives records without one only if it names their source.
+*/}}
 {{- define "shared.outputReceives" -}}
 {{- $wanted := dig "match" .by list .output -}}
-{{- if or (not $wanted) (has .source $wanted) }}true{{ end -}}
+{{- $include := dig "match" "namespaces" "include" list .output -}}
+{{- $exclude := dig "match" "namespaces" "exclude" list .output -}}
+{{- $receives := or (has .source $wanted) (and (not $wanted) (or (not $include) (not (hasKey . "namespaced")) (has .source .namespaced))) -}}
+{{- if and $receives .namespace -}}
+{{- $receives = and (or (not $include) (include "shared.matchesGlob" (dict "name" .namespace "globs" $include))) (not (include "shared.matchesGlob" (dict "name" .namespace "globs" $exclude))) -}}
+{{- end -}}
+{{- if $receives }}true{{ end -}}
 {{- end -}}
 
 {{/* A regular expression for names of namespaces with globs: a list. */}}
@@ -28,80 +43,117 @@ underscore: dict "match" <map> "prefix" <regular expression of what precedes the
 {{- end -}}
 {{- end -}}
 
-{{/* Whether every one of a list of globs is covered by one of another list: dict "globs" <list> "by" <list>. */}}
-{{- define "shared.globsCovered" -}}
-{{- $open := list -}}
-{{- range $glob := .globs -}}
-{{- $covered := false -}}
-{{- range $.by }}{{ if regexMatch (printf "^%s$" (. | replace "." "\\." | replace "*" ".*")) $glob }}{{ $covered = true }}{{ end }}{{ end -}}
-{{- if not $covered }}{{ $open = append $open $glob }}{{ end -}}
+{{/*
+Namespaces that stand for all that outputs tell apart, each with what to write for it, as a JSON map: one for each glob, and
+one, with an empty text, for those that no output names. dict "outputs" <list> "read" <include and exclude of what is read>.
+*/}}
+{{- define "shared.sampleNamespaces" -}}
+{{- $samples := dict -}}
+{{- with dig "include" list .read -}}
+{{- range . }}{{ $_ := set $samples . . }}{{ end -}}
+{{- else -}}
+{{- $_ := set $samples "0-0" "" -}}
+{{- range .outputs -}}
+{{- range concat (dig "match" "namespaces" "include" list .) (dig "match" "namespaces" "exclude" list .) }}{{ $_ := set $samples (replace "*" "0x0" .) . }}{{ end -}}
 {{- end -}}
-{{- if not $open }}true{{ end -}}
+{{- end -}}
+{{- $unread := dig "exclude" list .read -}}
+{{- range $sample := keys $samples }}{{ if include "shared.matchesGlob" (dict "name" $sample "globs" $unread) }}{{ $_ := unset $samples $sample }}{{ end }}{{ end -}}
+{{- $samples | toJson -}}
 {{- end -}}
 
-{{/* Whether two outputs can receive records of the same namespace: dict "a", "b" <outputs>. */}}
-{{- define "shared.namespacesOverlap" -}}
-{{- $apart := false -}}
-{{- range $pair := list (list .a .b) (list .b .a) -}}
-{{- $include := dig "match" "namespaces" "include" list (first $pair) -}}
-{{- if and $include (include "shared.globsCovered" (dict "globs" $include "by" (dig "match" "namespaces" "exclude" list (last $pair)))) }}{{ $apart = true }}{{ end -}}
+{{/*
+Where an output delivers records of a source, for comparison: dict "output" <of shared.outputs> "source" <name> "namespace"
+<name or empty> "names" <texts by placeholder>. A record's log group is that of the template, if it has the fields for it.
+*/}}
+{{- define "shared.outputPlace" -}}
+{{- $place := .output.place | replace "{pipeline}" .source -}}
+{{- range $word, $text := .names }}{{ $place = replace (printf "{%s}" $word) $text $place }}{{ end -}}
+{{- with .namespace }}{{ $place = replace "$kubernetes['namespace_name']" . $place }}{{ end -}}
+{{- if eq .output.type "cloudwatch" -}}
+{{- $parts := fromJsonArray $place -}}
+{{- $template := last $parts -}}
+{{- $parts = initial $parts -}}
+{{- if and $template (or .namespace (not (contains "$kubernetes" $template))) }}{{ $parts = append (initial $parts) $template }}{{ end -}}
+{{- $place = toJson $parts -}}
 {{- end -}}
-{{- $a := dig "match" "namespaces" "include" list .a -}}
-{{- $b := dig "match" "namespaces" "include" list .b -}}
-{{- if and $a $b -}}
-{{- $common := false -}}
-{{- range $glob := $a }}{{ range $other := $b -}}
-{{- if or (include "shared.globsCovered" (dict "globs" (list $glob) "by" (list $other))) (include "shared.globsCovered" (dict "globs" (list $other) "by" (list $glob))) }}{{ $common = true }}{{ end -}}
-{{- end }}{{ end -}}
-{{- if not $common }}{{ $apart = true }}{{ end -}}
-{{- end -}}
-{{- if not $apart }}true{{ end -}}
+{{- $place -}}
 {{- end -}}
 
 {{/*
 Messages about records that no output receives, or that the same destination receives twice: dict "outputs" <of
-shared.outputs> "by" <pipelines or files> "sources" <names> "namespaced" <sources whose
-tags contain the namespace>.
+shared.outputs> "by" <pipelines or files> "sources" <names> "namespaced" <sources whose tags contain the namespace> and,
+where they apply, "read" <include and exclude of the namespaces that are read> and "names" <texts by placeholder>.
 */}}
 {{- define "shared.checkOutputMatches" -}}
-{{- $by := .by -}}
-{{- range $source := .sources }}
-{{- $outputs := list }}
-{{- range $.outputs }}{{ if include "shared.outputReceives" (dict "output" . "by" $by "source" $source) }}{{ $outputs = append $outputs . }}{{ end }}{{ end }}
-{{- $all := false }}
-{{- $included := list }}
-{{- range $outputs }}{{ $included = concat $included (dig "match" "namespaces" "include" list .) }}{{ end }}
-{{- range $outputs }}
-{{- if not (has $source $.namespaced) }}{{ $all = true }}{{ end }}
-{{- if and (not (dig "match" "namespaces" "include" list .)) (include "shared.globsCovered" (dict "globs" (dig "match" "namespaces" "exclude" list .) "by" $included)) }}{{ $all = true }}{{ end }}
+{{- range $source := ternary .sources list (gt (len .outputs) 0) }}
+{{- $where := dict "outputs" $.outputs "by" $.by "source" $source "namespaced" $.namespaced "names" ($.names | default dict) }}
+{{- $samples := dict "" "" }}
+{{- if has $source $.namespaced }}{{ $samples = include "shared.sampleNamespaces" (dict "outputs" $.outputs "read" ($.read | default dict)) | fromJson }}{{ end }}
+{{- $missing := list }}
+{{- $twice := dict }}
+{{- range $namespace, $glob := $samples }}
+{{- $receivers := list }}
+{{- range $.outputs }}
+{{- if include "shared.outputReceives" (merge (dict "output" . "namespace" $namespace) $where) }}{{ $receivers = append $receivers . }}{{ end }}
 {{- end }}
-{{- if not $all }}
-No output receives {{ if $outputs }}all records{{ else }}the records{{ end }} of {{ trimSuffix "s" $by }} {{ $source | quote }}: they would be dropped. Write for example:
+{{- if not $receivers }}{{ $missing = append $missing $glob }}{{ end }}
+{{- range $index, $output := $receivers }}
+{{- $place := include "shared.outputPlace" (merge (dict "output" $output "namespace" $namespace) $where) }}
+{{- range $other := slice $receivers (add1 $index | int) }}
+{{- if eq $place (include "shared.outputPlace" (merge (dict "output" $other "namespace" $namespace) $where)) }}
+{{- $pair := printf "outputs.%s and outputs.%s" $output.name $other.name }}
+{{- $_ := set $twice $pair (get $twice $pair | default (dict "output" $output "other" $other "globs" list)) }}
+{{- $_ := set (get $twice $pair) "globs" (append (get $twice $pair).globs $glob) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if $missing }}{{ include "shared.outputGap" (merge (dict "missing" $missing) $where) }}{{ end }}
+{{- range $pair, $both := $twice }}{{ include "shared.outputOverlap" (merge (dict "pair" $pair "sources" $.sources) $both $where) }}{{ end }}
+{{- end }}
+{{- end -}}
+
+{{/* Message about records that no output receives; "missing" are globs, an empty one for all other namespaces. */}}
+{{- define "shared.outputGap" -}}
+{{- $included := list -}}
+{{- range .outputs }}{{ $included = concat $included (dig "match" "namespaces" "include" list .) }}{{ end -}}
+{{- $named := without .missing "" }}
+No output receives {{ if and (has .source .namespaced) (or $named $included) }}records of {{ trimSuffix "s" .by }} {{ .source | quote }} from {{ if has "" .missing }}other namespaces{{ else }}{{ join ", " $named }}{{ end }}{{ else }}the records of {{ trimSuffix "s" .by }} {{ .source | quote }}{{ end }}: they would be dropped. Write for example:
 outputs:
-  {{ (first (append $outputs (dict "name" "other"))).name }}-rest:
+  {{ (first .outputs).name }}-rest:
     type: cloudwatch
     match:
-      {{ $by }}: [{{ $source }}]
-{{- if and $outputs $included }}
+      {{ .by }}: [{{ .source }}]
+{{- if and (has "" .missing) $included }}
       namespaces:
         exclude: {{ $included | uniq | toJson }}
+{{- else if and $named (not (has "" .missing)) }}
+      namespaces:
+        include: {{ $named | toJson }}
 {{- end }}{{ "\f" }}
-{{- end }}
-{{- range $index, $output := $outputs }}
-{{- range $other := slice $outputs (add1 $index | int) }}
-{{- if eq $output.place $other.place }}
-{{- if or (not (has $source $.namespaced)) (include "shared.namespacesOverlap" (dict "a" $output "b" $other)) }}
-outputs.{{ $output.name }} and outputs.{{ $other.name }} would deliver records of {{ trimSuffix "s" $by }} {{ $source | quote }} to the same place twice. Write one of:
+{{- end -}}
+
+{{/* Message about two outputs that deliver the same records to one place; "globs" are the namespaces of these records. */}}
+{{- define "shared.outputOverlap" -}}
+{{- $named := without .globs "" }}
+{{ .pair }} would deliver records of {{ trimSuffix "s" .by }} {{ .source | quote }}{{ if and $named (not (has "" .globs)) }} from {{ join ", " $named }}{{ end }} to the same place twice. Write one of:
 outputs:
-  {{ $other.name }}:
+  {{ .other.name }}:
     enabled: false
+{{- if and $named (not (has "" .globs)) }}
+{{- $wider := ternary .other .output (not (dig "match" "namespaces" "include" list .other)) }}
+{{- if not (dig "match" "namespaces" "include" list $wider) }}
 outputs:
-  {{ $other.name }}:
+  {{ $wider.name }}:
     match:
-      {{ $by }}: {{ without $.sources $source | toJson }}{{ "\f" }}
+      namespaces:
+        exclude: {{ concat (dig "match" "namespaces" "exclude" list $wider) $named | uniq | toJson }}
 {{- end }}
-{{- end }}
-{{- end }}
-{{- end }}
-{{- end }}
+{{- else if gt (len .sources) 1 }}
+outputs:
+  {{ .other.name }}:
+    match:
+      {{ .by }}: {{ without .sources .source | toJson }}
+{{- end }}{{ "\f" }}
 {{- end -}}

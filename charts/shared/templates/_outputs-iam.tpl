@@ -24,7 +24,6 @@ role is `own`, and is missing if the outputs need nothing of AWS. dict "outputs"
 <parts of ARNs>.
 */}}
 {{- define "shared.outputPolicies" -}}
-{{- $place := printf "%s:ACCOUNT" .region -}}
 {{- $byRole := dict -}}
 {{- range .outputs -}}
 {{- $role := .role_arn | default .aws_role_arn | default "own" -}}
@@ -55,8 +54,15 @@ role is `own`, and is missing if the outputs need nothing of AWS. dict "outputs"
 {{- end -}}
 {{- end -}}
 {{- range $outputs := list $created $given -}}
+{{- $byRegion := dict -}}
+{{- range $outputs -}}
+{{- $region := contains "$" .region | ternary $.region .region -}}
+{{- $_ := set $byRegion $region (append (get $byRegion $region | default list) .) -}}
+{{- end -}}
 {{- $resources := list -}}
-{{- range include "shared.logGroups" $outputs | fromJsonArray }}{{ $resources = append $resources (printf "arn:%s:logs:%s:log-group:%s:*" $.partition $place .) }}{{ end -}}
+{{- range $region, $group := $byRegion -}}
+{{- range include "shared.logGroups" $group | fromJsonArray }}{{ $resources = append $resources (printf "arn:%s:logs:%s:ACCOUNT:log-group:%s:*" $.partition $region .) }}{{ end -}}
+{{- end -}}
 {{- $actions := list "logs:CreateLogStream" "logs:PutLogEvents" -}}
 {{- if (first (append $outputs dict)).auto_create_group -}}
 {{- $actions = prepend $actions "logs:CreateLogGroup" -}}

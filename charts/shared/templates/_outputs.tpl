@@ -92,7 +92,12 @@ output sets none).
 {{- $output := .output -}}
 {{- $type := get .types $output.type -}}
 {{- $section := merge (dict "name" $type.plugin) ($type.fixed | default dict) -}}
-{{- if not .legacy }}{{ if ne $output.type "stdout" }}{{ $_ := set $section "workers" 1 }}{{ end }}{{ end -}}
+{{- if .legacy -}}
+{{- /* Fluent Bit 1.9.10 does not know it. */ -}}
+{{- $_ := unset $section "net.io_timeout" -}}
+{{- else if ne $output.type "stdout" -}}
+{{- $_ := set $section "workers" 1 -}}
+{{- end -}}
 {{- $url := dig "url" "" $output -}}
 {{- $tls := or $url (dig "tls" "enabled" true $output) -}}
 {{- $headers := list -}}
@@ -135,6 +140,8 @@ output sets none).
 {{- if $limit }}{{ $_ := set $section "store_dir_limit_size" $limit }}{{ $_ := unset $section "storage.total_limit_size" }}{{ end -}}
 {{- if eq (toString $section.retry_limit) "no_limits" }}{{ $_ := set $section "retry_limit" 1000000 }}{{ end -}}
 {{- end -}}
+{{- $streams := get $type.options "logStreamTemplate" | default dict -}}
+{{- if and $section.log_stream_name (ne $section.log_stream_name (get $type.options "logStreamName").default) (eq $output.logStreamTemplate (toString $streams.default)) }}{{ $_ := unset $section "log_stream_template" }}{{ end -}}
 {{- /* The plugin accepts a name or a prefix of the stream: the one that is not the type's default. */ -}}
 {{- if and $section.log_stream_name $section.log_stream_prefix -}}
 {{- $default := (get $type.options "logStreamName").default -}}

@@ -1,4 +1,4 @@
-"""What a cluster with a chart's release costs in a month."""
+"""Estimates the monthly cost of a cluster with a release of a chart."""
 
 from eks_observability.cost.estimate import SERVICES, Estimate, Line, Volumes, alternatives, estimate
 from eks_observability.cost.prices import Instance, Price, Prices, load

@@ -13,7 +13,7 @@ from eks_observability.errors import CommandError
 
 _EXAMPLE = """\
 \b
-The article's cluster, without the services that its own sum leaves out:
+The article's cluster, without the services that the article leaves out:
   eks-observability cost --values values/examples/amp.yaml --traces-per-minute 14.8 --without amp --without insights
 
 The exit status is 1 if the total exceeds --budget.
@@ -25,30 +25,36 @@ _AMOUNT = click.FloatRange(min=0)
 
 
 @click.command("cost", epilog=_EXAMPLE)
-@click.option("--values", type=_FILE, multiple=True, help="Values file of the release; later files win.")
+@click.option(
+    "--values", type=_FILE, multiple=True, help="Values file of the release; repeatable, later files take precedence."
+)
 @click.option(
     "--chart", default="observability-stack", show_default=True, help="Name in charts/, folder, or OCI address."
 )
 @click.option("--nodes", type=_COUNT, default=3, show_default=True, help="Number of nodes.")
 @click.option("--instance", default="t3.xlarge", show_default=True, help="Instance type of the nodes.")
-@click.option("--spot", is_flag=True, help="The nodes are spot instances.")
+@click.option("--spot", is_flag=True, help="Use spot instances.")
 @click.option("--series", type=_AMOUNT, help="Series sent to Amazon Managed Service for Prometheus (AMP).")
 @click.option("--measured", type=_FILE, help="Output of /metrics of a running Prometheus, instead of --series.")
-@click.option("--queried", type=_AMOUNT, default=0, show_default=True, help="Samples that queries read in a month.")
+@click.option("--queried", type=_AMOUNT, default=0, show_default=True, help="Samples that queries read per month.")
 @click.option("--metric-days", type=_AMOUNT, default=150, show_default=True, help="Retention of AMP, in days.")
-@click.option("--log-gb", type=_AMOUNT, help="GB of logs in a month.")
-@click.option("--log-days", type=_AMOUNT, help="Retention of logs, in days; default: that of the values, or 30.")
-@click.option("--traces-per-minute", type=_AMOUNT, help="Traces recorded in a minute.")
-@click.option("--traces-retrieved", type=_AMOUNT, default=0, show_default=True, help="Traces retrieved in a month.")
-@click.option("--observations", type=_AMOUNT, help="Observations of Container Insights in a month.")
-@click.option("--custom-metrics", type=_AMOUNT, help="Metrics of Container Insights, if it is not enhanced.")
-@click.option("--editors", type=_COUNT, default=1, show_default=True, help="People who edit dashboards.")
-@click.option("--viewers", type=_COUNT, default=0, show_default=True, help="People who only view dashboards.")
-@click.option("--without", multiple=True, type=click.Choice(list(cost.SERVICES)), help="Leave a service out.")
-@click.option("--budget", type=_AMOUNT, help="Budget for a month, in USD.")
+@click.option("--log-gb", type=_AMOUNT, help="GB of logs per month.")
+@click.option("--log-days", type=_AMOUNT, help="Retention of logs, in days; default: from the values, or 30.")
+@click.option("--traces-per-minute", type=_AMOUNT, help="Traces recorded per minute.")
+@click.option("--traces-retrieved", type=_AMOUNT, default=0, show_default=True, help="Traces retrieved per month.")
+@click.option("--observations", type=_AMOUNT, help="Observations of Container Insights per month.")
+@click.option(
+    "--custom-metrics", type=_AMOUNT, help="Custom metrics of Container Insights without enhanced observability."
+)
+@click.option("--editors", type=_COUNT, default=1, show_default=True, help="Managed Grafana editors.")
+@click.option("--viewers", type=_COUNT, default=0, show_default=True, help="Managed Grafana viewers.")
+@click.option(
+    "--without", multiple=True, type=click.Choice(list(cost.SERVICES)), help="Leave out a service; repeatable."
+)
+@click.option("--budget", type=_AMOUNT, help="Monthly budget, in USD.")
 @click.option("--prices", "price_file", type=_FILE, help="Price file to use instead of the built-in one.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--picture", type=_TO_WRITE, help="Draw the estimate, too: a .svg or .png file.")
+@click.option("--picture", type=_TO_WRITE, help="Draw the estimate to an .svg or .png file.")
 def command(
     values: tuple[Path, ...],
     chart: str,
@@ -60,9 +66,9 @@ def command(
     picture: Path | None,
     **amounts: Any,
 ) -> int:
-    """Estimate what a cluster with a chart's release costs in a month."""
+    """Estimate the monthly cost of a cluster with a release of a chart."""
     if not all(math.isfinite(one) for one in (*amounts.values(), budget) if isinstance(one, float)):
-        raise CommandError("an amount has to be a finite number")
+        raise CommandError("amounts must be finite numbers")
     folder = Path("charts", chart)
     prices = cost.load(price_file) if price_file else cost.load()
     release = cost.read(helm.render(str(folder) if folder.is_dir() else chart, values))
@@ -78,13 +84,13 @@ def command(
 
 
 def samples_per_second(metrics: str) -> float:
-    """Return how many samples a Prometheus has sent in a second, since it started.
+    """Return the average number of samples per second that a Prometheus has sent since its start.
 
     Args:
-        metrics: what it answered at ``/metrics``.
+        metrics: the output of its ``/metrics``.
 
     Raises:
-        CommandError: it does not say, as it writes to no remote or has only just started.
+        CommandError: it has no remote write metrics, or has run for less than a minute.
     """
     found: dict[str, list[float]] = {}
     for line in metrics.splitlines():
@@ -97,7 +103,7 @@ def samples_per_second(metrics: str) -> float:
     seconds = max(newest) - started[0] if newest and started else 0
     if not sent or seconds < 60:
         raise CommandError(
-            "these metrics do not say how many samples are sent: they have to be of a Prometheus that writes to a "
-            "remote and has run for a minute"
+            "these metrics have no count of sent samples: save them from a Prometheus that writes to a remote and "
+            "has run for at least a minute"
         )
     return sum(sent) / seconds

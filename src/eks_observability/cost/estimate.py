@@ -1,4 +1,4 @@
-"""What a cluster with a release costs in a month, service by service, and what it would cost otherwise."""
+"""Estimates the monthly cost of a cluster with a release, service by service, and of alternatives."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
@@ -18,31 +18,31 @@ SERVICES = {
     "xray": "X-Ray",
 }
 _DAYS = 365 / 12
-# For how long logs are kept: where nobody says, and where the release says for ever.
+# Assumed retention of logs, in days: by default, and when the release keeps logs forever.
 _LOG_DAYS = 30
-_FOR_EVER = 365
+_FOREVER = 365
 
 
 @dataclass(frozen=True)
 class Volumes:
-    """What no values file says.
+    """Quantities that no values file contains.
 
     Attributes:
-        nodes: how many nodes there are.
-        instance: their type.
+        nodes: number of nodes.
+        instance: instance type.
         spot: whether they are spot instances.
         editors: active editors of Grafana.
         viewers: active viewers of Grafana.
-        series: series that are sent; ``None`` when nobody knows.
-        samples_per_second: samples that are sent, where they were counted; wins over ``series``.
-        queried: samples that queries read in a month.
-        metric_days: how long AMP keeps samples.
-        log_gb: GB of logs in a month; ``None`` when nobody knows.
-        log_days: how long they are kept; ``None``: as the release says, or 30 days.
-        traces_per_minute: traces that are recorded; ``None`` when nobody knows.
-        traces_retrieved: traces that are looked at in a month.
-        observations: what Container Insights observes in a month; ``None`` when nobody knows.
-        custom_metrics: metrics of Container Insights without enhanced observability; ``None`` when nobody knows.
+        series: series sent; ``None``: unknown.
+        samples_per_second: measured samples per second; takes precedence over ``series``.
+        queried: samples that queries read per month.
+        metric_days: retention of AMP, in days.
+        log_gb: GB of logs per month; ``None``: unknown.
+        log_days: retention of logs, in days; ``None``: from the release, or 30.
+        traces_per_minute: traces recorded per minute; ``None``: unknown.
+        traces_retrieved: traces retrieved per month.
+        observations: observations of Container Insights per month; ``None``: unknown.
+        custom_metrics: metrics of Container Insights without enhanced observability; ``None``: unknown.
     """
 
     nodes: int = 3
@@ -68,9 +68,9 @@ class Line:
 
     Attributes:
         service: a key of ``SERVICES``.
-        quantity: how much of it.
-        unit: of what.
-        usd: what that costs in a month.
+        quantity: the quantity.
+        unit: unit of the quantity.
+        usd: cost per month, in USD.
     """
 
     service: str
@@ -81,11 +81,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a month costs.
+    """The cost of a month.
 
     Attributes:
         lines: the items, in the order of ``SERVICES``.
-        requests_usd: the part of the nodes' price that the release's requests take.
+        requests_usd: share of the node price for the release's requests, in USD.
     """
 
     lines: tuple[Line, ...]
@@ -93,25 +93,25 @@ class Estimate:
 
     @property
     def total(self) -> float:
-        """All of it, in USD."""
+        """Total, in USD."""
         return sum(line.usd for line in self.lines)
 
     def of(self, service: str) -> float:
-        """What one service costs, in USD."""
+        """Cost of one service, in USD."""
         return sum(line.usd for line in self.lines if line.service == service)
 
 
 def estimate(release: Release, volumes: Volumes, prices: Prices, *, without: Collection[str] = ()) -> Estimate:
-    """Return what a cluster with a release costs in a month.
+    """Return the monthly cost of a cluster with a release.
 
     Args:
-        release: what the rendered objects ask for.
-        volumes: what no values file says.
+        release: demands of the rendered objects.
+        volumes: quantities that no values file contains.
         prices: the price file.
         without: services to leave out, keys of ``SERVICES``.
 
     Raises:
-        CommandError: the release writes to a service that bills by amount, and nobody says how much.
+        CommandError: the release writes to a service that bills by quantity, and the quantity is unknown.
     """
     month = _Month(release, volumes, prices)
     lines = tuple(line for service in SERVICES if service not in without for line in getattr(month, service)())
@@ -121,7 +121,7 @@ def estimate(release: Release, volumes: Volumes, prices: Prices, *, without: Col
 def alternatives(
     release: Release, volumes: Volumes, prices: Prices, *, without: Collection[str] = ()
 ) -> Iterator[tuple[str, Estimate]]:
-    """Yield other ways to run the same, each with its name and estimate; those that change no cent are left out.
+    """Yield alternatives that change the total by at least a cent, each with its name and estimate.
 
     The arguments are those of ``estimate``.
     """
@@ -157,7 +157,7 @@ def _others(release: Release, volumes: Volumes) -> Iterator[tuple[str, Release, 
 
 
 class _Month:
-    """One method for each service, which yields its lines."""
+    """One method per service, which yields the lines of the estimate."""
 
     def __init__(self, release: Release, volumes: Volumes, prices: Prices) -> None:
         self._release = release
@@ -197,7 +197,7 @@ class _Month:
         if gb:
             days = self._volumes.log_days
             if days is None:
-                days = max((group.days or _FOR_EVER for group in groups), default=_LOG_DAYS)
+                days = max((group.days or _FOREVER for group in groups), default=_LOG_DAYS)
             rare = bool(groups) and all(group.infrequent for group in groups)
             yield self._line("logs", "logs_ingestion_infrequent" if rare else "logs_ingestion", gb)
             yield self._line("logs", "logs_storage", gb * days / _DAYS * self._prices.log_compression)
@@ -208,7 +208,7 @@ class _Month:
         enhanced = measures and told is not None and told.enhanced
         what = "Container Insights, which bills "
         observed = _amount(
-            self._volumes.observations, enhanced, f"{what}observations", "--observations N a month", "insights"
+            self._volumes.observations, enhanced, f"{what}observations", "--observations N per month", "insights"
         )
         stored = _amount(
             self._volumes.custom_metrics, measures and not enhanced, f"{what}metrics", "--custom-metrics N", "insights"
@@ -227,7 +227,7 @@ class _Month:
             yield self._line("xray", "xray_retrieved", self._volumes.traces_retrieved)
 
     def requests(self) -> float:
-        """What the release's requests take of the nodes' price: the larger part of processors and memory."""
+        """Return the share of the node price for the release's requests: the larger of CPU and memory."""
         instance = self._prices.instance(self._volumes.instance)
         cpu, memory = self._release.requests(self._volumes.nodes)
         return max(cpu / instance.cpu, memory / instance.memory_gib) * self._node()
@@ -241,9 +241,9 @@ class _Month:
             return self._volumes.samples_per_second
         if self._volumes.series is None:
             raise CommandError(
-                "these values write to Amazon Managed Service for Prometheus, which bills samples: say how many series "
-                "are sent (--series N), show what a running Prometheus counted (--measured FILE), or leave it out "
-                "(--without amp)"
+                "these values write to Amazon Managed Service for Prometheus, which bills samples. Pass the number of "
+                "series (--series N) or the metrics of a running Prometheus (--measured FILE), or leave the service "
+                "out (--without amp)"
             )
         return self._volumes.series / self._release.interval
 
@@ -253,9 +253,10 @@ class _Month:
 
 
 def _amount(given: float | None, asked: bool, what: str, option: str, service: str) -> float:
-    """Return an amount; it has to be given where the release writes to the service."""
+    """Return a quantity, which is required if the release writes to the service."""
     if given is None and asked:
         raise CommandError(
-            f"these values write to {what}: say how much there is ({option}), or leave it out (--without {service})"
+            f"these values write to {what}. Pass the quantity ({option}), or leave the service out "
+            f"(--without {service})"
         )
     return given or 0

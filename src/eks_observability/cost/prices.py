@@ -1,4 +1,4 @@
-"""The price file: each price with its unit, tiers, what is free, and where and when it was read."""
+"""The price file: each price with its unit, tiers, free tier, source and date."""
 
 import tomllib
 from collections.abc import Mapping
@@ -14,16 +14,16 @@ DEFAULT = Path(__file__).with_name("prices.toml")
 
 @dataclass(frozen=True)
 class Price:
-    """What a unit costs in a month.
+    """The monthly price of a unit.
 
     Attributes:
-        unit: what is counted.
-        per: how many units a price is for.
-        tiers: up to how many units which price holds, in USD; the last has no bound.
-        free: units that cost nothing.
-        source: where it is published.
-        read: when it was compared with the source.
-        evidence: ``official`` when the figure was read there, ``secondary`` when others quote it.
+        unit: billed unit.
+        per: number of units per price.
+        tiers: upper bounds in units, with the price in USD up to each bound; the last has no bound.
+        free: free units per month.
+        source: URL of the published price.
+        read: date of the last comparison with the source.
+        evidence: ``official`` if read at the source, ``secondary`` if quoted by others.
     """
 
     unit: str
@@ -35,7 +35,7 @@ class Price:
     evidence: Literal["official", "secondary"]
 
     def of(self, quantity: float) -> float:
-        """Return what a quantity costs, in USD."""
+        """Return the cost of a quantity, in USD."""
         left, below, total = max(0.0, quantity - self.free), 0.0, 0.0
         for bound, usd in self.tiers:
             part = min(left, bound - below)
@@ -46,12 +46,12 @@ class Price:
 
 @dataclass(frozen=True)
 class Instance:
-    """A type of node.
+    """An instance type.
 
     Attributes:
-        usd: what an hour costs on demand.
-        cpu: its processors.
-        memory_gib: its memory.
+        usd: on-demand price per hour.
+        cpu: number of vCPUs.
+        memory_gib: memory in GiB.
     """
 
     usd: float
@@ -61,17 +61,17 @@ class Instance:
 
 @dataclass(frozen=True)
 class Prices:
-    """All of a price file.
+    """The content of a price file.
 
     Attributes:
-        region: the region that the prices are of.
-        hours: of a month.
-        price: the prices, by name.
-        instances: types of nodes, by name.
-        instances_read: source, day and evidence of their prices.
-        spot_saving: the part of a node's price that spot saves, from 0 to 1.
-        bytes_per_sample: what a stored sample takes.
-        log_compression: stored bytes of a byte of log.
+        region: AWS region of the prices.
+        hours: hours per month.
+        price: prices by name.
+        instances: instance types by name.
+        instances_read: source, date and evidence of the instance prices.
+        spot_saving: share of the node price that spot instances save, from 0 to 1.
+        bytes_per_sample: size of a stored sample.
+        log_compression: stored bytes per byte of log.
     """
 
     region: str
@@ -84,16 +84,16 @@ class Prices:
     log_compression: float
 
     def instance(self, name: str) -> Instance:
-        """Return a type of node.
+        """Return an instance type.
 
         Raises:
-            CommandError: the file has no price of it.
+            CommandError: the file has no such type.
         """
         if name not in self.instances:
             raise CommandError(
-                f"there is no price of {name}; there are {', '.join(self.instances)}. Copy {DEFAULT}, "
+                f"there is no price for {name}, only for {', '.join(self.instances)}. Copy {DEFAULT}, "
                 "add to [instance]\n"
-                f'"{name}" = {{ usd = 0.0, cpu = 0, memory_gib = 0 }}\nand name the copy with --prices'
+                f'"{name}" = {{ usd = 0.0, cpu = 0, memory_gib = 0 }}\nand pass the copy with --prices'
             )
         return self.instances[name]
 
@@ -102,7 +102,7 @@ def load(path: Path = DEFAULT) -> Prices:
     """Read a price file; ``prices.toml`` explains its fields.
 
     Raises:
-        CommandError: it is not there, or something is missing in it.
+        CommandError: the file is missing or incomplete.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -117,7 +117,7 @@ def load(path: Path = DEFAULT) -> Prices:
         )
     except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         fault = f"{type(error).__name__}: {error}"
-        raise CommandError(f"{path} is no price file: {fault}; compare it with {DEFAULT}") from error
+        raise CommandError(f"{path} is not a price file: {fault}; compare it with {DEFAULT}") from error
 
 
 def _price(row: dict[str, Any]) -> Price:

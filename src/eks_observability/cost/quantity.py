@@ -1,4 +1,4 @@
-"""Kubernetes' quantities, such as ``250m`` and ``1.5Gi``."""
+"""Parses Kubernetes quantities, for example ``250m`` and ``1.5Gi``."""
 
 import re
 from decimal import Decimal
@@ -11,14 +11,14 @@ def quantity(value: str | float) -> Decimal:
     """Return a quantity as a number: cores, or bytes.
 
     Args:
-        value: a quantity, as the documentation of Kubernetes' ``resource.Quantity`` describes it.
+        value: a quantity, as documented for Kubernetes' ``resource.Quantity``.
 
     Raises:
-        ValueError: it is no quantity.
+        ValueError: the value is not a quantity.
     """
     found = _QUANTITY.fullmatch(str(value))
     if found is None:
-        raise ValueError(f"{value!r} is no quantity of Kubernetes")
+        raise ValueError(f"{value!r} is not a Kubernetes quantity")
     number, suffix = Decimal(found[1]), found[2] or ""
     base, letter = (1024, suffix[0].replace("K", "k")) if suffix.endswith("i") else (1000, suffix)
     return number * Decimal(base) ** Decimal(_POWERS.get(letter, 0))

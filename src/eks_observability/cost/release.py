@@ -1,4 +1,4 @@
-"""What rendered objects say about their cost: what they write to, how often, on what disks, with what requests."""
+"""Reads the cost factors of rendered objects: destinations, intervals, disks and resource requests."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,20 +12,20 @@ import yaml
 from eks_observability.cost.quantity import quantity
 
 Object = dict[str, Any]
-# Jobs and tests end.
+# Jobs and tests end, so they are not counted.
 _RUNNING = ("Deployment", "StatefulSet", "ReplicaSet", "DaemonSet")
 _AMP = "aps-workspaces"
-# What sends to X-Ray: the daemon by its image, OpenTelemetry's collector by its exporter.
+# Senders to X-Ray: the daemon by its image, the OpenTelemetry Collector by its exporter.
 _XRAY = ("aws-xray-daemon", "awsxray:")
 
 
 @dataclass(frozen=True)
 class LogGroup:
-    """A log group of CloudWatch that the release writes to.
+    """A CloudWatch log group that the release writes to.
 
     Attributes:
-        days: how long it keeps what it gets; 0 for ever.
-        infrequent: whether it is of the class Infrequent Access.
+        days: retention in days; 0: forever.
+        infrequent: whether its log class is Infrequent Access.
     """
 
     days: int
@@ -34,12 +34,12 @@ class LogGroup:
 
 @dataclass(frozen=True)
 class Insights:
-    """How the release's CloudWatch agent measures.
+    """The configuration of the release's CloudWatch agent.
 
     Attributes:
-        enhanced: whether observations are billed, instead of custom metrics.
-        extract: whether CloudWatch makes metrics at all.
-        interval: seconds between two measurements.
+        enhanced: whether observations are billed instead of custom metrics.
+        extract: whether CloudWatch extracts metrics.
+        interval: seconds between measurements.
     """
 
     enhanced: bool
@@ -49,17 +49,17 @@ class Insights:
 
 @dataclass(frozen=True)
 class Release:
-    """What a release asks for.
+    """The demands of a release.
 
     Attributes:
         amp: whether its Prometheus writes to Amazon Managed Service for Prometheus.
-        interval: seconds between two scrapes; 0 when nothing is scraped.
-        claims_gib: size of all its persistent volumes.
-        per_node: processors and GiB of memory that it requests on each node.
-        once: processors and GiB that it requests somewhere in the cluster.
-        groups: the log groups of CloudWatch that it writes to.
+        interval: scrape interval in seconds; 0: nothing is scraped.
+        claims_gib: total size of persistent volume claims, in GiB.
+        per_node: requested cores and GiB of memory on each node.
+        once: requested cores and GiB of memory once per cluster.
+        groups: CloudWatch log groups that it writes to.
         traces: whether it sends traces to X-Ray.
-        insights: how it measures for Container Insights; ``None`` when it does not.
+        insights: configuration of Container Insights; ``None``: disabled.
     """
 
     amp: bool
@@ -72,12 +72,12 @@ class Release:
     insights: Insights | None = None
 
     def requests(self, nodes: float) -> tuple[float, float]:
-        """Return the processors and GiB of memory that it requests on so many nodes."""
+        """Return the requested cores and GiB of memory on a number of nodes."""
         return tuple(some * nodes + one for some, one in zip(self.per_node, self.once, strict=True))  # type: ignore[return-value]
 
 
 def read(made: Sequence[Object]) -> Release:
-    """Return what rendered objects ask for."""
+    """Return the demands of rendered objects."""
     configs = list(_prometheus(made))
     urls = [remote["url"] for config in configs for remote in config.get("remote_write", [])]
     intervals = [promql_parser.parse_duration(config["global"]["scrape_interval"]) for config in configs]
@@ -104,7 +104,7 @@ def _select(made: Iterable[Object], kind: str) -> Iterator[Object]:
 
 
 def _pod(item: Object) -> Object:
-    """Return the specification of an object's pods; empty when it is none that keeps pods running."""
+    """Return the pod specification of a workload that keeps pods running; empty for other objects."""
     found: Object = item["spec"]["template"]["spec"] if item["kind"] in _RUNNING else {}
     return found
 
@@ -115,7 +115,7 @@ def _containers(item: Object) -> list[Object]:
 
 
 def _texts(made: Sequence[Object]) -> Iterator[str]:
-    """Yield every text of every ConfigMap."""
+    """Yield each data entry of each ConfigMap."""
     for item in _select(made, "ConfigMap"):
         yield from (item.get("data") or {}).values()
 
@@ -125,12 +125,12 @@ def _images(made: Sequence[Object]) -> Iterator[str]:
 
 
 def _prometheus(made: Sequence[Object]) -> Iterator[dict[str, Any]]:
-    """Yield each configuration of Prometheus in the ConfigMaps."""
+    """Yield each Prometheus configuration in the ConfigMaps."""
     return (yaml.safe_load(text) for text in _texts(made) if "scrape_configs:" in text)
 
 
 def _groups(made: Sequence[Object]) -> Iterator[LogGroup]:
-    """Yield a log group for each output of Fluent Bit to CloudWatch."""
+    """Yield a log group for each CloudWatch output of Fluent Bit."""
     for text in _texts(made):
         if "name: cloudwatch_logs" not in text:
             continue
@@ -141,7 +141,7 @@ def _groups(made: Sequence[Object]) -> Iterator[LogGroup]:
 
 
 def _insights(made: Sequence[Object]) -> Iterator[Insights]:
-    """Yield how the CloudWatch agent is told to measure."""
+    """Yield the configurations of the CloudWatch agent."""
     for text in _texts(made):
         if '"enhanced_container_insights"' not in text:
             continue
@@ -154,12 +154,12 @@ def _insights(made: Sequence[Object]) -> Iterator[Insights]:
 
 
 def _copies(item: Object) -> int:
-    """How many pods an object makes; of a DaemonSet, on each node."""
+    """Return the number of pods of a workload; for a DaemonSet, per node."""
     return int(item["spec"].get("replicas", 1)) if item["kind"] in _RUNNING else 0
 
 
 def _requested(item: Object, resource: str) -> Decimal:
-    # What a start-up needs is given back; a sidecar among the init containers stays.
+    # Init containers release their requests; native sidecars among them keep running.
     starting = [one for one in _pod(item).get("initContainers", []) if one.get("restartPolicy") != "Always"]
     staying = [one for one in _containers(item) if one not in starting]
     amounts = [((one.get("resources") or {}).get("requests") or {}).get(resource, 0) for one in staying]

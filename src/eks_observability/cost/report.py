@@ -1,4 +1,4 @@
-"""An estimate for people, for programs and as a picture."""
+"""Formats an estimate as text, JSON and a picture."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,19 +8,19 @@ from eks_observability.cost.estimate import SERVICES, Estimate
 from eks_observability.cost.prices import Prices
 from eks_observability.errors import CommandError
 
-# What a bill has besides, for nobody to take the total for the whole of it.
+# Costs that the total does not include.
 NOT_INCLUDED = "NAT gateways, load balancers, the nodes' own disks, data transfer and taxes"
 _COLORS = ("#4c6a92", "#7a9cc6", "#b9c9de", "#3f7d58", "#c8a24a", "#b5654a", "#d9a48f", "#8a6d9b")
 
 
 def text(made: Estimate, others: Mapping[str, Estimate], prices: Prices, budget: float | None = None) -> str:
-    """Return an estimate as a table, the alternatives below it.
+    """Return an estimate as a table, followed by its alternatives.
 
     Args:
         made: the estimate.
         others: alternatives by name.
-        prices: what it was made with.
-        budget: USD that a month may cost.
+        prices: the prices of the estimate.
+        budget: monthly budget, in USD.
     """
     rows = [("service", "how much", "USD/month")]
     rows += [
@@ -44,7 +44,7 @@ def text(made: Estimate, others: Mapping[str, Estimate], prices: Prices, budget:
 
 
 def data(made: Estimate, others: Mapping[str, Estimate], prices: Prices, budget: float | None = None) -> dict[str, Any]:
-    """Return the same as JSON can hold it; amounts in USD, rounded to cents."""
+    """Return the estimate as JSON-compatible data; amounts in USD, rounded to cents."""
     return {
         "region": prices.region,
         "total": round(made.total, 2),
@@ -68,10 +68,10 @@ def picture(made: Estimate, others: Mapping[str, Estimate], path: Path) -> None:
     Args:
         made: the estimate.
         others: alternatives by name.
-        path: the file to write, ``.svg`` or ``.png``.
+        path: file to write, ``.svg`` or ``.png``.
 
     Raises:
-        CommandError: matplotlib is missing, or does not know such a file.
+        CommandError: matplotlib is missing, or does not support the file type.
     """
     try:
         import matplotlib  # noqa: PLC0415 - only a picture needs it
@@ -80,9 +80,9 @@ def picture(made: Estimate, others: Mapping[str, Estimate], path: Path) -> None:
     except ImportError as error:
         raise CommandError("a picture needs matplotlib: `pip install matplotlib`") from error
     if path.suffix not in (".svg", ".png"):
-        raise CommandError(f"{path}: write a picture to a file that ends in .svg or .png")
+        raise CommandError(f"{path}: the name of a picture must end in .svg or .png")
     bars = {"as given": made, **others}
-    # The same estimate makes the same bytes.
+    # The same estimate produces the same bytes.
     with matplotlib.rc_context({"svg.hashsalt": "cost", "svg.fonttype": "none", "font.size": 9}):
         figure = Figure(figsize=(8, 0.42 * len(bars) + 1.5))
         FigureCanvasAgg(figure)
@@ -96,7 +96,7 @@ def picture(made: Estimate, others: Mapping[str, Estimate], path: Path) -> None:
         for row, one in enumerate(bars.values()):
             axes.text(one.total, row, f" {one.total:,.2f}", va="center", fontsize=8)
         axes.invert_yaxis()
-        axes.set_xlabel("USD a month")
+        axes.set_xlabel("USD per month")
         axes.set_xlim(0, max(left) * 1.12)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False, fontsize=8)
@@ -105,7 +105,7 @@ def picture(made: Estimate, others: Mapping[str, Estimate], path: Path) -> None:
 
 
 def number(value: float) -> str:
-    """Return a quantity as people write it."""
+    """Return a human-readable quantity."""
     for size, word in ((1e9, " billion"), (1e6, " million")):
         if value >= size:
             return f"{value / size:,.3g}{word}"
@@ -113,7 +113,7 @@ def number(value: float) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Align rows: the first column to the left, the others to the right."""
+    """Align the first column to the left, the others to the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "  ".join(

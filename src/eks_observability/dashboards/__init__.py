@@ -1,7 +1,7 @@
-"""The dashboards, as code: what they show, the JSON that Grafana takes, and the way into a Grafana.
+"""The dashboards as code: their panels, Grafana's JSON, and the push to a Grafana.
 
-They know exporters and not templates: `panel_queries` lists what the allow-list keeps metrics for, and what the
-cluster tests ask of a live Prometheus.
+Dashboards depend on exporters, not on chart templates. `panel_queries` lists the queries that the allow-list covers and
+that the cluster tests send to a live Prometheus.
 """
 
 from collections.abc import Iterator
@@ -22,11 +22,11 @@ class PanelQuery:
     Attributes:
         dashboard: uid of the dashboard.
         panel: title of the panel.
-        source: kind of the data source that is asked.
-        template: the query as the dashboard has it.
-        expr: the query with all variables in place: everything chosen, rates over `panel_queries`'s window.
-        needs: what has to be in the cluster before it returns anything.
-        absent: why no test cluster can answer it; empty: one can.
+        source: type of the data source.
+        template: the query as written in the dashboard.
+        expr: the query with all variables substituted: everything selected, rates over the window of `panel_queries`.
+        needs: object that the cluster must have for the query to return data.
+        absent: reason why no test cluster can answer it; empty: one can.
     """
 
     dashboard: str
@@ -39,7 +39,7 @@ class PanelQuery:
 
     @property
     def name(self) -> str:
-        """Dashboard and panel, for test ids and messages."""
+        """Dashboard and panel, for test IDs and messages."""
         return f"{self.dashboard}: {self.panel}"
 
 
@@ -47,10 +47,10 @@ def panel_queries(window: str = "5m") -> tuple[PanelQuery, ...]:
     """List every query of every panel.
 
     Args:
-        window: the range of rates, in the place of Grafana's `$__rate_interval`.
+        window: the range of rates, replaces Grafana's `$__rate_interval`.
 
     Returns:
-        Them, in the order in which they are drawn.
+        The queries, in the order of the panels.
     """
     return tuple(_queries(window))
 

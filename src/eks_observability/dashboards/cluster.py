@@ -1,4 +1,4 @@
-"""What dashboard 3119 meant to show, with the labels that Kubernetes has today."""
+"""The cluster dashboard: replaces dashboard 3119 of grafana.com, with the current labels of Kubernetes."""
 
 from eks_observability.dashboards.model import Board, Panel, Query, Row
 from eks_observability.dashboards.promql import (
@@ -48,13 +48,14 @@ def _reserved(title: str, resource: str) -> Panel:
         title,
         f"sum({of_live_pods(requests, 'cluster')})",
         f"sum({allocatable})",
-        "What pods that have not ended request, of what the nodes can give: the scheduler goes by this, not by use.",
+        "Requests of running and pending pods, as a share of allocatable resources. "
+        "The scheduler uses requests, not usage.",
         warn=0.85,
         alarm=0.95,
     )
 
 
-# A device that is mounted at several places counts once.
+# A device with several mount points counts once.
 _FREE = f"sum(max by (cluster, node, device) ({node('node_filesystem_avail_bytes', FILESYSTEMS)}))"
 _SIZE = f"sum(max by (cluster, node, device) ({node('node_filesystem_size_bytes', FILESYSTEMS)}))"
 _READY = kube("kube_node_status_condition", condition="Ready", status="true")
@@ -62,7 +63,7 @@ _READY = kube("kube_node_status_condition", condition="Ready", status="true")
 BOARD = Board(
     uid="eks-cluster",
     title="EKS / Cluster",
-    description="Use, requests and troubles of a whole cluster.",
+    description="Usage, requests and problems of a whole cluster.",
     variables=(CLUSTER,),
     rows=(
         Row(
@@ -82,7 +83,7 @@ BOARD = Board(
                 _reserved("CPU requested", CPU),
                 _reserved("Memory requested", MEMORY),
                 _share(
-                    "Pods of capacity",
+                    "Pods / capacity",
                     f"sum({kube('kube_pod_status_phase', LIVE)})",
                     f"sum({kube('kube_node_status_allocatable', resource='pods')})",
                 ),
@@ -141,7 +142,7 @@ BOARD = Board(
                         Query(f"-sum({rate(node('node_network_transmit_bytes_total', UPLINKS))})", "sent"),
                     ),
                     unit="Bps",
-                    description="Of the nodes' own devices; what pods of one node say to each other is not in it.",
+                    description="On the nodes' own devices. Traffic between pods of the same node is not included.",
                 ),
             ),
         ),
@@ -182,7 +183,7 @@ BOARD = Board(
                         ),
                     ),
                     unit="Bps",
-                    description="Received and sent; pods in the host's network count what their node does.",
+                    description="Received and sent. Pods with hostNetwork count the traffic of their node.",
                 ),
                 Panel(
                     "CPU requested by namespace",
@@ -217,7 +218,7 @@ BOARD = Board(
             "Trouble",
             (
                 Panel(
-                    "Containers that wait",
+                    "Waiting containers",
                     "table",
                     (
                         Query(
@@ -225,7 +226,7 @@ BOARD = Board(
                             f" ({kube('kube_pod_container_status_waiting_reason')} > 0)"
                         ),
                     ),
-                    description="Why they do not run.",
+                    description="Reason why the container does not run.",
                     width=12,
                     needs=("a pod whose image cannot be pulled",),
                 ),
@@ -239,7 +240,7 @@ BOARD = Board(
                         ),
                     ),
                     width=12,
-                    needs=("a container that ends and is started again",),
+                    needs=("a container that exits and restarts",),
                 ),
             ),
         ),

@@ -16,7 +16,7 @@ _FOLDER = click.Path(path_type=Path)
 _PUSH = """\
 Push the data sources and the dashboards to a Grafana.
 
-The data sources are Prometheus or AMP, CloudWatch and X-Ray. Whatever is up to date stays as it is. $GRAFANA_TOKEN
+The data sources are Prometheus or AMP, CloudWatch and X-Ray. Objects that are up to date stay unchanged. $GRAFANA_TOKEN
 holds the token of a service account with the role ADMIN:
 
 \b

@@ -1,4 +1,4 @@
-"""Boards as Grafana's JSON, made with Grafana's own SDK."""
+"""Converts boards to Grafana's JSON, with Grafana's SDK."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from eks_observability.dashboards.model import FILES, INTERVAL, Board, CloudWatc
 
 TAG = "eks-observability-charts"
 
-# Chosen by a reader: a dashboard that names a data source by its uid fits one Grafana only.
+# A variable: a dashboard that names a data source by its uid works in only one Grafana.
 _PROMETHEUS = model.DataSourceRef("prometheus", "${datasource}")
 _CLOUDWATCH = model.DataSourceRef("cloudwatch", "${cloudwatch}")
 _ALL = model.VariableOption(selected=True, text=["All"], value=["$__all"])
@@ -23,28 +23,28 @@ _Builder = stat.Panel | table.Panel | bargauge.Panel | timeseries.Panel
 
 
 def as_json(board: Board) -> str:
-    """Return a dashboard as Grafana imports it.
+    """Return a dashboard in Grafana's import format.
 
     Args:
         board: the dashboard.
 
     Returns:
-        JSON that is the same at every call, and ends with a line break.
+        Deterministic JSON with a final newline.
     """
     text = json.dumps(_dashboard(board).build(), cls=JSONEncoder, indent=1, sort_keys=True, ensure_ascii=False)
     return text + "\n"
 
 
 def write(boards: tuple[Board, ...], *, check: bool = False, folder: Path = FILES) -> list[Path]:
-    """Write each dashboard's JSON, and remove that of dashboards that are no more.
+    """Write the JSON of each dashboard, and delete files of removed dashboards.
 
     Args:
         boards: the dashboards.
         check: write nothing.
-        folder: where the files are.
+        folder: folder of the files.
 
     Returns:
-        The files whose content changed, or would.
+        The files that changed or, with `check`, would change.
     """
     wanted = {folder / f"{board.uid}.json": as_json(board) for board in boards}
     changed = [path for path in sorted(folder.glob("*.json")) if path not in wanted]
@@ -102,13 +102,13 @@ def _variable(variable: Variable) -> dashboard.QueryVariable | dashboard.TextBox
         dashboard.QueryVariable(variable.name)
         .label(variable.label)
         .datasource(_PROMETHEUS)
-        # `refId` tells the plugin that the query is one of its own, and not one of a version before 9.
+        # `refId` marks the query as the plugin's own, not as one from before version 9.
         .query({"query": f"label_values({variable.metric}, {variable.values})", "refId": "Variable"})
         .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(model.VariableSort.NATURAL_ASC)
         .multi(True)
         .include_all(True)
-        # Matches series without that label too: those of a server of its own have no `cluster`.
+        # Also matches series without the label: a server without remote write has no `cluster`.
         .all_value(".*")
         .current(_ALL)
     )

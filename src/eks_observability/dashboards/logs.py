@@ -1,15 +1,15 @@
-"""The log agents of this repository: what they read, what they delivered, what waits and what is lost."""
+"""The dashboard of the log agents: records read, delivered, waiting and lost."""
 
 from eks_observability.dashboards.model import Board, CloudWatch, Panel, Query, Row
 from eks_observability.dashboards.promql import CLUSTER, NAMESPACE, RATE, kubelet, rate, series
 
-# Annotated pods, or annotated services: whichever way the agents are found. The names are those of
-# `/api/v2/metrics/prometheus`; `/api/v1` knows neither chunks nor pauses.
+# Annotated pods or annotated Services: the agents are discovered by either. The metric names are those of
+# `/api/v2/metrics/prometheus`; `/api/v1` reports neither chunks nor pauses.
 AGENTS = "pods|endpoints"
 COMPLAINTS = 'message_type=~"warn|error"'
 IN = 'namespace=~"$namespace"'
 FLUENT_BIT = "a Fluent Bit whose pod is annotated for scraping"
-NO_AWS = "CloudWatch's own figures exist in AWS only"
+NO_AWS = "CloudWatch metrics exist only in AWS"
 
 
 def _agent(metric: str) -> str:
@@ -47,7 +47,7 @@ def _total(metric: str) -> str:
 BOARD = Board(
     uid="eks-logs",
     title="EKS / Logs pipeline",
-    description="What the log agents read, what they delivered, what waits and what is lost.",
+    description="Records that the log agents read, delivered, buffered and lost.",
     variables=(CLUSTER, NAMESPACE),
     rows=(
         Row(
@@ -60,26 +60,26 @@ BOARD = Board(
                     "Records lost",
                     f"sum(increase({_agent('fluentbit_output_dropped_records_total')}[1h]))",
                     "short",
-                    "In the last hour: given up after the last retry, or refused by the backend.",
+                    "In the last hour: dropped after the last retry, or rejected by the backend.",
                     alarm=1,
                 ),
                 _stat(
-                    "Chunks that wait",
+                    "Waiting chunks",
                     f"sum({_agent('fluentbit_input_storage_chunks')})",
                     "short",
                     "Each holds up to 2 MB.",
                 ),
                 _stat(
-                    "Inputs that pause",
+                    "Paused inputs",
                     f"sum({_agent('fluentbit_input_ingestion_paused')})",
                     "short",
-                    "Their memory is full. Files that are rotated away before they read on are lost.",
+                    "The memory buffer is full. Files that are rotated away before reading resumes are lost.",
                     alarm=1,
                 ),
             ),
         ),
         Row(
-            "In and out",
+            "Records",
             (
                 _graph("Read, records", "recs", _by_name("fluentbit_input_records_total")),
                 _graph("Read, bytes", "Bps", _by_name("fluentbit_input_bytes_total")),
@@ -87,20 +87,20 @@ BOARD = Board(
                     "Dropped by filters",
                     "recs",
                     _by_name("fluentbit_filter_drop_records_total"),
-                    description="On purpose: what a filter leaves out.",
+                    description="Dropped intentionally by a filter.",
                     needs=(FLUENT_BIT, "a Fluent Bit with a filter"),
                 ),
                 _graph("Delivered, records", "recs", _by_name("fluentbit_output_proc_records_total")),
                 _graph("Delivered, bytes", "Bps", _by_name("fluentbit_output_proc_bytes_total")),
                 _graph(
-                    "Time until delivered",
+                    "Delivery latency",
                     "s",
                     Query(
                         "histogram_quantile(0.99, sum by (output, le)"
                         f" (rate({_agent('fluentbit_output_latency_seconds_bucket')}[{RATE}])))",
                         "{{output}}",
                     ),
-                    description="99th percentile of a chunk's way from reading to delivery, 30 s at most.",
+                    description="99th percentile of the time from reading a chunk to delivery; at most 30 s.",
                 ),
             ),
         ),
@@ -111,17 +111,17 @@ BOARD = Board(
                     "Retries",
                     "short",
                     _by_name("fluentbit_output_retries_total"),
-                    description="A backend that is slow or away; nothing is lost yet.",
+                    description="The backend is slow or unavailable. Nothing is lost yet.",
                 ),
                 _graph("Errors", "short", _by_name("fluentbit_output_errors_total")),
                 _graph(
                     "Lost",
                     "recs",
                     _by_name("fluentbit_output_dropped_records_total"),
-                    description="Given up after the last retry, or refused by the backend.",
+                    description="Dropped after the last retry, or rejected by the backend.",
                 ),
                 _graph(
-                    "Memory that waits",
+                    "Buffered memory",
                     "bytes",
                     Query(
                         f"sum by (namespace, pod) ({_agent('fluentbit_input_storage_memory_bytes')})",
@@ -138,10 +138,10 @@ BOARD = Board(
                     ),
                 ),
                 _graph(
-                    "Age of the agents",
+                    "Agent uptime",
                     "s",
                     Query(f"min by (namespace, pod) ({_agent('fluentbit_uptime')})", "{{namespace}} {{pod}}"),
-                    description="A saw-tooth is an agent that is killed again and again.",
+                    description="A sawtooth indicates an agent that restarts repeatedly.",
                 ),
             ),
         ),
@@ -155,7 +155,7 @@ BOARD = Board(
                         f"sum by (namespace) ({kubelet('kubelet_container_log_filesystem_used_bytes', IN)})",
                         "{{namespace}}",
                     ),
-                    description="What the kubelets keep of containers' stdout, after their rotation.",
+                    description="Container logs that the kubelets keep on the nodes, after rotation.",
                     needs=(),
                 ),
                 Panel(
@@ -169,7 +169,7 @@ BOARD = Board(
                         ),
                     ),
                     unit="bytes",
-                    description="What CloudWatch Logs bills, per 5 minutes.",
+                    description="Ingested bytes that CloudWatch Logs bills, per 5 minutes.",
                     width=16,
                     absent=NO_AWS,
                 ),

@@ -1,4 +1,4 @@
-"""What a dashboard consists of: boards, rows, panels and their queries, before Grafana's JSON is made of them."""
+"""The model of a dashboard: boards, rows, panels and their queries, independent of Grafana's JSON."""
 
 import re
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from typing import Literal
 Kind = Literal["stat", "graph", "stacked", "table", "bars"]
 Source = Literal["prometheus", "cloudwatch"]
 
-# Grafana draws nothing where `rate()` sees fewer than two samples; samples come once a minute by default.
+# `rate()` needs at least two samples; the default scrape interval is one minute.
 INTERVAL = "1m"
-# Where a clone of the repository has the dashboards' JSON.
+# Folder of the dashboards' JSON in a clone of the repository.
 FILES = Path("charts/observability-stack/files/dashboards")
 
 
@@ -20,8 +20,8 @@ class Query:
     """One PromQL query of a panel.
 
     Attributes:
-        expr: PromQL with Grafana's variables in it.
-        legend: how Grafana names a series, ``{{label}}`` for a label's value; empty: all its labels.
+        expr: PromQL, may contain Grafana variables.
+        legend: name of a series, with ``{{label}}`` for a label's value; empty: all labels.
     """
 
     expr: str
@@ -34,7 +34,7 @@ class CloudWatch:
 
     Attributes:
         expression: a CloudWatch search expression.
-        legend: how Grafana names a series.
+        legend: name of a series.
     """
 
     expression: str
@@ -46,18 +46,18 @@ class Panel:
     """One panel.
 
     Attributes:
-        title: its name, unique in its dashboard.
-        kind: how it is drawn; ``bars`` are the newest values side by side.
-        queries: what it shows, all of one data source.
-        unit: Grafana's name of the unit.
-        description: what a reader has to know that the title does not say.
+        title: title, unique in the dashboard.
+        kind: visualization; ``bars`` shows the newest values side by side.
+        queries: queries, all to the same data source.
+        unit: Grafana's name for the unit.
+        description: explanation beyond the title.
         width: in 24ths of the dashboard.
-        height: in Grafana's rows.
-        warn: value from which on it is drawn orange.
-        alarm: value from which on it is drawn red.
-        top: largest value of the axis.
-        needs: what has to be in the cluster before it shows anything.
-        absent: why no test cluster can show it; empty: one can.
+        height: in Grafana grid rows.
+        warn: threshold for orange.
+        alarm: threshold for red.
+        top: maximum of the axis.
+        needs: object that the cluster must have for the panel to show data.
+        absent: reason why no test cluster can show it; empty: one can.
     """
 
     title: str
@@ -75,13 +75,13 @@ class Panel:
 
     @property
     def source(self) -> Source:
-        """The kind of its data source."""
+        """Type of the data source."""
         return "cloudwatch" if isinstance(self.queries[0], CloudWatch) else "prometheus"
 
 
 @dataclass(frozen=True)
 class Row:
-    """Panels under one heading."""
+    """A row of panels with a title."""
 
     title: str
     panels: tuple[Panel, ...]
@@ -89,14 +89,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Variable:
-    """What a reader chooses at the top of a dashboard.
+    """A variable at the top of a dashboard.
 
     Attributes:
-        name: as in ``$name``.
-        label: what Grafana shows beside it.
-        metric: selector of the series whose label is offered; empty: a field to type into.
-        values: that label, or what the field begins with.
-        several: whether several may be chosen, or all, as at first.
+        name: name, as in ``$name``.
+        label: label in Grafana.
+        metric: selector of the series whose label values are offered; empty: a text field.
+        values: the label, or the initial text.
+        several: allow multiple values; the default is all.
     """
 
     name: str
@@ -111,11 +111,11 @@ class Board:
     """One dashboard.
 
     Attributes:
-        uid: its name in addresses and of its file; never changes.
-        title: its name for people.
+        uid: identifier in URLs and file name; never changes.
+        title: display name.
         description: one sentence.
-        variables: what a reader chooses, besides the data source.
-        rows: its panels.
+        variables: variables, in addition to the data source.
+        rows: rows of panels.
     """
 
     uid: str
@@ -126,22 +126,22 @@ class Board:
 
     @property
     def panels(self) -> tuple[Panel, ...]:
-        """All its panels, from the top left to the bottom right."""
+        """All panels, from top left to bottom right."""
         return tuple(panel for row in self.rows for panel in row.panels)
 
 
 def substitute(text: str, variables: Mapping[str, str]) -> str:
-    """Put values in the place of ``$name``, as Grafana does.
+    """Substitute ``$name`` variables, as Grafana does.
 
     Args:
         text: a query of a dashboard.
-        variables: the value of each variable that it has.
+        variables: the value of each variable in the query.
 
     Returns:
-        The query that the data source gets.
+        The query as sent to the data source.
 
     Raises:
         KeyError: a variable has no value.
     """
-    # A `$` before a digit is the group of a regular expression, as in label_replace().
+    # A `$` before a digit is a regular expression group, as in label_replace().
     return re.sub(r"\$(?:\{(\w+)\}|([A-Za-z_]\w*))", lambda found: variables[found[1] or found[2]], text)

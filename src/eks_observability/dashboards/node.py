@@ -1,4 +1,4 @@
-"""One node, or several: what it is short of, and what its kubelet has to do."""
+"""The node dashboard: scarce resources, and the work of the kubelet."""
 
 from eks_observability.dashboards.model import Board, Panel, Query, Row
 from eks_observability.dashboards.promql import (
@@ -41,7 +41,7 @@ def _pressure(kind: str) -> Panel:
         f"Waiting for {'CPU' if kind == 'cpu' else kind}",
         "percentunit",
         Query(f"sum by (node) ({rate(waiting)})", "{{node}}"),
-        description="Share of the time in which at least one task waited (pressure stall information).",
+        description="Share of time in which at least one task waited (pressure stall information).",
         top=1,
     )
 
@@ -49,7 +49,7 @@ def _pressure(kind: str) -> Panel:
 BOARD = Board(
     uid="eks-node",
     title="EKS / Node",
-    description="What a node is short of, and what its kubelet has to do.",
+    description="Scarce resources of a node, and the work of its kubelet.",
     variables=(CLUSTER, NODE),
     rows=(
         Row(
@@ -66,7 +66,7 @@ BOARD = Board(
                         ),
                     ),
                     unit="percentunit",
-                    description="Steal: what other guests took, or what a burstable instance has used up.",
+                    description="Steal: CPU time used by other guests, or exhausted credits of a burstable instance.",
                     top=1,
                 ),
                 _graph(
@@ -209,8 +209,8 @@ BOARD = Board(
                         f" (rate({kubelet('kubelet_pleg_relist_duration_seconds_bucket', ON)}[{RATE}])))",
                         "{{node}}",
                     ),
-                    description="99th percentile of the time in which the kubelet lists its containers; above some "
-                    "seconds the runtime is stuck, and at 3 minutes the node becomes NotReady.",
+                    description="99th percentile of the time in which the kubelet lists its containers. Above a few "
+                    "seconds, the runtime is stuck. At 3 minutes, the node becomes NotReady.",
                 ),
                 _graph(
                     "Runtime errors",
@@ -220,18 +220,18 @@ BOARD = Board(
                         f" ({rate(kubelet('kubelet_runtime_operations_errors_total', ON))})",
                         "{{node}} {{operation_type}}",
                     ),
-                    description="Calls of the kubelet to the container runtime that failed.",
+                    description="Failed calls from the kubelet to the container runtime.",
                     needs=("a pod whose image cannot be pulled",),
                 ),
                 Panel(
                     "Conditions",
                     "table",
                     (Query(f"sum by (node, condition) ({kube('kube_node_status_condition', ON, status='true')})"),),
-                    description="1: the condition holds. Only Ready should.",
+                    description="1: the condition is true. Only Ready should be.",
                     width=12,
                 ),
                 Panel(
-                    "Requested of allocatable",
+                    "Requested / allocatable",
                     "bars",
                     (
                         Query(

@@ -1,4 +1,4 @@
-"""The pieces that the queries of several dashboards share."""
+"""Query parts that several dashboards share."""
 
 import re
 
@@ -13,7 +13,7 @@ NAMESPACE = Variable(
     "namespace", "Namespace", 'kube_namespace_created{job="kube-state-metrics",cluster=~"$cluster"}', "namespace"
 )
 
-# Devices of a node that carry traffic of its own: the rest are ends of its pods' cables, whose bytes they count again.
+# Physical devices of a node. The rest are the host ends of pod interfaces, which would count the same bytes twice.
 UPLINKS = 'device!~"lo|veth.*|eni[0-9a-f]{11}|cali.*|cni.*|docker.*|dummy.*|br-.*|tap.*|kube-ipvs.*|nodelocaldns"'
 DISKS = 'device=~"nvme.+|xvd.+|sd.+|vd.+|dm-.+"'
 FILESYSTEMS = (
@@ -24,14 +24,14 @@ FILESYSTEMS = (
 def series(metric: str, job: str, *matchers: str, **labels: str) -> str:
     """Select the series of a metric.
 
-    Each selector names its job: the allow-list keeps a metric for the jobs that are asked for it. A missing label
-    equals an empty one, so that ``cluster=~".*"`` also finds the series of a server, which have no such label.
+    Each selector names its job, because the allow-list keeps a metric only for the jobs in queries. A missing label
+    equals an empty one, so that ``cluster=~".*"`` also matches the series of a server without remote write.
 
     Args:
-        metric: its name.
+        metric: name of the metric.
         job: the scrape job, or a regular expression.
-        matchers: more matchers.
-        labels: labels and the values that they have.
+        matchers: additional matchers.
+        labels: labels with their exact values.
     """
     equal = (f'{name}="{value}"' for name, value in labels.items())
     of_job = f'job="{job}"' if re.fullmatch(r"[\w-]+", job) else f'job=~"{job}"'
@@ -59,30 +59,30 @@ def kubelet(metric: str, *matchers: str, **labels: str) -> str:
 
 
 def rate(selector: str) -> str:
-    """Return how much a counter grows in a second."""
+    """Return the per-second rate of a counter."""
     return f"rate({selector}[{RATE}])"
 
 
 def live_pods(*matchers: str) -> str:
-    """Select the pods that hold their requests: one series with the value 1 for each that has not ended."""
+    """Select pods whose requests count: one series with the value 1 for each pod that has not terminated."""
     phases = kube("kube_pod_status_phase", 'phase=~"Pending|Running"', *matchers)
     return f"max by (cluster, namespace, pod) ({phases} == 1)"
 
 
 def of_live_pods(selector: str, by: str, *matchers: str) -> str:
-    """Sum a metric of kube-state-metrics over the pods that have not ended."""
+    """Sum a metric of kube-state-metrics over the pods that have not terminated."""
     return f"sum by ({by}) ({selector} * on (cluster, namespace, pod) group_left () {live_pods(*matchers)})"
 
 
 def workloads(*matchers: str) -> str:
-    """Return one series for each pod with the label ``workload``.
+    """Return one series per pod with the label ``workload``.
 
-    That is the pod's owner, and for a ReplicaSet's pod the Deployment, whose name the ReplicaSet's begins with.
+    The workload is the pod's owner. For a pod of a ReplicaSet it is the Deployment, a prefix of the ReplicaSet's name.
     """
     owners = "max by (cluster, namespace, pod, owner_name) ({})"
     direct = owners.format(kube("kube_pod_owner", 'owner_kind!="ReplicaSet"', *matchers))
     replica = owners.format(kube("kube_pod_owner", 'owner_kind="ReplicaSet"', *matchers))
-    # A pod that nobody owns is a workload of its own.
+    # A pod without an owner is its own workload.
     alone = f'label_replace({direct}, "workload", "$1", "pod", "(.+)")'
     return (
         f'(label_replace({replica}, "workload", "$1", "owner_name", "(.+)-[^-]+")'

@@ -1,4 +1,4 @@
-"""Puts data sources and dashboards into a Grafana, through its HTTP API; again and again without doing it twice."""
+"""Pushes data sources and dashboards to a Grafana through its HTTP API; idempotent."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from grafana_client.client import GrafanaClientError, GrafanaException, GrafanaU
 from eks_observability.errors import CommandError
 
 FOLDER_UID = "eks-observability-charts"
-# Grafana's answers come at once or not at all.
+# Grafana answers immediately or not at all.
 TIMEOUT = 30.0
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -22,12 +22,12 @@ Action = Literal["created", "updated", "unchanged"]
 
 @dataclass(frozen=True)
 class Change:
-    """What became of one thing in Grafana, or would.
+    """A change to one object in Grafana, or a planned change.
 
     Attributes:
         kind: folder, data source or dashboard.
-        name: its title.
-        action: what was done.
+        name: title of the object.
+        action: the action taken.
     """
 
     kind: str
@@ -37,12 +37,12 @@ class Change:
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the dashboards' data is.
+    """The data sources of the dashboards.
 
     Attributes:
-        prometheus: address of an AMP workspace, or of a Prometheus.
+        prometheus: URL of an AMP workspace or of a Prometheus.
         region: AWS region of the workspace, of X-Ray and of CloudWatch.
-        auth: how Grafana gets its AWS credentials: ``workspace-iam-role`` or ``default``.
+        auth: source of Grafana's AWS credentials: ``workspace-iam-role`` or ``default``.
         role: ARN of a role that Grafana assumes first; empty: none.
     """
 
@@ -53,11 +53,11 @@ class Sources:
 
     @property
     def signed(self) -> bool:
-        """Whether queries need a signature: those to AWS."""
+        """Whether queries require a signature, as AWS does."""
         return (urlsplit(self.prometheus).hostname or "").endswith(("amazonaws.com", "amazonaws.com.cn"))
 
     def wanted(self) -> tuple[dict[str, Any], ...]:
-        """Return the data sources as Grafana's API takes them."""
+        """Return the data sources in the format of Grafana's API."""
         assumed = {"assumeRoleArn": self.role} if self.role else {}
         aws = {"authType": self.auth, "defaultRegion": self.region, **assumed}
         return (
@@ -67,7 +67,7 @@ class Sources:
         )
 
     def _prometheus(self) -> dict[str, Any]:
-        # Samples come once a minute: Grafana would take 15 s for granted, and draw nothing where it asks for a rate.
+        # Grafana assumes a scrape interval of 15 s by default; with samples once a minute, rates would have no data.
         options: dict[str, Any] = {"httpMethod": "POST", "timeInterval": "60s"}
         if not self.signed:
             return options
@@ -84,21 +84,21 @@ def push(
     folder: str,
     dry_run: bool = False,
 ) -> Iterator[Change]:
-    """Make a Grafana have the data sources and dashboards; what it has already is left alone.
+    """Create or update data sources and dashboards in a Grafana; up-to-date objects stay unchanged.
 
     Args:
-        url: Grafana's address.
-        token: token of a service account that may administer data sources.
+        url: URL of Grafana.
+        token: token of a service account with permission to manage data sources.
         boards: the dashboards, as Grafana's JSON.
-        sources: their data sources.
-        folder: title of the folder that they are put into.
-        dry_run: say what would change, and change nothing.
+        sources: the data sources.
+        folder: title of the target folder.
+        dry_run: report changes without making them.
 
     Yields:
-        Each thing, when it is done.
+        The change to each object, once it is made.
 
     Raises:
-        CommandError: Grafana refuses, or is not there.
+        CommandError: Grafana rejects a request or does not answer.
     """
     api = _api(url, token)
     with _explained(url):
@@ -112,30 +112,30 @@ def push(
 def _api(url: str, token: str) -> GrafanaApi:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise CommandError(f"{url!r} is not the address of a Grafana: write https://<host>/")
+        raise CommandError(f"{url!r} is not a Grafana URL: use https://<host>/")
     if parts.username:
-        raise CommandError("leave user and password out of the address: $GRAFANA_TOKEN has the token")
+        raise CommandError("the URL contains a user or password: remove them; $GRAFANA_TOKEN holds the token")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-        raise CommandError(f"http would show the token to whoever listens: write https://{parts.netloc}{parts.path}")
+        raise CommandError(f"http would expose the token: use https://{parts.netloc}{parts.path}")
     return GrafanaApi.from_url(f"{url.rstrip('/')}/", credential=TokenAuth(token), timeout=TIMEOUT)
 
 
 @contextmanager
 def _explained(url: str) -> Iterator[None]:
-    """Say what the user can do about what Grafana refuses."""
+    """Return an error with the fix for a rejected request."""
     try:
         yield
     except GrafanaUnauthorizedError as error:
         raise CommandError(
-            f"{url} does not know the token in $GRAFANA_TOKEN: Amazon Managed Grafana's last at most 30 days; "
-            "make one with `aws grafana create-workspace-service-account-token`"
+            f"{url} rejects the token in $GRAFANA_TOKEN; tokens of Amazon Managed Grafana expire after at most 30 "
+            "days. Create one with `aws grafana create-workspace-service-account-token`"
         ) from error
     except GrafanaException as error:
         if error.status_code == 403:
             raise CommandError(
-                f"the token in $GRAFANA_TOKEN may not do that in {url}: its service account needs the role ADMIN"
+                f"the token in $GRAFANA_TOKEN lacks permission in {url}: its service account needs the role ADMIN"
             ) from error
-        raise CommandError(f"{url} refuses: {error.message}") from error
+        raise CommandError(f"{url} rejects the request: {error.message}") from error
     except requests.exceptions.RequestException as error:
         raise CommandError(f"no Grafana answers at {url}: {type(error).__name__}") from error
 
@@ -165,14 +165,14 @@ def _dashboard(api: GrafanaApi, wanted: dict[str, Any], dry_run: bool) -> Change
     here = None if found is None else {**found["dashboard"], "folderUid": found["meta"].get("folderUid")}
     action = _action(here, {**wanted, "folderUid": FOLDER_UID})
     if action != "unchanged" and not dry_run:
-        # Without an id Grafana goes by the uid; what somebody changed by hand is put right.
+        # Without an ID, Grafana matches by uid and overwrites manual changes.
         dashboard = {**wanted, "id": None}
         api.dashboard.update_dashboard({"dashboard": dashboard, "folderUid": FOLDER_UID, "overwrite": True})
     return Change("dashboard", wanted["title"], action)
 
 
 def _of_sources(dashboard: dict[str, Any], sources: Sources) -> dict[str, Any]:
-    """Let a dashboard begin with the data sources that were pushed with it; a reader may choose others."""
+    """Preselect the pushed data sources in a dashboard; users can select others."""
     ours = {one["type"]: {"selected": True, "text": one["name"], "value": one["uid"]} for one in sources.wanted()}
     for variable in dashboard["templating"]["list"]:
         if variable["type"] == "datasource":
@@ -197,5 +197,5 @@ def _found(get: Any) -> dict[str, Any] | None:
 def _action(found: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> Action:
     if found is None:
         return "created"
-    # Grafana adds ids, versions and defaults of its own, which are its business.
+    # Grafana adds IDs, versions and defaults, which are ignored.
     return "unchanged" if all(found.get(key) == value for key, value in wanted.items()) else "updated"

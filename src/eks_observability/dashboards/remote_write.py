@@ -1,4 +1,4 @@
-"""Prometheus itself: whether samples arrive in Amazon Managed Service for Prometheus, and what they cost there."""
+"""The dashboard of Prometheus: delivery to Amazon Managed Service for Prometheus, and its cost."""
 
 from eks_observability.dashboards.model import Board, CloudWatch, Panel, Query, Row, Variable
 from eks_observability.dashboards.promql import CLUSTER, RATE, rate, series
@@ -6,9 +6,9 @@ from eks_observability.dashboards.promql import CLUSTER, RATE, rate, series
 HOURS_PER_MONTH = 730
 SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600
 REMOTE = "a server with remote write"
-NO_AWS = "CloudWatch's own figures exist in AWS only"
+NO_AWS = "CloudWatch metrics exist only in AWS"
 
-# First two billion samples of a month, us-east-1; the estimator knows the other tiers.
+# The first two billion samples of a month in us-east-1; `eks-observability cost` has the other tiers.
 PRICE = Variable("price", "$ per 10 million samples", "", "0.90")
 
 ANY = ".+"
@@ -52,7 +52,7 @@ def _cloudwatch(title: str, unit: str, search: str, statistic: str, description:
 _SENT = f"sum({rate(_queue('samples_total'))})"
 _KEPT = series("scrape_samples_post_metric_relabeling", ANY)
 _SCRAPED = series("scrape_samples_scraped", ANY)
-# Both are 0, which is in 1970, until something was sent.
+# Both are 0 (1970) until the first samples are sent.
 _LAG = (
     f"({_queue('queue_highest_timestamp_seconds')} - on (cluster, instance, remote_name, url) group_left ()"
     f" ({_queue('queue_highest_sent_timestamp_seconds')} > 0))"
@@ -61,7 +61,7 @@ _LAG = (
 BOARD = Board(
     uid="eks-remote-write",
     title="EKS / Remote write and cost",
-    description="Whether samples arrive in Amazon Managed Service for Prometheus, and what they cost there.",
+    description="Delivery of samples to Amazon Managed Service for Prometheus, and their cost.",
     variables=(CLUSTER, PRICE),
     rows=(
         Row(
@@ -72,25 +72,25 @@ BOARD = Board(
                     "Ingest, $ per month",
                     f"{_SENT} * {SECONDS_PER_MONTH} / 1e7 * $price",
                     "currencyUSD",
-                    "If it goes on like this, at the price above; storage and queries are not in it.",
+                    "Projected from the current rate, at the price above; without storage and queries.",
                 ),
                 _stat(
                     "Behind",
                     f"max{_LAG}",
                     "s",
-                    "Age of the newest sample that was sent, against the newest that waits.",
+                    "How far the newest sent sample is behind the newest waiting sample.",
                     alarm=120,
                 ),
                 _stat(
                     "Samples lost",
                     f"sum(increase({_queue('samples_failed_total')}[1h]))",
                     "short",
-                    "In the last hour: the endpoint refused them for good.",
+                    "In the last hour: rejected by the endpoint with an error that is not retried.",
                     alarm=1,
                 ),
-                _stat("Samples that wait", f"sum({_queue('samples_pending')})", "short"),
+                _stat("Waiting samples", f"sum({_queue('samples_pending')})", "short"),
                 _stat(
-                    "Shards of allowed",
+                    "Shards / maximum",
                     f"max({_queue('shards')} / {_queue('shards_max')})",
                     "percentunit",
                     "At 1 the queue cannot send faster: raise `max_shards` or `max_samples_per_send`.",
@@ -107,7 +107,7 @@ BOARD = Board(
                     Query(f"sum by (url) ({rate(_queue('samples_total'))})", "sent"),
                     Query(f"sum by (url) ({rate(_queue('samples_retried_total'))})", "sent again"),
                     Query(f"sum by (url) ({rate(_queue('samples_failed_total'))})", "lost"),
-                    description="Sent again: answers 429 and 5xx, which the server retries.",
+                    description="Retried samples: after 429 and 5xx responses.",
                     needs=(REMOTE,),
                 ),
                 _graph(
@@ -117,7 +117,7 @@ BOARD = Board(
                     needs=(REMOTE,),
                 ),
                 _graph(
-                    "Time of a request",
+                    "Request duration",
                     "s",
                     Query(
                         "histogram_quantile(0.99, sum by (url, le)"
@@ -140,7 +140,7 @@ BOARD = Board(
                     needs=(REMOTE,),
                 ),
                 _graph(
-                    "Samples that wait by queue",
+                    "Waiting samples by queue",
                     "short",
                     Query(f"sum by (instance, url) ({_queue('samples_pending')})", "{{instance}}"),
                     needs=(REMOTE,),
@@ -152,26 +152,26 @@ BOARD = Board(
                         f"max by (instance, url) {_LAG}",
                         "{{instance}}",
                     ),
-                    description="What is about two hours behind is lost: the write-ahead log keeps no more.",
+                    description="Samples more than about two hours behind are lost: the write-ahead log is truncated.",
                     needs=(REMOTE,),
                 ),
             ),
         ),
         Row(
-            "What is scraped",
+            "Scrapes",
             (
-                _graph("Samples of a scrape by job", "short", _jobs(_KEPT), description="After metric relabelling."),
+                _graph("Samples per scrape by job", "short", _jobs(_KEPT), description="After metric relabeling."),
                 _graph(
-                    "Left out by job",
+                    "Dropped by job",
                     "percentunit",
                     Query(f"1 - sum by (job) ({_KEPT}) / sum by (job) ({_SCRAPED})", "{{job}}"),
-                    description="Share of a scrape's samples that metric relabelling dropped: the allow-list.",
+                    description="Share of scraped samples dropped by metric relabeling, including the allow-list.",
                 ),
                 _graph(
                     "New series by job",
                     "short",
                     _jobs(f"sum_over_time({series('scrape_series_added', ANY)}[1h])"),
-                    description="In the last hour. Churn costs memory, and is what pods that come and go look like.",
+                    description="In the last hour. Churn from short-lived pods costs memory.",
                 ),
                 Panel(
                     "Ingest by job, $ per month",
@@ -183,11 +183,11 @@ BOARD = Board(
                         ),
                     ),
                     unit="currencyUSD",
-                    description="From what was scraped in the last hour; a server sends less than that.",
+                    description="Projected from the samples scraped in the last hour; a server sends fewer.",
                 ),
                 _graph("Targets up by job", "short", _jobs(series("up", ANY))),
                 _graph(
-                    "Time of a scrape by job",
+                    "Scrape duration by job",
                     "s",
                     Query(f"max by (job) ({series('scrape_duration_seconds', ANY)})", "{{job}}"),
                 ),
@@ -226,13 +226,13 @@ BOARD = Board(
                     Query(f"min by (instance) ({_own('prometheus_config_last_reload_successful')})", "{{instance}}"),
                 ),
                 _graph(
-                    "Rules that failed",
+                    "Failed rules",
                     "short",
                     Query(
                         f"sum by (instance) ({rate(_own('prometheus_rule_evaluation_failures_total'))})",
                         "{{instance}}",
                     ),
-                    description="Only a server evaluates rules; an agent leaves them to the workspace.",
+                    description="Only a server evaluates rules; for an agent, the workspace does.",
                     needs=("a server with rules",),
                 ),
             ),
@@ -245,21 +245,21 @@ BOARD = Board(
                     "short",
                     'Namespace="AWS/Usage" MetricName="ResourceCount" Service="Prometheus" Resource="ActiveSeries"',
                     "Average",
-                    "Of each workspace.",
+                    "Per workspace.",
                 ),
                 _cloudwatch(
                     "Samples per second",
                     "cps",
                     'Namespace="AWS/Usage" MetricName="ResourceCount" Service="Prometheus" Resource="IngestionRate"',
                     "Average",
-                    "Of each workspace.",
+                    "Per workspace.",
                 ),
                 _cloudwatch(
                     "Discarded samples",
                     "short",
                     'Namespace="AWS/Prometheus" MetricName="DiscardedSamples"',
                     "Sum",
-                    "By reason: over a quota, too old, doubled.",
+                    "By reason: over a quota, too old, duplicate.",
                 ),
             ),
         ),

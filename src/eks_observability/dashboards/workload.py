@@ -1,4 +1,4 @@
-"""The workloads of a namespace: what they use, what they asked for, and what keeps them from running."""
+"""The workload dashboard: usage, requests, and the reasons why pods do not run."""
 
 from eks_observability.dashboards.model import Board, Panel, Query, Row, Variable
 from eks_observability.dashboards.promql import (
@@ -30,7 +30,7 @@ _SENT = f"{PER_POD} ({rate(cadvisor('container_network_transmit_bytes_total', IN
 
 
 def _asked(what: str, resource: str) -> str:
-    """Sum requests or limits of pods that have not ended, over each pod."""
+    """Sum requests or limits over each pod that has not terminated."""
     values = kube(f"kube_pod_container_resource_{what}", f'resource="{resource}"', IN, OF)
     return f"{PER_POD} ({values}) * on (cluster, namespace, pod) group_left () {live_pods(IN, OF)}"
 
@@ -67,7 +67,7 @@ def _table(title: str, expr: str, description: str = "", *, unit: str = "short",
 BOARD = Board(
     uid="eks-workload",
     title="EKS / Namespace and workload",
-    description="What the workloads of a namespace use, what they asked for, and what keeps them from running.",
+    description="Usage and requests of the workloads in a namespace, and the reasons why pods do not run.",
     variables=(CLUSTER, NAMESPACE, POD),
     rows=(
         Row(
@@ -75,10 +75,10 @@ BOARD = Board(
             (
                 _stacked("CPU by workload", "cores", Query(_workload(_CPU), "{{workload}}")),
                 _graph(
-                    "CPU of requests",
+                    "CPU usage / requests",
                     "percentunit",
                     Query(f"{_workload(_CPU)} / {_workload(_asked('requests', 'cpu'))}", "{{workload}}"),
-                    description="Above 1 the node may take away what is above; far below 1 money is spent on nothing.",
+                    description="Above 1, the excess is not guaranteed. Far below 1, the workload requests too much.",
                     needs=("a pod that requests CPU",),
                 ),
                 _graph(
@@ -88,7 +88,7 @@ BOARD = Board(
                         f"{_workload(_THROTTLED)} / {_workload(_PERIODS)}",
                         "{{workload}}",
                     ),
-                    description="Share of the periods in which a container had used up its CPU limit.",
+                    description="Share of periods in which a container reached its CPU limit.",
                     needs=("a pod with a CPU limit",),
                 ),
             ),
@@ -98,16 +98,16 @@ BOARD = Board(
             (
                 _stacked("Memory by workload", "bytes", Query(_workload(_MEMORY), "{{workload}}")),
                 _graph(
-                    "Memory of requests",
+                    "Memory usage / requests",
                     "percentunit",
                     Query(f"{_workload(_MEMORY)} / {_workload(_asked('requests', 'memory'))}", "{{workload}}"),
                     needs=("a pod that requests memory",),
                 ),
                 _graph(
-                    "Memory of limits",
+                    "Memory usage / limits",
                     "percentunit",
                     Query(f"{_workload(_MEMORY)} / {_workload(_asked('limits', 'memory'))}", "{{workload}}"),
-                    description="At 1 the kernel kills the container.",
+                    description="At 1, the kernel kills the container.",
                     needs=("a pod with a memory limit",),
                     top=1,
                 ),
@@ -163,7 +163,7 @@ BOARD = Board(
                     Query(f"sum by (phase) ({kube('kube_pod_status_phase', IN, OF)})", "{{phase}}"),
                 ),
                 _graph(
-                    "Autoscalers at their bound",
+                    "Autoscalers near their limit",
                     "percentunit",
                     Query(
                         "max by (namespace, horizontalpodautoscaler)"
@@ -171,7 +171,7 @@ BOARD = Board(
                         f" / {kube('kube_horizontalpodautoscaler_spec_max_replicas', IN)})",
                         "{{horizontalpodautoscaler}}",
                     ),
-                    description="At 1 an autoscaler cannot add pods.",
+                    description="At 1, an autoscaler cannot add pods.",
                     needs=("a HorizontalPodAutoscaler",),
                     top=1,
                 ),
@@ -198,16 +198,16 @@ BOARD = Board(
                     needs=("a pod whose image cannot be pulled",),
                 ),
                 _table(
-                    "Why containers ended last",
+                    "Last termination reason",
                     "sum by (namespace, pod, container, reason)"
                     f" ({kube('kube_pod_container_status_last_terminated_reason', IN, OF)})",
-                    "OOMKilled: more memory than the limit; Error: an exit status other than 0.",
-                    needs=("a container that ends and is started again",),
+                    "OOMKilled: memory limit exceeded. Error: nonzero exit status.",
+                    needs=("a container that exits and restarts",),
                 ),
                 _table(
                     "Workload of each pod",
                     f"max by (namespace, workload, pod) ({workloads(IN, OF)})",
-                    "A pod's owner, and for a ReplicaSet's pod its Deployment.",
+                    "The pod's owner; for pods of a ReplicaSet, the Deployment.",
                 ),
                 _table(
                     "Requests by container",

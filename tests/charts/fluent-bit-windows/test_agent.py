@@ -141,7 +141,7 @@ def test_metadata_needs_the_least_role(
     install: Install, metadata: str, values: dict[str, Any], rules: list[dict[str, Any]]
 ) -> None:
     """Each way to get metadata has exactly the role and token that it needs; file names need neither."""
-    made = install({**values, "metadata": metadata})
+    made = install({**values, "logs": {"metadata": {"from": metadata}}})
     assert [rule for item in made.select("ClusterRole") for rule in item["rules"]] == rules
     assert {pod.spec["automountServiceAccountToken"] for pod in made.pods()} == {bool(rules)}
     [account] = made.select("ServiceAccount")
@@ -153,22 +153,24 @@ def test_metadata_needs_the_least_role(
 
 def test_roles_of_two_releases_have_two_names(install: Install) -> None:
     """Roles of the whole cluster are named after the namespace too."""
-    values = {"metadata": "api"}
+    values = {"logs": {"metadata": {"from": "api"}}}
     names = {install(values, namespace=space).one("ClusterRole")["metadata"]["name"] for space in ("a", "b")}
     assert len(names) == 2
 
 
 def test_role_of_the_service_account(install: Install) -> None:
-    """The role's ARN is on the service account for IRSA, and nowhere for the node's role."""
+    """The role's ARN is on the service account for IRSA, by either value, and nowhere for the node's role."""
     arn = "arn:aws:iam::111122223333:role/logs"
-    account = install({"identity": {"roleArn": arn}}).one("ServiceAccount")
-    assert account["metadata"]["annotations"] == {"eks.amazonaws.com/role-arn": arn}
+    annotation = {"eks.amazonaws.com/role-arn": arn}
+    for given in ({"roleArn": arn}, {"annotations": annotation}, {"roleArn": arn, "annotations": annotation}):
+        account = install({"serviceAccount": given}).one("ServiceAccount")
+        assert account["metadata"]["annotations"] == annotation
     assert "annotations" not in install({"identity": {"type": "node"}}).one("ServiceAccount")["metadata"]
 
 
 def test_profile_chooses_the_image(install: Install) -> None:
     """The legacy profile is AWS's image, tagged by build, and its configuration's format is the classic one."""
-    values = {"profile": "aws-legacy", "metadata": "api", "windows": {"builds": [{"name": "2019"}]}}
+    values = {"profile": "aws-legacy", "windows": {"builds": [{"name": "2019"}]}}
     [box] = install(values).containers("fluent-bit")
     assert box["image"] == "public.ecr.aws/aws-observability/aws-for-fluent-bit:2.32.3-ltsc2019"
     assert box["args"][1].endswith("fluent-bit.conf")
@@ -208,7 +210,7 @@ def test_config_map_of_the_article(install: Install, agent: Callable[..., dict[s
     [tail], [output] = found.inputs, found.outputs
     assert tail.get("read_from_head") == "On"
     assert output.get("region") == "eu-west-1"
-    assert output.get("log_group_name") == "/aws/containerinsights/shop/other"
+    assert output.get("log_group_name") == "/aws/containerinsights/shop/application"
     # Whether and where the server listens is not known here, so no probe can ask it.
     assert not [name for name in agent(INFO) if name.endswith("Probe") or name == "ports"]
 
@@ -230,12 +232,58 @@ def test_keys_of_a_config_map_can_be_named(agent: Callable[..., dict[str, Any]])
     assert box["livenessProbe"]["httpGet"]["port"] == "http"
 
 
-def test_credentials_come_from_a_secret(agent: Callable[..., dict[str, Any]], agent_config: Callable[..., Any]) -> None:
-    """User and password of a backend are references to a Secret, which the configuration names by variables."""
-    values = {"output": {"type": "forward", "forward": {"host": "h"}, "secret": {"name": "backend"}}}
-    references = [entry["valueFrom"].get("secretKeyRef") for entry in agent(values)["env"]]
-    assert [item["key"] for item in references if item] == ["password", "username"]
+def test_credentials_come_from_secrets(agent: Callable[..., dict[str, Any]], agent_config: Callable[..., Any]) -> None:
+    """Logins, keys and headers are references to Secrets, whose variables are named after their output."""
+    outputs = {
+        "cloudwatch": {"enabled": False},
+        "next-hop": {
+            "type": "forward",
+            "host": "h",
+            "username": {"name": "hop", "key": "user"},
+            "password": {"name": "hop", "key": "word"},
+            "sharedKey": {"name": "hop", "key": "shared"},
+        },
+        "web": {"type": "http", "host": "h", "secretHeaders": {"X-Token": {"name": "web", "key": "token"}}},
+        "idle": {"type": "http", "enabled": False, "httpUser": "me", "httpPasswd": {"name": "idle", "key": "word"}},
+    }
+    references = {
+        entry["name"]: entry["valueFrom"]["secretKeyRef"]
+        for entry in agent({"outputs": outputs})["env"]
+        if "secretKeyRef" in entry["valueFrom"]
+    }
+    assert references == {
+        "OUTPUT_NEXT_HOP__USERNAME": {"name": "hop", "key": "user"},
+        "OUTPUT_NEXT_HOP__PASSWORD": {"name": "hop", "key": "word"},
+        "OUTPUT_NEXT_HOP__SHARED_KEY": {"name": "hop", "key": "shared"},
+        "OUTPUT_WEB__HEADER_X_TOKEN": {"name": "web", "key": "token"},
+    }
+    hop, web = agent_config({"outputs": outputs})["pipeline"]["outputs"]
+    assert (hop["username"], hop["password"]) == ("${OUTPUT_NEXT_HOP__USERNAME}", "${OUTPUT_NEXT_HOP__PASSWORD}")
+    assert hop["shared_key"] == "${OUTPUT_NEXT_HOP__SHARED_KEY}"
+    assert web["header"] == ["X-Token ${OUTPUT_WEB__HEADER_X_TOKEN}"]
+
+
+CERTIFICATES = {
+    "secret": ({"caSecret": {"name": "ca", "key": "root.pem"}}, {"secret": {"secretName": "ca"}}),
+    "config map": ({"caConfigMap": {"name": "ca", "key": "root.pem"}}, {"configMap": {"name": "ca"}}),
+}
+
+
+@pytest.mark.parametrize("mode", ["container", "hostProcess"])
+@pytest.mark.parametrize("source", CERTIFICATES)
+def test_certificate_is_mounted_where_the_output_reads_it(
+    pod_spec: Callable[..., dict[str, Any]], agent_config: Callable[..., Any], source: str, mode: str
+) -> None:
+    """The CA of an output is a volume of its own; a host process reads it below its sandbox."""
+    tls, volume = CERTIFICATES[source]
+    outputs = {"cloudwatch": {"enabled": False}, "web": {"type": "http", "host": "h", "tls": tls}}
+    values = {"mode": mode, "outputs": outputs}
+    spec = pod_spec(values)
+    [found] = [one for one in spec["volumes"] if one["name"] == "ca-web"]
+    [(kind, fields)] = volume.items()
+    assert found[kind] == {**fields, "items": [{"key": "root.pem", "path": "ca.crt"}]}
+    [mount] = [one for one in spec["containers"][0]["volumeMounts"] if one["name"] == "ca-web"]
+    assert mount == {"name": "ca-web", "mountPath": "C:\\fluent-bit-ca\\web", "readOnly": True}
     [output] = agent_config(values)["pipeline"]["outputs"]
-    assert (output["username"], output["password"]) == ("${OUTPUT_USER}", "${OUTPUT_PASSWORD}")
-    without = {"output": {"secret": {"name": "backend"}}}
-    assert not [entry for entry in agent(without)["env"] if "secretKeyRef" in entry["valueFrom"]]
+    drive = "C:" if mode == "container" else "${CONTAINER_SANDBOX_MOUNT_POINT}"
+    assert output["tls.ca_file"] == f"{drive}\\fluent-bit-ca\\web\\ca.crt"

@@ -60,7 +60,7 @@ def test_images_can_be_replaced(install: Install, profile: str) -> None:
     image = {"registry": "r.example", "repository": "a/b", "tag": "7.0.0", "pullPolicy": "Always"}
     builds = [{"name": "2019", "tag": "own"}, {"name": "2022", "digest": digest}]
     block = {"image": image} if profile == "upstream" else {"legacy": {"image": image}}
-    made = install({"profile": profile, "metadata": "api", "windows": {"builds": builds}, **block})
+    made = install({"profile": profile, "windows": {"builds": builds}, **block})
     assert [box["image"] for box in made.containers()] == ["r.example/a/b:own", f"r.example/a/b@{digest}"]
     assert {box["imagePullPolicy"] for box in made.containers()} == {"Always"}
 

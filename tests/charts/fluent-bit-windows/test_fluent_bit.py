@@ -1,5 +1,6 @@
 """The configuration that is rendered: sound by the checker and by Fluent Bit, with each record sent once."""
 
+import json
 import os
 import subprocess
 from collections.abc import Callable
@@ -29,18 +30,23 @@ ENVIRONMENT = {
     "HTTP_SERVER": "On",
     "KUBERNETES_SERVICE_HOST": "10.100.0.1",
     "LOGS_REGION": "us-east-1",
-    "OUTPUT_PASSWORD": "secret",
-    "OUTPUT_USER": "agent",
+    **dict.fromkeys(("OUTPUT_BACKEND__HTTP_PASSWD", "OUTPUT_SECURITY__HTTP_PASSWD"), "secret"),
+    "OUTPUT_BACKEND__HTTP_USER": "agent",
+    "OUTPUT_EVENTS__HEADER_AUTHORIZATION": "Bearer secret",
     "READ_FROM_HEAD": "On",
 }
+LOGIN = {"httpUser": "agent", "httpPasswd": {"name": "backend", "key": "password"}}
 # Every type of output beside CloudWatch, each with the least that it needs.
-OUTPUTS = {
-    "opensearch": {"host": "logs.example.com"},
+OUTPUTS: dict[str, dict[str, Any]] = {
+    "stdout": {},
+    "opensearch": {"host": "logs.example.com", "awsAuth": True},
+    "elasticsearch": {"host": "logs.example.com", **LOGIN},
     "firehose": {"deliveryStream": "windows"},
     "s3": {"bucket": "logs"},
-    "http": {"host": "logs.example.com"},
+    "http": {"host": "logs.example.com", "headers": {"X-Team": "shop", "X-Stage": "dev"}, **LOGIN},
     "forward": {"host": "logs.example.com"},
 }
+OFF = {"cloudwatch": {"enabled": False}}
 every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 every_output = pytest.mark.parametrize("kind", OUTPUTS)
 
@@ -70,6 +76,11 @@ def token(pod: Pod) -> list[fluentbit.Mount]:
     """Return the mount that Kubernetes adds to a pod that asks for a token."""
     there = pod.spec["automountServiceAccountToken"]
     return [fluentbit.Mount("C:\\var\\run\\secrets\\kubernetes.io\\serviceaccount", read_only=True)] if there else []
+
+
+def outputs_of(**named: dict[str, Any]) -> dict[str, Any]:
+    """Return values with these outputs, and without the default one unless it is among them."""
+    return {"outputs": {**OFF, **named}}
 
 
 def log_of(namespace: str) -> str:
@@ -107,13 +118,20 @@ def test_fluent_bit_takes_every_configuration(file: Path, install: Install, tmp_
     dry_run(install(files=[file]), tmp_path)
 
 
+@pytest.mark.parametrize("mode", ["container", "hostProcess"])
 @every_output
-def test_fluent_bit_takes_every_output(kind: str, install: Install, tmp_path: Path) -> None:
-    """The real program accepts each type of output, and each takes everything, once."""
-    secret = {"secret": {"name": "backend"}} if kind in ("http", "forward") else {}
-    made = install({"output": {"type": kind, kind: OUTPUTS[kind], **secret}})
+def test_fluent_bit_takes_every_output(kind: str, mode: str, install: Install, tmp_path: Path) -> None:
+    """The real program accepts each type of output in both modes, and each takes everything, once."""
+    made = install({"mode": mode, **outputs_of(backend={"type": kind, **OUTPUTS[kind]})})
     assert check(made) == []
     dry_run(made, tmp_path)
+
+
+def test_every_type_of_output_is_tried(chart: Path) -> None:
+    """The types above, and CloudWatch, are all that the schema offers."""
+    schema = json.loads((chart / "values.schema.json").read_text(encoding="utf-8"))
+    offered = schema["definitions"]["shared.outputs"]["additionalProperties"]["properties"]["type"]["enum"]
+    assert {*OUTPUTS, "cloudwatch"} == set(offered)
 
 
 # The article's nodes run Windows Server 2019, for which there is AWS's image only.
@@ -123,10 +141,10 @@ ARTICLE = {"as it is": {}, "on 2019": {"profile": "aws-legacy", "windows": {"bui
 def test_opensearch_gets_signed_requests(agent_config: Configs) -> None:
     """By the word that Fluent Bit takes for yes; ids only on request: Windows' clock gives equal lines one time."""
     for wanted in (False, True):
-        values = {"output": {"type": "opensearch", "opensearch": {"host": "h", "generateId": wanted}}}
-        for output in agent_config(values)["pipeline"]["outputs"]:
-            assert output.items() >= {"name": "opensearch", "aws_auth": "On", "generate_id": wanted}.items()
-            assert output["buffer_size"] == "False"
+        search = {"type": "opensearch", "host": "h", "awsAuth": True, "generateId": wanted}
+        [output] = agent_config(outputs_of(search=search))["pipeline"]["outputs"]
+        assert output.items() >= {"name": "opensearch", "aws_auth": "On", "generate_id": wanted}.items()
+        assert output["buffer_size"] == "False"
 
 
 @pytest.mark.parametrize("values", ARTICLE.values(), ids=ARTICLE)
@@ -158,26 +176,32 @@ def test_example_is_the_article(values: dict[str, Any], install: Install) -> Non
 
 def test_dry_run_finds_a_wrong_option(install: Install, tmp_path: Path) -> None:
     """A configuration with an option that the program does not know is not accepted."""
-    wrong = install({"extraFilters": [{"name": "modify", "match": "*", "nonsense": "x"}]})
+    wrong = install({"logs": {"extraFilters": [{"name": "modify", "match": "*", "nonsense": "x"}]}})
     with pytest.raises(AssertionError, match="nonsense"):
         dry_run(wrong, tmp_path)
 
 
+ALL_LOGS = {"host": {"enabled": True}, "dataplane": {"enabled": True, "channels": ["EKS"]}}
+
+
 def test_every_input_has_its_own_tag_and_output(agent_config: Configs) -> None:
-    """Containers, event log and services go to three groups; each record is taken by one output."""
-    inputs = {"eventLog": {"enabled": True}, "services": {"enabled": True, "channels": ["EKS"]}}
-    pipeline = agent_config({**HOST_PROCESS, "inputs": inputs})["pipeline"]
+    """Container logs, services and event log go to three groups; each record is taken by one output."""
+    pipeline = agent_config({**HOST_PROCESS, "logs": ALL_LOGS})["pipeline"]
     assert {plugin["alias"]: plugin["tag"] for plugin in pipeline["inputs"]} == {
-        "containers": "application.*",
-        "events": "events.host",
-        "services": "services.files.*",
-        "services-events": "services.events",
+        "application": "application.*",
+        "dataplane": "dataplane.files.*",
+        "dataplane-events": "dataplane.events",
+        "host": "host.events",
     }
-    assert {plugin["match"]: plugin["log_group_name"] for plugin in pipeline["outputs"]} == {
-        "application.*": "/aws/containerinsights/eks/other",
-        "events.*": "/aws/containerinsights/eks/host",
-        "services.*": "/aws/containerinsights/eks/dataplane",
+    assert {(plugin["alias"], plugin["match"]): plugin["log_group_name"] for plugin in pipeline["outputs"]} == {
+        ("cloudwatch-application", "application.*"): "/aws/containerinsights/eks/application",
+        ("cloudwatch-dataplane", "dataplane.*"): "/aws/containerinsights/eks/dataplane",
+        ("cloudwatch-host", "host.*"): "/aws/containerinsights/eks/host",
     }
+    # Records of a node have no pod whose namespace could choose their group.
+    with_template = [plugin["alias"] for plugin in pipeline["outputs"] if "log_group_template" in plugin]
+    assert with_template == ["cloudwatch-application"]
+    assert [plugin["alias"] for plugin in pipeline["outputs"] if "log_stream_template" in plugin] == with_template
     assert len({plugin["db"] for plugin in pipeline["inputs"]}) == len(pipeline["inputs"])
 
 
@@ -186,10 +210,10 @@ def test_container_input(agent_config: Configs) -> None:
     [tail] = agent_config()["pipeline"]["inputs"]
     assert tail == {
         "name": "tail",
-        "alias": "containers",
+        "alias": "application",
         "tag": "application.*",
         "path": "C:\\var\\log\\containers\\*.log",
-        "db": "C:\\fluent-bit-state\\containers.db",
+        "db": "C:\\fluent-bit-state\\application.db",
         "db.locking": True,
         "read_from_head": False,
         "refresh_interval": 5,
@@ -217,7 +241,7 @@ def test_service(agent_config: Configs) -> None:
     }
     chunks = {"storage.path": "C:\\fluent-bit-state\\chunks", "storage.max_chunks_up": 64, "storage.metrics": True}
     assert agent_config()["service"] == service
-    assert agent_config({"buffer": {"type": "filesystem"}})["service"] == {**service, **chunks}
+    assert agent_config({"storage": {"type": "filesystem"}})["service"] == {**service, **chunks}
 
 
 @pytest.mark.parametrize(
@@ -231,7 +255,7 @@ def test_service(agent_config: Configs) -> None:
 )
 def test_namespaces_are_chosen_by_file_name(install: Install, chosen: dict[str, Any], read: set[str]) -> None:
     """A namespace that is not wanted is not even read, and no other one whose name is like it is left out."""
-    made = install({"inputs": {"containerLogs": {"namespaces": chosen}}})
+    made = install({"logs": {"application": {"namespaces": chosen}}})
     config = fluentbit.parse(text_of(made)[1], environment=ENVIRONMENT)
     assert {name for name in NAMESPACES if fluentbit.inputs_of(config, log_of(name))} == read
     alike = fluentbit.container_log("shop-2", "shop", "shop")
@@ -243,7 +267,7 @@ def test_namespaces_are_chosen_by_file_name(install: Install, chosen: dict[str, 
     [
         ({}, {"use_tag_for_meta": True, "labels": False, "annotations": False}),
         (
-            {"metadata": "api"},
+            {"logs": {"metadata": {"from": "api"}}},
             {
                 "kube_url": "https://kubernetes.default.svc.cluster.local:443",
                 "kube_token_file": "C:\\var\\run\\secrets\\kubernetes.io\\serviceaccount\\token",
@@ -251,7 +275,7 @@ def test_namespaces_are_chosen_by_file_name(install: Install, chosen: dict[str, 
             },
         ),
         (
-            {**HOST_PROCESS, "metadata": "kubelet"},
+            {**HOST_PROCESS, "logs": {"metadata": {"from": "kubelet"}}},
             {"kube_url": "https://${KUBERNETES_SERVICE_HOST}:443", "use_kubelet": True, "kubelet_host": "127.0.0.1"},
         ),
     ],
@@ -266,65 +290,40 @@ def test_metadata_filter(agent_config: Configs, values: dict[str, Any], options:
 
 def test_records_of_several_lines(agent_config: Configs) -> None:
     """Records are joined before they get metadata, and none is joined unless asked for."""
-    logs = {"inputs": {"containerLogs": {"multiline": ["java", "go"]}}}
+    logs = {"logs": {"application": {"multiline": ["java", "go"]}}}
     names = [plugin["name"] for plugin in agent_config(logs)["pipeline"]["filters"]]
     assert names == ["multiline", "record_modifier", "kubernetes"]
     assert "multiline" not in [plugin["name"] for plugin in agent_config()["pipeline"]["filters"]]
 
 
-@pytest.mark.parametrize(
-    ("routing", "groups"),
-    [
-        ({}, {name: f"/aws/containerinsights/eks/{name}" for name in NAMESPACES}),
-        ({"mode": "static"}, dict.fromkeys(NAMESPACES, "/aws/containerinsights/eks/application")),
-        (
-            {"mode": "list", "list": [{"namespace": "default"}, {"namespace": "shop", "group": "/shop"}]},
-            {
-                "default": "/aws/containerinsights/eks/default",
-                "shop": "/shop",
-                "amazon-cloudwatch": "/aws/containerinsights/eks/other",
-                "not-listed": "/aws/containerinsights/eks/other",
-            },
-        ),
-        (
-            {"prefix": "/a", "groupTemplate": "/b/$kubernetes['namespace_name']"},
-            {name: f"/b/{name}" for name in NAMESPACES},
-        ),
-    ],
-    ids=["namespace", "static", "list", "template"],
-)
-def test_groups(install: Install, routing: dict[str, Any], groups: dict[str, str]) -> None:
-    """Each namespace has the group that the values say, listed or not, by the simulation of all filters and outputs."""
-    config = fluentbit.parse(text_of(install({"routing": routing}))[1], environment=ENVIRONMENT)
-    found = {}
-    for name in NAMESPACES:
-        [reader] = fluentbit.inputs_of(config, log_of(name))
-        [arrived] = fluentbit.deliveries(config, fluentbit.tag_of(reader, log_of(name)), {"log": "x"})
-        found[name] = arrived.group
-        assert arrived.stream == "web-1.app"
-    assert found == groups
-
-
 # What 1.9.10 lacks, by the kind of plugin and its name.
 NEWER = {
     ("input", "winevtlog"): {"event_query", "ignore_missing_channels"},
-    ("output", "cloudwatch_logs"): {"log_group_class"},
+    ("output", "cloudwatch_logs"): {"log_group_class", "tls.verify_hostname", "workers"},
+    ("output", "http"): {"net.io_timeout", "tls.verify_hostname", "workers"},
 }
+
+
+def plain(value: Any) -> str:
+    """Return an option's value as the classic format has it."""
+    return {"True": "On", "False": "Off"}.get(str(value), str(value))
 
 
 def test_formats_hold_the_same(install: Install) -> None:
     """The classic format of the legacy profile has the options of the YAML, but those that 1.9.10 lacks."""
-    inputs = {"eventLog": {"enabled": True}, "services": {"enabled": True, "channels": ["EKS"]}}
+    copy = {"type": "http", "host": "h", "headers": {"X-Team": "shop", "X-Stage": "dev"}, "retryLimit": 100000}
+    values = {**HOST_PROCESS, "logs": ALL_LOGS, "outputs": {"copy": copy}}
     new, old = (
-        fluentbit.parse(
-            text_of(install({**HOST_PROCESS, "inputs": inputs, "profile": profile}))[1], environment=ENVIRONMENT
-        )
+        fluentbit.parse(text_of(install({**values, "profile": profile}))[1], environment=ENVIRONMENT)
         for profile in ("upstream", "aws-legacy")
     )
     for one, other in zip(new.plugins, old.plugins, strict=True):
         assert one.name == other.name
         missing = {option: value for option, value in one.options.items() if option not in other.options}
         assert set(missing) == NEWER.get((one.kind, one.name), set())
+        assert {name: plain(value) for name, value in one.options.items() if name not in missing} == {
+            name: plain(value) for name, value in other.options.items()
+        }
 
 
 def test_mounts_are_told_apart_by_mode(install: Install) -> None:

@@ -33,6 +33,9 @@ def test_commands_find_the_pods(notes: Callable[..., str], install: Callable[...
         assert all(wanted.items() <= found.items() for found in labels)
 
 
+OFF = {"cloudwatch": {"enabled": False}}
+NEVER = {"logRetentionDays": 0}
+ASSUMED = {"outputs": {"cloudwatch": {"roleArn": ROLE}}}
 POLICIES = [
     (
         {"cluster": {"name": "shop", "region": "eu-west-1"}},
@@ -40,36 +43,39 @@ POLICIES = [
         ["arn:aws:logs:eu-west-1:ACCOUNT:log-group:/aws/containerinsights/shop/*:*"],
     ),
     (
-        {"routing": {"mode": "static"}, "output": {"cloudwatch": {"createGroups": False}}},
+        {"outputs": {"cloudwatch": {"logGroupTemplate": "", "autoCreateGroup": False}}},
         ["logs:CreateLogStream", "logs:PutLogEvents"],
         ["arn:aws:logs:us-east-1:ACCOUNT:log-group:/aws/containerinsights/eks/application:*"],
     ),
     (
         {
             "cluster": {"region": "cn-north-1"},
-            "routing": {"mode": "list", "fallbackGroup": "/rest", "list": [{"namespace": "a", "group": "/a"}]},
-            "output": {"cloudwatch": {"retentionDays": 0}},
+            "outputs": {
+                "cloudwatch": {"enabled": False},
+                "a": {"type": "cloudwatch", "logGroupName": "/a", **NEVER, "match": {"namespaces": {"include": ["a"]}}},
+                "b": {"type": "cloudwatch", "logGroupName": "/b", **NEVER, "match": {"namespaces": {"exclude": ["a"]}}},
+            },
         },
         ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
-        [f"arn:aws-cn:logs:cn-north-1:ACCOUNT:log-group:{group}:*" for group in ("/a", "/rest")],
+        [f"arn:aws-cn:logs:cn-north-1:ACCOUNT:log-group:{group}:*" for group in ("/a", "/b")],
     ),
     (
-        {"output": {"type": "firehose", "firehose": {"deliveryStream": "windows"}}},
+        {"outputs": {"x": {"type": "firehose", "deliveryStream": "windows"}, **OFF}},
         ["firehose:PutRecordBatch"],
         ["arn:aws:firehose:us-east-1:ACCOUNT:deliverystream/windows"],
     ),
     (
-        {"output": {"type": "s3", "s3": {"bucket": "logs"}}},
+        {"outputs": {"x": {"type": "s3", "bucket": "logs"}, **OFF}},
         ["s3:PutObject"],
         ["arn:aws:s3:::logs/*"],
     ),
     (
-        {"output": {"type": "opensearch", "opensearch": {"host": "h"}}},
+        {"outputs": {"x": {"type": "opensearch", "host": "h", "awsAuth": True}, **OFF}},
         ["es:ESHttpPost"],
         ["arn:aws:es:us-east-1:ACCOUNT:domain/DOMAIN/*"],
     ),
     (
-        {"output": {"type": "opensearch", "opensearch": {"host": "h", "awsService": "aoss"}}},
+        {"outputs": {"x": {"type": "opensearch", "host": "h", "awsAuth": True, "awsServiceName": "aoss"}, **OFF}},
         ["aoss:APIAccessAll"],
         ["arn:aws:aoss:us-east-1:ACCOUNT:collection/COLLECTION"],
     ),
@@ -92,9 +98,9 @@ def test_policy_is_the_least(
 @pytest.mark.slow
 def test_policies_are_what_aws_takes(notes: Callable[..., str]) -> None:
     """Each policy has the form of its kind, actions that exist, and resources that fit them."""
-    for values in (*(values for values, *_ in POLICIES), {"output": {"roleArn": ROLE}}):
+    for values in (*(values for values, *_ in POLICIES), ASSUMED):
         printed = documents(notes(values))
-        assert len(printed) == 2 + ("roleArn" in values.get("output", {}))
+        assert len(printed) == 2 + (values is ASSUMED)
         for document in printed:
             assert iam.faults(document, trust="Principal" in document["Statement"][0]) == [], values
 
@@ -114,8 +120,7 @@ def test_trust_is_for_one_service_account(notes: Callable[..., str]) -> None:
 
 def test_role_of_another_account(notes: Callable[..., str]) -> None:
     """With a role to assume there are two policies: what that role may, and that the agent's may assume it."""
-    text = notes({"output": {"roleArn": ROLE}})
-    there, own, trust = policies(text)
+    there, own, trust = policies(notes(ASSUMED))
     assert "logs:PutLogEvents" in there["Action"]
     assert own == {"Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": [ROLE]}
     assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
@@ -123,33 +128,36 @@ def test_role_of_another_account(notes: Callable[..., str]) -> None:
 
 def test_no_policy_without_aws(notes: Callable[..., str]) -> None:
     """A backend that AWS does not guard needs no role."""
-    assert policies(notes({"output": {"type": "http", "http": {"host": "h"}}})) == []
+    assert policies(notes({"outputs": {"x": {"type": "http", "host": "h"}, **OFF}})) == []
     assert len(policies(notes({"identity": {"type": "node"}}))) == 1
 
 
 def test_leftovers_are_listed(notes: Callable[..., str]) -> None:
     """The log groups that an uninstall leaves are named, each with the command that deletes it."""
-    inputs = {"eventLog": {"enabled": True}, "services": {"enabled": True}}
-    routing = {"mode": "static", "eventLogGroup": "/events"}
+    logs = {"host": {"enabled": True}, "dataplane": {"enabled": True}}
+    outputs = {
+        "cloudwatch": {"logGroupTemplate": "", "match": {"pipelines": ["application", "dataplane"]}},
+        "events": {"type": "cloudwatch", "logGroupName": "/events", "match": {"pipelines": ["host"]}},
+    }
     commands = re.findall(
         r"aws logs delete-log-group --region eu-west-1 --log-group-name (\S+)",
-        notes({"mode": "hostProcess", "inputs": inputs, "routing": routing, "cluster": {"region": "eu-west-1"}}),
+        notes({"mode": "hostProcess", "logs": logs, "outputs": outputs, "cluster": {"region": "eu-west-1"}}),
     )
     start = "/aws/containerinsights/eks"
     assert set(commands) == {f"{start}/application", "/events", f"{start}/dataplane"}
-    assert "Container Insights has groups of this prefix too" in notes()
+    assert "Container Insights has log groups with this prefix, too" in notes()
 
 
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ({"cluster": {"configMap": {"name": "info"}}}, "Cluster and region are those of the ConfigMap info"),
+        ({"cluster": {"configMap": {"name": "info"}}}, "The ConfigMap info must be in this namespace"),
         ({"mode": "hostProcess"}, "as a host process"),
         (
-            {"profile": "aws-legacy", "metadata": "api", "windows": {"builds": [{"name": "2019"}]}},
-            "Fluent Bit 1.9.10 gets no fixes",
+            {"profile": "aws-legacy", "windows": {"builds": [{"name": "2019"}]}},
+            "Fluent Bit 1.9.10 no longer receives fixes",
         ),
-        ({"identity": {"type": "node"}}, "The least policy of the nodes' role"),
+        ({"identity": {"type": "node"}}, "The least-privilege policy of the nodes' role"),
     ],
     ids=["config-map", "host-process", "legacy", "node"],
 )
@@ -161,4 +169,15 @@ def test_what_an_install_has_to_know(notes: Callable[..., str], values: dict[str
 
 def test_loss_at_the_end_is_not_concealed(notes: Callable[..., str]) -> None:
     """Windows has no SIGTERM: the notes say what that can cost, in seconds of the values."""
-    assert "what it read in the last 3 s and has not sent may be lost" in notes({"flushSeconds": 3})
+    assert "Records that were read in the last 3 s before a pod ends may be lost" in notes({"flush": 3})
+
+
+def test_log_groups_are_in_the_region_of_their_output(notes: Callable[..., str]) -> None:
+    """Policies and commands name the Region that an output sets, not only the cluster's."""
+    copy = {"type": "cloudwatch", "region": "eu-central-1", "logGroupName": "/copy"}
+    text = notes({"outputs": {"copy": copy}})
+    assert policies(text)[0]["Resource"] == [
+        "arn:aws:logs:eu-central-1:ACCOUNT:log-group:/copy:*",
+        "arn:aws:logs:us-east-1:ACCOUNT:log-group:/aws/containerinsights/eks/*:*",
+    ]
+    assert "aws logs tail /copy --region eu-central-1 --follow" in text

@@ -185,9 +185,9 @@ def node(api: CloudWatchLogs, install: Install, tmp_path: Path, profile: str) ->
 
     def of(environment: Mapping[str, str] | None = None, **values: Any) -> Node:
         cluster = {"name": tmp_path.name, "region": REGION}
-        quick = {"inputs": {"containerLogs": {"refreshSeconds": 1}}, "flushSeconds": 0.2}
+        quick = {"readFromHead": True, "refreshInterval": 1, **values.pop("logs", {})}
         builds = {"windows": {"builds": [{"name": "2022"}]}}
-        made = install({"profile": profile, "cluster": cluster, "readFrom": "head", **builds, **quick, **values})
+        made = install({"profile": profile, "cluster": cluster, "logs": quick, "flush": 0.2, **builds, **values})
         return Node(tmp_path / "node", api, tmp_path.name, made, environment or {})
 
     return of
@@ -213,10 +213,18 @@ def test_each_namespace_has_its_group(node: Callable[..., Node]) -> None:
         assert running.streams(name) == {"web-1.app"}
 
 
+def to_group(name: str, **namespaces: list[str]) -> dict[str, Any]:
+    """Return an output to one log group of the cluster for some namespaces."""
+    group = f"/aws/containerinsights/{{cluster}}/{name}"
+    return {"type": "cloudwatch", "logGroupName": group, "match": {"namespaces": namespaces}}
+
+
 def test_list_catches_the_others(node: Callable[..., Node]) -> None:
-    """With a list, namespaces that are not on it arrive in the fallback's group: none is lost, none comes twice."""
-    listed = [{"namespace": "default"}, {"namespace": "amazon-cloudwatch"}]
-    with node(routing={"mode": "list", "list": listed}) as running:
+    """Namespaces that no output includes arrive in the group of the one that excludes the others, once each."""
+    listed = ["default", "amazon-cloudwatch"]
+    outputs: dict[str, Any] = {name: to_group(name, include=[name]) for name in listed}
+    outputs["cloudwatch"] = {**to_group("other", exclude=listed), "logGroupTemplate": ""}
+    with node(outputs=outputs) as running:
         for name in NAMESPACES:
             running.write(name, name)
         running.wait_for("default", "default")
@@ -227,6 +235,21 @@ def test_list_catches_the_others(node: Callable[..., Node]) -> None:
         "amazon-cloudwatch": ["amazon-cloudwatch"],
         "other": ["kube-system", "shop", "team-a"],
     }
+
+
+def test_logs_of_the_node_have_their_own_group(node: Callable[..., Node], tmp_path: Path) -> None:
+    """Logs of services arrive in the group of their pipeline, and records of pods in those of their namespaces."""
+    folder = tmp_path / "node" / "C/var/log/eks"
+    running = node(logs={"dataplane": {"enabled": True, "directories": ["C:\\var\\log\\eks"]}})
+    folder.mkdir()
+    (folder / "kubelet.log").write_text("kubelet is ready\n", encoding="utf-8")
+    with running:
+        running.write("shop", "of a pod")
+        running.wait_for("dataplane", "kubelet is ready")
+        running.wait_for("shop", "of a pod")
+    assert running.retention() == {"dataplane": 30, "shop": 30}
+    [stream] = running.streams("dataplane")
+    assert stream.startswith("node-1-dataplane.files.") and stream.endswith("kubelet.log")
 
 
 def test_rotation_and_restart_lose_nothing(node: Callable[..., Node]) -> None:
@@ -255,8 +278,7 @@ def test_records_of_several_lines_arrive_as_one(node: Callable[..., Node]) -> No
         "\tat shop.Cart.add(Cart.java:7)",
         "\tat shop.Main.main(Main.java:3)",
     ]
-    logs = {"containerLogs": {"multiline": ["java"], "refreshSeconds": 1}}
-    with node(inputs=logs) as running:
+    with node(logs={"application": {"multiline": ["java"]}}) as running:
         running.write("shop", *trace, "ready")
         running.wait_for("shop", "ready")
     [record] = [record for record in running.records("shop") if "gone" in record["log"]]
@@ -279,8 +301,8 @@ def test_both_runtimes_are_read(node: Callable[..., Node]) -> None:
 
 
 def test_tail_leaves_out_only_what_was_there_before(node: Callable[..., Node]) -> None:
-    """With `readFrom: tail`, old lines are left out, and a pod that starts later is read from its first line."""
-    running = node(readFrom="tail")
+    """With `readFromHead: false`, old lines are left out, and a pod that starts later is read from its first line."""
+    running = node(logs={"readFromHead": False})
     running.write("default", "old")
     with running:
         running.wait_for_reader("default")
@@ -295,7 +317,7 @@ def test_tail_leaves_out_only_what_was_there_before(node: Callable[..., Node]) -
 def test_config_map_decides(node: Callable[..., Node], tmp_path: Path, name: str) -> None:
     """Cluster, region and where files are begun come from the article's ConfigMap, by either of its spellings."""
     given = {"CLUSTER_NAME": tmp_path.name, "LOGS_REGION": REGION, name: "On"}
-    running = node(given, readFrom="tail", cluster={"configMap": {"name": "fluent-bit-cluster-info"}})
+    running = node(given, logs={"readFromHead": False}, cluster={"configMap": {"name": "fluent-bit-cluster-info"}})
     running.write("default", "old")
     with running:
         running.wait_for("default", "old")

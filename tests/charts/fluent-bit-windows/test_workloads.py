@@ -228,7 +228,7 @@ MISTAKES = [
         "directory: C:\\logs\n          includeSubdirectories: true",
     ),
     ({"type": "File", "directory": "d:", "includeSubdirectories": True}, "JSON", "directory: d:\\logs"),
-    ({"type": "File", "directory": "logs"}, "JSON", 'directory is "logs", and has to be a path with its drive'),
+    ({"type": "File", "directory": "logs"}, "JSON", 'directory is "logs", but must be a path with a drive'),
     ({"type": "File"}, "JSON", "directory: C:\\inetpub\\logs"),
     ({"type": "File", "Directory": "C:\\logs"}, "JSON", 'directory: "C:\\\\logs"'),
     ({**FILE, "IncludeSubdirectories": True}, "JSON", "includeSubdirectories: true"),
@@ -305,7 +305,10 @@ def test_sources_of_one_type_would_replace_each_other(refused: Callable[..., str
 CANNOT_WORK = [
     ({"command": []}, "LogMonitor has nothing to start"),
     ({"logMonitor": {"from": "entrypoint"}}, "command: []\n    logMonitor:\n      from: entrypoint"),
-    ({"logMonitor": {"sources": [FILE]}}, "this image brings its own. Write:\n    logMonitor:\n      from: init"),
+    (
+        {"logMonitor": {"sources": [FILE]}},
+        "the image contains its own configuration. Write:\n    logMonitor:\n      from: init",
+    ),
     ({"logMonitor": copied()}, "LogMonitor would read nothing"),
     ({"logMonitor": {"from": "initContainer", "sources": [FILE]}}, "repository: logmonitor\n        tag: 2.2.1"),
     ({"logMonitor": copied(FILE, image={"repository": "a"})}, "logMonitor.image has neither a tag nor a digest"),

@@ -239,19 +239,21 @@ def test_headless_service_of_a_stateful_set(install: Callable[..., Manifests]) -
 def test_service_account(install: Callable[..., Manifests], pod_spec: Callable[..., Object]) -> None:
     """The pod runs under the chart's account, another one or `default`, and never gets a token unasked."""
     role = {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/shop"}
-    made = install({"app": {"serviceAccount": {"name": "shop", "annotations": role}}})
+    made = install({"serviceAccount": {"name": "shop", "roleArn": role["eks.amazonaws.com/role-arn"]}})
     assert made.one("ServiceAccount")["metadata"]["name"] == "shop"
     assert made.one("ServiceAccount")["metadata"]["annotations"] == role
     assert made.one("ServiceAccount")["automountServiceAccountToken"] is False
+    annotated = install({"serviceAccount": {"annotations": {**role, "example.com/team": "shop"}}})
+    assert annotated.one("ServiceAccount")["metadata"]["annotations"] == {**role, "example.com/team": "shop"}
     for account, name in (
         ({}, "x-log-sidecar"),
         ({"name": "shop"}, "shop"),
         ({"create": False}, "default"),
         ({"create": False, "name": "old"}, "old"),
     ):
-        spec = pod_spec({"app": {"serviceAccount": account}})
+        spec = pod_spec({"serviceAccount": account})
         assert (spec["serviceAccountName"], spec["automountServiceAccountToken"]) == (name, False)
-    assert pod_spec({"app": {"serviceAccount": {"automount": True}}})["automountServiceAccountToken"] is True
+    assert pod_spec({"serviceAccount": {"automount": True}})["automountServiceAccountToken"] is True
 
 
 def test_disruption_budget(install: Callable[..., Manifests]) -> None:

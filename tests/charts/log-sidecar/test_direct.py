@@ -1,4 +1,4 @@
-"""`app.demo.logTo: backend`: the demo sends its own lines; the real process, against real HTTP servers."""
+"""`app.demo.logTo: <output>`: the demo sends its own lines; the real process, against real HTTP servers."""
 
 import json
 import time
@@ -12,33 +12,44 @@ from harness.render.manifests import Manifests, Object
 
 from .demo import PATIENCE_SECONDS, Demo
 
+KEY = {"name": "login", "key": "password"}
+
 
 def direct(output: dict[str, Any], **demo: Any) -> dict[str, Any]:
     return {
         "app": {"demo": {"logTo": "backend", **demo}},
-        "sidecar": {"enabled": False},
-        "output": {"flushSeconds": 0.1, "graceSeconds": 1, **output},
+        "sidecar": {"enabled": False, "grace": 1, "fluentBit": {"flush": 0.1}},
+        "outputs": {"backend": output},
     }
 
 
 def http(port: int = 80) -> dict[str, Any]:
-    return {"type": "http", "http": {"host": receivers.HOST, "port": port, "path": "/x", "tls": {"enabled": False}}}
+    return {"type": "http", "host": receivers.HOST, "port": port, "uri": "/x", "tls": {"enabled": False}}
+
+
+def login(port: int) -> dict[str, Any]:
+    """An Elasticsearch of this machine; the demo's Secrets give the names of their variables in small letters."""
+    secrets = {"httpUser": KEY, "httpPasswd": KEY}
+    return {"type": "elasticsearch", "host": receivers.HOST, "port": port, "tls": {"enabled": False}, **secrets}
 
 
 def test_one_pod_without_sidecar(install: Callable[..., Manifests], pod_spec: Callable[..., Object]) -> None:
     """There is no sidecar and no configuration of one; credentials come by reference, the rest by ConfigMap."""
-    block = {"host": "es", "username": {"name": "login"}, "password": {"name": "login"}}
-    values = direct({"type": "elasticsearch", "elasticsearch": block, "ca": {"secret": "authority"}})
+    ca = {"caSecret": {"name": "authority", "key": "ca.crt"}}
+    values = direct({"type": "elasticsearch", "host": "es", "httpUser": "me", "httpPasswd": KEY, "tls": ca})
     spec = pod_spec(values)
     [container] = spec["containers"]
     assert "initContainers" not in spec
-    assert {volume["name"] for volume in spec["volumes"]} == {"logs", "demo", "tmp", "output-ca"}
+    assert {volume["name"] for volume in spec["volumes"]} == {"logs", "demo", "tmp", "output-ca-backend"}
     by_name = {entry["name"]: entry for entry in container["env"]}
-    assert by_name["OUTPUT_PASSWORD"]["valueFrom"] == {"secretKeyRef": {"name": "login", "key": "password"}}
-    assert {"name": "output-ca", "mountPath": "/etc/log-sidecar-ca", "readOnly": True} in container["volumeMounts"]
+    assert by_name["OUTPUT_BACKEND__HTTP_PASSWD"]["valueFrom"] == {"secretKeyRef": KEY}
+    assert {"name": "output-ca-backend", "mountPath": "/etc/log-sidecar-ca/backend", "readOnly": True} in container[
+        "volumeMounts"
+    ]
     settings = json.loads(install(values).one("ConfigMap", "x-log-sidecar-demo")["data"]["ship.json"])
     assert settings["url"] == "https://es:9200/_bulk"
-    assert (settings["login"], settings["ca"], settings["index"]) == (True, "/etc/log-sidecar-ca/ca.crt", "logs")
+    assert settings["login"] == ["me", "${OUTPUT_BACKEND__HTTP_PASSWD}"]
+    assert (settings["ca"], settings["index"]) == ("/etc/log-sidecar-ca/backend/ca.crt", "logs")
 
 
 def test_settings_roll_the_pods(install: Callable[..., Manifests]) -> None:
@@ -53,14 +64,15 @@ def test_settings_roll_the_pods(install: Callable[..., Manifests]) -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"app": {"demo": {"logTo": "backend"}}}, "sidecar:\n  enabled: false"),
-        (direct({"type": "stdout"}), "output:\n  type: http"),
+        (direct(http()) | {"sidecar": {}}, "sidecar:\n  enabled: false"),
+        (direct({"type": "stdout"}), "outputs:\n  backend:\n    type: http"),
         (direct({"type": "cloudwatch"}), "cannot send to cloudwatch"),
-        (direct({"type": "http"}), "host:"),
-        (direct({"type": "opensearch", "opensearch": {"host": "x", "aws": {"enabled": True}}}), "enabled: false"),
-        (direct({**http()}) | {"sidecar": {"enabled": False, "engine": "tail"}}, "engine: fluent-bit"),
+        (direct(http(), logTo="other"), "outputs has no enabled output of that name"),
+        (direct({**http(), "enabled": False}), "outputs:\n  backend:\n    type: http\n    enabled: true"),
+        (direct({"type": "opensearch", "host": "x", "awsAuth": True}), "outputs:\n  backend:\n    awsAuth: false"),
+        (direct({**http(), "url": KEY}), "outputs.backend has both host and url"),
     ],
-    ids=["sidecar", "stdout", "CloudWatch", "no host", "SigV4", "engine"],
+    ids=["sidecar", "stdout", "CloudWatch", "unknown", "disabled", "SigV4", "host and URL"],
 )
 def test_what_it_cannot_do_is_refused(refusal: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
     """The message shows the YAML to write."""
@@ -92,10 +104,9 @@ def test_lines_survive_an_outage(start: Callable[..., Demo]) -> None:
 @pytest.mark.slow
 def test_documents_are_stored_once(start: Callable[..., Demo]) -> None:
     """Sent again after a lost answer, or refused one by one, each document is there exactly once."""
-    with receivers.BulkReceiver(user="output_username", password="output_password") as backend:
-        login = {"username": {"name": "login"}, "password": {"name": "login"}, "tls": {"enabled": False}}
-        block = {"host": receivers.HOST, "port": backend.port, **login}
-        demo = start(direct({"type": "elasticsearch", "elasticsearch": block}))
+    names = {"user": "output_backend__http_user", "password": "output_backend__http_passwd"}
+    with receivers.BulkReceiver(**names) as backend:
+        demo = start(direct(login(backend.port)))
         written = []
         for kind in ("lost", "partial"):
             backend.fail(kind)
@@ -124,7 +135,7 @@ def test_full_queue_drops_and_counts(start: Callable[..., Demo]) -> None:
 
 @pytest.mark.slow
 def test_end_waits_no_longer_than_the_grace(start: Callable[..., Demo]) -> None:
-    """At SIGTERM it delivers for `output.graceSeconds`, and says what it had to leave."""
+    """At SIGTERM it delivers for `sidecar.grace`, and says what it had to leave."""
     with receivers.JsonReceiver() as backend:
         backend.fail("503")
         demo = start(direct(http(backend.port)))

@@ -137,7 +137,7 @@ def sidecar(install: Callable[..., Manifests], tmp_path: Path) -> Iterator[Calla
         if engine == "fluent-bit":
             if images.fluent_bit() is None:
                 pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
-            settings["fluentBit"] = {"metrics": {"listen": "127.0.0.1", "port": free_port()}}
+            settings["fluentBit"] = {"httpServer": {"listen": "127.0.0.1", "port": free_port()}}
         values: dict[str, Any] = {"sidecar": {"engine": engine, **settings}}
         values["app"] = {"demo": {"enabled": False}, "command": ["serve"]}
         if files is not None:

@@ -84,11 +84,11 @@ def test_output_is_the_raw_line(agent_config: Configs) -> None:
 def test_service_settings_follow_the_values(agent_config: Configs) -> None:
     """Level, addresses and sizes come from the values; buffers lie on the state volume."""
     settings = {
-        "metrics": {"listen": "::", "port": 3000},
-        "flushSeconds": 1.5,
-        "maxChunksUp": 4,
-        "refreshMilliseconds": 1500,
-        "maxLineSize": "2M",
+        "httpServer": {"listen": "::", "port": 3000},
+        "flush": 1.5,
+        "storage": {"maxChunksUp": 4},
+        "refreshInterval": 1.5,
+        "bufferMaxSize": "2M",
     }
     made = agent_config({"sidecar": {"logLevel": "debug", "drainSeconds": 3, "fluentBit": settings}})["sidecar"]
     service, [tail] = made["service"], made["pipeline"]["inputs"]
@@ -99,12 +99,12 @@ def test_service_settings_follow_the_values(agent_config: Configs) -> None:
 
 
 @pytest.mark.parametrize(
-    ("milliseconds", "interval"),
-    [(250, "0.250000000"), (50, "0.050000000"), (1000, "1.000000000"), (1500, "1.500000000")],
+    ("seconds", "interval"),
+    [(0.25, "0.250000000"), (0.05, "0.050000000"), (1, "1.000000000"), (1.5, "1.500000000")],
 )
-def test_refresh_interval_has_nine_decimals(agent_config: Configs, milliseconds: int, interval: str) -> None:
-    """Fluent Bit takes the decimals for nanoseconds: fewer than nine would be a busy loop."""
-    values = {"sidecar": {"drainSeconds": 3, "fluentBit": {"refreshMilliseconds": milliseconds}}}
+def test_refresh_interval_has_nine_decimals(agent_config: Configs, seconds: float, interval: str) -> None:
+    """Fluent Bit reads the decimals as nanoseconds: fewer than nine would be a busy loop."""
+    values = {"sidecar": {"drainSeconds": 3, "fluentBit": {"refreshInterval": seconds}}}
     [tail] = agent_config(values)["sidecar"]["pipeline"]["inputs"]
     assert tail["refresh_interval"] == interval
 

@@ -18,6 +18,7 @@ from .test_engines import Sidecar
 
 EXAMPLE = ROOT / "values" / "examples" / "fluentd-sidecar.yaml"
 ENGINE = {"engine": "fluentd"}
+SEARCH = {"type": "elasticsearch", "host": "x"}
 Parts = dict[str, list[dict[str, Any]]]
 
 
@@ -80,35 +81,56 @@ def test_example_sends_to_elasticsearch(config: Callable[..., Parts], pod_spec: 
     """As in the article: address, user and a password from a Secret; what does not fit waits in the files."""
     [match] = config(files=[EXAMPLE])["match"]
     assert (match["host"], match["port"], match["scheme"]) == ("elasticsearch.logging.svc.cluster.local", 9200, "http")
-    assert match["password"] == ("embedded", "#{ENV['OUTPUT_PASSWORD']}")
+    assert match["password"] == ("embedded", "#{ENV['OUTPUT_ELASTICSEARCH__HTTP_PASSWD']}")
     buffer = match["buffer"]
     assert (buffer["overflow_action"], buffer["retry_forever"], buffer["total_limit_size"]) == ("block", True, "128M")
     assert buffer["path"].startswith("/var/lib/log-sidecar/")
     [container] = pod_spec(files=[EXAMPLE])["initContainers"]
     env = {entry["name"]: entry for entry in container["env"]}
-    assert env["OUTPUT_PASSWORD"]["valueFrom"] == {"secretKeyRef": {"name": "efk-pw-elastic", "key": "password"}}
+    assert env["OUTPUT_ELASTICSEARCH__HTTP_PASSWD"]["valueFrom"] == {
+        "secretKeyRef": {"name": "efk-pw-elastic", "key": "password"}
+    }
     assert container["livenessProbe"]["httpGet"] == {"path": "/api/plugins.json", "port": 24220}
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
+
+
+def test_several_outputs_are_copies(config: Callable[..., Parts]) -> None:
+    """`copy` has a store for each output, with an ID and a buffer of its own, and every store receives every line."""
+    outputs = {"a": SEARCH, "b": {**SEARCH, "host": "y", "generateId": False, "retryLimit": 7}}
+    made = config({"sidecar": {**ENGINE, "state": {"sizeLimit": "1Gi"}}, "outputs": outputs})
+    [match] = made["match"]
+    assert (match["$type"], match["$tag"]) == ("copy", "**")
+    assert [(store["$type"], store["$id"]) for store in match["store"]] == [
+        ("elasticsearch", "a"),
+        ("elasticsearch", "b"),
+        ("stdout", "stdout"),
+    ]
+    first, second, _ = match["store"]
+    assert (first["buffer"]["path"], second["buffer"]["path"]) == tuple(
+        f"/var/lib/log-sidecar/sidecar/{name}" for name in "ab"
+    )
+    assert (first["buffer"]["retry_forever"], second["buffer"]["retry_max_times"]) == (True, 7)
+    assert (first.get("id_key"), second.get("id_key")) == ("_hash", None)
+    assert first["remove_keys"] == second["remove_keys"] == "_hash"
 
 
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"sidecar": ENGINE, "output": {"type": "cloudwatch"}}, "sidecar:\n  engine: fluent-bit"),
+        (
+            {"sidecar": ENGINE, "outputs": {"a": {"type": "cloudwatch"}}},
+            "outputs.a.type is cloudwatch, and the fluentd",
+        ),
+        ({"sidecar": ENGINE, "outputs": {"stdout": {"match": {"files": ["app"]}}}}, "sends every file to every output"),
+        ({"sidecar": ENGINE, "outputs": {"a": {**SEARCH, "tls": {"vhost": "y"}}}}, "outputs.a.tls.vhost is set"),
         (
             {"sidecar": ENGINE, "logs": {"files": [{"name": "a", "path": "/var/log/app/a", "multiline": "go"}]}},
             "sidecar:\n  engine: fluent-bit",
         ),
-        (
-            {
-                "sidecar": ENGINE,
-                "output": {"type": "elasticsearch", "elasticsearch": {"host": "x", "index": "x-{namespace}"}},
-            },
-            "has placeholders",
-        ),
-        ({"sidecar": {**ENGINE, "fluentd": {"refreshSeconds": 5}}}, "drainSeconds: 10"),
+        ({"sidecar": ENGINE, "outputs": {"a": {**SEARCH, "index": "x-{namespace}"}}}, "has placeholders"),
+        ({"sidecar": {**ENGINE, "fluentd": {"refreshInterval": 5}}}, "drainSeconds: 10"),
     ],
-    ids=["CloudWatch", "multiline", "placeholders", "drain"],
+    ids=["CloudWatch", "match", "vhost", "multiline", "placeholders", "drain"],
 )
 def test_what_it_does_not_do_is_refused(refusal: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
     """The message shows the YAML to write."""
@@ -132,10 +154,12 @@ def fluentd(install: Callable[..., Manifests], tmp_path: Path) -> Iterator[Calla
         pytest.skip("needs fluentd on PATH")
     started: list[Fluentd] = []
 
-    def start(output: dict[str, Any] | None = None, **sidecar: Any) -> Fluentd:
-        settings = {"metrics": {"listen": "127.0.0.1", "port": free_port()}, "drainSeconds": 3}
-        values: dict[str, Any] = {"sidecar": {**ENGINE, "fluentd": settings, **sidecar}, "output": output or {}}
-        names = {f"OUTPUT_{name}": name.lower() for name in ("NAMESPACE", "NODE", "POD", "USERNAME", "PASSWORD")}
+    def start(outputs: dict[str, Any] | None = None) -> Fluentd:
+        http = {"listen": "127.0.0.1", "port": free_port()}
+        settings = {"httpServer": http, "drainSeconds": 3, "flushInterval": 0.5}
+        values: dict[str, Any] = {"sidecar": {**ENGINE, "fluentd": settings}, "outputs": outputs or {}}
+        names = {f"OUTPUT_{name}": name.lower() for name in ("NAMESPACE", "NODE", "POD")}
+        names |= {"OUTPUT_SEARCH__HTTP_USER": "username", "OUTPUT_SEARCH__HTTP_PASSWD": "password"}
         started.append(Fluentd(install(values), tmp_path, names))
         started[-1].start()
         return started[-1]
@@ -181,9 +205,9 @@ def test_it_goes_on_where_it_was(fluentd: Callable[..., Fluentd]) -> None:
 def test_elasticsearch_gets_every_document_once(fluentd: Callable[..., Fluentd]) -> None:
     """Through refused connections and 503 no line is lost, and none is there twice."""
     with receivers.BulkReceiver(user="username", password="password") as backend:
-        login = {"username": {"name": "login"}, "password": {"name": "login"}, "tls": {"enabled": False}}
-        block = {"host": receivers.HOST, "port": backend.port, **login}
-        running = fluentd({"type": "elasticsearch", "elasticsearch": block, "flushSeconds": 0.5})
+        secrets = {name: {"name": "login", "key": name} for name in ("httpUser", "httpPasswd")}
+        block = {"host": receivers.HOST, "port": backend.port, "tls": {"enabled": False}, **secrets}
+        running = fluentd({"stdout": {"enabled": False}, "search": {"type": "elasticsearch", **block}})
         lines = [f"{number:07d} x" for number in range(300)]
         running.write("app.log", *lines[:100])
         for part, kind in ((lines[100:200], "refuse"), (lines[200:], "503")):

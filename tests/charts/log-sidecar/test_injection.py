@@ -192,17 +192,20 @@ def test_configuration_comes_in_the_environment(injected: Callable[..., Object])
 
 
 def test_profile_goes_over_the_charts_settings(injected: Callable[..., Object]) -> None:
-    """A profile says what is different; the rest is that of `sidecar` and `output`, and other profiles keep theirs."""
+    """A profile says what is different; the rest is that of `sidecar` and `outputs`, and other profiles keep theirs."""
     resources = {"requests": {"cpu": "1", "memory": "2Mi"}, "limits": {"memory": "3Mi"}}
     password = {"name": "login", "key": "password"}
-    login = {"username": {"name": "login", "key": "user"}, "password": password}
+    login = {"httpUser": {"name": "login", "key": "user"}, "httpPasswd": password}
     big = {
         "logLevel": "debug",
         "resources": resources,
-        "metricsPort": 3020,
+        "httpServer": {"port": 3020},
         "multiline": "java",
         "env": [{"name": "TZ", "value": "UTC"}],
-        "output": {"type": "elasticsearch", "elasticsearch": {"host": "es", **login, "tls": {"enabled": False}}},
+        "outputs": {
+            "search": {"type": "elasticsearch", "host": "es", **login, "tls": {"enabled": False}},
+            "stdout": {"enabled": False},
+        },
     }
     values = on(profiles={"big": big}) | {"sidecar": {"extraEnv": [{"name": "OWN", "value": "x"}]}}
     made = injected(values, profile="big")
@@ -214,12 +217,34 @@ def test_profile_goes_over_the_charts_settings(injected: Callable[..., Object]) 
     assert config["service"]["log_level"] == "debug"
     assert "java" in str(config["pipeline"]["filters"])
     [output] = config["pipeline"]["outputs"]
-    assert (output["alias"], output["host"], output["tls"]) == ("elasticsearch", "es", False)
-    assert env["OUTPUT_PASSWORD"] == {"name": "OUTPUT_PASSWORD", "valueFrom": {"secretKeyRef": password}}
+    assert (output["alias"], output["host"], output["tls"]) == ("search", "es", False)
+    variable = "OUTPUT_SEARCH__HTTP_PASSWD"
+    assert env[variable] == {"name": variable, "valueFrom": {"secretKeyRef": password}}
     assert env["TZ"]["value"] == "UTC"
     assert "OWN" not in env, "what may be a Secret of the release's namespace"
     assert injected(values)["ports"][0]["containerPort"] == 2020
-    assert "OUTPUT_PASSWORD" not in str(injected(values))
+    assert variable not in str(injected(values))
+
+
+def test_profile_sends_to_several_outputs(install: Install, injected: Callable[..., Object]) -> None:
+    """A profile's outputs are added to the chart's, whose `match` names files of other pods; each CA has its volume."""
+    ca = {"caSecret": {"name": "authority", "key": "ca.crt"}}
+    extra = {name: {"type": "http", "host": name, "tls": ca} for name in ("b", "c")}
+    values = on(profiles={"two": {"outputs": extra}}) | {
+        "outputs": {"stdout": {"match": {"files": ["app"]}}},
+        "sidecar": {"state": {"sizeLimit": "1Gi"}},
+    }
+    made = injected(values, profile="two")
+    env = {entry["name"]: entry.get("value") for entry in made["env"]}
+    outputs = yaml.safe_load(env["CONFIG_DATA"].replace("$$", "$"))["pipeline"]["outputs"]
+    assert [(output["alias"], output["match"]) for output in outputs] == [("b", "*"), ("c", "*"), ("stdout", "*")]
+    volumes = [f"log-sidecar-ca-{name}" for name in "bc"]
+    assert [name for name in volumes if name in made["volumeMounts"]] == volumes
+    needs = variables(install(values).one("MutatingAdmissionPolicy"))["needs"].removesuffix("[variables.profile]")
+    assert {name: [volume["name"] for volume in need["volumes"]] for name, need in data(needs).items()} == {
+        "default": [],
+        "two": volumes,
+    }
 
 
 def test_every_profile_of_the_values_is_offered(install: Install) -> None:
@@ -257,10 +282,17 @@ def test_one_registry_for_the_injected_sidecar_too(injected: Callable[..., Objec
 def refused() -> Iterator[Any]:
     tail = {"engine": "tail", "multiline": "java"}
     yield "tail-multiline", {"profiles": {"a": tail}}, "cannot join the lines of java", {"a": {"engine": "fluent-bit"}}
-    backend = {"engine": "tail", "output": {"type": "cloudwatch"}}
-    yield "tail-backend", {"profiles": {"a": backend}}, "output.type is cloudwatch", {"a": {"engine": "fluent-bit"}}
-    host = {"output": {"type": "elasticsearch"}}
-    yield "output", {"profiles": {"a": host}}, "In injection.profiles.a: output.elasticsearch.host is empty", None
+    backend = {"engine": "tail", "outputs": {"b": {"type": "cloudwatch"}}}
+    yield "tail-backend", {"profiles": {"a": backend}}, "outputs.b.type is cloudwatch", {"a": {"engine": "fluent-bit"}}
+    none = {"outputs": {"stdout": {"enabled": False}}}
+    yield "output", {"profiles": {"a": none}}, "In injection.profiles.a: No output is enabled", None
+    large = {"outputs": {"b": {"type": "cloudwatch", "storage": {"totalLimitSize": "1G"}}}}
+    says = "In injection.profiles.a: outputs.b.storage.totalLimitSize is 1G, and the pod is evicted"
+    yield "buffer", {"profiles": {"a": large}}, says, None
+    file = {"outputs": {"b": {"type": "cloudwatch", "match": {"files": ["app"]}}}}
+    yield "file", {"profiles": {"a": file}}, 'In injection.profiles.a: outputs.b.match.files has "app"', None
+    unknown = {"outputs": {"other": {"enabled": True}}}
+    yield "type", {"profiles": {"a": unknown}}, "injection.profiles.a.outputs.other has no type", None
     yield (
         "regex",
         {"profiles": {"a": {"multiline": "regex"}}},
@@ -288,7 +320,8 @@ def test_profile_that_cannot_work_is_refused(
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"engin": "tail"}, {"engine": "fluentd"}, {"output": {"typ": "http"}}, {"metricsPort": 80}]
+    "wrong",
+    [{"engin": "tail"}, {"engine": "fluentd"}, {"outputs": {"b": {"typ": "http"}}}, {"httpServer": {"port": 80}}],
 )
 def test_profile_has_a_schema(wrong: dict[str, Any]) -> None:
     """A misspelt key or impossible value in a profile is refused, as anywhere else."""

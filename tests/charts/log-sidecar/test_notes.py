@@ -1,5 +1,6 @@
 """What an install prints: commands that fit what was installed."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -56,14 +57,48 @@ def test_commands_reach_the_service(notes: Callable[..., str], install: Callable
             "kubectl get persistentvolumeclaim --namespace prd -l 'app.kubernetes.io/name=log-sidecar",
         ),
         ({"app": {"enabled": False}}, "installed no application"),
-        ({"output": {"type": "cloudwatch"}}, "The lines of its log files go to cloudwatch."),
+        ({"outputs": {"logs": {"type": "http", "host": "x"}}}, "go to logs (http), stdout (stdout)."),
+        ({"outputs": {"logs": {"type": "s3", "bucket": "b"}}}, "Set the role in serviceAccount.roleArn"),
     ],
-    ids=["tail", "plain", "none", "job", "load-balancer", "claims", "off", "backend"],
+    ids=["tail", "plain", "none", "job", "load-balancer", "claims", "off", "backend", "no-role"],
 )
 def test_what_an_install_has_to_know(notes: Callable[..., str], values: dict[str, Any], says: str) -> None:
     """What is particular to an install is said, and to no other."""
     assert says in notes(values)
     assert says not in notes()
+
+
+def documents(text: str) -> list[Any]:
+    """Return the policies in notes, in their order."""
+    return [json.loads(found)["Statement"] for found in re.findall(r"^  \{$.*?^  \}$", text, re.MULTILINE | re.DOTALL)]
+
+
+def test_aws_outputs_show_their_policies(notes: Callable[..., str]) -> None:
+    """The least policy of each role and the trust policy of the pod's, for this namespace and service account."""
+    role, other = (f"arn:aws:iam::{account}:role/logs" for account in ("111122223333", "444455556666"))
+    outputs = {
+        "cloudwatch": {"type": "cloudwatch", "region": "eu-west-1", "logGroupName": "/eks/{namespace}"},
+        "audit": {"type": "firehose", "region": "eu-west-1", "deliveryStream": "audit", "roleArn": other},
+        "http": {"type": "http", "host": "logs.test"},
+    }
+    values = {
+        "serviceAccount": {"roleArn": role},
+        "outputs": outputs,
+        "sidecar": {"state": {"sizeLimit": "1Gi"}},
+    }
+    assumed, own, trust = documents(notes(values))
+    stream = "arn:aws:firehose:eu-west-1:ACCOUNT:deliverystream/audit"
+    assert assumed == [{"Effect": "Allow", "Action": ["firehose:PutRecordBatch"], "Resource": [stream]}]
+    group = "arn:aws:logs:eu-west-1:ACCOUNT:log-group:/eks/prd:*"
+    actions = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
+    assert own == [
+        {"Effect": "Allow", "Action": actions, "Resource": [group]},
+        {"Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": [other]},
+    ]
+    [statement] = trust
+    subject = {key.rpartition(":")[2]: value for key, value in statement["Condition"]["StringEquals"].items()}
+    assert subject == {"sub": "system:serviceaccount:prd:x-log-sidecar", "aud": "sts.amazonaws.com"}
+    assert documents(notes({"outputs": {"http": outputs["http"]}})) == []
 
 
 def test_notes_repeat_no_free_text(notes: Callable[..., str]) -> None:

@@ -42,7 +42,7 @@ def test_kind_of_workload(install: Callable[..., Manifests], kind: str, besides:
     ("values", "missing", "added"),
     [
         ({"app": {"service": {"enabled": False}}}, SERVICE | TEST, set()),
-        ({"app": {"serviceAccount": {"create": False}}}, ACCOUNT, set()),
+        ({"serviceAccount": {"create": False}}, ACCOUNT, set()),
         ({"app": {"demo": {"enabled": False}, "command": ["serve"]}}, DEMO | TEST, set()),
         ({"sidecar": {"enabled": False}}, AGENT, set()),
         ({"sidecar": {"engine": "tail"}}, AGENT, set()),

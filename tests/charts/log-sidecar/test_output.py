@@ -16,20 +16,36 @@ from harness.render.manifests import Manifests, Object
 Configs = Callable[..., dict[str, Any]]
 Values = dict[str, Any]
 OPTIONS = "../shared/data/fluent-bit-5.1.1-options.json"
-BACKENDS = ["cloudwatch", "elasticsearch", "opensearch", "sumologic", "http", "forward"]
-# Options of every output with a network connection, which the table leaves out for cloudwatch_logs.
+BACKENDS = ["cloudwatch", "elasticsearch", "firehose", "forward", "http", "opensearch", "s3", "sumologic"]
+# Options of every output with a network connection, which the table leaves out for the plugins of AWS.
 TLS = {"tls.verify", "tls.verify_hostname", "tls.ca_file", "port"}
 COMMON = {"alias", "match", "workers", "retry_limit", "storage.total_limit_size", "processors", "name"}
+KEY = {"name": "source", "key": "key"}
+# What each type requires.
+NEEDS: dict[str, Values] = {
+    "cloudwatch": {},
+    "firehose": {"deliveryStream": "logs"},
+    "s3": {"bucket": "logs"},
+    "stdout": {},
+    "sumologic": {"url": KEY},
+}
 
 
-def to(kind: str, *, output: Values | None = None, files: list[Values] | None = None, **block: Any) -> Values:
-    """Values that send the lines to a backend."""
-    where: dict[str, Any] = {"cloudwatch": {}, "sumologic": {"url": {"name": "source"}}}
-    values: Values = {"output": {"type": kind, **(output or {})}}
-    if kind != "stdout":
-        values["output"][kind] = {**where.get(kind, {"host": "logs.test"}), **block}
-    values["app"] = {"demo": {"enabled": False}, "command": ["serve"]}
-    return values | ({"logs": {"files": files}} if files else {})
+def to(kind: str, *, files: list[Values] | None = None, labels: Values | None = None, **options: Any) -> Values:
+    """Values that send the lines to a backend only, by an output that has the name of its type."""
+    output = {"type": kind, **NEEDS.get(kind, {"host": "logs.test"}), **options}
+    return {
+        "app": {"demo": {"enabled": False}, "command": ["serve"]},
+        "logs": {"labels": labels or {}, **({"files": files} if files else {})},
+        "outputs": {"stdout": {"enabled": False}, kind: output},
+    }
+
+
+def both(*outputs: Values, files: list[Values] | None = None, **sidecar: Any) -> Values:
+    """Values with outputs `a`, `b` and so on beside stdout."""
+    values = to("http", files=files)
+    values["outputs"] = dict(zip("abcdef", outputs, strict=False))
+    return {**values, "sidecar": {"state": {"sizeLimit": "2Gi"}, **sidecar}}
 
 
 @pytest.fixture
@@ -59,15 +75,17 @@ def test_stdout_is_the_default(output: Callable[[Values], Object]) -> None:
 
 @pytest.mark.parametrize("kind", BACKENDS)
 def test_every_backend_is_buffered_and_labelled(agent_config: Configs, kind: str) -> None:
-    """One output, named after the backend, that tries without limit, in order, from a buffer on disk with a cap."""
-    made = agent_config(to(kind, output={"labels": {"cluster": "prod"}}))["sidecar"]
+    """One output, with the name of the values, that retries without limit, in order, from a buffer of limited size."""
+    made = agent_config(to(kind, labels={"cluster": "prod"}))["sidecar"]
     [found] = made["pipeline"]["outputs"]
-    assert {key: found[key] for key in ("alias", "match", "workers", "retry_limit", "storage.total_limit_size")} == {
+    # The plugin for S3 stores what waits itself, and reads no_limits as 5 retries.
+    limit, retries = ("store_dir_limit_size", 1000000) if kind == "s3" else ("storage.total_limit_size", "no_limits")
+    assert {key: found[key] for key in ("alias", "match", "workers", "retry_limit", limit)} == {
         "alias": kind,
         "match": "*",
         "workers": 1,
-        "retry_limit": "no_limits",
-        "storage.total_limit_size": "128M",
+        "retry_limit": retries,
+        limit: "128M",
     }
     [tail] = made["pipeline"]["inputs"]
     assert (tail["offset_key"], tail["storage.pause_on_chunks_overlimit"]) == ("offset", False)
@@ -93,10 +111,54 @@ def test_every_backend_is_buffered_and_labelled(agent_config: Configs, kind: str
     }
 
 
+def test_several_outputs_receive_every_line(agent_config: Configs) -> None:
+    """Two backends and stdout make three outputs with their own names, buffers and retries; stdout is the raw line."""
+    made = agent_config(both({"type": "http", "host": "a"}, {"type": "http", "host": "b", "retryLimit": 5}))["sidecar"]
+    outputs = {found["alias"]: found for found in made["pipeline"]["outputs"]}
+    assert {name: found["match"] for name, found in outputs.items()} == {"a": "*", "b": "*", "stdout": "*"}
+    assert {name: found["retry_limit"] for name, found in outputs.items()} == {
+        "a": "no_limits",
+        "b": 5,
+        "stdout": "no_limits",
+    }
+    assert outputs["stdout"]["template"] == "{log}"
+    assert "processors" not in outputs["stdout"]
+    assert made["service"]["flush"] == 1
+
+
+def test_output_receives_the_files_that_it_matches(agent_config: Configs, sidecars: Callable[..., Any]) -> None:
+    """`match.files` limits an output to files; only a file that a backend receives has fields, offset and no pause."""
+    files = [{"name": name, "path": f"/var/log/app/{name}.log"} for name in ("a", "b", "c")]
+    outputs = (
+        {"type": "http", "host": "x", "match": {"files": ["b"]}},
+        {"type": "firehose", "deliveryStream": "x", "match": {"files": ["b", "c"]}},
+    )
+    pipeline = agent_config(both(*outputs, files=files))["sidecar"]["pipeline"]
+    matches = {found["alias"]: (found.get("match"), found.get("match_regex")) for found in pipeline["outputs"]}
+    assert matches == {"a": ("b", None), "b": (None, "^(?:b|c)$"), "stdout": ("*", None)}
+    inputs = {tail["tag"]: tail for tail in pipeline["inputs"]}
+    assert {name: "offset_key" in tail for name, tail in inputs.items()} == {"a": False, "b": True, "c": True}
+    assert {name: tail["buffer_max_size"] for name, tail in inputs.items()} == {"a": "1M", "b": "128k", "c": "128k"}
+    pauses = {name: tail["storage.pause_on_chunks_overlimit"] for name, tail in inputs.items()}
+    assert pauses == {"a": True, "b": False, "c": False}
+    apart = agent_config(both(*outputs, files=files, perFile=True))
+    assert {name: [found["alias"] for found in made["pipeline"]["outputs"]] for name, made in apart.items()} == {
+        "sidecar-a": ["stdout"],
+        "sidecar-b": ["a", "b", "stdout"],
+        "sidecar-c": ["b", "stdout"],
+    }
+    named = {
+        box["name"]: [entry["name"] for entry in box["env"] if entry["name"].startswith("OUTPUT_")]
+        for box in sidecars(both(*outputs, files=files, perFile=True))
+    }
+    pod = ["OUTPUT_NAMESPACE", "OUTPUT_NODE", "OUTPUT_POD"]
+    assert named == {"sidecar-a": [], "sidecar-b": pod, "sidecar-c": pod}
+
+
 @pytest.mark.parametrize("label", [{"a": "b c"}, {"a": '"b"'}, {"a": ""}, {"a": "é"}, {"a": "b'c"}])
 def test_labels_of_any_text(agent_config: Configs, label: dict[str, str]) -> None:
     """Fluent Bit takes fields apart at blanks and quotes: a text with such gets a processor that does not."""
-    [tail] = agent_config(to("http", output={"labels": {"cluster": "prod", **label}}))["sidecar"]["pipeline"]["inputs"]
+    [tail] = agent_config(to("http", labels={"cluster": "prod", **label}))["sidecar"]["pipeline"]["inputs"]
     plain, other = tail["processors"]["logs"]
     assert "cluster prod" in plain["record"]
     [(key, value)] = label.items()
@@ -107,8 +169,8 @@ def test_cloudwatch_names(output: Callable[[Values], Object]) -> None:
     """Names of the pod come from its environment, the file's from the tag, which only a template can see."""
     made = output(to("cloudwatch", logGroupName="/eks/{namespace}/{container}", logStreamName="{node}/{pod}.{file}"))
     assert {key: made[key] for key in made if key.startswith("log_")} == {
+        "log_group_class": "STANDARD",
         "log_group_name": "/eks/${OUTPUT_NAMESPACE}/app",
-        "log_group_template": "/eks/${OUTPUT_NAMESPACE}/app",
         "log_stream_name": "${OUTPUT_NODE}/${OUTPUT_POD}.files",
         "log_stream_template": "${OUTPUT_NODE}/${OUTPUT_POD}.$TAG",
     }
@@ -118,7 +180,7 @@ def test_cloudwatch_names(output: Callable[[Values], Object]) -> None:
 def test_cloudwatch_settings(agent_config: Configs) -> None:
     """Region, endpoint, retention, class, role and format are the user's; a line is cut before CloudWatch drops it."""
     role = "arn:aws:iam::111122223333:role/logs"
-    settings = {"region": "eu-west-1", "endpoint": "vpce.test", "logRetentionDays": 7, "roleArn": role, "format": "raw"}
+    settings = {"region": "eu-west-1", "endpoint": "vpce.test", "logRetentionDays": 7, "roleArn": role, "logKey": "log"}
     made = agent_config(to("cloudwatch", logGroupClass="INFREQUENT_ACCESS", **settings))["sidecar"]["pipeline"]
     [found] = made["outputs"]
     expected = {"region": "eu-west-1", "endpoint": "vpce.test", "port": 443, "role_arn": role, "log_key": "log"}
@@ -139,24 +201,28 @@ def test_elasticsearch_makes_repetition_harmless(output: Callable[[Values], Obje
     }
     expected |= {"generate_id": True, "time_key_nanos": True, "buffer_size": "False", "suppress_type_name": True}
     assert {key: made[key] for key in expected} == expected
-    daily = output(to("elasticsearch", logstash={"enabled": True, "prefix": "shop", "dateFormat": "%Y.%m"}))
+    daily = output(to("elasticsearch", logstashFormat=True, logstashPrefix="shop", logstashDateformat="%Y.%m"))
     assert (daily["logstash_format"], daily["logstash_prefix"], daily["logstash_dateformat"]) == (True, "shop", "%Y.%m")
-    assert "index" not in daily
+    assert "logstash_prefix" not in made
 
 
 @pytest.mark.parametrize(("region", "written"), [("", "${AWS_REGION}"), ("eu-west-1", "eu-west-1")])
 def test_opensearch_signs_requests(output: Callable[[Values], Object], region: str, written: str) -> None:
-    """With `aws.enabled` the pod's identity signs, in its own region unless the values say another."""
-    made = output(to("opensearch", aws={"enabled": True, "region": region, "service": "aoss"}))
+    """With `awsAuth` the pod's identity signs, in the Region of its environment by default."""
+    values = {"region": region} if region else {}
+    made = output(to("opensearch", awsAuth=True, awsServiceName="aoss", **values))
     assert (made["aws_auth"], made["aws_region"], made["aws_service_name"]) == ("On", written, "aoss")
-    assert "aws_auth" not in output(to("opensearch"))
+    unsigned = output(to("opensearch"))
+    assert (unsigned["aws_auth"], "aws_region" in unsigned) == ("Off", False)
 
 
 def test_sumologic_url_is_secret(output: Callable[[Values], Object]) -> None:
     """Not even the host of the source is in the configuration; its names are headers."""
     made = output(to("sumologic"))
-    assert (made["host"], made["port"], made["uri"]) == ("${OUTPUT_HOST}", "${OUTPUT_PORT}", "${OUTPUT_URI}")
-    assert made["header"] == [
+    assert (made["host"], made["port"], made["uri"], made["tls"]) == tuple(
+        f"${{OUTPUT_SUMOLOGIC__{part}}}" for part in ("HOST", "PORT", "URI", "TLS")
+    )
+    assert sorted(made["header"]) == [
         "X-Sumo-Category ${OUTPUT_NAMESPACE}/app",
         "X-Sumo-Host ${OUTPUT_NODE}",
         "X-Sumo-Name ${OUTPUT_POD}",
@@ -166,29 +232,44 @@ def test_sumologic_url_is_secret(output: Callable[[Values], Object]) -> None:
 def test_http_headers(output: Callable[[Values], Object]) -> None:
     """Headers are texts, or variables whose values come from Secrets."""
     secret = {"X-Api-Key": {"name": "logs", "key": "api"}}
-    made = output(to("http", path="/in?a=b", headers={"X-Team": "log team"}, secretHeaders=secret, format="json_lines"))
-    assert made["header"] == ["X-Team log team", "X-Api-Key ${OUTPUT_HEADER_X_API_KEY}"]
+    made = output(to("http", uri="/in?a=b", headers={"X-Team": "log team"}, secretHeaders=secret, format="json_lines"))
+    assert made["header"] == ["X-Team log team", "X-Api-Key ${OUTPUT_HTTP__HEADER_X_API_KEY}"]
     assert (made["uri"], made["format"], made["compress"]) == ("/in?a=b", "json_lines", "gzip")
 
 
 def test_forward_waits_for_answers(output: Callable[[Values], Object]) -> None:
     """Every chunk is acknowledged; a shared key is a secret."""
-    made = output(to("forward", sharedKey={"name": "fluentd"}, tls={"enabled": False}))
-    assert (made["require_ack_response"], made["shared_key"]) == (True, "${OUTPUT_SHARED_KEY}")
+    made = output(to("forward", sharedKey=KEY, tls={"enabled": False}))
+    assert (made["require_ack_response"], made["shared_key"]) == (True, "${OUTPUT_FORWARD__SHARED_KEY}")
     assert (made["tls"], made["tag"]) == (False, "${OUTPUT_NAMESPACE}.${OUTPUT_POD}")
 
 
-LOGIN = {"username": {"name": "login", "key": "user"}, "password": {"name": "login"}}
+LOGIN = {"httpUser": {"name": "login", "key": "user"}, "httpPasswd": {"name": "login", "key": "password"}}
 SECRETS: dict[str, tuple[Values, dict[str, tuple[str, str]]]] = {
-    "stdout": (to("stdout"), {}),
+    "stdout": ({}, {}),
     "cloudwatch": (to("cloudwatch"), {}),
-    "user": (to("elasticsearch", **LOGIN), {"USERNAME": ("login", "user"), "PASSWORD": ("login", "password")}),
-    "URL": (to("sumologic"), {"URL": ("source", "url")}),
-    "header": (
-        to("http", secretHeaders={"Authorization": {"name": "a", "key": "b"}}),
-        {"HEADER_AUTHORIZATION": ("a", "b")},
+    "user": (
+        to("elasticsearch", **LOGIN),
+        {
+            "ELASTICSEARCH__HTTP_USER": ("login", "user"),
+            "ELASTICSEARCH__HTTP_PASSWD": ("login", "password"),
+        },
     ),
-    "shared key": (to("forward", sharedKey={"name": "fluentd"}), {"SHARED_KEY": ("fluentd", "sharedKey")}),
+    "plain user": (
+        to("http", httpUser="elastic", httpPasswd=LOGIN["httpPasswd"]),
+        {"HTTP__HTTP_PASSWD": ("login", "password")},
+    ),
+    "URL": (to("sumologic"), {"SUMOLOGIC__URL": ("source", "key")}),
+    "header": (to("http", secretHeaders={"X-Key": KEY}), {"HTTP__HEADER_X_KEY": ("source", "key")}),
+    "shared key": (to("forward", sharedKey=KEY), {"FORWARD__SHARED_KEY": ("source", "key")}),
+    "two outputs": (
+        both({"type": "http", "host": "x", **LOGIN}, {"type": "http", "url": KEY}),
+        {
+            "A__HTTP_USER": ("login", "user"),
+            "A__HTTP_PASSWD": ("login", "password"),
+            "B__URL": ("source", "key"),
+        },
+    ),
 }
 
 
@@ -203,35 +284,35 @@ def test_credentials_come_from_secrets(
     found = {name.removeprefix("OUTPUT_"): (ref["name"], ref["key"]) for name, ref in references.items() if ref}
     assert found == expected
     names = {name for name, ref in references.items() if not ref}
-    backend = values["output"]["type"] != "stdout"
-    assert names == ({"OUTPUT_NAMESPACE", "OUTPUT_NODE", "OUTPUT_POD"} if backend else set())
+    assert names == ({"OUTPUT_NAMESPACE", "OUTPUT_NODE", "OUTPUT_POD"} if values else set())
 
 
 @pytest.mark.parametrize(
-    ("ca", "source"),
+    ("tls", "source"),
     [
-        ({"secret": "root"}, {"secret": {"secretName": "root", "items": [{"key": "ca.crt", "path": "ca.crt"}]}}),
         (
-            {"configMap": "root", "key": "a.pem"},
+            {"caSecret": {"name": "root", "key": "ca.crt"}},
+            {"secret": {"secretName": "root", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        ),
+        (
+            {"caConfigMap": {"name": "root", "key": "a.pem"}},
             {"configMap": {"name": "root", "items": [{"key": "a.pem", "path": "ca.crt"}]}},
         ),
     ],
     ids=["secret", "configmap"],
 )
-def test_authority_is_mounted(install: Callable[..., Manifests], ca: Values, source: Values) -> None:
-    """The certificate of a private authority is mounted, read-only, and used; no backend, no mount."""
-    made = install(to("http", output={"ca": ca}))
+def test_ca_certificate_is_mounted(install: Callable[..., Manifests], tls: Values, source: Values) -> None:
+    """The CA certificate of an output is mounted, read-only, and used by that output alone."""
+    made = install(both({"type": "http", "host": "x", "tls": tls}, {"type": "http", "host": "y"}))
     [pod] = made.select(component="app").pods()
-    assert [volume for volume in pod.spec["volumes"] if volume["name"] == "output-ca"] == [
-        {"name": "output-ca", **source}
-    ]
+    volumes = [volume for volume in pod.spec["volumes"] if volume["name"].startswith("output-ca")]
+    assert volumes == [{"name": "output-ca-a", **source}]
     [box] = [box for box in pod.spec["initContainers"] if box["name"] == "sidecar"]
-    mount = {"name": "output-ca", "mountPath": "/etc/log-sidecar-ca", "readOnly": True}
+    mount = {"name": "output-ca-a", "mountPath": "/etc/log-sidecar-ca/a", "readOnly": True}
     assert mount in box["volumeMounts"]
     config = yaml.safe_load(made.one("ConfigMap", "x-log-sidecar-sidecar")["data"]["sidecar.yaml"])
-    assert config["pipeline"]["outputs"][0]["tls.ca_file"] == "/etc/log-sidecar-ca/ca.crt"
-    [plain] = install(to("stdout", output={"ca": ca})).select(component="app").pods()
-    assert not [volume for volume in plain.spec["volumes"] if volume["name"] == "output-ca"]
+    files = {found["alias"]: found.get("tls.ca_file") for found in config["pipeline"]["outputs"]}
+    assert files == {"a": "/etc/log-sidecar-ca/a/ca.crt", "b": None, "stdout": None}
 
 
 def test_globs_tell_which_file(agent_config: Configs) -> None:
@@ -253,17 +334,28 @@ def test_rules_for_records(agent_config: Configs) -> None:
 
 
 def test_records_keep_their_lines_at_a_backend(agent_config: Configs) -> None:
-    """Only on stdout are the lines of a record put on one line."""
-    files = [{"name": "a", "path": "/var/log/app/a.log", "multiline": "java"}]
+    """Only stdout has a record on one line, by a processor of its own where a backend receives the record too."""
+    files = [
+        {"name": "a", "path": "/var/log/app/a.log", "multiline": "java"},
+        {"name": "b", "path": "/var/log/app/b.log"},
+    ]
 
-    def code(kind: str) -> str:
-        filters = agent_config(to(kind, files=files))["sidecar"]["pipeline"]["filters"]
-        [text] = [plugin["code"] for plugin in filters if plugin["name"] == "lua"]
-        found: str = text
-        return found
+    def codes(values: Values) -> tuple[str, list[str]]:
+        pipeline = agent_config(values)["sidecar"]["pipeline"]
+        [text] = [plugin["code"] for plugin in pipeline["filters"] if plugin["name"] == "lua"]
+        processors = [one for found in pipeline["outputs"] for one in found.get("processors", {}).get("logs", [])]
+        return text, [one["code"] for one in processors]
 
-    assert 'gsub("\\r?\\n"' in code("stdout")
-    assert 'gsub("\\r?\\n"' not in code("http")
+    joins = 'gsub("\\r?\\n"'
+    text, none = codes(to("stdout", files=files) | {"outputs": {}})
+    assert (joins in text, none) == (True, [])
+    text, none = codes(to("http", files=files))
+    assert (joins in text, none) == (False, [])
+    text, [own] = codes(both({"type": "http", "host": "x"}, files=files))
+    assert (joins in text, joins in own) == (False, True)
+    assert '["a"] = true' in own and '["b"]' not in own
+    text, none = codes(both({"type": "http", "host": "x", "match": {"files": ["b"]}}, files=files))
+    assert (joins in text, none) == (True, [])
 
 
 @pytest.mark.parametrize("kind", BACKENDS)
@@ -273,15 +365,17 @@ def test_every_option_is_one_that_fluent_bit_has(agent_config: Configs, chart: A
     if not table.exists():
         pytest.skip("needs the table of Fluent Bit's options, ../shared/data/fluent-bit-5.1.1-options.json")
     known = json.loads(table.read_text(encoding="utf-8"))
-    file = chart / "ci" / ("opensearch" if kind in ("opensearch", "http") else "cloudwatch")
-    values = yaml.safe_load(file.with_name(f"{file.name}-values.yaml").read_text(encoding="utf-8"))
-    values["output"]["type"] = kind
-    values["output"].setdefault("sumologic", {"url": {"name": "source"}})
-    made = agent_config({**values, "nameOverride": ""})["sidecar"]["pipeline"]
+    values = to(kind)
+    for file in ("opensearch", "cloudwatch"):
+        given = yaml.safe_load((chart / "ci" / f"{file}-values.yaml").read_text(encoding="utf-8"))
+        if kind in given["outputs"]:
+            values["outputs"][kind] = given["outputs"][kind] | {"enabled": True, "match": {}}
+    values["sidecar"] = {"state": {"sizeLimit": "1Gi"}}
+    made = agent_config(values)["sidecar"]["pipeline"]
     for section in ("inputs", "outputs"):
         for plugin in made[section]:
             unknown = set(plugin) - set(known[section][plugin["name"]]) - COMMON
-            assert unknown - (TLS if kind == "cloudwatch" else set()) == set(), plugin["name"]
+            assert unknown - (TLS if kind in ("cloudwatch", "firehose", "s3") else set()) == set(), plugin["name"]
 
 
 @pytest.mark.parametrize("kind", BACKENDS)
@@ -294,7 +388,8 @@ def test_fluent_bit_takes_the_configuration(agent_config: Configs, tmp_path: Pat
     values = to(kind, files=[{"name": "a", "path": "/var/log/app/a.log", **rules}])
     text = json.dumps(agent_config(values)["sidecar"]).replace("/var/lib/log-sidecar", str(tmp_path))
     (tmp_path / "a.yaml").write_text(text)
-    names = {"OUTPUT_PORT": "443", "OUTPUT_TLS": "on", "OUTPUT_HOST": "h", "OUTPUT_URI": "/", "AWS_REGION": "eu-west-1"}
+    parts = {"PORT": "443", "TLS": "on", "HOST": "h", "URI": "/"}
+    names = {f"OUTPUT_SUMOLOGIC__{part}": text for part, text in parts.items()} | {"AWS_REGION": "eu-west-1"}
     command = [str(agent), "--dry-run", "--config", str(tmp_path / "a.yaml")]
     tried = subprocess.run(command, env={**os.environ, **names}, capture_output=True, text=True, check=False)
     assert tried.returncode == 0, tried.stderr

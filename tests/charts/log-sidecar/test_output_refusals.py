@@ -1,4 +1,4 @@
-"""What `output` refuses, with the YAML to write instead."""
+"""What `outputs` rejects, with the YAML to write instead."""
 
 import json
 from collections.abc import Callable
@@ -6,70 +6,102 @@ from typing import Any
 
 import pytest
 
-from .test_output import to
+from .test_output import KEY, both, to
 
 Values = dict[str, Any]
+FILES = [{"name": "a", "path": "/var/log/app/a.log"}, {"name": "b", "path": "/var/log/app/b.log"}]
+HTTP = {"type": "http", "host": "logs.test"}
 # name: (values, what the message says, the YAML that it shows)
 REFUSED: dict[str, tuple[Values, str, str]] = {
     "tail to a backend": (
         {**to("cloudwatch"), "sidecar": {"engine": "tail"}},
-        "output.type is cloudwatch, and the tail engine only writes to stdout",
+        "outputs.cloudwatch.type is cloudwatch, and the tail engine only writes to stdout",
+        "sidecar:\n  engine: fluent-bit\noutputs:\n  cloudwatch:\n    enabled: false",
+    ),
+    "tail for some files": (
+        {"outputs": {"stdout": {"match": {"files": ["app"]}}}, "sidecar": {"engine": "tail"}},
+        "outputs.stdout.match.files is set, and the tail engine writes every file to stdout",
         "sidecar:\n  engine: fluent-bit",
     ),
-    "no host": (
-        to("elasticsearch", host=""),
-        "output.elasticsearch.host is empty",
-        "output:\n  type: elasticsearch\n  elasticsearch:\n    host: logs-es-http.elastic.svc",
+    "no output": (
+        {"outputs": {"stdout": {"enabled": False}}},
+        "No output is enabled: nothing would be delivered",
+        "outputs:\n",
     ),
-    "no URL": (
-        to("sumologic", url={"name": ""}),
-        "output.sumologic.url.name does not say which Secret",
-        "output:\n  type: sumologic\n  sumologic:\n    url:\n      name: sumologic\n      key: url",
+    "unknown file": (
+        both({**HTTP, "match": {"files": ["a", "c"]}}, files=FILES),
+        'outputs.a.match.files has "c", and logs.files has no file of that name',
+        'outputs:\n  a:\n    match:\n      files: ["a","b"]',
+    ),
+    "file that no output receives": (
+        {**to("http", files=FILES, match={"files": ["a"]})},
+        'of file "b": they would be dropped',
+        "    match:\n      files: [b]",
+    ),
+    "file that is delivered twice": (
+        both(HTTP, {**HTTP, "match": {"files": ["b"]}}, files=FILES),
+        'outputs.a and outputs.b would deliver records of file "b" to the same place twice',
+        "outputs:\n  b:\n    enabled: false",
+    ),
+    "two outputs of stdout": (
+        both({"type": "stdout"}),
+        'outputs.a and outputs.stdout would deliver records of file "app" to the same place twice',
+        "outputs:\n  stdout:\n    enabled: false",
     ),
     "host and URL": (
-        to("http", url={"name": "a"}),
-        "output.http.host and output.http.url.name are both set",
-        'output:\n  http:\n    host: ""\n    url:\n      name: a\n      key: url',
+        to("http", url=KEY),
+        "outputs.http has both host and url, and the URL contains a host",
+        "outputs:\n  http:\n    url: null",
     ),
-    "two authorities": (
-        to("http", output={"ca": {"secret": "a", "configMap": "b"}}),
-        "output.ca.secret and output.ca.configMap are both set",
-        'output:\n  ca:\n    secret: a\n    configMap: ""',
-    ),
-    "user without password": (
-        to("opensearch", username={"name": "a"}),
-        "output.opensearch: a user's name and password come together",
-        "    password:\n      name: a\n      key: password",
+    "two CA certificates": (
+        to("http", tls={"caSecret": KEY, "caConfigMap": KEY}),
+        "outputs.http.tls has caSecret and caConfigMap, and one CA certificate is used",
+        'outputs:\n  http:\n    tls:\n      caSecret: {"key":"key","name":"source"}',
     ),
     "user and signature": (
-        to("opensearch", aws={"enabled": True}, username={"name": "a"}, password={"name": "a"}),
-        "output.opensearch has a user and aws.enabled",
-        'output:\n  opensearch:\n    username:\n      name: ""\n    password:\n      name: ""',
+        to("opensearch", awsAuth=True, httpUser="a", httpPasswd=KEY),
+        "outputs.opensearch signs requests (awsAuth) and has a user (httpUser)",
+        "outputs:\n  opensearch:\n    awsAuth: false",
     ),
-    "user without shared key": (
-        to("forward", username={"name": "a"}, password={"name": "a"}),
-        "output.forward.username goes with a shared key",
-        "output:\n  forward:\n    sharedKey:\n      name: a\n      key: sharedKey",
+    "external ID without a role": (
+        to("cloudwatch", externalId="x"),
+        "outputs.cloudwatch.externalId is set without a role to assume",
+        "outputs:\n  cloudwatch:\n    roleArn: arn:aws:iam::",
     ),
-    "header without a Secret": (
-        to("http", secretHeaders={"Authorization": {"key": "bearer"}}),
-        "output.http.secretHeaders.Authorization does not say which key of which Secret",
-        "      Authorization:\n        name: logs\n        key: bearer",
+    "unknown placeholder": (
+        to("cloudwatch", logGroupName="/x/{pipeline}"),
+        "{pipeline} is not filled in there",
+        "outputs:\n  cloudwatch:\n    logGroupName:",
     ),
     "buffer larger than its volume": (
-        {**to("http", output={"buffer": {"maxSize": "512M"}})},
-        "output.buffer.maxSize is 512M, and the pod is evicted when their volume exceeds sidecar.state.sizeLimit",
+        to("http", storage={"totalLimitSize": "512M"}),
+        "outputs.http.storage.totalLimitSize is 512M, and the pod is evicted when their volume exceeds",
         "sidecar:\n  state:\n    sizeLimit: 550Mi",
     ),
+    "buffers that are too large together": (
+        {**both(HTTP, {"type": "s3", "bucket": "x"}), "sidecar": {}},
+        "outputs.a.storage.totalLimitSize is 128M, outputs.b.storage.totalLimitSize is 128M, and the pod is evicted",
+        "sidecar:\n  state:\n    sizeLimit: 306Mi",
+    ),
+    "buffers of several sidecars": (
+        {**both(HTTP, files=FILES), "sidecar": {"perFile": True}},
+        "outputs.a.storage.totalLimitSize is 128M, for each of 2 sidecars, and the pod is evicted",
+        "sidecar:\n  state:\n    sizeLimit: 306Mi",
+    ),
+    "buffer without a limit": (
+        to("http", storage={"totalLimitSize": ""}),
+        "outputs.http.storage.totalLimitSize is empty, and the pod is evicted when what waits exceeds",
+        "outputs:\n  http:\n    storage:\n      totalLimitSize: 128M",
+    ),
     "grace period too short": (
-        to("http", output={"graceSeconds": 30}),
-        "output.graceSeconds (30) and sidecar.drainSeconds (1) do not fit into terminationGracePeriodSeconds (30)",
+        to("http") | {"sidecar": {"grace": 30}},
+        "sidecar.grace (30) and sidecar.drainSeconds (1) do not fit into terminationGracePeriodSeconds (30)",
         "terminationGracePeriodSeconds: 32",
     ),
     "label of a field that is there": (
-        to("http", output={"labels": {"pod": "x"}}),
-        'output.labels has a field "pod", which every record has already',
-        'output:\n  labels:\n    app-pod: "x"',
+        to("http", labels={"pod": "x"}),
+        'logs.labels has a field "pod", which every record already has',
+        'logs:\n  labels:\n    app-pod: "x"',
     ),
     "no rule for records": (
         to("http", files=[{"name": "a", "path": "/var/log/app/a.log", "multiline": "regex"}]),
@@ -93,19 +125,38 @@ def test_refusals_show_the_yaml(refusal: Callable[[Values], str], values: Values
 
 
 @pytest.mark.parametrize(
-    "output",
+    ("values", "says"),
     [
-        {"labels": {"a": "${AWS_SECRET_ACCESS_KEY}"}},
-        {"labels": {"a": "x$${HOME}"}},
-        {"http": {"headers": {"X-A": "${HOME}"}}},
-        {"http": {"headers": {"X-A": "a\r\nX-B: c"}}},
-        {"http": {"headers": {"X A": "b"}}},
-        {"cloudwatch": {"logGroupName": "$TAG"}},
-        {"cloudwatch": {"logGroupName": "{secret}"}},
-        {"elasticsearch": {"index": "UPPER"}},
+        (to("elasticsearch", host=""), "minLength"),
+        ({"outputs": {"x": {"type": "opensearch"}}}, "missing property 'host'"),
+        ({"outputs": {"x": {"type": "sumologic"}}}, "missing property 'url'"),
+        (to("opensearch", httpUser="a"), "httpPasswd"),
+        (to("forward", username="a"), "sharedKey"),
+        (to("http", retires=3), "'retires' not allowed"),
+        (to("stdout", compress=""), "'compress' not allowed"),
     ],
-    ids=json.dumps,
+    ids=["empty host", "no host", "no URL", "user alone", "user without key", "misspelled", "option of another type"],
 )
-def test_no_text_is_expanded(refusal: Callable[[Values], str], output: Values) -> None:
-    """Fluent Bit expands `${NAME}` in its configuration: a value that has it, or more than one line, is refused."""
-    assert "don't meet the specifications of the schema" in refusal({"output": {"type": "http", **output}})
+def test_schema_knows_what_a_type_needs(refusal: Callable[[Values], str], values: Values, says: str) -> None:
+    """An output has what its type requires and no option of another one."""
+    message = refusal(values)
+    assert "don't meet the specifications of the schema" in message
+    assert says in message
+
+
+TEXTS: list[Values] = [
+    {"logs": {"labels": {"a": "${AWS_SECRET_ACCESS_KEY}"}}},
+    {"logs": {"labels": {"a": "x$${HOME}"}}},
+    to("http", headers={"X-A": "${HOME}"}),
+    to("http", headers={"X-A": "a\r\nX-B: c"}),
+    to("http", headers={"X A": "b"}),
+    to("cloudwatch", logGroupName="$TAG"),
+    to("cloudwatch", logGroupName="/a b"),
+    to("elasticsearch", index="UPPER"),
+]
+
+
+@pytest.mark.parametrize("values", TEXTS, ids=json.dumps)
+def test_no_text_is_expanded(refusal: Callable[[Values], str], values: Values) -> None:
+    """Fluent Bit expands `${NAME}` in its configuration: a value that has it, or more than one line, is rejected."""
+    assert "don't meet the specifications of the schema" in refusal(values)

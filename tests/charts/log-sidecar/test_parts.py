@@ -165,7 +165,7 @@ def test_claim_keeps_files_and_positions(take: Take) -> None:
         ),
         (
             {"sidecar": {"extraEnv": [{"name": "NATIVE", "value": "a"}]}},
-            'has the environment variable "NATIVE" twice, once from the chart itself. Change or remove one in sidecar.extraEnv.',
+            '"NATIVE" twice, once from the chart itself. Change or remove one in sidecar.extraEnv.',
         ),
     ],
     ids=["application", "path", "no volume", "no claim", "drain", "glob", "duplicate"],

@@ -15,7 +15,8 @@ both_majors = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids
 PASSED_ON = ("securityContext", "podSecurityContext", "lifecycle", "affinity", "updateStrategy")
 FREE = (*PASSED_ON, "annotations", "labels", "nodeSelector", "commonLabels", "commonAnnotations")
 FREE += ("podLabels", "podAnnotations", "requests", "limits", "global", "namespaceSelector", "profiles")
-FREE += ("headers", "secretHeaders", "source")
+# Outputs are the user's names; test_output_refusals.py has what each type accepts.
+FREE += ("outputs", "source")
 
 
 def blocks(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -86,7 +87,8 @@ TEXT_VALUES = [
     ("app", "cronJob", "schedule"),
     ("app", "cronJob", "timeZone"),
     ("app", "service", "loadBalancerClass"),
-    ("app", "serviceAccount", "name"),
+    ("serviceAccount", "name"),
+    ("serviceAccount", "roleArn"),
     ("logs", "directory"),
     ("logs", "multilineSeparator"),
     ("logs", "volume", "emptyDir", "sizeLimit"),
@@ -98,8 +100,8 @@ TEXT_VALUES = [
     ("sidecar", "name"),
     ("sidecar", "state", "sizeLimit"),
     ("sidecar", "fluentBit", "binary"),
-    ("sidecar", "fluentBit", "maxLineSize"),
-    ("sidecar", "fluentBit", "metrics", "listen"),
+    ("sidecar", "fluentBit", "bufferMaxSize"),
+    ("sidecar", "fluentBit", "httpServer", "listen"),
 ]
 
 

@@ -168,7 +168,7 @@ def test_drain_is_longer_where_records_are_held_back(sidecars: Sidecars) -> None
 
 def test_every_file_has_its_own_metrics_port(sidecars: Sidecars) -> None:
     """Containers of one pod share its ports: each sidecar listens on, and is probed at, another one."""
-    made = sidecars({"logs": TWO_FILES, "sidecar": {"perFile": True, "fluentBit": {"metrics": {"port": 3000}}}})
+    made = sidecars({"logs": TWO_FILES, "sidecar": {"perFile": True, "fluentBit": {"httpServer": {"port": 3000}}}})
     assert [box["ports"] for box in made] == [
         [{"name": "metrics-0", "containerPort": 3000}],
         [{"name": "metrics-1", "containerPort": 3001}],

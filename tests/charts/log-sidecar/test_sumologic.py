@@ -18,7 +18,8 @@ from harness.render.manifests import Manifests, Object
 from .conftest import CHART, ROOT
 
 EXAMPLE = ROOT / "values" / "examples" / "sumologic-collector.yaml"
-ENGINE = {"engine": "sumologic-collector", "sumologicCollector": {"credentials": {"secretName": "sumo"}}}
+KEYS = {key: {"name": "sumo", "key": key} for key in ("accessId", "accessKey")}
+ENGINE = {"engine": "sumologic-collector", "sumologicCollector": KEYS}
 # Parameters of https://help.sumologic.com/docs/send-data/use-json-configure-sources/json-parameters-installed-sources
 SOURCES = {
     "type": "object",
@@ -106,7 +107,7 @@ def test_secrets_stand_nowhere_but_in_references(install: Callable[..., Manifest
     made = install({"sidecar": ENGINE})
     rest = json.dumps([item for item in made if item["kind"] not in ("Deployment",)])
     [collector] = made.containers("sidecar")
-    assert not [word for word in ('sumo"', "access-id", "access-key", "SUMO_ACCESS") if word in rest]
+    assert not [word for word in ('sumo"', "accessId", "accessKey", "SUMO_ACCESS") if word in rest]
     assert "SUMO_ACCESS" not in json.dumps([collector["command"], collector["args"]])
     assert not [item for item in made if item["kind"] == "Secret"]
     values = [entry.get("value") for entry in collector["env"] if entry["name"].startswith("SUMO_ACCESS")]
@@ -138,7 +139,7 @@ def test_every_file_is_a_source(sources: Callable[..., Any]) -> None:
 def test_settings_reach_the_collector(sidecars: Callable[..., list[Object]]) -> None:
     """Deployment, name, heap and drain come by the environment that the image documents."""
     settings = {"url": "https://collectors.eu.sumologic.com", "namePrefix": "bot-", "javaMemoryMegabytes": 256}
-    merged = {**ENGINE["sumologicCollector"], **settings, "drainSeconds": 8}  # type: ignore[dict-item]
+    merged = {**ENGINE["sumologicCollector"], **settings, "drainSeconds": 8}
     [collector] = sidecars({"sidecar": {**ENGINE, "sumologicCollector": merged}})
     by_name = {entry["name"]: entry.get("value") for entry in collector["env"]}
     assert by_name["SUMO_RECEIVER_URL"] == "https://collectors.eu.sumologic.com"
@@ -152,7 +153,7 @@ def test_settings_reach_the_collector(sidecars: Callable[..., list[Object]]) -> 
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"sidecar": {"engine": "sumologic-collector"}}, "credentials:\n      secretName: sumologic"),
+        ({"sidecar": {"engine": "sumologic-collector"}}, "accessKey:\n      name: sumologic\n      key: accessKey"),
         ({"sidecar": {**ENGINE, "logLevel": "debug"}}, "sidecar:\n  logLevel: warn"),
         ({"sidecar": {**ENGINE, "perFile": True}}, "sidecar:\n  perFile: false"),
         ({"sidecar": {**ENGINE, "fileLabel": True}}, "sidecar:\n  fileLabel: false"),
@@ -168,8 +169,11 @@ def test_settings_reach_the_collector(sidecars: Callable[..., list[Object]]) -> 
             "sidecar:\n  engine: fluent-bit",
         ),
         ({"app": {"kind": "Job"}, "sidecar": {**ENGINE, "native": False}}, "sidecar:\n  native: true"),
-        ({"sidecar": ENGINE, "output": {"type": "cloudwatch"}}, "output:\n  type: stdout"),
-        ({"sidecar": ENGINE, "output": {"type": "sumologic"}}, "sidecar:\n  engine: fluent-bit"),
+        ({"sidecar": ENGINE, "outputs": {"a": {"type": "cloudwatch"}}}, "outputs:\n  a:\n    enabled: false"),
+        (
+            {"sidecar": ENGINE, "outputs": {"a": {"type": "sumologic", "url": KEYS["accessId"]}}},
+            "sidecar:\n  engine: fluent-bit",
+        ),
     ],
     ids=["no secret", "level", "perFile", "fileLabel", "rotated", "cri", "plain in a Job", "CloudWatch", "HTTP source"],
 )

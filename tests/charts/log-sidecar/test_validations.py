@@ -18,6 +18,7 @@ def files(*listed: dict[str, Any]) -> dict[str, Any]:
     return {"app": OWN, "logs": {"files": list(listed)}}
 
 
+ROLE = "arn:aws:iam::111122223333:role/shop"
 A = {"name": "a", "path": "/var/log/app/a.log"}
 WEB = {"name": "web", "containerPort": 8080}
 # name: (values, what the message says, the YAML that it shows)
@@ -105,8 +106,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "terminationGracePeriodSeconds: 10",
     ),
     "drain too short": (
-        {"sidecar": {"fluentBit": {"refreshMilliseconds": 2000}}},
-        "sidecar.drainSeconds is 1, shorter than two looks for new files",
+        {"sidecar": {"fluentBit": {"refreshInterval": 2}}},
+        "sidecar.drainSeconds is 1, shorter than two scans for new files",
         "sidecar:\n  drainSeconds: 4",
     ),
     "Job that is restarted always": (
@@ -207,8 +208,18 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "port in use": (
         {"app": {"ports": [{"name": "http", "containerPort": 2020}]}},
-        "The port 2020 is that of the sidecar's metrics and in app.ports",
-        "sidecar:\n  fluentBit:\n    metrics:\n      port: 12020",
+        "The port 2020 is in app.ports, and the sidecar's HTTP server listens on it",
+        "sidecar:\n  fluentBit:\n    httpServer:\n      port: 12020",
+    ),
+    "two roles": (
+        {"serviceAccount": {"roleArn": ROLE, "annotations": {"eks.amazonaws.com/role-arn": f"{ROLE}-2"}}},
+        "serviceAccount.roleArn and serviceAccount.annotations name two roles",
+        f"serviceAccount:\n  roleArn: {ROLE}\n  annotations:\n    eks.amazonaws.com/role-arn: {ROLE}",
+    ),
+    "role of another account": (
+        {"serviceAccount": {"roleArn": ROLE, "create": False, "name": "own"}},
+        "serviceAccount.roleArn is set, and serviceAccount.create is false",
+        "serviceAccount:\n  create: true",
     ),
     "budget for a Pod": (
         {"app": {"kind": "Pod"}, "podDisruptionBudget": {"enabled": True}},
@@ -263,7 +274,7 @@ def test_all_faults_are_told_at_once(refusal: Callable[..., str]) -> None:
     [
         {"app": {"kind": "Job", "job": {"completions": 3, "parallelism": 3}}},
         {"app": {"kind": "StatefulSet", "replicas": 3}, "logs": {"volume": {"type": "persistentVolumeClaim"}}},
-        {"sidecar": {"drainSeconds": 4, "fluentBit": {"refreshMilliseconds": 2000}}},
+        {"sidecar": {"drainSeconds": 4, "fluentBit": {"refreshInterval": 2}}},
         {"sidecar": {"drainSeconds": 0, "engine": "tail"}},
         {"sidecar": {"native": False}, "terminationGracePeriodSeconds": 10},
         files({"name": "all", "path": "/var/log/app/*.log"}, {"name": "b", "path": "/var/log/app/b.txt"}),

@@ -346,7 +346,7 @@ def test_add_on_gets_the_same_configuration(notes: Notes, install: Install) -> N
     assert "aws eks delete-addon --region eu-west-1 --cluster-name shop" in text
     wanted = {**EVERYTHING, "installer": "addOn", "addOn": {"containerLogs": True}}
     role = "arn:aws:iam::111122223333:role/insights"
-    more = notes(insights(wanted, identity={"roleArns": {"containerInsights": role}}))
+    more = notes(insights(wanted, serviceAccounts={"containerInsights": {"roleArn": role}}))
     assert f"--service-account-role-arn {role} --configuration-values" in more
     told = add_on(more)
     assert told["agent"]["config"] == config(install(insights(EVERYTHING)))

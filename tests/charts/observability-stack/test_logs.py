@@ -1,4 +1,4 @@
-"""Logs by Fluent Bit: what is read, under which names, where it goes, and what the agent may and keeps."""
+"""Logs by Fluent Bit: what is read, under which names, and what the agent may do and keeps."""
 
 import os
 import re
@@ -20,7 +20,6 @@ Install = Callable[..., Manifests]
 NAME = "x-observability-stack-logs"
 PREFIX = "/aws/containerinsights/shop"
 CLUSTER = {"name": "shop", "region": "eu-west-1"}
-ROLE = "arn:aws:iam::444455556666:role/logs"
 OBJECTS = {
     ("ClusterRole", f"{NAME}.prometheus"),
     ("ClusterRoleBinding", f"{NAME}.prometheus"),
@@ -29,22 +28,20 @@ OBJECTS = {
     ("NetworkPolicy", NAME),
     ("ServiceAccount", "fluent-bit"),
 }
-ENVIRONMENT = {"HOST_NAME": "node-1", "NODE_IP": "10.0.0.1", "OUTPUT_USER": "agent", "OUTPUT_PASSWORD": "secret"}
-# Every type of output beside CloudWatch, each with the least that it needs.
-OUTPUTS = {
-    "opensearch": {"host": "logs.example.com"},
-    "elasticsearch": {"host": "logs.example.com"},
-    "firehose": {"deliveryStream": "eks"},
-    "s3": {"bucket": "logs"},
-    "http": {"host": "logs.example.com"},
-}
+ENVIRONMENT = {"HOST_NAME": "node-1", "NODE_IP": "10.0.0.1"}
 NAMESPACES = ("default", "kube-system", "shop", "shop-2")
 NODE = CHART / "ci" / "node-values.yaml"
 TOKEN = fluentbit.Mount("/var/run/secrets/kubernetes.io/serviceaccount", read_only=True)
 
 
-def values(**logs: Any) -> dict[str, Any]:
-    return {"metrics": {"enabled": False}, "cluster": CLUSTER, "logs": {"enabled": True, **logs}}
+def values(*, outputs: dict[str, Any] | None = None, **logs: Any) -> dict[str, Any]:
+    """Return values with logs alone, these of `logs` and of `outputs`."""
+    return {
+        "metrics": {"enabled": False},
+        "cluster": CLUSTER,
+        "logs": {"enabled": True, **logs},
+        "outputs": outputs or {},
+    }
 
 
 def text_of(made: Manifests) -> str:
@@ -80,18 +77,20 @@ def groups(made: Manifests, *paths: str) -> list[str]:
 
 def check(made: Manifests, folder: Path) -> None:
     """Let the checker, and the real program where there is one, look at a configuration."""
-    config = fluentbit.parse(text_of(made), environment=ENVIRONMENT)
+    secrets = {entry["name"]: "x" for entry in agent(made).containers()[0]["env"] if "secretKeyRef" in str(entry)}
+    environment = {**ENVIRONMENT, **secrets}
+    config = fluentbit.parse(text_of(made), environment=environment)
     read = [path for path in map(fluentbit.pod_log, NAMESPACES, NAMESPACES) if fluentbit.inputs_of(config, path)]
     pod = agent(made)
     mounts = [*fluentbit.mounts_of(pod, pod.containers()[0]), TOKEN]
-    assert fluentbit.faults(config, paths=read, mounts=mounts) == []
+    assert fluentbit.faults(config, paths=read, mounts=mounts, several=True) == []
     program = images.fluent_bit()
     if program is None:
         pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
     file = folder / "fluent-bit.yaml"
     file.write_text(text_of(made), encoding="utf-8")
     command = [str(program), "--dry-run", "-c", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **ENVIRONMENT})
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
     assert done.returncode == 0 and "configuration test is successful" in done.stdout + done.stderr, done.stderr
 
 
@@ -165,15 +164,10 @@ def test_service_is_bounded(install: Install) -> None:
     short = config_of(install(values(terminationGracePeriodSeconds=10)))["service"]
     assert short["grace"] == 5
     assert {plugin["storage.type"] for plugin in plugins(made, "inputs").values()} == {"filesystem"}
-    sizes = {"application": "512M", "dataplane": "128M", "host": "128M"}
+    sizes = {"cloudwatch-application": "512M", "cloudwatch-dataplane": "128M", "cloudwatch-host": "128M"}
     outputs = plugins(made, "outputs")
     assert {name: output["storage.total_limit_size"] for name, output in outputs.items()} == sizes
     assert {output["retry_limit"] for output in outputs.values()} == {"no_limits"}
-    assert plugins(install(values(output={"retries": 7})), "outputs")["host"]["retry_limit"] == 7
-    # For S3 Fluent Bit has a buffer of its own, and takes "no_limits" for 5.
-    s3 = plugins(install(values(output={"type": "s3", "s3": {"bucket": "b"}})), "outputs")["host"]
-    assert (s3["store_dir_limit_size"], s3["retry_limit"]) == ("128M", 1_000_000)
-    assert "storage.total_limit_size" not in s3
 
 
 def test_pods_are_read_once_into_the_groups_of_container_insights(install: Install) -> None:
@@ -216,24 +210,6 @@ def test_namespaces_are_chosen(install: Install, namespaces: dict[str, Any], rea
     assert found == ["application" if wanted else "" for wanted in read]
 
 
-def test_groups_are_chosen(install: Install) -> None:
-    """A group for each namespace, or a group of one's own, with retention and class of each pipeline."""
-    each = install(values(application={"groupPerNamespace": True}))
-    assert groups(each, *(fluentbit.pod_log(name, "web-1") for name in NAMESPACES)) == [*NAMESPACES]
-    host = {"group": "/shop/host", "retentionDays": 0, "groupClass": "INFREQUENT_ACCESS"}
-    outputs = plugins(install(values(host=host, application={"retentionDays": 400})), "outputs")
-    kept = {name: (out["log_group_name"], out.get("log_retention_days")) for name, out in outputs.items()}
-    assert kept == {
-        "application": (f"{PREFIX}/application", 400),
-        "dataplane": (f"{PREFIX}/dataplane", 30),
-        "host": ("/shop/host", None),
-    }
-    assert (outputs["host"]["log_group_class"], outputs["dataplane"]["log_group_class"]) == (
-        "INFREQUENT_ACCESS",
-        "STANDARD",
-    )
-
-
 def test_filters_are_asked_for(install: Install) -> None:
     """By default parts are joined, pods named and the journal's fields chosen; the rest is off, or a pipeline's own."""
     plain = install(values())
@@ -260,31 +236,6 @@ def test_parts_of_lines_are_records_on_request(install: Install, tmp_path: Path)
     check(made, tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["elasticsearch", "opensearch"])
-def test_what_is_sent_again_is_stored_once(kind: str, install: Install) -> None:
-    """By an id of each record, unless that is switched off, and by the output that notices what was turned away."""
-    bulk = {"name": "opensearch", "generate_id": True, "time_key_nanos": True, "buffer_size": "False"}
-    given = {"type": kind, kind: {"host": "h"}}
-    host = plugins(install(values(output=given)), "outputs")["host"]
-    assert host.items() >= bulk.items()
-    # Fluent Bit takes any other word, "true" too, for no.
-    assert host.get("aws_auth") == ("On" if kind == "opensearch" else None)
-    given[kind] = {"host": "h", "generateId": False}
-    assert plugins(install(values(output=given)), "outputs")["host"]["generate_id"] is False
-
-
-@pytest.mark.parametrize("kind", ["cloudwatch", *OUTPUTS])
-def test_fluent_bit_takes_every_output(kind: str, install: Install, tmp_path: Path) -> None:
-    """Each tag reaches one output, and the real program accepts it; other backends are told where a record is from."""
-    secret = {"name": "backend"} if kind in ("elasticsearch", "http") else {}
-    made = install(values(output={"type": kind, kind: OUTPUTS.get(kind, {}), "secret": secret}))
-    origins = [name for name in plugins(made, "filters") if name.startswith("origin-")]
-    assert len(origins) == (0 if kind == "cloudwatch" else 3)
-    secrets = {entry["name"] for entry in agent(made).containers()[0]["env"] if "secretKeyRef" in entry["valueFrom"]}
-    assert secrets == ({"OUTPUT_USER", "OUTPUT_PASSWORD"} if secret else set())
-    check(made, tmp_path)
-
-
 def test_fluent_bit_takes_every_setting(install: Install, tmp_path: Path) -> None:
     """The file with most settings is sound too."""
     check(install(files=[NODE]), tmp_path)
@@ -304,12 +255,6 @@ def test_notes_have_the_least_policy_and_what_is_left(notes: Callable[..., str])
     for name in names:
         assert f"aws logs tail {name} --region eu-west-1 --follow" in text
         assert f"aws logs delete-log-group --region eu-west-1 --log-group-name {name}\n" in text
-    kept = {"application": {"retentionDays": 0, "groupPerNamespace": True}, "dataplane": {"retentionDays": 0}}
-    output = {"roleArn": ROLE}
-    theirs, own, _ = policies(notes(values(**kept, host={"enabled": False}, output=output)))
-    assert (theirs["Action"][-1], own["Resource"]) == ("logs:PutLogEvents", [ROLE])
-    assert theirs["Resource"] == [f"arn:aws:logs:eu-west-1:ACCOUNT:log-group:{PREFIX}/*:*"]
-    assert policies(notes(values(output={"type": "s3", "s3": {"bucket": "b"}})))[0]["Resource"] == ["arn:aws:s3:::b/*"]
 
 
 OFF = {"enabled": False}
@@ -317,57 +262,32 @@ OFF = {"enabled": False}
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "no pipeline": (
         {"application": OFF, "dataplane": OFF, "host": OFF},
-        "logs.enabled is true, and none of its pipelines is",
+        "logs.enabled is true, but no pipeline of logs is enabled",
         "logs:\n  application:\n    enabled: true",
     ),
     "nothing to read": (
         {"host": {"journal": []}},
-        "logs.host is on, and reads nothing: its `journal` and `files` are empty",
+        "logs.host has neither `journal` nor `files`: it reads nothing",
         "logs:\n  host:\n    enabled: false",
     ),
     "namespace in both": (
         {"application": {"namespaces": {"include": ["a", "b"], "exclude": ["b"]}}},
-        "logs.application.namespaces has b both in `include` and in `exclude`",
+        "Namespace b is in logs.application.namespaces.include and in exclude",
         "exclude: []",
-    ),
-    "no host": (
-        {"output": {"type": "elasticsearch"}},
-        "logs.output.type is elasticsearch, and logs.output.elasticsearch.host is empty",
-        "logs:\n  output:\n    elasticsearch:\n      host: logs.example.com",
-    ),
-    "no bucket": (
-        {"output": {"type": "s3"}},
-        "logs.output.s3.bucket is empty",
-        "logs:\n  output:\n    s3:\n      bucket: my-eks-logs",
-    ),
-    "signed and secret": (
-        {"output": {"type": "opensearch", "opensearch": {"host": "a.example"}, "secret": {"name": "x"}}},
-        "logs.output.secret.name is set, and requests to OpenSearch are signed",
-        "logs:\n  output:\n    opensearch:\n      awsAuth: false",
-    ),
-    "external id": (
-        {"output": {"externalId": "x"}},
-        "logs.output.externalId is set, and logs.output.roleArn is empty",
-        "logs:\n  output:\n    roleArn: arn:aws:iam::444455556666:role/logs",
-    ),
-    "stream": (
-        {"output": {"cloudwatch": {"streamPrefix": ""}}},
-        "logs.output.cloudwatch.streamPrefix is",
-        "logs:\n  output:\n    cloudwatch:\n      streamPrefix: ${HOST_NAME}-",
     ),
     "labels by tag": (
         {"metadata": {"from": "tag", "labels": True}},
-        "logs.metadata.labels is true, and a file's path has no labels of its pod",
+        "logs.metadata.labels is true, but logs.metadata.from: tag adds only names",
         "logs:\n  metadata:\n    from: kubelet",
     ),
     "memory": (
-        {"maxChunksUp": 100},
-        "logs.maxChunksUp is 100, which takes up to 264Mi with Fluent Bit itself, and logs.resources.limits.memory",
-        "logs:\n  maxChunksUp: 96",
+        {"storage": {"maxChunksUp": 100}},
+        "logs.storage.maxChunksUp is 100, so the agent can use 264Mi, but logs.resources.limits.memory is 256Mi",
+        "logs:\n  storage:\n    maxChunksUp: 96",
     ),
     "old image": (
         {"image": {"tag": "4.0.1"}},
-        "logs.image.tag is 4.0.1, and versions of Fluent Bit before 5.1.1 have known holes",
+        "logs.image.tag is 4.0.1, but Fluent Bit before 5.1.1 has known vulnerabilities",
         "logs:\n  image:\n    tag: 5.1.1",
     ),
 }
@@ -384,5 +304,5 @@ def test_wrong_values_are_refused(refusal: Callable[..., str], logs: dict[str, A
 def test_kubelets_of_old_are_not_asked(helm: Any) -> None:
     """Before 1.33 a kubelet gives its pods only to those who could run commands in any of them."""
     refused = helm.template(CHART, values=values(), kube_version="1.32.0")
-    assert "logs.metadata.from is kubelet, and before Kubernetes 1.33" in refused.stderr
+    assert "logs.metadata.from is kubelet, but before Kubernetes 1.33" in refused.stderr
     assert helm.template(CHART, values=values(metadata={"from": "api"}), kube_version="1.32.0").exit_code == 0

@@ -20,8 +20,13 @@ def amp(host: str = "eu-west-1.amazonaws.com", **sigv4: str) -> dict[str, Any]:
 
 def policies(text: str) -> list[dict[str, Any]]:
     """Return the first statement of each policy in a text."""
+    return [found[0] for found in statements(text)]
+
+
+def statements(text: str) -> list[list[dict[str, Any]]]:
+    """Return the statements of each policy in a text."""
     documents = re.findall(r"^  \{\n.*?^  \}$", text, re.MULTILINE | re.DOTALL)
-    return [json.loads(document)["Statement"][0] for document in documents]
+    return [json.loads(document)["Statement"] for document in documents]
 
 
 def test_commands_find_what_they_name(notes: Notes, install: Callable[..., Manifests]) -> None:
@@ -114,7 +119,7 @@ def test_samples_can_be_seen_to_arrive(notes: Notes) -> None:
         ({}, "x-observability-stack-server"),
         ({"server": {"replicas": 2}}, "x-observability-stack-server x-observability-stack-server-0-1"),
         (
-            {"server": amp(), "alertmanager": {"enabled": True, "persistence": {"type": "claim"}}},
+            {"server": amp(), "alertmanager": {"enabled": True, "persistence": {"type": "persistentVolumeClaim"}}},
             "x-observability-stack-alertmanager",
         ),
     ],
@@ -133,12 +138,15 @@ def test_leftovers_are_listed(
     ("values", "says"),
     [
         ({}, "A new EKS cluster has none: as long as this shows no class"),
-        ({"server": {"persistence": {"storageClassName": "gp3"}}}, "on a claim of storage class gp3."),
+        (
+            {"server": {"persistence": {"persistentVolumeClaim": {"storageClassName": "gp3"}}}},
+            "on a claim of storage class gp3.",
+        ),
         (
             {"server": amp()},
             "An uninstall leaves nothing in the cluster, apart from claims of an earlier configuration",
         ),
-        ({"server": amp()}, "No role is named yet"),
+        ({"server": amp()}, "serviceAccounts.server.roleArn is not set"),
         ({"server": amp()}, "not sent any more, for which server.replicas: 2 is the remedy"),
         ({"server": amp()}, 'The cluster is called "eks" in the label `cluster`'),
         ({"server": amp(), "identity": {"type": "node"}}, "metadata has a hop limit of 2"),
@@ -150,8 +158,12 @@ def test_what_a_person_has_to_know(notes: Notes, values: dict[str, Any], says: s
     assert says in notes(values)
     other = {
         "cluster": {"name": "shop"},
-        "identity": {"roleArn": ROLE},
-        "server": {**amp(), "replicas": 2, "persistence": {"type": "claim", "storageClassName": "io2"}},
+        "serviceAccounts": {"server": {"roleArn": ROLE}},
+        "server": {
+            **amp(),
+            "replicas": 2,
+            "persistence": {"type": "persistentVolumeClaim", "persistentVolumeClaim": {"storageClassName": "io2"}},
+        },
     }
     assert says not in notes(other)
 

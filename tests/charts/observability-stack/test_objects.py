@@ -11,6 +11,7 @@ from harness.render.manifests import Manifests
 Install = Callable[..., Manifests]
 NAME = "x-observability-stack"
 REMOTE = {"url": "https://mimir.example.com/api/v1/push"}
+ROLE = "arn:aws:iam::111122223333:role/amp"
 AGENT = {"server": {"remoteWrite": [REMOTE]}}
 
 SERVER = {
@@ -81,7 +82,7 @@ def test_without_prometheus_exporters_remain(install: Install) -> None:
         ({}, 1),
         ({"persistence": {"type": "emptyDir"}}, 0),
         ({"remoteWrite": [REMOTE]}, 0),
-        ({"remoteWrite": [REMOTE], "persistence": {"type": "claim"}}, 1),
+        ({"remoteWrite": [REMOTE], "persistence": {"type": "persistentVolumeClaim"}}, 1),
         ({"remoteWrite": [REMOTE], "mode": "server"}, 1),
         ({"remoteWrite": [REMOTE], "mode": "server", "replicas": 2}, 2),
     ],
@@ -236,11 +237,12 @@ def test_node_exporter_has_a_policy_in_a_network_of_its_own(install: Install) ->
 @pytest.mark.parametrize(
     ("values", "annotations"),
     [
-        ({"identity": {"roleArn": "arn:aws:iam::111122223333:role/amp"}}, "arn:aws:iam::111122223333:role/amp"),
+        ({"serviceAccounts": {"server": {"roleArn": ROLE}}}, ROLE),
+        ({"serviceAccounts": {"server": {"annotations": {"eks.amazonaws.com/role-arn": ROLE}}}}, ROLE),
         ({"identity": {"type": "podIdentity"}}, None),
         ({"identity": {"type": "node"}}, None),
     ],
-    ids=["irsa", "pod-identity", "node"],
+    ids=["irsa", "annotation", "pod-identity", "node"],
 )
 def test_identity_is_one_switch(install: Install, values: dict[str, Any], annotations: str | None) -> None:
     """A role's ARN is on the service account for IRSA; the other ways leave no trace in the cluster."""
@@ -277,7 +279,9 @@ def test_node_exporter_sees_the_node_and_changes_nothing(install: Install) -> No
 
 def test_alertmanager_takes_a_secret_of_yours(install: Install) -> None:
     """A configuration with secrets in it comes from a Secret instead of a ConfigMap."""
-    values = {"alertmanager": {"enabled": True, "existingSecret": "own", "persistence": {"type": "claim"}}}
+    values = {
+        "alertmanager": {"enabled": True, "existingSecret": "own", "persistence": {"type": "persistentVolumeClaim"}}
+    }
     made = install(values)
     volumes = made.one("StatefulSet", f"{NAME}-alertmanager")["spec"]["template"]["spec"]["volumes"]
     assert volumes[0] == {"name": "config", "secret": {"secretName": "own"}}

@@ -17,6 +17,7 @@ SIGNED = {"sigv4": {"region": "eu-west-1"}}
 MIMIR = "https://mimir.example.com/api/v1/push"
 ROLE = "arn:aws:iam::111122223333:role/amp-iamproxy-ingest-role"
 KEY = "eks.amazonaws.com/role-arn"
+SMALL = {"persistentVolumeClaim": {"size": "1Gi"}}
 
 
 def remote(url: str = MIMIR, **settings: Any) -> dict[str, Any]:
@@ -132,18 +133,18 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         'cluster:\n  name: "shop"',
     ),
     "two roles": (
-        {"identity": {"roleArn": f"{ROLE}-2"}, **account(annotations={KEY: ROLE})},
-        "identity.roleArn and serviceAccounts.server.annotations name two roles",
-        f"identity:\n  roleArn: {ROLE}",
+        account(roleArn=f"{ROLE}-2", annotations={KEY: ROLE}),
+        f"serviceAccounts.server.roleArn and its annotation {KEY} name different roles",
+        f"serviceAccounts:\n  server:\n    roleArn: {ROLE}",
     ),
     "role with pod identity": (
         {"identity": {"type": "podIdentity"}, **account(annotations={KEY: ROLE})},
-        "identity.type is podIdentity, and a role is named for IRSA, which would win",
+        "identity.type is podIdentity, but serviceAccounts.server names a role for IRSA, which would take precedence",
         "identity:\n  type: irsa",
     ),
     "role without an account": (
-        {"identity": {"roleArn": ROLE}, **account(create=False)},
-        "serviceAccounts.server.create is false, so that the role would stand nowhere",
+        account(roleArn=ROLE, create=False),
+        "serviceAccounts.server names a role, but serviceAccounts.server.create is false",
         "serviceAccounts:\n  server:\n    create: true",
     ),
     "timeout": (
@@ -163,7 +164,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "scrape:\n  extraConfigs:\n    - job_name: ...",
     ),
     "more than the volume": (
-        {"server": {"persistence": {"size": "4Gi"}}},
+        {"server": {"persistence": {"persistentVolumeClaim": {"size": "4Gi"}}}},
         "server.retention.size (6GB) does not fit into the volume (4Gi)",
         "server:\n  retention:\n    size: 3072MB",
     ),
@@ -231,10 +232,12 @@ ACCEPTED = {
     "query in the address": remote("https://p.example.com/api/v1/write?tenant=a"),
     "pair": {"server": {**remote()["server"], "replicas": 2}},
     "pairs of parts without a remote": {"server": {"replicas": 2, "shards": 2}},
-    "same role twice": {"identity": {"roleArn": ROLE}, **account(annotations={KEY: ROLE})},
-    "small volume of an agent": {"server": {**remote()["server"], "persistence": {"type": "claim", "size": "1Gi"}}},
-    "other units": {"server": {"retention": {"size": "900MB"}, "persistence": {"size": "1Gi"}}},
-    "no bound of size": {"server": {"retention": {"size": ""}, "persistence": {"size": "1Gi"}}},
+    "same role twice": account(roleArn=ROLE, annotations={KEY: ROLE}),
+    "small volume of an agent": {
+        "server": {**remote()["server"], "persistence": {"type": "persistentVolumeClaim", **SMALL}}
+    },
+    "other units": {"server": {"retention": {"size": "900MB"}, "persistence": SMALL}},
+    "no bound of size": {"server": {"retention": {"size": ""}, "persistence": SMALL}},
     "own job": {"scrape": {"extraConfigs": [{"job_name": "own"}]}},
     "job of what is off": {
         "nodeExporter": {"enabled": False},
@@ -269,6 +272,8 @@ def test_schema_knows_remote_write(refusal: Callable[..., str], values: dict[str
 @both_majors
 def test_all_faults_are_told_at_once(refusal: Callable[..., str]) -> None:
     """One render shows every fault, each once."""
-    message = refusal({**remote(AMP), "scrape": {"timeout": "2m"}, "identity": {"roleArn": ROLE, "type": "node"}})
+    message = refusal(
+        {**remote(AMP), **account(roleArn=ROLE), "scrape": {"timeout": "2m"}, "identity": {"type": "node"}}
+    )
     for part in ("sigv4 is missing", "scrape.timeout (2m)", "identity.type is node"):
         assert message.count(part) == 1

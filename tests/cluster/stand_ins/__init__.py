@@ -1,4 +1,4 @@
-"""Recipes for the images that the charts ask for, from programs that a local cluster can have."""
+"""Image recipes for the programs in the charts, from programs of this machine."""
 
 from cluster.stand_ins import insights, metrics, traces
 

@@ -1,4 +1,4 @@
-"""The image of the CloudWatch agent, whose module cannot be had: made from the programs of this machine."""
+"""The image of the CloudWatch agent, assembled from programs of this machine because its module cannot be built."""
 
 import shutil
 from pathlib import Path
@@ -7,7 +7,7 @@ from harness.images import Recipe, machine_program
 
 _AGENT = "amazon-cloudwatch-agent"
 _FOLDER = "opt/aws/amazon-cloudwatch-agent"
-# What the agent's own build puts beside it: one translates the configuration, the other starts both.
+# Helper programs of the agent's build: one translates the configuration, the other starts both.
 _BESIDE = ("config-translator", "start-amazon-cloudwatch-agent")
 
 

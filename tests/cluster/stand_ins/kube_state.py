@@ -1,9 +1,9 @@
-"""Stands in for kube-state-metrics where none is on PATH; it runs in a pod as that would.
+"""A stand-in for kube-state-metrics in a pod, for machines without it.
 
-It answers with the metrics below, under the names and labels of kube-state-metrics 2
-(https://github.com/kubernetes/kube-state-metrics/tree/main/docs/metrics), from what the API server says at that
-moment. Its flags, ports and paths, and the permissions that it needs, are those of kube-state-metrics. It imports
-nothing outside the standard library.
+It serves the metrics below, with the names and labels of kube-state-metrics 2
+(https://github.com/kubernetes/kube-state-metrics/tree/main/docs/metrics), from the current state of the
+API server. Its flags, ports, paths and required permissions are those of kube-state-metrics. It imports only the
+standard library.
 """
 
 import argparse
@@ -28,7 +28,7 @@ _PHASES = ("Pending", "Succeeded", "Failed", "Unknown", "Running")
 
 
 def quantity(text: str) -> float:
-    """Return the number that a Kubernetes quantity stands for: ``250m`` is 0.25, ``1Ki`` is 1024."""
+    """Parse a Kubernetes quantity: ``250m`` is 0.25, ``1Ki`` is 1024."""
     found = re.fullmatch(r"([0-9.]+(?:[eE][0-9]+)?)([a-zA-Z]*)", text)
     if found is None:
         raise ValueError(f"{text!r} is no quantity")
@@ -153,7 +153,7 @@ def cronjobs(item: Object) -> Iterator[Sample]:
     labels, status = _named("cronjob", item), item.get("status", {})
     yield "kube_cronjob_spec_suspend", labels, bool(item["spec"].get("suspend"))
     yield "kube_cronjob_status_active", labels, len(status.get("active", []))
-    # When a schedule comes next is not computed here: every schedule of the tests is hourly.
+    # The next schedule time is not computed: all schedules in the tests are hourly.
     since = _time(status.get("lastScheduleTime") or item["metadata"]["creationTimestamp"])
     yield "kube_cronjob_next_schedule_time", labels, since // 3600 * 3600 + 3600
 
@@ -198,7 +198,7 @@ def namespaces(item: Object) -> Iterator[Sample]:
 
 
 _CORE, _APPS, _BATCH = "/api/v1", "/apis/apps/v1", "/apis/batch/v1"
-# Each by the name that --resources calls it.
+# By name in --resources.
 COLLECTORS: dict[str, tuple[str, Callable[[Object], Iterator[Sample]]]] = {
     "cronjobs": (_BATCH, cronjobs),
     "daemonsets": (_APPS, daemonsets),
@@ -259,7 +259,7 @@ def text_of(samples: Iterator[Sample] | list[Sample]) -> str:
 
 
 class Api:
-    """The API server, asked as the pod's service account; it counts what it was answered."""
+    """A client of the API server with the pod's service account; counts the responses."""
 
     def __init__(self) -> None:
         self.lists: dict[tuple[str, str], int] = {}
@@ -267,7 +267,7 @@ class Api:
         self._url = f"https://{os.environ['KUBERNETES_SERVICE_HOST']}:{os.environ['KUBERNETES_SERVICE_PORT']}"
 
     def list(self, resource: str) -> list[Object]:
-        """Return all objects of a resource; none when that is not allowed."""
+        """Return all objects of a resource; none if access is denied."""
         token = (_ACCOUNT / "token").read_text(encoding="ascii")
         path = f"{self._url}{COLLECTORS[resource][0]}/{resource}"
         request = urllib.request.Request(path, headers={"Authorization": f"Bearer {token}"})
@@ -284,7 +284,7 @@ class Api:
 
 
 def main() -> None:
-    """Serve what kube-state-metrics serves, on its two ports."""
+    """Serve the two ports of kube-state-metrics."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--telemetry-port", type=int, default=8081)
@@ -297,7 +297,7 @@ def main() -> None:
         return text_of(sample for name in resources for item in api.list(name) for sample in COLLECTORS[name][1](item))
 
     def own() -> str:
-        # It begins each watch with what there is, so that it counts no lists.
+        # Every watch starts with the existing objects, so lists are not counted.
         return text_of(
             ("kube_state_metrics_watch_total", {"resource": resource, "result": result}, float(count))
             for (resource, result), count in list(api.lists.items())
@@ -318,7 +318,7 @@ def _serve(port: int, metrics: Callable[[], str]) -> None:
             self.wfile.write(body)
 
         def log_message(self, format: str, *arguments: object) -> None:
-            """Say nothing of each request."""
+            """Do not log requests."""
 
     http.server.ThreadingHTTPServer(("", port), Handler).serve_forever()
 

@@ -1,4 +1,4 @@
-"""Images of Prometheus and of what it scrapes."""
+"""Images of Prometheus and its exporters."""
 
 import shutil
 from pathlib import Path
@@ -22,7 +22,7 @@ def _fill_kube_state_metrics(root: Path) -> None:
 
 
 def _kube_state_metrics_of() -> tuple[str, ...]:
-    """Return what the image is made of: the program and its time, or the stand-in's content."""
+    """Return the inputs of the image: the program and its modification time, or the stand-in's content."""
     if real := machine_program(_KUBE_STATE_METRICS):
         return (str(real), str(real.stat().st_mtime_ns))
     return (Path(kube_state.__file__).read_text(encoding="utf-8"),)
@@ -46,7 +46,7 @@ def _fill_pushgateway(root: Path) -> None:
 
 
 def _take(root: Path, package: str, place: str) -> None:
-    """Put a program of a Debian package where the chart's image has it."""
+    """Copy a program of a Debian package to its path in the chart's image."""
     root.joinpath(place).parent.mkdir(exist_ok=True)
     root.joinpath(package).rename(root / place)
 
@@ -62,7 +62,7 @@ RECIPES = (
         programs={"bin/node_exporter": "node_exporter"},
         config={"Entrypoint": ["/bin/node_exporter"], **_NOBODY},
     ),
-    # Neither a module that builds (its pages are left out) nor a newer package is to be had.
+    # Neither a module that builds (its web UI is missing) nor a newer package is available.
     Recipe(
         r"quay\.io/prometheus/alertmanager:.+",
         _fill_alertmanager,

@@ -1,11 +1,11 @@
-"""Images of what takes traces; neither program is to be had as a module that builds."""
+"""Images of the trace agents, from programs of this machine because neither module builds."""
 
 import shutil
 from pathlib import Path
 
 from harness.images import Recipe, machine_program
 
-# A program that is not linked statically finds its loader here.
+# The loader of dynamically linked programs.
 _LIBC = ("libc6",)
 
 

@@ -1,1 +1,1 @@
-"""Stand-ins for AWS and other backends, which check who sends to them and keep what arrives."""
+"""Stand-ins for AWS and other backends, which authenticate requests and keep the received data."""

@@ -1,4 +1,4 @@
-"""AWS stand-ins on this machine's loopback address; nothing of them reaches AWS."""
+"""AWS stand-ins on this machine's loopback address; no request reaches AWS."""
 
 import io
 import json
@@ -22,30 +22,30 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
-# The stand-in takes any credentials, but a client signs only when it has some.
+# The stand-in accepts any credentials, but clients sign only when they have some.
 _NUMBER = "x-amzn-RequestId"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}
 
 
 class _Quiet(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: object) -> None:
-        """Say nothing: a line for each request would bury what a test prints."""
+        """Do not log: a line per request would hide the output of a test."""
 
 
 class Aws(Trouble):
-    """The APIs of AWS, by moto, over TLS as agents insist; also a context manager.
+    """The APIs of AWS, by moto, over TLS, which agents require; also a context manager.
 
-    It can fail, as `Trouble` says; 429 is answered as AWS does, with status 400 and ``ThrottlingException``. What it
-    was sent is forgotten when it ends.
+    It can fail, see `Trouble`; for 429 it answers as AWS does, with status 400 and ``ThrottlingException``. Its data is
+    deleted when it ends.
 
     Args:
-        folder: where its certificates are written; it must not exist.
+        folder: folder for its certificates; must not exist.
         host: address of this machine to listen on.
-        port: port to listen on; 0 takes a free one.
+        port: port to listen on; 0: any free port.
 
     Attributes:
-        host, port: where it listens.
-        ca: certificate of the authority that signed the server's.
+        host, port: address of the server.
+        ca: certificate of the CA that signed the server certificate.
     """
 
     def __init__(self, folder: Path, *, host: str = HOST, port: int = 0) -> None:
@@ -62,7 +62,7 @@ class Aws(Trouble):
         self._listen()
 
     def client(self, service: str) -> Any:
-        """Return boto3's client of a service, ``s3`` for instance."""
+        """Return a boto3 client for a service, for example ``s3``."""
         if service not in self._clients:
             self._clients[service] = boto3.client(
                 service,
@@ -92,7 +92,7 @@ class Aws(Trouble):
         self._close()
         for service, client in self._clients.items():
             client.close()
-            # All of this process share what moto keeps; the next one begins without it.
+            # moto's state is shared within the process; reset it for the next stand-in.
             get_backend(service).reset()  # type: ignore[call-overload]
 
     def _listen(self) -> None:
@@ -128,17 +128,17 @@ class CloudWatchLogs(Aws):
         return {group["logGroupName"] for page in pages for group in page["logGroups"]}
 
     def retention(self) -> dict[str, int | None]:
-        """Return for each log group the days after which its events expire; ``None`` when they never do."""
+        """Return the retention of each log group in days; ``None`` if events never expire."""
         pages = self._client.get_paginator("describe_log_groups").paginate()
         return {group["logGroupName"]: group.get("retentionInDays") for page in pages for group in page["logGroups"]}
 
     def streams(self, group: str) -> set[str]:
-        """Return the names of a group's streams."""
+        """Return the names of the streams in a group."""
         pages = self._client.get_paginator("describe_log_streams").paginate(logGroupName=group)
         return {stream["logStreamName"] for page in pages for stream in page["logStreams"]}
 
     def messages(self, group: str) -> list[str]:
-        """Return the messages of all streams of a group; a group that does not exist has none."""
+        """Return the messages of all streams in a group; none if the group does not exist."""
         if group not in self.groups():
             return []
         pages = self._client.get_paginator("filter_log_events").paginate(logGroupName=group)
@@ -146,7 +146,7 @@ class CloudWatchLogs(Aws):
 
 
 class _Moody:
-    """Answers with the trouble of the moment instead of the API; `lost` is answered when all is done."""
+    """Answers with the current trouble instead of the API; for `lost`, the API first handles the request."""
 
     def __init__(self, application: "WSGIApplication", trouble: Trouble) -> None:
         self._application = application
@@ -157,7 +157,7 @@ class _Moody:
         if not kind:
             return self._application(environ, _numbered(start_response))
         self._trouble.count_failure()
-        # What is not read would be taken for the next request on this connection.
+        # Unread data would be parsed as the next request on this connection.
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         if kind == "lost":
             list(self._application({**environ, "wsgi.input": io.BytesIO(body)}, _nowhere))
@@ -169,7 +169,7 @@ class _Moody:
 
 
 def _numbered(start_response: "StartResponse") -> "StartResponse":
-    """Let each answer have the number that AWS gives it: Fluent Bit 1.9.10 takes no other for AWS's."""
+    """Add the request ID of AWS to each answer: Fluent Bit 1.9.10 rejects answers without it."""
 
     def start(status: str, headers: list[tuple[str, str]], error: Any = None) -> Any:
         kept = [(name, value) for name, value in headers if name.lower() != _NUMBER.lower()]
@@ -179,5 +179,5 @@ def _numbered(start_response: "StartResponse") -> "StartResponse":
 
 
 def _nowhere(status: str, headers: list[tuple[str, str]], error: Any = None) -> Any:
-    """Take an answer that nobody gets."""
+    """Discard an answer."""
     return bytes.__len__

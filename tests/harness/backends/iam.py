@@ -1,6 +1,6 @@
-"""Checks an IAM policy as AWS would: its form, that each action exists, and that each resource is one of the action's.
+"""Validates an IAM policy as AWS does: syntax, existing actions, and resource types that match the actions.
 
-What services and their actions are is in the data of cfn-lint, which checks a policy as a part of a template.
+cfn-lint has the data on services and actions, and checks a policy as part of a template.
 """
 
 import json
@@ -15,11 +15,11 @@ ACCOUNT = "111122223333"
 
 
 def faults(document: Mapping[str, Any], *, trust: bool = False) -> list[str]:
-    """Say what is wrong with a policy, one sentence for each fault; none when AWS would take it and it has an effect.
+    """Return the faults of a policy, one sentence each; none if AWS accepts it and it has an effect.
 
     Args:
-        document: the policy; ``ACCOUNT`` in an ARN stands for some account's number.
-        trust: whether it says who may take a role, instead of what one may do.
+        document: the policy; ``ACCOUNT`` in an ARN is replaced by an account ID.
+        trust: whether it is a trust policy instead of a permission policy.
     """
     kind, name = ("Role", "AssumeRolePolicyDocument") if trust else ("ManagedPolicy", "PolicyDocument")
     policy = json.loads(json.dumps(document).replace(":ACCOUNT:", f":{ACCOUNT}:"))
@@ -29,7 +29,7 @@ def faults(document: Mapping[str, Any], *, trust: bool = False) -> list[str]:
 
 
 def _matches(template: str) -> list[Any]:
-    # It takes seconds to load, which who only collects tests should not wait for.
+    # Loading takes seconds, which test collection should not pay.
     from cfnlint.decode.decode import decode_str  # noqa: PLC0415
 
     return list(_runner().validate_template(decode_str(template)[0]))
@@ -40,6 +40,6 @@ def _runner() -> "Runner":
     from cfnlint.config import ConfigMixIn  # noqa: PLC0415
     from cfnlint.runner import Runner  # noqa: PLC0415
 
-    # Its rules are in many files, so they are read once. That a resource fits the action is said as information (I),
-    # which is left out unless asked for.
+    # The rules are in many files, so they are read once. Resource types are checked at the level of information (I),
+    # which is off by default.
     return Runner(ConfigMixIn(regions=["us-east-1"], include_checks=["I"]))

@@ -1,4 +1,4 @@
-"""Certificates for tests: an authority of one's own and what it signs."""
+"""Certificates for tests: a private CA and the certificates that it signs."""
 
 import datetime
 from ipaddress import IPv4Address
@@ -6,15 +6,15 @@ from pathlib import Path
 
 import trustme
 
-# A cluster of tests lives for minutes; a week covers one that somebody keeps.
+# A test cluster lives for minutes; a week covers one that is kept.
 _LIFETIME = datetime.timedelta(days=7)
 
 
 class Authority:
-    """Signs the certificates of one cluster, or of one stand-in, into one folder.
+    """A CA that writes the certificates of one cluster or stand-in into one folder.
 
     Args:
-        folder: where certificates and keys are written as ``<name>.crt`` and ``<name>.key``.
+        folder: folder for certificates and keys, as ``<name>.crt`` and ``<name>.key``.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -24,16 +24,16 @@ class Authority:
         self._ca.cert_pem.write_to_path(folder / "ca.crt")
 
     def issue(self, name: str, common_name: str, *, group: str = "", hosts: tuple[str | IPv4Address, ...] = ()) -> None:
-        """Write a certificate that serves both ends of a connection.
+        """Write a certificate for both server and client authentication.
 
         Args:
             name: file name without extension.
-            common_name: the user's name, to Kubernetes.
-            group: the user's group, to Kubernetes.
-            hosts: DNS names and addresses that it is valid for as a server.
+            common_name: common name; Kubernetes' user name.
+            group: organization; Kubernetes' group.
+            hosts: DNS names and addresses of the server.
         """
         issued = self._ca.issue_cert(
-            # Go rejects a certificate that names nobody.
+            # Go rejects a certificate without names.
             *map(str, hosts or (name,)),
             common_name=common_name,
             organization_name=group or None,

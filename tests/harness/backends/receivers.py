@@ -1,4 +1,4 @@
-"""Backends on this machine's loopback address: they count what arrives, and fail on demand."""
+"""Backends on this machine's loopback address: they record requests, and fail on demand."""
 
 import base64
 import contextlib
@@ -26,36 +26,36 @@ from harness.backends.pki import Authority
 
 HOST = "127.0.0.1"
 _KEYS = Credentials("test", "test")
-# AWS takes a signature for so long (Signature Version 4: "within five minutes").
+# AWS accepts a signature for this long (Signature Version 4: "within five minutes").
 _SKEW = timedelta(minutes=5)
-# Kinds of trouble: an HTTP status; `refuse`: nobody listens; `lost`: taken, but the answer never arrives;
-# `partial` (Bulk only): every third document of a request is turned away with 429.
+# Kinds of trouble: an HTTP status; `refuse`: connections refused; `lost`: request accepted, response dropped;
+# `partial` (Bulk only): every third document of a request is rejected with 429.
 TROUBLES = ("500", "503", "429", "refuse", "lost", "partial")
 
 
 class Trouble:
-    """What is wrong with a backend at this moment; shared by all stand-ins."""
+    """The current failure of a backend; shared by all stand-ins."""
 
     def __init__(self) -> None:
         self.kind = ""
         self.failed: dict[str, int] = {}
 
     def fail(self, kind: str) -> None:
-        """Answer every request with this kind of trouble until `heal`.
+        """Answer every request with this failure until `heal`.
 
         Raises:
-            ValueError: there is no such kind.
+            ValueError: the kind is unknown.
         """
         if kind not in TROUBLES:
             raise ValueError(f"{kind!r}: choose one of {', '.join(TROUBLES)}")
         self.kind = kind
 
     def heal(self) -> None:
-        """Answer as it should again."""
+        """Return to normal answers."""
         self.kind = ""
 
     def suffer(self, kinds: Sequence[str], *, seconds: float) -> None:
-        """Fail for that long, an equal part of it in each way, then heal; returns afterwards."""
+        """Fail for a time, divided equally among the kinds, then heal; blocks until done."""
         try:
             for kind in kinds:
                 self.fail(kind)
@@ -64,12 +64,12 @@ class Trouble:
             self.heal()
 
     def count_failure(self) -> None:
-        """Note that a request was answered with the trouble of the moment."""
+        """Record that a request got the current failure."""
         self.failed[self.kind] = self.failed.get(self.kind, 0) + 1
 
 
 class Request:
-    """A request that arrived, its body unpacked."""
+    """A received request with its decompressed body."""
 
     def __init__(self, handler: BaseHTTPRequestHandler) -> None:
         self.client: str = handler.client_address[0]
@@ -82,21 +82,21 @@ class Request:
 
 
 class Receiver(Trouble):
-    """A small HTTP server; also a context manager. `records` are the JSON objects that it took, in order.
+    """A small HTTP server; also a context manager. `records` are the accepted JSON objects, in order.
 
     Args:
-        tls: folder for its certificates, which must not exist; without it the server speaks plain HTTP.
-        user, password: what it wants as basic authentication; without a user it wants none.
-        host: address of this machine that it listens on.
-        signed: region and service of the SigV4 signature that it wants; the keys are those of `backends.aws`.
+        tls: folder for its certificates, which must not exist; without it, the server uses plain HTTP.
+        user, password: required basic authentication; without a user, none is required.
+        host: address of this machine to listen on.
+        signed: region and service of the required SigV4 signature; the keys are in `backends.aws`.
 
     Attributes:
-        host, port: where it listens; the port stays the same over every refusal.
-        ca: certificate of the authority that signed the server's.
-        headers: of the newest request that was taken.
-        paths: of all requests that were taken.
-        reasons: why requests were turned away as unauthorized, in the order of arrival.
-        refused: the status of such an answer.
+        host, port: address of the server; the port stays the same while connections are refused.
+        ca: certificate of the CA that signed the server certificate.
+        headers: headers of the newest accepted request.
+        paths: paths of all accepted requests.
+        reasons: reasons why requests were rejected as unauthorized, in order of arrival.
+        refused: the status of such a response.
     """
 
     refused = 401
@@ -150,7 +150,7 @@ class Receiver(Trouble):
             self._listen()
 
     def lines(self, field: str = "log") -> list[bytes]:
-        """Return one field of every record, in the order of arrival."""
+        """Return one field of every record, in order of arrival."""
         with self._lock:
             return [record[field].encode() for record in self.records]
 
@@ -158,18 +158,18 @@ class Receiver(Trouble):
         return len(self.records)
 
     def take(self, request: Request) -> tuple[int, bytes]:
-        """Keep what a request brings; returns the status and the body of the answer."""
+        """Store the content of a request; return the status and body of the response."""
         raise NotImplementedError
 
     def answer(self, request: Request) -> tuple[int, bytes] | None:
-        """Return the status and the body of the answer, or None when the connection is to be cut."""
+        """Return the status and body of the response, or None to close the connection."""
         kind = self.kind
         if kind:
             self.count_failure()
         if kind.isdigit():
             return int(kind), b'{"error": "not now"}'
         if kind == "refuse":
-            # It came before the server was closed: what is taken now would never be acknowledged.
+            # The server is closing: a request accepted now would never be acknowledged.
             return None
         if reason := self._why_refused(request):
             self.reasons.append(reason)
@@ -182,12 +182,12 @@ class Receiver(Trouble):
 
     @property
     def unauthorized(self) -> int:
-        """How many requests were turned away because of who sent them."""
+        """Number of requests rejected as unauthorized."""
         return len(self.reasons)
 
     def _why_refused(self, request: Request) -> str:
         if self._basic and request.headers.get("Authorization", "") != self._basic:
-            return "user or password is wrong"
+            return "wrong user or password"
         return why_signature_fails(request, *self._signed) if self._signed else ""
 
     def _listen(self) -> None:
@@ -208,7 +208,7 @@ class Receiver(Trouble):
 
 
 class JsonReceiver(Receiver):
-    """Takes JSON lists and JSON lines: a Sumo Logic HTTP source, or any other that takes POST requests."""
+    """Accepts JSON lists and JSON lines by POST, as a Sumo Logic HTTP source does."""
 
     def take(self, request: Request) -> tuple[int, bytes]:
         text = request.body.decode()
@@ -218,11 +218,11 @@ class JsonReceiver(Receiver):
 
 
 class BulkReceiver(Receiver):
-    """The bulk API of Elasticsearch and OpenSearch: a document whose id is there already is turned away with 409.
+    """The bulk API of Elasticsearch and OpenSearch: a document whose ID exists is rejected with 409.
 
     Attributes:
-        repeated: documents that came with an id that was there already.
-        indices: names of the indices that documents went to.
+        repeated: number of documents with an existing ID.
+        indices: names of the indices with documents.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -257,12 +257,12 @@ class BulkReceiver(Receiver):
 
 
 def why_signature_fails(request: Request, region: str, service: str, *, now: datetime | None = None) -> str:
-    """Say what is wrong with a request's SigV4 signature, which is computed anew with the test's keys; "" if nothing.
+    """Verify a SigV4 signature with the test keys; return the fault, or "" for a valid signature.
 
     Args:
         request: the request.
-        region, service: what it must be signed for.
-        now: the time of its arrival.
+        region, service: expected scope of the signature.
+        now: time of arrival.
     """
     try:
         fields = request.headers["Authorization"].removeprefix("AWS4-HMAC-SHA256 ").replace(",", " ").split()
@@ -279,23 +279,23 @@ def why_signature_fails(request: Request, region: str, service: str, *, now: dat
         key, *scope = given["Credential"].split("/")
         signature = given["Signature"]
     except (KeyError, ValueError, AttributeError):
-        return "it is not signed"
+        return "the request is not signed"
     if abs((now or datetime.now(UTC)) - date) > _SKEW:
-        return f"its date {when} is not within {_SKEW.seconds // 60} minutes of now"
+        return f"the date {when} is not within {_SKEW.seconds // 60} minutes of now"
     if scope != [when[:8], region, service, "aws4_request"]:
-        return f"it is signed for {'/'.join(scope)}, not for {service} in {region}"
+        return f"the signature is for {'/'.join(scope)}, not for {service} in {region}"
     if "host" not in signed:
-        return "its host is not signed"
+        return "the host header is not signed"
     if key != _KEYS.access_key:
-        return f"nobody has the access key {key}"
+        return f"unknown access key {key}"
     copy.context["timestamp"] = when
     signer = _Signer(_KEYS, service, region)
     text = signer.string_to_sign(copy, signer.canonical_request(copy))
-    return "" if hmac.compare_digest(signer.signature(text, copy), signature) else "its signature is another one"
+    return "" if hmac.compare_digest(signer.signature(text, copy), signature) else "the signature does not match"
 
 
 class _Signer(SigV4Auth):  # type: ignore[misc]
-    """botocore itself never signs some headers, such as User-Agent; what a request says is signed counts here."""
+    """Signs the headers that the request lists; botocore itself never signs some, for example User-Agent."""
 
     def headers_to_sign(self, request: AWSRequest) -> HTTPMessage:
         signed: HTTPMessage = request.headers
@@ -319,10 +319,10 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that were killed in the middle of a request."""
+        """Do not log clients that were killed during a request."""
 
     def cut(self) -> None:
-        """End the connections that are kept alive; their threads end with them."""
+        """Close keep-alive connections, which ends their threads."""
         for connection in list(self._open):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
@@ -333,7 +333,7 @@ def _handler(answer: Callable[[Request], tuple[int, bytes] | None]) -> type[Base
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            """Say what Elasticsearch's own clients ask for before they send anything."""
+            """Answer the product check of Elasticsearch clients."""
             said = b'{"version": {"number": "8.15.0"}, "tagline": "You Know, for Search"}'
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
@@ -357,6 +357,6 @@ def _handler(answer: Callable[[Request], tuple[int, bytes] | None]) -> type[Base
         do_PUT = do_POST
 
         def log_message(self, format: str, *arguments: object) -> None:
-            """Say nothing: a line for each request would bury what a test prints."""
+            """Do not log: a line per request would hide the output of a test."""
 
     return Handler

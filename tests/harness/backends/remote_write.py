@@ -1,4 +1,4 @@
-"""A remote-write endpoint as Amazon Managed Service for Prometheus has one: it checks signatures, counts samples."""
+"""A remote write endpoint like Amazon Managed Service for Prometheus: verifies signatures, counts samples."""
 
 import functools
 import itertools
@@ -17,27 +17,27 @@ from harness.backends.receivers import Receiver, Request
 SERVICE = "aps"
 WORKSPACE = "ws-12345678-1234-1234-1234-123456789012"
 PATH = f"/workspaces/{WORKSPACE}/api/v1/remote_write"
-# Prometheus ends a series with this NaN (model/value/value.go); what it means is "gone", so it is no sample.
+# Prometheus ends a series with this NaN (model/value/value.go). It is a staleness marker, not a sample.
 _STALE = 0x7FF0000000000002
 
 Labels = tuple[tuple[str, str], ...]
 
 
 class RemoteWriteReceiver(Receiver):
-    """Takes remote write 1.0, over TLS and signed when told so; also a context manager.
+    """Accepts remote write 1.0, optionally over TLS and signed; also a context manager.
 
     Args:
-        region: region of the SigV4 signature that it wants; without one it wants none.
-        options: those of ``Receiver``, besides ``signed``.
+        region: region of the required SigV4 signature; without it, none is required.
+        options: options of ``Receiver`` other than ``signed``.
 
     Attributes:
-        series: timestamps, in ms since the epoch, and values of each series' samples, in the order of arrival.
-        stale: when each series was declared to be gone, in ms since the epoch.
-        samples: samples that arrived, each time that they did.
-        repeated: samples that arrived although they were there already.
-        late: samples older than the newest one of their series, those that were there already not counted.
-        metadata: type of each metric family that told it.
-        arrivals: for each request that was taken, when it came (``time.time()``) and how many samples it brought.
+        series: samples by series: timestamps in ms since the epoch, and values, in order of arrival.
+        stale: times of staleness markers by series, in ms since the epoch.
+        samples: number of received samples, including repeated ones.
+        repeated: number of samples received more than once.
+        late: number of new samples older than the newest of their series.
+        metadata: type of each metric family with metadata.
+        arrivals: time (``time.time()``) and number of samples of each accepted request.
     """
 
     refused = 403
@@ -51,7 +51,7 @@ class RemoteWriteReceiver(Receiver):
         self.arrivals: list[tuple[float, int]] = []
 
     def want(self, *, region: str) -> None:
-        """Take only what is signed for this region from now on."""
+        """From now on, accept only requests signed for this region."""
         self._signed = (region, SERVICE)
 
     def take(self, request: Request) -> tuple[int, bytes]:
@@ -70,32 +70,32 @@ class RemoteWriteReceiver(Receiver):
         return 200, b""
 
     def names(self) -> set[str]:
-        """Return the names of all metrics that arrived."""
+        """Return the names of all received metrics."""
         with self._lock:
             return {dict(labels)["__name__"] for labels in self.series}
 
     def all(self) -> dict[Labels, dict[int, float]]:
-        """Return all series, as they are now."""
+        """Return a snapshot of all series."""
         with self._lock:
             return {key: dict(points) for key, points in self.series.items()}
 
     def select(self, name: str, **labels: str) -> dict[Labels, dict[int, float]]:
-        """Return the series of a metric that have these labels."""
+        """Return the series of a metric with the given labels."""
         wanted = {("__name__", name), *labels.items()}
         return {key: points for key, points in self.all().items() if wanted <= set(key)}
 
     def gaps(self, interval: float, *, since: float = 0, tolerance: float = 0.5) -> dict[Labels, list[tuple[int, int]]]:
-        """Return where series pause for longer than the interval at which they are scraped.
+        """Return gaps in series that are longer than the scrape interval.
 
-        A series that was declared gone in between has no gap there.
+        A staleness marker within the pause means that there is no gap.
 
         Args:
-            interval: seconds between two scrapes.
-            since: time (s since the epoch) before which nothing is looked at.
-            tolerance: part of the interval by which a scrape may be late.
+            interval: scrape interval in seconds.
+            since: start of the check, in seconds since the epoch.
+            tolerance: fraction of the interval by which a scrape may be late.
 
         Returns:
-            For each series that pauses, the timestamps (ms) before and after each pause.
+            By series with gaps, the timestamps (ms) before and after each gap.
         """
         most = interval * 1000 * (1 + tolerance)
         with self._lock:
@@ -120,19 +120,19 @@ class RemoteWriteReceiver(Receiver):
 
 
 def decode(body: bytes) -> Any:
-    """Return the ``prometheus.WriteRequest`` of a request's body.
+    """Decode the ``prometheus.WriteRequest`` in a request body.
 
     Raises:
-        ValueError: it is not packed by Snappy's block format, or is no such message.
+        ValueError: the body is not in Snappy's block format, or is not such a message.
     """
     try:
         return _messages()["WriteRequest"].FromString(bytes(cramjam.snappy.decompress_raw(body)))
     except (cramjam.DecompressionError, DecodeError) as error:
-        raise ValueError(f"no packed prometheus.WriteRequest: {error}") from error
+        raise ValueError(f"not a compressed prometheus.WriteRequest: {error}") from error
 
 
 def encode(series: Mapping[Labels, Mapping[int, float]]) -> bytes:
-    """Return the body of a request that writes these samples, by timestamp in ms since the epoch."""
+    """Encode the request body for samples by timestamp, in ms since the epoch."""
     message = _messages()["WriteRequest"]()
     for labels, points in series.items():
         added = message.timeseries.add()
@@ -157,13 +157,13 @@ def _is_stale(value: float) -> bool:
 _CONTENT_TYPES = ("application/x-protobuf", "application/x-protobuf;proto=prometheus.WriteRequest")
 _TYPES = ("unknown", "counter", "gauge", "histogram", "gaugehistogram", "summary", "info", "stateset")
 _FIELD = descriptor_pb2.FieldDescriptorProto
-# Field numbers and types as in prompb/remote.proto and prompb/types.proto of Prometheus; what is not read here
-# (exemplars, native histograms) is left out, and skipped by the decoder.
+# Field numbers and types from prompb/remote.proto and prompb/types.proto of Prometheus. Unused fields
+# (exemplars, native histograms) are omitted, and the decoder skips them.
 _FIELDS: dict[str, list[tuple[int, str, Any]]] = {
     "Label": [(1, "name", _FIELD.TYPE_STRING), (2, "value", _FIELD.TYPE_STRING)],
     "Sample": [(1, "value", _FIELD.TYPE_DOUBLE), (2, "timestamp", _FIELD.TYPE_INT64)],
     "TimeSeries": [(1, "labels", "Label"), (2, "samples", "Sample")],
-    # An enumeration is written like a number.
+    # An enum is encoded like an integer.
     "MetricMetadata": [(1, "type", _FIELD.TYPE_INT32), (2, "metric_family_name", _FIELD.TYPE_STRING)],
     "WriteRequest": [(1, "timeseries", "TimeSeries"), (3, "metadata", "MetricMetadata")],
 }

@@ -1,4 +1,4 @@
-"""An X-Ray API on this machine: moto's, behind a check of signatures; nothing of it reaches AWS."""
+"""An X-Ray API on this machine: moto behind a signature check; no request reaches AWS."""
 
 import json
 from datetime import datetime, timedelta
@@ -13,9 +13,9 @@ from werkzeug.test import Client
 from harness.backends.aws import CREDENTIALS
 from harness.backends.receivers import HOST, Receiver, Request
 
-# moto brings X-Ray's SDK along, which opens a socket that nobody needs here, and never closes it.
+# moto imports the X-Ray SDK, which opens an unused socket and never closes it.
 xray_recorder.emitter._socket.close()
-# moto knows no rules; this one is X-Ray's own default, which SDKs ask for through the daemon's TCP port.
+# moto has no sampling rules; this is X-Ray's default rule, which SDKs request through the daemon's TCP port.
 _RULE = {
     "RuleName": "Default",
     "RuleARN": "arn:aws:xray:::sampling-rule/Default",
@@ -29,15 +29,15 @@ _RULES = json.dumps({"SamplingRuleRecords": [{"SamplingRule": _RULE, "CreatedAt"
 
 
 class XRay(Receiver):
-    """An X-Ray API that refuses what is not signed for its region; also a context manager.
+    """An X-Ray API that rejects requests not signed for its region; also a context manager.
 
     Args:
-        region: the region that it is in.
-        host: address of this machine that it listens on.
+        region: AWS region of the API.
+        host: address of this machine to listen on.
 
     Attributes:
-        url: its address.
-        senders: from which addresses the documents of a trace came, by its id.
+        url: URL of the API.
+        senders: sender addresses of each trace, by trace ID.
     """
 
     refused = 403
@@ -61,14 +61,14 @@ class XRay(Receiver):
             aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         )
-        # moto's first answer takes longer than a daemon waits.
+        # moto's first answer takes longer than the daemon's timeout.
         self.segments()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._api.close()
         super().__exit__()
-        # All of this process share what moto keeps; the next one begins without it.
+        # moto's state is shared within the process; reset it for the next stand-in.
         get_backend("xray").reset()
 
     def take(self, request: Request) -> tuple[int, bytes]:
@@ -82,9 +82,9 @@ class XRay(Receiver):
         return answer.status_code, answer.get_data()
 
     def segments(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the documents that arrived, by the id of their trace, as X-Ray's API tells them.
+        """Return the received documents by trace ID, as X-Ray's API returns them.
 
-        As in X-Ray there is one of each id, the newest: a client that waited too long for an answer sends it again.
+        As in X-Ray, a newer document replaces one with the same ID: a client retries after a timeout.
         """
         now, day = datetime.now(), timedelta(days=1)
         found = self._api.get_trace_summaries(StartTime=now - day, EndTime=now + day)["TraceSummaries"]

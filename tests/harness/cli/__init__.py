@@ -1,1 +1,1 @@
-"""The commands of `python -m harness`, the demo among them."""
+"""The commands of `python -m harness`, including the demo."""

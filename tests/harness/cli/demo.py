@@ -1,4 +1,4 @@
-"""The demo: from nothing to log lines that arrive, counted."""
+"""The demo: installs log-sidecar and counts the delivered log lines."""
 
 import time
 from collections import Counter
@@ -20,47 +20,47 @@ from harness.tools.progress import Progress, elapsed
 CHART = Path(__file__).parents[3] / "charts" / "log-sidecar"
 NAMESPACE = "log-sidecar-demo"
 RELEASE = "demo"
-# How many of the arriving lines are shown: enough to see them flow, too few to be a wall.
+# Number of delivered lines to print.
 _SHOWN = 12
 _ARRIVAL_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the lines that the application wrote.
+    """Counts of the lines that the application wrote.
 
     Attributes:
-        written: lines that the application said it wrote.
-        delivered: those of them that came out of the sidecar.
-        doubled: copies beyond the first.
+        written: lines that the application reports as written.
+        delivered: written lines that the sidecar delivered.
+        duplicated: additional copies of delivered lines.
     """
 
     written: int
     delivered: int
-    doubled: int
+    duplicated: int
 
     @property
     def lost(self) -> int:
-        """Lines that were written and did not arrive."""
+        """Written lines that did not arrive."""
         return self.written - self.delivered
 
     def __str__(self) -> str:
-        return (
-            f"written {self.written:,}   delivered {self.delivered:,}   lost {self.lost:,}   doubled {self.doubled:,}"
-        )
+        found = (("written", self.written), ("delivered", self.delivered), ("lost", self.lost))
+        text = "   ".join(f"{name} {number:,}" for name, number in found)
+        return f"{text}   duplicated {self.duplicated:,}"
 
 
 def run(cluster: Cluster, *, requests: int, engine: str | None = None, keep: bool = False) -> int:
-    """Install log-sidecar on a cluster, drive its application, show and count the lines.
+    """Install log-sidecar on a cluster, send requests to its application, print and count the lines.
 
     Args:
-        cluster: where; it is made when it is not up, and removed at the end when it was made.
-        requests: how many requests the application gets.
-        engine: the sidecar's engine; the chart's default where it can run, else ``tail``.
-        keep: leave cluster and application as they are.
+        cluster: the cluster; created if it is not up, and then removed at the end.
+        requests: number of requests to the application.
+        engine: engine of the sidecar; default: the chart's if it can run here, else ``tail``.
+        keep: leave the cluster and the application running.
 
     Returns:
-        0 when every line arrived, 1 when one is missing.
+        0 if every line arrived, 1 if lines are missing.
 
     Raises:
         HarnessError: the cluster or the application did not come up.
@@ -88,7 +88,7 @@ def run(cluster: Cluster, *, requests: int, engine: str | None = None, keep: boo
                 values=values,
                 wait=True,
                 timeout=300,
-                install=True,  # a cluster that was kept has the release already
+                install=True,  # a kept cluster already has the release
             )
         outcome = _drive(cluster, rendered, requests)
         print(f"\n{outcome}")
@@ -101,14 +101,14 @@ def run(cluster: Cluster, *, requests: int, engine: str | None = None, keep: boo
 
 
 _KINDS = {
-    "local": "a real Kubernetes node made of processes of this machine",
+    "local": "a real Kubernetes node, run as processes of this machine",
     "kind": "a Kubernetes node in Docker",
-    "existing": "used as it is",
+    "existing": "an existing cluster",
 }
 
 
 class _step:
-    """Print what is done and, once it is done, how long it took."""
+    """Print a step and, when it ends, its duration."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -123,8 +123,8 @@ class _step:
 
 
 def _choose_engine(cluster: Cluster, helm: Helm, engine: str | None) -> tuple[str, str]:
-    """Return the engine to use, and a sentence when it is not the chart's default."""
-    if cluster.type != "local":  # every other cluster pulls its images
+    """Return the engine to use, and a message if it is not the chart's default."""
+    if cluster.type != "local":  # all other clusters pull their images
         return engine or "fluent-bit", ""
     wanted = {"sidecar": {"engine": engine or "fluent-bit"}}
     needed = {container["image"] for container in helm.render(CHART, release=RELEASE, values=wanted).containers()}
@@ -132,8 +132,8 @@ def _choose_engine(cluster: Cluster, helm: Helm, engine: str | None) -> tuple[st
     if missing is None:
         return engine or "fluent-bit", ""
     if engine:
-        raise HarnessError(f"engine {engine} needs {missing} on PATH (or in $FLUENT_BIT); try --engine tail")
-    return "tail", f"no {missing} on PATH, so the sidecar runs the chart's other engine, GNU tail"
+        raise HarnessError(f"engine {engine} requires {missing} on PATH (or in $FLUENT_BIT); use --engine tail")
+    return "tail", f"{missing} is not on PATH, so the sidecar uses the engine tail"
 
 
 def _drive(cluster: Cluster, rendered: Manifests, requests: int) -> Outcome:
@@ -153,7 +153,7 @@ def _drive(cluster: Cluster, rendered: Manifests, requests: int) -> Outcome:
                     shown = _show(follower, shown)
             with progress.step("waiting for the last lines"):
                 follower.wait(len(written), timeout=_ARRIVAL_SECONDS)
-                follower.settle(1.0, timeout=5.0)  # a line that comes twice comes now
+                follower.settle(1.0, timeout=5.0)  # wait for duplicates
             _show(follower, shown)
             return _count(written, [line.decode() for line in follower.lines()])
 
@@ -163,7 +163,7 @@ def _text(body: Any) -> str:
 
 
 def _show(follower: ApiFollower, shown: int) -> int:
-    """Print lines that have arrived, until enough have been shown; return how many have been."""
+    """Print new lines up to the maximum; return the number of printed lines."""
     for line in follower.lines()[shown:_SHOWN]:
         print(f"    {line.decode()}", flush=True)
         shown += 1
@@ -181,7 +181,7 @@ def _count(written: list[str], arrived: list[str]) -> Outcome:
 
 def _explain(cluster: Cluster) -> None:
     print(
-        f"\nLeft running. Look at it:\n  export KUBECONFIG={cluster.kubeconfig}\n"
+        f"\nThe cluster is still running. Use it:\n  export KUBECONFIG={cluster.kubeconfig}\n"
         f"  kubectl logs --namespace {NAMESPACE} deploy/{RELEASE}-log-sidecar -c sidecar -f\n"
         f"Remove it: .venv/bin/python -m harness cluster down --name {cluster.name}"
     )
@@ -194,13 +194,13 @@ def _namespace_exists(cluster: Cluster) -> bool:
 
 
 def _clean_up(cluster: Cluster, helm: Helm, *, made: bool, found: bool) -> None:
-    """Remove what this run made: the whole cluster, or its release and namespace from a cluster of others."""
+    """Remove everything that this run created: the cluster, or the release and namespace in an existing cluster."""
     if made:
         cluster.down()
         return
     try:
         helm.uninstall(RELEASE, namespace=NAMESPACE, kubeconfig=cluster.kubeconfig, wait=True)
-    except HelmError as error:  # interrupted before there was a release, for one
+    except HelmError as error:  # for example, interrupted before the release existed
         print(error)
     if not found:
         with config.new_client_from_config(str(cluster.kubeconfig)) as api:

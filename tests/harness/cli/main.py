@@ -15,30 +15,30 @@ from harness import tools
 from harness.errors import HarnessError
 from harness.tools.progress import elapsed
 
-# Modules that load a Kubernetes client, or Helm's answers, are imported by the commands that need them.
+# Commands import modules that load a Kubernetes client or Helm's cache only when they need them.
 if TYPE_CHECKING:
     from harness.clusters import Cluster
 
 _TYPES = ("auto", "local", "kind", "existing")
 _TYPES_HELP = (
-    "kind (needs Docker), local (needs Linux and root), existing (needs --kube-config), "
+    "kind (requires Docker), local (requires Linux and root), existing (requires --kube-config), "
     "or auto: the first of kind and local that works here."
 )
 
 
 @click.group()
 def program() -> None:
-    """Run and prove the charts of this repository on a real Kubernetes cluster.
+    """Run and test the charts of this repository on a real Kubernetes cluster.
 
     \b
-    A first look:
-      .venv/bin/python -m harness demo                   install log-sidecar on a new cluster, watch its lines arrive
+    First steps:
+      .venv/bin/python -m harness demo                   install log-sidecar on a new cluster, count its lines
       .venv/bin/python -m harness cluster up             create a cluster and keep it
       eval "$(.venv/bin/python -m harness cluster env)"  let kubectl and helm use it
       .venv/bin/python -m harness cluster down           remove it
 
-    Without Docker a cluster is a node made of processes of this machine; that needs Linux and root. Its programs are
-    built once from pinned sources, which takes some minutes; `.venv/bin/python -m harness tools` lists them.
+    Without Docker, the cluster runs as processes of this machine, which requires Linux and root. Its programs are
+    built once from pinned sources, which takes a few minutes; `.venv/bin/python -m harness tools` lists them.
     """
 
 
@@ -46,13 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        arguments: the command line without the program's name; the process's own by default.
+        arguments: the command line without the program's name; default: the process's own.
 
     Returns:
-        Exit status: 0 when it worked, 1 when the demo lost a line, 2 when the user has something to put right,
-        130 after Ctrl-C.
+        Exit status: 0 on success, 1 if the demo lost a line, 2 for an error that the user can fix, 130 after
+        Ctrl-C.
     """
-    # A terminated run cleans up like an interrupted one.
+    # SIGTERM cleans up like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(program.main(arguments, ".venv/bin/python -m harness", standalone_mode=False) or 0)
@@ -69,12 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _name(context: click.Context, option: click.Parameter, text: str) -> str:
     if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,28}[a-z0-9])?", text):
-        raise click.BadParameter(f"{text!r} cannot be a cluster's name: use lower-case letters, digits and '-'")
+        raise click.BadParameter(f"{text!r} is not a valid cluster name: use lowercase letters, digits and '-'")
     return text
 
 
 def _on_cluster(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that choose a cluster."""
+    """Add the options that select a cluster to a command."""
     told = os.environ.get("KUBECONFIG") if os.environ.get("CLUSTER") == "existing" else None
     for option in (
         click.option(
@@ -88,7 +88,7 @@ def _on_cluster(command: Callable[..., Any]) -> Callable[..., Any]:
             "--name",
             callback=_name,
             default="local",
-            help="Name of the cluster; clusters share nothing but the machine.",
+            help="Name of the cluster; clusters of different names are independent.",
         ),
     ):
         command = option(command)
@@ -110,15 +110,17 @@ def _running(**chosen: Any) -> "Cluster":
 
 @program.command()
 @_on_cluster
-@click.option("--requests", type=click.IntRange(min=1), default=200, show_default=True, help="Requests to send.")
+@click.option(
+    "--requests", type=click.IntRange(min=1), default=200, show_default=True, help="Number of requests to send."
+)
 @click.option(
     "--engine",
     type=click.Choice(["fluent-bit", "tail"]),
-    help="Engine of the sidecar; default: that of the chart, where it can run.",
+    help="Engine of the sidecar; default: the chart's, if it can run here.",
 )
-@click.option("--keep", is_flag=True, help="Leave cluster and application running afterwards.")
+@click.option("--keep", is_flag=True, help="Leave the cluster and the application running.")
 def demo(requests: int, engine: str | None, keep: bool, **chosen: Any) -> int:
-    """Install log-sidecar, send requests to its application and count the lines."""
+    """Install log-sidecar, send requests to its application, and count the lines."""
     from harness.cli import demo  # noqa: PLC0415
 
     return demo.run(_cluster(**chosen, keep=keep), requests=requests, engine=engine, keep=keep)
@@ -126,12 +128,12 @@ def demo(requests: int, engine: str | None, keep: bool, **chosen: Any) -> int:
 
 @program.group()
 def cluster() -> None:
-    """Create, inspect, or remove a cluster and everything it made."""
+    """Create, inspect, or remove a cluster."""
 
 
 @cluster.command()
 @_on_cluster
-@click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True, help="Nodes besides the first.")
+@click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True, help="Number of additional nodes.")
 def up(**chosen: Any) -> None:
     """Create a cluster and wait until its nodes are Ready."""
     made = _cluster(**chosen)
@@ -143,7 +145,7 @@ def up(**chosen: Any) -> None:
 @cluster.command()
 @_on_cluster
 def down(**chosen: Any) -> None:
-    """Remove a cluster and everything it made."""
+    """Remove a cluster and all its resources."""
     made = _cluster(**chosen)
     started = time.monotonic()
     made.down()
@@ -153,7 +155,7 @@ def down(**chosen: Any) -> None:
 @cluster.command()
 @_on_cluster
 def status(**chosen: Any) -> int:
-    """Show whether a cluster is running; exit with status 1 if not."""
+    """Show whether a cluster is running; exit with status 1 if it is not."""
     made = _cluster(**chosen)
     up = made.is_up()
     click.echo(f"cluster {made.name} ({made.type}) is {'up' if up else 'not up'}")
@@ -170,7 +172,7 @@ def kubeconfig(**chosen: Any) -> None:
 @cluster.command()
 @_on_cluster
 def env(**chosen: Any) -> None:
-    """Print shell commands that point kubectl and helm at a cluster."""
+    """Print shell commands that configure kubectl and helm for a cluster."""
     made = _running(**chosen)
     folders = [str(found.path.parent) for name in ("kubectl", "helm") if (found := tools.find(name)).path]
     click.echo(f"export KUBECONFIG={shlex.quote(str(made.kubeconfig))}")
@@ -179,12 +181,12 @@ def env(**chosen: Any) -> None:
 
 @program.command("tools")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--build", is_flag=True, help="Build those that are not there yet.")
+@click.option("--build", is_flag=True, help="Build missing programs.")
 def programs(names: tuple[str, ...], build: bool) -> None:
-    """List the programs that the harness drives, or build them; by default all of them."""
+    """List or build the programs that the harness uses; default: all of them."""
     from harness import clusters  # noqa: PLC0415
 
-    # kind is of use only where a Docker engine answers.
+    # kind is useful only with a Docker engine.
     chosen = names or [name for name in tools.names() if name != "kind" or clusters.docker_answers()]
     if build:
         tools.ensure(chosen)
@@ -209,14 +211,14 @@ def docs(check: bool) -> int:
 @program.command()
 @_check
 def generate(check: bool) -> int:
-    """Write each chart's copy of what charts share (charts/shared)."""
+    """Write each chart's copy of the shared files (charts/shared)."""
     from harness.generate import generate  # noqa: PLC0415
 
     return _told(generate(Path.cwd(), check=check), "make generate", check)
 
 
 def _told(stale: Iterable[Path], command: str, check: bool) -> int:
-    """Print the files that were out of date; return the exit status."""
+    """Print the files that are out of date; return the exit status."""
     stale = list(stale)
     for path in stale:
         click.echo(f"{path} {f'is out of date: run `{command}`' if check else 'written'}")

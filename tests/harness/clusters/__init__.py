@@ -1,4 +1,4 @@
-"""Clusters to install charts on, from three providers behind one interface."""
+"""Clusters to install charts on: three providers with one interface."""
 
 from harness.clusters.base import Cluster
 from harness.clusters.choose import TYPES, create, detect, docker_answers

@@ -1,4 +1,4 @@
-"""What every cluster offers, wherever it runs."""
+"""The interface of all cluster providers."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -11,10 +11,10 @@ class Cluster(ABC):
 
     Attributes:
         type: the provider's name: ``local``, ``kind`` or ``existing``.
-        name: the cluster's own name; two clusters of different names never meet.
-        kubeconfig: file with administrator access; it exists once the cluster is up.
-        pod_logs: folder of this machine that is the node's ``/var/log/pods``, or ``None`` when there are
-            several nodes, or their disks cannot be reached from here.
+        name: name of the cluster; clusters of different names are independent.
+        kubeconfig: file with administrator access; exists once the cluster is up.
+        pod_logs: the node's ``/var/log/pods`` as a folder of this machine; ``None`` with several nodes, or if
+            their disks are not accessible.
     """
 
     type: str
@@ -27,41 +27,41 @@ class Cluster(ABC):
         """Create the cluster and wait until its nodes are Ready.
 
         Raises:
-            HarnessError: it cannot be created; nothing of it is left running.
+            HarnessError: the cluster cannot be created; nothing is left running.
         """
 
     @abstractmethod
     def down(self) -> None:
-        """Remove the cluster and everything it made. A cluster that is not up is no error."""
+        """Remove the cluster and all its resources. Does nothing if it is not up."""
 
     @abstractmethod
     def is_up(self) -> bool:
-        """Say whether the cluster is running now."""
+        """Return whether the cluster is running."""
 
     @abstractmethod
     def load_images(self, names: Iterable[str]) -> None:
-        """Make images available to the nodes under exactly these names, where the provider has to.
+        """Load images with exactly these names into the nodes, if they cannot pull.
 
         Args:
-            names: full image names as the charts write them, tag included.
+            names: full image names as in the charts, including the tag.
 
         Raises:
             HarnessError: an image cannot be assembled here.
         """
 
     def host_address(self) -> str | None:
-        """Return the address at which pods reach this machine, or ``None`` when they cannot."""
+        """Return the address at which pods reach this machine; ``None`` if they cannot."""
         return None
 
     @abstractmethod
     def kill_container(self, container_id: str) -> None:
-        """Kill a container's first process with SIGKILL from outside, as the kernel does when memory runs out.
+        """Send SIGKILL to a container's first process, as the kernel does on out-of-memory.
 
         Args:
             container_id: ``status.containerStatuses[].containerID`` of its pod, ``containerd://...``.
 
         Raises:
-            HarnessError: the node cannot be reached, or has no such container.
+            HarnessError: the node is not accessible, or has no such container.
         """
 
     def __enter__(self) -> Self:

@@ -1,7 +1,7 @@
-"""Chooses a provider of clusters.
+"""Selects a cluster provider.
 
-``local`` runs a node's processes on this machine, ``kind`` runs nodes in Docker, ``existing`` uses a cluster
-that somebody else made, and only when told which one.
+``local`` runs nodes as processes of this machine, ``kind`` runs nodes in Docker, ``existing`` uses a running cluster,
+only with an explicit kubeconfig.
 """
 
 import os
@@ -23,17 +23,17 @@ TYPES = ("auto", "local", "kind", "existing")
 def create(
     type: str = "auto", name: str = "local", *, kubeconfig: Path | None = None, keep: bool = False, workers: int = 0
 ) -> Cluster:
-    """Return a cluster, not yet up.
+    """Return a cluster without starting it.
 
     Args:
-        type: one of ``TYPES``; ``auto`` chooses by ``detect``.
-        name: the cluster's name, for those that are made.
-        kubeconfig: access to the cluster, for ``existing``.
+        type: one of ``TYPES``; ``auto`` uses ``detect``.
+        name: name of a created cluster.
+        kubeconfig: kubeconfig for ``existing``.
         keep: leave the cluster running when this process ends.
-        workers: nodes besides the first, for those that are made.
+        workers: number of additional nodes in a created cluster.
 
     Raises:
-        HarnessError: the type is unknown, does not work on this machine, or lacks its kubeconfig.
+        HarnessError: the type is unknown or does not work on this machine, or the kubeconfig is missing.
     """
     if type == "auto":
         type = detect()
@@ -43,27 +43,27 @@ def create(
         return KindCluster(name, workers=workers)
     if type == "existing":
         if kubeconfig is None:
-            raise HarnessError("CLUSTER=existing needs to be told which one: set KUBECONFIG=<file>")
+            raise HarnessError("CLUSTER=existing requires a kubeconfig: set KUBECONFIG=<file>")
         return ExistingCluster(kubeconfig)
-    raise HarnessError(f"there is no cluster type {type!r}; choose one of {', '.join(TYPES)}")
+    raise HarnessError(f"unknown cluster type {type!r}; use one of {', '.join(TYPES)}")
 
 
 def detect() -> str:
-    """Return the type of cluster that this machine can make.
+    """Return the type of cluster that this machine can create.
 
     Raises:
-        HarnessError: it can make none.
+        HarnessError: it can create none.
     """
     if docker_answers():
         return "kind"
     if sys.platform == "linux" and os.geteuid() == 0:
         return "local"
     raise HarnessError(
-        "no cluster can be made here: start a Docker engine, or run as root on Linux, "
+        "this machine cannot create a cluster: start a Docker engine, or run as root on Linux, "
         "or name a cluster: CLUSTER=existing KUBECONFIG=<file>"
     )
 
 
 def docker_answers() -> bool:
-    """Say whether there is a Docker engine, not only its client."""
+    """Return whether a Docker engine answers, not only its client."""
     return bool(shutil.which("docker")) and subprocess.run(["docker", "info"], capture_output=True).returncode == 0

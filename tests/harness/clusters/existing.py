@@ -1,4 +1,4 @@
-"""A cluster that somebody else made; it is used, never created or removed."""
+"""An existing cluster, which the harness uses but never creates or removes."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +15,7 @@ class ExistingCluster(Cluster):
     """A running cluster.
 
     Args:
-        kubeconfig: file with access to it; its current context is used.
+        kubeconfig: kubeconfig of the cluster; its current context is used.
     """
 
     type = "existing"
@@ -28,15 +28,15 @@ class ExistingCluster(Cluster):
         """Check that the cluster answers.
 
         Raises:
-            HarnessError: it does not.
+            HarnessError: the cluster does not answer.
         """
         if not self.kubeconfig.is_file():
-            raise HarnessError(f"there is no kubeconfig at {self.kubeconfig}; set KUBECONFIG to an existing file")
+            raise HarnessError(f"kubeconfig {self.kubeconfig} does not exist; set KUBECONFIG to an existing file")
         if not self.is_up():
-            raise HarnessError(f"the cluster of {self.kubeconfig} does not answer; check its current context")
+            raise HarnessError(f"the cluster of {self.kubeconfig} does not answer; check the current context")
 
     def down(self) -> None:
-        """Do nothing: the cluster is not ours."""
+        """Do nothing: the harness does not own the cluster."""
 
     def is_up(self) -> bool:
         """See ``Cluster.is_up``."""
@@ -51,9 +51,11 @@ class ExistingCluster(Cluster):
         """Do nothing: the cluster pulls its images."""
 
     def kill_container(self, container_id: str) -> None:
-        """Refuse: the nodes of somebody else's cluster cannot be reached.
+        """Fail: the nodes of an existing cluster are not accessible.
 
         Raises:
             HarnessError: always.
         """
-        raise HarnessError(f"container {container_id} cannot be killed: the nodes of an existing cluster are not ours")
+        raise HarnessError(
+            f"container {container_id} cannot be killed: the nodes of an existing cluster are not accessible"
+        )

@@ -1,4 +1,4 @@
-"""A kind cluster, where a Docker engine answers."""
+"""A kind cluster, on machines with a Docker engine."""
 
 import os
 import subprocess
@@ -18,8 +18,8 @@ class KindCluster(Cluster):
     """A cluster whose nodes are Docker containers.
 
     Args:
-        name: the cluster's name. ``$KIND_NODE_IMAGE`` chooses the nodes' image, and so the Kubernetes version.
-        workers: nodes besides the first.
+        name: name of the cluster. ``$KIND_NODE_IMAGE`` selects the node image, and thus the Kubernetes version.
+        workers: number of additional nodes.
     """
 
     type = "kind"
@@ -41,7 +41,7 @@ class KindCluster(Cluster):
             arguments += ["--config", "-"]
         with Progress().step(f"creating kind cluster {self.name}"):
             self._kind(*arguments, stdin=yaml.safe_dump(_config(self._workers)) if self._workers else "")
-            if self._workers:  # kind itself waits for the first node only
+            if self._workers:  # kind waits only for the first node
                 self._wait_for_nodes()
 
     def down(self) -> None:
@@ -91,11 +91,11 @@ class KindCluster(Cluster):
 
 
 def _config(workers: int) -> dict[str, Any]:
-    """Return kind's configuration of a cluster with workers.
+    """Return the kind configuration of a cluster with workers.
 
     Source: https://kind.sigs.k8s.io/docs/user/configuration, and kubeadm's ``nodeRegistration.taints``.
     """
-    # Beside workers kind keeps pods away from the first node; the local cluster does not, so tests would differ.
+    # With workers, kind taints the first node. The local cluster does not, so tests would differ.
     untainted = {"kind": "InitConfiguration", "nodeRegistration": {"taints": []}}
     first = {"role": "control-plane", "kubeadmConfigPatches": [yaml.safe_dump(untainted)]}
     nodes = [first, *({"role": "worker"} for _ in range(workers))]

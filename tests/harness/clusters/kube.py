@@ -1,7 +1,7 @@
-"""Tells when what was installed is ready: stricter than Helm, and it says what it is waiting for.
+"""Waits until installed objects are ready: stricter than Helm, and with a reason on failure.
 
-Helm and pytest-helm-charts take a DaemonSet with 0 of 0 pods for ready, so one whose node selector matches
-no node passes; and a Deployment whose controller has not yet seen an update shows the figures of before it.
+Helm and pytest-helm-charts accept a DaemonSet with 0 of 0 pods as ready, even if its node selector matches no node.
+They also read the status of a Deployment before its controller has observed an update.
 """
 
 import json
@@ -19,7 +19,7 @@ _POLL_SECONDS = 0.25
 
 
 class NotReadyError(HarnessError):
-    """Something did not become ready in time; the message says what it waited for and what its pods say."""
+    """An object did not become ready in time; the message has the reason and the state of its pods."""
 
 
 def wait_ready(
@@ -31,7 +31,7 @@ def wait_ready(
     timeout: float = 120.0,
     allow_empty: bool = False,
 ) -> Object:
-    """Wait until an object is ready, and return it as it is then.
+    """Wait until an object is ready, and return it.
 
     Args:
         kubeconfig: access to the cluster.
@@ -39,10 +39,10 @@ def wait_ready(
         name: the object's name.
         namespace: the object's namespace.
         timeout: seconds to wait.
-        allow_empty: take a DaemonSet that wants no pod, or a workload of 0 replicas, for ready.
+        allow_empty: accept a DaemonSet without pods, or a workload with 0 replicas, as ready.
 
     Raises:
-        NotReadyError: it is not ready after ``timeout`` seconds, or can never be.
+        NotReadyError: the object is not ready after ``timeout`` seconds, or can never be.
     """
     deadline = time.monotonic() + timeout
     while True:
@@ -66,17 +66,17 @@ def wait_all_ready(
     timeout: float = 120.0,
     allow_empty: bool = False,
 ) -> None:
-    """Wait until every workload among rendered objects is ready; hooks and other kinds are passed over.
+    """Wait until every workload among rendered objects is ready; ignores hooks and other kinds.
 
     Args:
         kubeconfig: access to the cluster.
         objects: rendered objects.
-        namespace: the namespace of those that do not name theirs.
-        timeout: seconds to wait for all of them together.
-        allow_empty: as in ``wait_ready``.
+        namespace: namespace of objects that name none.
+        timeout: seconds to wait for all objects together.
+        allow_empty: see ``wait_ready``.
 
     Raises:
-        NotReadyError: one is not ready in time.
+        NotReadyError: an object is not ready in time.
     """
     deadline = time.monotonic() + timeout
     for item in objects:
@@ -89,51 +89,51 @@ def wait_all_ready(
 
 
 def get(kubeconfig: Path, kind: str, name: str, *, namespace: str = "default") -> Object | None:
-    """Return an object of the cluster, or ``None`` when it does not exist.
+    """Return an object of the cluster, or ``None`` if it does not exist.
 
     Raises:
-        HarnessError: the cluster does not answer, or knows no such kind.
+        HarnessError: the cluster does not answer, or has no such kind.
     """
     found = _kubectl(kubeconfig, "get", kind, name, "--namespace", namespace, "--ignore-not-found", "--output=json")
     return json.loads(found) if found.strip() else None
 
 
 def why_not_ready(item: Object, *, allow_empty: bool = False) -> str:
-    """Say what an object of the cluster still lacks to be ready; nothing when it is.
+    """Return the reason why an object is not ready; empty if it is.
 
     Args:
-        item: the object with its status, as the API server gives it.
-        allow_empty: as in ``wait_ready``.
+        item: the object with its status, from the API server.
+        allow_empty: see ``wait_ready``.
 
     Raises:
-        HarnessError: nobody here knows when this kind is ready.
+        HarnessError: the kind is not supported.
     """
     check = _CHECKS.get(item["kind"])
     if check is None:
-        raise HarnessError(f"nobody knows when a {item['kind']} is ready; choose one of {', '.join(_CHECKS)}")
+        raise HarnessError(f"readiness of a {item['kind']} is not supported; use one of {', '.join(_CHECKS)}")
     status = item.get("status") or {}
     generation = item["metadata"].get("generation", 0)
     if "observedGeneration" in status or item["kind"] in ("Deployment", "StatefulSet", "DaemonSet"):
         observed = status.get("observedGeneration", 0)
         if observed < generation:
-            return f"its controller has seen generation {observed}, not yet {generation}"
+            return f"its controller has observed generation {observed}, not {generation}"
     return check(item.get("spec") or {}, status, allow_empty)
 
 
 def _deployment(spec: Object, status: Object, allow_empty: bool) -> str:
     for condition in status.get("conditions", []):
         if condition.get("reason") == "ProgressDeadlineExceeded":
-            return f"it makes no progress: {condition.get('message', '')}"
+            return f"its rollout makes no progress: {condition.get('message', '')}"
     wanted = spec.get("replicas", 1)
     if status.get("replicas", 0) > max(wanted, status.get("updatedReplicas", 0)):
-        return "pods of an older revision still run"
+        return "pods of an older revision are still running"
     return _counts(wanted, status, ("updatedReplicas", "readyReplicas", "availableReplicas"), allow_empty)
 
 
 def _stateful_set(spec: Object, status: Object, allow_empty: bool) -> str:
     wanted = spec.get("replicas", 1)
     if status.get("currentRevision") != status.get("updateRevision") and _rolls(spec):
-        return "pods of an older revision still run"
+        return "pods of an older revision are still running"
     return _counts(wanted, status, ("readyReplicas", "availableReplicas"), allow_empty)
 
 
@@ -141,7 +141,7 @@ def _daemon_set(spec: Object, status: Object, allow_empty: bool) -> str:
     wanted = status.get("desiredNumberScheduled", 0)
     fields = ("updatedNumberScheduled", "numberReady", "numberAvailable") if _rolls(spec) else ("numberReady",)
     if status.get("numberMisscheduled", 0):
-        return f"{status['numberMisscheduled']} pods run on nodes that it does not select"
+        return f"{status['numberMisscheduled']} pods run on nodes that its selector does not match"
     return _counts(wanted, status, fields, allow_empty)
 
 
@@ -176,7 +176,7 @@ _CHECKS: dict[str, Callable[[Object, Object, bool], str]] = {
 
 def _counts(wanted: int, status: Object, fields: Iterable[str], allow_empty: bool) -> str:
     if wanted == 0 and not allow_empty:
-        return "it wants no pod at all (0 of 0)"
+        return "it requires no pods (0 of 0)"
     for field in fields:
         if status.get(field, 0) < wanted:
             return f"{field} is {status.get(field, 0)} of {wanted}"
@@ -193,13 +193,13 @@ def _true_conditions(status: Object) -> dict[str, str]:
 
 
 def _has_failed(item: Object) -> bool:
-    """Say whether waiting longer is of no use."""
+    """Return whether the object can no longer become ready."""
     status = item.get("status") or {}
     return (item["kind"] == "Job" and "Failed" in _true_conditions(status)) or status.get("phase") == "Failed"
 
 
 def _pods_of(kubeconfig: Path, item: Object, namespace: str) -> str:
-    """Return a line for each container of a workload's pods that does not run as it should."""
+    """Return a line for each container that is not running and ready in the pods of a workload."""
     selector = ((item.get("spec") or {}).get("selector") or {}).get("matchLabels")
     if not isinstance(selector, dict):
         return ""
@@ -221,12 +221,12 @@ def _container_states(status: Object) -> list[str]:
 def _container_state(entry: Object) -> str:
     state = entry.get("state") or {}
     if waiting := state.get("waiting"):
-        return f"{entry['name']} waits ({waiting.get('reason', '?')}) {waiting.get('message', '')}".strip()
+        return f"{entry['name']} is waiting ({waiting.get('reason', '?')}) {waiting.get('message', '')}".strip()
     ended = state.get("terminated")
     if ended and ended.get("exitCode"):
-        return f"{entry['name']} ended with status {ended['exitCode']} ({ended.get('reason', '?')})"
+        return f"{entry['name']} exited with status {ended['exitCode']} ({ended.get('reason', '?')})"
     if state.get("running") and not entry.get("ready"):
-        return f"{entry['name']} runs but is not ready"
+        return f"{entry['name']} is running but not ready"
     return ""
 
 

@@ -1,6 +1,7 @@
-"""Says what is wrong with a configuration, one sentence for each fault."""
+"""Finds faults in a configuration, one sentence each."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -21,11 +22,11 @@ from harness.fluentbit.routing import (
     tag_patterns,
 )
 
-# Built into Fluent Bit, with no file to define them.
+# Built into Fluent Bit, not defined in a file.
 MULTILINE_PARSERS = {"cri", "docker", "go", "java", "python", "ruby"}
-# What PutRetentionPolicy of CloudWatch Logs takes.
+# Values that PutRetentionPolicy of CloudWatch Logs accepts.
 RETENTION = {1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
-# Options that name a file or folder: what is written has to last, what is read has to be there.
+# Options with a file or folder: written files must persist, read files must exist.
 _WRITTEN = ("db", "storage.path", "storage.rejected.path", "store_dir")
 _READ = (
     "parsers_file",
@@ -38,7 +39,7 @@ _READ = (
     "tls.crt_file",
     "tls.key_file",
 )
-# Plugins that Fluent Bit has on Windows only, which a list made on Linux lacks: their options in 5.1.1.
+# Windows-only plugins, which a list from Linux lacks, with their options in 5.1.1.
 _COMMON = {"alias", "log_level", "mem_buf_limit", "name", "processors", "storage.type", "tag", "threaded"}
 _WINDOWS = {
     "winevtlog": _COMMON
@@ -60,6 +61,21 @@ _WINDOWS = {
     "winlog": _COMMON | {"channels", "db", "interval_nsec", "interval_sec", "string_inserts", "use_ansi"},
 }
 
+# Options that tell destinations of records apart; for CloudWatch Logs, so does the log group.
+_DESTINATION = (
+    "name",
+    "region",
+    "role_arn",
+    "endpoint",
+    "host",
+    "port",
+    "uri",
+    "path",
+    "index",
+    "bucket",
+    "delivery_stream",
+)
+
 Options = Mapping[str, Mapping[str, Any]]
 
 
@@ -71,25 +87,27 @@ def faults(
     mounts: Sequence[Mount] | None = None,
     parsers: Iterable[str] = (),
     options: Mapping[str, Any] | None = None,
+    several: bool = False,
 ) -> list[str]:
-    """Say what is wrong with a configuration.
+    """Return the faults of a configuration.
 
     Args:
         config: the configuration.
-        paths: log files that exist on a node: each is read by exactly one input and reaches exactly one output.
-            An input that none of them is for is tried with a made-up one.
-        records: more tags, each with a record, that have to reach exactly one output.
-        mounts: what the container sees; without it no path is looked at.
-        parsers: parsers that the image brings.
-        options: the options of every plugin, as Fluent Bit's ``-J`` and ``data/`` have them; without it
-            names are not looked at.
+        paths: log files on a node; exactly one input must read each, and exactly one output receive it. An input
+            that reads none of them is checked with a made-up path.
+        records: additional tags with a record each, which exactly one output must receive.
+        mounts: mounts of the container; without them, paths are not checked.
+        parsers: parsers in the image.
+        options: the options of every plugin, from Fluent Bit's ``-J`` and ``data/``; without them, names are not
+            checked.
+        several: several outputs may receive a record, if no two of them deliver it to the same destination.
     """
     found = [*config.odd, *(f"${{{name}}} has no value" for name in sorted(config.unset))]
     found += _names(config, options)
     found += _tags(config)
     found += _parsers(config, set(parsers))
     found += _globs(config)
-    found += _routes(config, list(paths), list(records))
+    found += _routes(config, list(paths), list(records), several=several)
     found += _stores(config)
     for output in config.outputs:
         found += _cloudwatch(output)
@@ -101,7 +119,7 @@ def faults(
 def _names(config: Config, options: Mapping[str, Any] | None) -> Iterator[str]:
     for plugin in config.plugins:
         if not plugin.name:
-            yield f"{plugin}: it names no plugin"
+            yield f"{plugin}: no plugin name"
             continue
         if options is None:
             continue
@@ -117,17 +135,17 @@ def _names(config: Config, options: Mapping[str, Any] | None) -> Iterator[str]:
 def _tags(config: Config) -> Iterator[str]:
     for plugin in config.inputs:
         if not plugin.get("tag"):
-            yield f"{plugin}: it has no tag; give it one of its own"
+            yield f"{plugin}: it has no tag; add a unique one"
         if "routes" in plugin.options:
-            yield f"{plugin}: it has routes, which nobody here can follow; use tags and match"
+            yield f"{plugin}: routes are not supported here; use tags and match"
     for one, other in combinations(config.inputs, 2):
         if one.get("tag") and one.get("tag") == other.get("tag"):
             yield f"{one} and {other} have the same tag {one.get('tag')}"
         if one.get("db") and one.get("db").lower() == other.get("db").lower():
-            yield f"{one} and {other} keep their positions in the same db {one.get('db')}"
+            yield f"{one} and {other} store their positions in the same db {one.get('db')}"
     for plugin in config.filters + config.outputs:
         if not {"match", "match_regex"} & set(plugin.options):
-            yield f"{plugin}: it has no match, so it takes nothing"
+            yield f"{plugin}: it has no match, so it receives no records"
 
 
 def _parsers(config: Config, image: set[str]) -> Iterator[str]:
@@ -145,42 +163,46 @@ def _parsers(config: Config, image: set[str]) -> Iterator[str]:
 
 
 def _globs(config: Config) -> Iterator[str]:
-    """Find patterns that Fluent Bit reads differently on Windows; see in_tail/tail_scan_win32.c."""
+    """Find patterns with a different meaning on Windows; see in_tail/tail_scan_win32.c."""
     for plugin in config.inputs:
         for path in globs(plugin, "path") if plugin.name == "tail" else []:
             if not re.match(r"[A-Za-z]:", path):
                 continue
             if "/" in path and "*" in path:
-                yield f"{plugin}: {path} fits no file on Windows, where a pattern needs backslashes"
+                yield f"{plugin}: {path} matches no file on Windows, where a pattern requires backslashes"
             if "[" in path:
-                yield f"{plugin}: {path} has a set in brackets, which Windows does not know"
+                yield f"{plugin}: {path} has a bracket expression, which is not supported on Windows"
 
 
-def _routes(config: Config, paths: list[str], records: list[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
+def _routes(
+    config: Config, paths: list[str], records: list[tuple[str, Mapping[str, Any]]], *, several: bool
+) -> Iterator[str]:
     for path in paths:
         readers = inputs_of(config, path)
         if len(readers) > 1:
-            yield f"{path} is read by {_listed(readers)}: each of its lines would arrive several times"
+            yield f"{path} is read by {_listed(readers)}: each of its lines would be duplicated"
     tried = [(plugin, tag, None) for plugin in config.inputs for tag in _examples(plugin, config, paths)]
     tags = [tag for _, tag, _ in tried] + [tag for tag, _ in records]
     for source, tag, record in [*tried, *((None, tag, record) for tag, record in records)]:
         found = ends(config, tag, record)
-        reached = [end.output for end in found if isinstance(end, Delivery)]
+        arrived = [end for end in found if isinstance(end, Delivery)]
+        places = Counter(map(_destination, arrived))
+        reached = [end.output for end in arrived if not several or places[_destination(end)] > 1]
         label = f"{source}: " if source else ""
         if not found:
-            yield f"{label}no output takes the tag {tag}; its records are lost"
+            yield f"{label}no output matches the tag {tag}; its records are lost"
         elif len(reached) > 1:
-            yield f"{label}the tag {tag} reaches {_listed(reached)}: its records arrive, and are billed, several times"
-    yield from _overlaps(config)
+            yield f"{label}the tag {tag} reaches {_listed(reached)}: its records are duplicated, and billed each time"
+    yield from _overlaps(config, several=several)
     yield from _idle(config, tags)
     for plugin in config.filters:
         for tag in tags if plugin.name == "kubernetes" else []:
             if matches(plugin, tag) and pod_of_tag(plugin, tag, config.parsers) is None:
-                yield f"{plugin}: it finds no pod in the tag {tag}; kube_tag_prefix is cut off by its length"
+                yield f"{plugin}: the tag {tag} contains no pod; kube_tag_prefix is removed by its length"
 
 
 def _examples(plugin: Plugin, config: Config, paths: list[str]) -> list[str]:
-    """Return tags that an input gives: to the files that it reads, or to one made up for its pattern."""
+    """Return the tags of an input: for the files that it reads, or for a made-up file that matches."""
     if not plugin.get("tag"):
         return []
     own = [tag_of(plugin, path) for path in paths if plugin in inputs_of(config, path)]
@@ -192,19 +214,26 @@ def _examples(plugin: Plugin, config: Config, paths: list[str]) -> list[str]:
     return own or [pattern.replace("*", pod, 1).replace("*", "x") for pattern in tag_patterns(plugin)]
 
 
-def _overlaps(config: Config) -> Iterator[str]:
-    """Find tags that two outputs share although no example has shown it."""
+def _destination(end: Delivery) -> tuple[str, ...]:
+    """Return what tells the place that a record is delivered to from others."""
+    return (end.group, *(end.output.get(option) for option in _DESTINATION))
+
+
+def _overlaps(config: Config, *, several: bool) -> Iterator[str]:
+    """Find tags that two outputs match, beyond the given examples."""
     plain = [output for output in config.outputs if output.get("match") and "match_regex" not in output.options]
     for source in config.inputs:
         for pattern in tag_patterns(source) if source.get("tag") else []:
             for one, other in combinations(plain, 2):
                 shared = meeting([pattern, one.get("match"), other.get("match")])
-                if shared is not None and len(deliveries(config, shared)) > 1:
-                    yield f"{source}: {one} and {other} both match {shared}: its records arrive, and are billed, twice"
+                found = deliveries(config, shared) if shared is not None else []
+                if len(found) > 1 and (not several or len(set(map(_destination, found))) < len(found)):
+                    both = f"{one} and {other} both match {shared}"
+                    yield f"{source}: {both}: its records are duplicated, and billed twice"
 
 
 def _idle(config: Config, tags: list[str]) -> Iterator[str]:
-    """Find filters and outputs that nothing ever reaches."""
+    """Find filters and outputs that receive no records."""
     if any(plugin.name == "rewrite_tag" for plugin in config.filters):
         return
     patterns = [pattern for source in config.inputs if source.get("tag") for pattern in tag_patterns(source)]
@@ -212,13 +241,13 @@ def _idle(config: Config, tags: list[str]) -> Iterator[str]:
         if "match_regex" in plugin.options or any(matches(plugin, tag) for tag in tags):
             continue
         if not any(meeting([pattern, plugin.get("match")]) is not None for pattern in patterns):
-            yield f"{plugin}: it matches {plugin.get('match')}, a tag that no input gives"
+            yield f"{plugin}: it matches {plugin.get('match')}, a tag that no input sets"
 
 
 def _stores(config: Config) -> Iterator[str]:
     for plugin in config.plugins:
         if plugin.get("storage.type") == "filesystem" and not config.service.get("storage.path"):
-            yield f"{plugin}: storage.type is filesystem, and the service has no storage.path"
+            yield f"{plugin}: storage.type is filesystem, but the service has no storage.path"
 
 
 def _cloudwatch(output: Plugin) -> Iterator[str]:
@@ -230,7 +259,7 @@ def _cloudwatch(output: Plugin) -> Iterator[str]:
     if bool(output.get("log_stream_name")) == bool(output.get("log_stream_prefix")):
         yield f"{output}: exactly one of log_stream_name and log_stream_prefix is required"
     if output.get("log_retention_days", "0") not in {"0", *map(str, RETENTION)}:
-        yield f"{output}: CloudWatch Logs keeps nothing for {output.get('log_retention_days')} days"
+        yield f"{output}: CloudWatch Logs does not accept a retention of {output.get('log_retention_days')} days"
     for option in ("log_group_template", "log_stream_template"):
         for part, variable in parts_of(output.get(option)):
             if variable and not re.fullmatch(r"\$\w+(\[(\d+|'[^']*'|\"[^\"]*\")\])*", part):
@@ -252,16 +281,16 @@ def _places(config: Config, mounts: Sequence[Mount]) -> Iterator[str]:
     for plugin in config.inputs:
         for path in globs(plugin, "path") if plugin.name in ("tail", "systemd") else []:
             if mount_at(mounts, re.split(r"[*?\[]", path)[0]) is None:
-                yield f"{plugin}: {path} is in no mount, so there is nothing to read"
+                yield f"{plugin}: {path} is in no mount, so it has no files to read"
 
 
 def _cannot_keep(mount: Mount | None) -> Iterator[str]:
     if mount is None:
-        yield "is in no mount; it is gone with the container"
+        yield "is in no mount, so it is lost with the container"
     elif mount.read_only:
         yield f"is in {mount.path}, which is read-only"
     elif not mount.lasting:
-        yield f"is in {mount.path}, which is gone with the pod"
+        yield f"is in {mount.path}, which is lost with the pod"
 
 
 def _absolute(path: str) -> bool:

@@ -1,4 +1,4 @@
-"""Reads a configuration, in YAML or in the classic format, into one form."""
+"""Parses a configuration in YAML or the classic format."""
 
 import re
 from collections.abc import Hashable, Mapping
@@ -9,7 +9,7 @@ import yaml
 
 from harness.errors import HarnessError
 
-# Sections by their name in the classic format; any other is passed over in silence by Fluent Bit.
+# Sections by their name in the classic format; Fluent Bit silently ignores any other.
 _CLASSIC = {
     "service": "service",
     "input": "input",
@@ -38,7 +38,7 @@ _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
 class ConfigError(HarnessError):
-    """Text that Fluent Bit would not read, or would read as something else; the message says where."""
+    """Text that Fluent Bit rejects or misinterprets; the message names the place."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Plugin:
 
     Attributes:
         kind: ``input``, ``filter`` or ``output``.
-        number: its place among those of its kind, from 0.
-        options: what is set, by names in lower case; an option that stands several times is a list.
+        number: index among the plugins of its kind, from 0.
+        options: options by lowercase name; a repeated option is a list.
     """
 
     kind: str
@@ -57,16 +57,16 @@ class Plugin:
 
     @property
     def name(self) -> str:
-        """The plugin's name, ``tail`` for instance."""
+        """The plugin's name, for example ``tail``."""
         return self.get("name").lower()
 
     def get(self, option: str, default: str = "") -> str:
-        """Return an option as text, the first of several."""
+        """Return an option as text; the first if repeated."""
         value = self.options.get(option, default)
         return _text(value[0] if isinstance(value, list) and value else value)
 
     def all(self, option: str) -> list[str]:
-        """Return an option as texts, however often it stands."""
+        """Return all values of an option as text."""
         value = self.options.get(option, [])
         return [_text(one) for one in (value if isinstance(value, list) else [value])]
 
@@ -79,12 +79,12 @@ class Config:
     """A configuration.
 
     Attributes:
-        service: the service section, by names in lower case.
-        plugins: inputs, filters and outputs, in their order.
-        parsers: the parsers that it defines itself, each with its regular expression, if it has one.
-        multiline_parsers: names of the multiline parsers that it defines itself.
-        unset: variables that have no value.
-        odd: what Fluent Bit would pass over in silence.
+        service: the service section, by lowercase name.
+        plugins: inputs, filters and outputs, in order.
+        parsers: parsers that the configuration defines, with their regular expressions, if any.
+        multiline_parsers: names of the multiline parsers that the configuration defines.
+        unset: variables without a value.
+        odd: parts that Fluent Bit silently ignores.
     """
 
     service: dict[str, Any] = field(default_factory=dict)
@@ -96,17 +96,17 @@ class Config:
 
     @property
     def inputs(self) -> list[Plugin]:
-        """Its inputs, in their order."""
+        """The inputs, in order."""
         return [plugin for plugin in self.plugins if plugin.kind == "input"]
 
     @property
     def filters(self) -> list[Plugin]:
-        """Its filters, in their order."""
+        """The filters, in order."""
         return [plugin for plugin in self.plugins if plugin.kind == "filter"]
 
     @property
     def outputs(self) -> list[Plugin]:
-        """Its outputs, in their order."""
+        """The outputs, in order."""
         return [plugin for plugin in self.plugins if plugin.kind == "output"]
 
     def _add(self, kind: str, options: dict[str, Any]) -> None:
@@ -122,15 +122,15 @@ class Config:
 
 
 def parse(text: str, *, files: Mapping[str, str] | None = None, environment: Mapping[str, str] | None = None) -> Config:
-    """Read a configuration.
+    """Parse a configuration.
 
     Args:
-        text: the configuration; classic when a section header opens it, YAML otherwise.
-        files: texts of the files that it may include or name as ``parsers_file``, by the last part of their path.
+        text: the configuration; classic if it starts with a section header, else YAML.
+        files: content of included files and of ``parsers_file``, by file name.
         environment: values of ``${NAME}``.
 
     Raises:
-        ConfigError: Fluent Bit would not start with it.
+        ConfigError: Fluent Bit would not start with the configuration.
     """
     config = Config()
     reader = _Reader(config, files or {}, dict(environment or {}))
@@ -164,7 +164,7 @@ class _Reader:
     def _include(self, path: str) -> None:
         found = self.file(path)
         if found is None:
-            raise ConfigError(f"the included file {path} is not there")
+            raise ConfigError(f"the included file {path} does not exist")
         self.read(found)
 
     def _classic(self, text: str) -> None:
@@ -187,7 +187,7 @@ class _Reader:
             start = line[: len(line) - len(line.lstrip(" \t"))]
             indent = indent or start or " "
             if start != indent:
-                raise ConfigError(f"line {number} is not indented as the first one is: {line.strip()!r}")
+                raise ConfigError(f"line {number} is not indented like the first one: {line.strip()!r}")
             if line.strip().startswith("#"):
                 continue
             key, _, value = line.strip().partition(" ")
@@ -198,12 +198,12 @@ class _Reader:
 
     def _header(self, line: str, number: int) -> str:
         if "]" not in line:
-            raise ConfigError(f"line {number}: the section header {line!r} does not end")
+            raise ConfigError(f"line {number}: the section header {line!r} is not closed")
         name = line[1 : line.index("]")]
         if name.lower() not in _CLASSIC:
             bare = name.strip().lower() in _CLASSIC
             hint = f"; write [{name.strip().upper()}]" if bare else ""
-            self.config.odd.append(f"line {number}: the section [{name}] is passed over{hint}")
+            self.config.odd.append(f"line {number}: the section [{name}] is ignored{hint}")
             return "other"
         return _CLASSIC[name.lower()]
 
@@ -211,9 +211,9 @@ class _Reader:
         try:
             document = yaml.load(text, Loader=_Loader)
         except yaml.YAMLError as error:
-            raise ConfigError(f"no YAML: {error}") from error
+            raise ConfigError(f"invalid YAML: {error}") from error
         if not isinstance(document, dict):
-            raise ConfigError("the configuration is no mapping")
+            raise ConfigError("the configuration is not a mapping")
         for name in sorted(set(document) - _YAML):
             raise ConfigError(f"there is no section {name}")
         env = document.get("env") or {}
@@ -248,7 +248,7 @@ class _Reader:
 
 
 class _Loader(yaml.CSafeLoader):
-    """YAML in which a repeated key is an error: Fluent Bit would take one of the two."""
+    """YAML that rejects repeated keys: Fluent Bit would use one of the two."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         mapping = super().construct_mapping(node, deep=deep)

@@ -1,4 +1,4 @@
-"""A configuration as plain data, for who changes one and runs it: the same shape from either format."""
+"""A configuration as plain data, to modify and run it: the same structure for both formats."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,11 +9,11 @@ _SECTIONS = {"input": "inputs", "filter": "filters", "output": "outputs"}
 
 
 def read(text: str) -> dict[str, Any]:
-    """Return a configuration in the shape that its YAML has, variables left as they are.
+    """Return a configuration in the structure of its YAML form, with variables unexpanded.
 
     Args:
-        text: the configuration; classic when a section header opens it, YAML otherwise. Of the classic format
-            sections with an option a line are known: no includes, and no option that stands twice.
+        text: the configuration; classic if it starts with a section header, else YAML. In the classic format,
+            includes and repeated options are not supported.
     """
     if not text.lstrip().startswith("["):
         document: dict[str, Any] = yaml.safe_load(text)
@@ -35,7 +35,7 @@ def read(text: str) -> dict[str, Any]:
 
 
 def write(document: Mapping[str, Any], *, classic: bool = False) -> str:
-    """Return a configuration of that shape as a text, in YAML or in the classic format."""
+    """Return a configuration as text, in YAML or the classic format."""
     if not classic:
         return yaml.safe_dump(dict(document))
     sections = _section("service", document["service"])

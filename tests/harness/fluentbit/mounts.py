@@ -1,4 +1,4 @@
-"""Which folders a container sees, and which of these outlive it."""
+"""The mounts of a container, and whether they outlive the pod."""
 
 import re
 from collections.abc import Iterable
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from harness.render.manifests import Object, Pod
 
-# What a volume of these kinds holds is still there for the next pod.
+# Volumes of these kinds keep their content for the next pod.
 _LASTING = {"hostPath", "persistentVolumeClaim"}
 _DISK = re.compile(r"^[A-Za-z]:")
-# Where containerd (1.7 and newer) shows a host process its own image; volumes are there too, and at their own path.
+# Where containerd (1.7 and newer) mounts the image of a host process; volumes are there and at their own path.
 SANDBOX = "C:\\hpc"
 
 
@@ -18,8 +18,8 @@ class Mount:
     """A folder of a container.
 
     Attributes:
-        path: where it is.
-        read_only: whether nothing can be written to it.
+        path: mount path.
+        read_only: whether it is read-only.
         lasting: whether it outlives the pod.
     """
 
@@ -29,7 +29,7 @@ class Mount:
 
 
 def mounts_of(pod: Pod, container: Object) -> list[Mount]:
-    """Return what a container mounts; of a host process, also the disk of its node."""
+    """Return the mounts of a container; for a host process, including the node's disk."""
     volumes = {volume["name"]: volume for volume in pod.spec.get("volumes") or []}
     found = []
     for mount in container.get("volumeMounts") or []:
@@ -43,7 +43,7 @@ def mounts_of(pod: Pod, container: Object) -> list[Mount]:
 
 
 def is_host_process(pod: Pod, container: Object) -> bool:
-    """Say whether a container is a Windows host process, by its own word or its pod's."""
+    """Return whether a container is a Windows host process, by its own or its pod's security context."""
     for context in (container.get("securityContext"), pod.spec.get("securityContext")):
         options = (context or {}).get("windowsOptions") or {}
         if "hostProcess" in options:
@@ -52,7 +52,7 @@ def is_host_process(pod: Pod, container: Object) -> bool:
 
 
 def mount_at(mounts: Iterable[Mount], path: str) -> Mount | None:
-    """Return the mount that a path lies in, the innermost of several."""
+    """Return the innermost mount that contains a path."""
     mounts = list(mounts)
     windows = any("\\" in one or _DISK.match(one) for one in [path, *(mount.path for mount in mounts)])
     where = _steps(path, windows)
@@ -61,6 +61,6 @@ def mount_at(mounts: Iterable[Mount], path: str) -> Mount | None:
 
 
 def _steps(path: str, windows: bool) -> list[str]:
-    # Windows has one root here, its disk C:, no matter which slash and which case.
+    # Windows paths have one root here, disk C:, with any slash and case.
     plain = _DISK.sub("", path).lower() if windows else path
     return [step for step in re.split(r"[/\\]+" if windows else "/+", plain) if step]

@@ -1,10 +1,10 @@
-"""Whether patterns with ``*`` have a text in common."""
+"""Finds a text that several patterns with ``*`` match."""
 
 from collections.abc import Iterable, Iterator
 
 
 def meeting(patterns: Iterable[str]) -> str | None:
-    """Return a shortest text that fits all of several patterns with ``*``, or ``None`` when there is none."""
+    """Return a shortest text that matches all patterns with ``*``; ``None`` if there is none."""
     every = list(patterns)
     start = (0,) * len(every)
     ways = {start: ""}
@@ -22,12 +22,12 @@ def meeting(patterns: Iterable[str]) -> str | None:
 
 
 def _letters(patterns: list[str], places: tuple[int, ...]) -> set[str]:
-    """Return the letters that one of the patterns asks for next."""
+    """Return the characters that one of the patterns can match next."""
     return {rest[0] for pattern, place in zip(patterns, places, strict=True) if (rest := pattern[place:].lstrip("*"))}
 
 
 def _after(pattern: str, place: int, letter: str) -> Iterator[int]:
-    """Yield the places in a pattern after one more letter."""
+    """Yield the positions in a pattern after one more character."""
     ahead = place
     while ahead < len(pattern) and pattern[ahead] == "*":
         yield ahead

@@ -1,4 +1,4 @@
-"""What filters do to a record, and how outputs take parts of it: as much as routing depends on."""
+"""Effects of filters on records, and record accessors in outputs, as far as routing depends on them."""
 
 import re
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from harness.fluentbit.config import Plugin
 
 Record = Mapping[str, Any]
 # A text with variables in it: https://docs.fluentbit.io, "Record accessor". A variable ends at . , space or "
-# unless a quote is open, and at nothing else: `$a/$b` is one variable of that odd name.
+# unless a quote is open, and nowhere else: `$a/$b` is a single variable.
 _SUBKEY = re.compile(r"\[(?:'([^']*)'|\"([^\"]*)\"|(\d+))\]")
-# How the kubernetes filter reads a tag, as filter_kubernetes/kube_regex.h has it.
+# The kubernetes filter's expression for tags, from filter_kubernetes/kube_regex.h.
 POD_TAG = (
     r"(?<pod_name>[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*)"
     r"_(?<namespace_name>[^_]+)_(?<container_name>.+)-(?<docker_id>[a-z0-9]{64})\.log$"
@@ -20,14 +20,14 @@ POD_TAG = (
 
 @cache
 def regex(pattern: str) -> re.Pattern[str]:
-    """Return a pattern of Ruby's syntax, which Fluent Bit uses, as Python's."""
+    """Convert a pattern from Ruby's syntax, which Fluent Bit uses, to Python's."""
     bare = pattern[1:-1] if len(pattern) > 1 and pattern.startswith("/") and pattern.endswith("/") else pattern
-    # In Ruby ^ and $ are at every line's ends.
+    # In Ruby, ^ and $ match at line boundaries.
     return re.compile(re.sub(r"\(\?<(?=[A-Za-z_])", "(?P<", bare), re.MULTILINE)
 
 
 def parts_of(template: str) -> list[tuple[str, bool]]:
-    """Split a template into its parts, each with whether it is a variable."""
+    """Split a template into parts, each with a flag for variables."""
     parts: list[tuple[str, bool]] = []
     position = 0
     while position < len(template):
@@ -50,7 +50,7 @@ def parts_of(template: str) -> list[tuple[str, bool]]:
 
 
 def value_of(variable: str, tag: str, record: Record) -> Any:
-    """Return what a variable such as ``$kubernetes['namespace_name']`` stands for; ``None`` for nothing."""
+    """Return the value of a variable, for example ``$kubernetes['namespace_name']``; ``None`` if it is missing."""
     if variable == "$TAG":
         return tag
     if match := re.fullmatch(r"\$TAG\[(\d+)\]", variable):
@@ -69,7 +69,7 @@ def value_of(variable: str, tag: str, record: Record) -> Any:
 
 
 def filled(template: str, tag: str, record: Record) -> str | None:
-    """Return a template with its variables' values; ``None`` when one has none."""
+    """Expand a template; return ``None`` if a variable has no value."""
     texts = []
     for part, variable in parts_of(template):
         value = value_of(part, tag, record) if variable else part
@@ -80,7 +80,7 @@ def filled(template: str, tag: str, record: Record) -> str | None:
 
 
 def filtered(plugin: Plugin, tag: str, record: Record, parsers: Mapping[str, str]) -> Record | None:
-    """Return the record as a filter leaves it; ``None`` when it drops the record. Unknown filters change nothing."""
+    """Apply a filter to a record; return ``None`` if it drops the record. Unknown filters change nothing."""
     if plugin.name == "kubernetes":
         pod = pod_of_tag(plugin, tag, parsers)
         return {**record, "kubernetes": pod} if pod else record
@@ -89,7 +89,7 @@ def filtered(plugin: Plugin, tag: str, record: Record, parsers: Mapping[str, str
 
 
 def pod_of_tag(plugin: Plugin, tag: str, parsers: Mapping[str, str]) -> dict[str, str] | None:
-    """Return what a kubernetes filter reads from a tag; the prefix is cut off by its length, whatever it says."""
+    """Return the fields that a kubernetes filter reads from a tag; it removes the prefix by length only."""
     prefix = plugin.get("kube_tag_prefix", "kube.var.log.containers.")
     match = regex(parsers.get(plugin.get("regex_parser"), POD_TAG)).search(tag[len(prefix) :])
     return match.groupdict() if match else None
@@ -107,7 +107,7 @@ def _grep(plugin: Plugin, tag: str, record: Record) -> Record | None:
         return record if all(map(hits, keep)) and not (drop and all(map(hits, drop))) else None
     if operator == "or":
         return record if (not keep or any(map(hits, keep))) and not any(map(hits, drop)) else None
-    # The rules in turn; the first that decides does.
+    # The first matching rule decides.
     return record if all(map(hits, keep)) and not any(map(hits, drop)) else None
 
 

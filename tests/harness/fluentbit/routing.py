@@ -18,10 +18,10 @@ class Delivery:
 
     Attributes:
         output: the output.
-        tag: the tag that the record has there.
-        record: the record as the filters left it.
-        group: for CloudWatch Logs, the log group; otherwise empty.
-        stream: for CloudWatch Logs, the log stream; otherwise empty.
+        tag: the tag at the output.
+        record: the record after the filters.
+        group: the log group of CloudWatch Logs; else empty.
+        stream: the log stream of CloudWatch Logs; else empty.
     """
 
     output: Plugin
@@ -34,27 +34,27 @@ class Delivery:
 def container_log(
     namespace: str, pod: str, container: str = "app", *, folder: str = "C:\\var\\log\\containers", identifier: str = ""
 ) -> str:
-    """Return the path of a container's log file, as the kubelet names it."""
+    """Return the path of a container's log file in the kubelet's format."""
     slash = "\\" if "\\" in folder else "/"
     return f"{folder}{slash}{pod}_{namespace}_{container}-{identifier or 'c0ffee42' * 8}.log"
 
 
 def pod_log(namespace: str, pod: str, container: str = "app", *, restarts: int = 0) -> str:
-    """Return the path of the file that a container writes to on a node, as the kubelet names it."""
+    """Return the path of a container's log file on a node, in the kubelet's format."""
     return f"/var/log/pods/{namespace}_{pod}_8a7ec3d1-0000-4000-8000-000000000000/{container}/{restarts}.log"
 
 
 def matches(plugin: Plugin, tag: str) -> bool:
-    """Say whether a filter or output takes records of a tag."""
+    """Return whether a filter or output matches a tag."""
     expression = plugin.get("match_regex")
-    # The expression has to fit from the tag's first letter on, and need not reach its end.
+    # The expression must match at the start of the tag, and need not match to its end.
     if expression and (found := regex(expression).match(tag)) and found.end() > 0:
         return True
     return "match" in plugin.options and bool(_glob(plugin.get("match")).fullmatch(tag))
 
 
 def tag_of(plugin: Plugin, path: str) -> str:
-    """Return the tag of what an input reads from a file."""
+    """Return the tag that an input sets for a file."""
     tag = plugin.get("tag")
     if found := regex(plugin.get("tag_regex")).search(path) if plugin.get("tag_regex") else None:
         return re.sub(r"<([^>]*)>", lambda name: found[name[1]], tag)
@@ -65,7 +65,7 @@ def tag_of(plugin: Plugin, path: str) -> str:
 
 
 def tag_patterns(plugin: Plugin) -> list[str]:
-    """Return patterns with ``*`` that every tag of an input fits."""
+    """Return patterns with ``*`` that cover every tag of an input."""
     tag = plugin.get("tag")
     if "tag_regex" in plugin.options:
         return [re.sub(r"<[^>]*>", "*", tag)]
@@ -82,32 +82,32 @@ def inputs_of(config: Config, path: str) -> list[Plugin]:
         plugin
         for plugin in config.inputs
         if any(_fits(glob, path, folders=True) for glob in globs(plugin, "path"))
-        # Here a * also stands for several folders: `*.gz` leaves out every such file, wherever it is.
+        # A * also matches several folders: `*.gz` excludes such files everywhere.
         and not any(_fits(glob, path, folders=False) for glob in globs(plugin, "exclude_path"))
     ]
 
 
 def globs(plugin: Plugin, option: str) -> list[str]:
-    """Return the patterns of an option that lists them with commas."""
+    """Return the patterns of a comma-separated option."""
     return [glob.strip() for text in plugin.all(option) for glob in text.split(",") if glob.strip()]
 
 
 def deliveries(config: Config, tag: str, record: Record | None = None) -> list[Delivery]:
-    """Return where a record of a tag arrives.
+    """Return the deliveries of a record.
 
     Args:
         config: the configuration.
-        tag: the tag it has from its input; ``tag_of`` makes it for a file.
-        record: its fields.
+        tag: the tag from its input; see ``tag_of`` for a file.
+        record: the fields of the record.
 
     Returns:
-        One delivery for each output that takes it; none when it is lost, or a filter drops it.
+        One delivery per matching output; none if the record is lost or a filter drops it.
     """
     return [end for end in ends(config, tag, record) if isinstance(end, Delivery)]
 
 
 def ends(config: Config, tag: str, record: Record | None = None) -> list[Delivery | Plugin]:
-    """Return where a record ends: its deliveries, and the filters that drop it on purpose."""
+    """Return the deliveries of a record, and the filters that drop it."""
     return list(_ends(config, tag, dict(record or {"log": "a line"}), _DEPTH))
 
 
@@ -115,7 +115,7 @@ def _ends(
     config: Config, tag: str, record: Record, depth: int, sender: Plugin | None = None
 ) -> Iterator[Delivery | Plugin]:
     for plugin in config.filters:
-        # What a rewrite_tag filter sends off again passes every filter but itself.
+        # A record re-emitted by rewrite_tag passes every filter except the same one.
         if plugin is sender or not matches(plugin, tag):
             continue
         if plugin.name == "rewrite_tag":
@@ -139,7 +139,7 @@ def _ends(
 
 
 def _rule(plugin: Plugin, tag: str, record: Record) -> tuple[str, bool] | None:
-    """Return the new tag that the first fitting rule gives, and whether the record also stays."""
+    """Return the new tag of the first matching rule, and whether the record is kept."""
     for rule in plugin.all("rule"):
         key, pattern, template, keep = rule.split()
         value = value_of(key, tag, record)
@@ -170,12 +170,12 @@ def _glob(pattern: str) -> re.Pattern[str]:
 
 
 def _fits(glob: str, path: str, *, folders: bool) -> bool:
-    # Patterns name files on Windows too, where case does not matter and both slashes do the same.
+    # Windows paths are case-insensitive and accept both slashes.
     plain, name = (text.replace("\\", "/") for text in (glob, path))
     if re.match(r"[A-Za-z]:", path):
         plain, name = plain.lower(), name.lower()
     if folders:
         return plain.count("/") == name.count("/") and bool(re.fullmatch(translate(plain), name))
-    # Windows also looks at the file's name alone.
+    # On Windows, also match the file name alone.
     names = [name, name.rpartition("/")[2]] if re.match(r"[A-Za-z]:", path) else [name]
     return any(re.fullmatch(translate(plain), one) for one in names)

@@ -1,23 +1,25 @@
-"""Writes the files that are committed but not written by hand."""
+"""Generates committed files."""
 
 from pathlib import Path
 
-from harness.generate import schemas, templates
+from harness.generate import outputs, schemas, templates
 
 __all__ = ["generate"]
 
 
 def generate(root: Path, *, check: bool = False) -> list[Path]:
-    """Write the copies that charts have of what they share.
+    """Write the charts' copies of shared files, and the reference of outputs.
 
     Args:
         root: the checkout.
-        check: write nothing.
+        check: do not write files.
 
     Returns:
-        The files that changed, or would; sorted.
+        The files that changed or, with ``check``, would change; sorted.
     """
     changed: dict[Path, str | None] = {**templates.copies(root / "charts"), **schemas.stale(root / "charts")}
+    if (root / "charts" / "shared" / "outputs.yaml").exists():
+        changed |= outputs.stale_page(root)
     if not check:
         for path, text in changed.items():
             if text is None:

@@ -1,4 +1,4 @@
-"""What values.yaml lists must be there: Helm removes what a user sets to null, and templates would stop without it."""
+"""Requires the values in values.yaml: Helm removes values that are null, and templates would fail without them."""
 
 from typing import Any
 
@@ -12,25 +12,28 @@ Schema = dict[str, Any]
 
 
 def definitions(schema: Schema, known: dict[str, Schema], values: dict[str, Any]) -> dict[str, Schema]:
-    """Return the definitions that refuse values in which something of values.yaml is missing.
+    """Return definitions that reject values with missing keys of values.yaml.
 
     Args:
         schema: the chart's schema.
-        known: the definitions that it refers to.
+        known: the definitions that the schema refers to.
         values: the chart's values.yaml.
 
     Returns:
-        Definitions that hold for the whole of the values: ``values.complete`` names what is missing, and
-        ``values.hint`` says how it comes about. Not required are values that are null by default, items of lists,
-        entries of maps whose names are the user's, and whatever belongs to a Kubernetes object.
+        Definitions for the root of the values: ``values.complete`` names missing keys, and ``values.hint`` explains
+        the cause; ``values.outputs`` requires the type of each output. Not required are values that are null by
+        default, list items, entries of maps with names of the user, and fields of Kubernetes objects.
     """
     complete = _required(schema, known, values)
     hint = {"if": {"$ref": f"{_REF}values.complete"}, "else": {"const": _HINT}}
-    return {"values.complete": complete, "values.hint": hint}
+    found: dict[str, Schema] = {"values.complete": complete, "values.hint": hint}
+    if schema["properties"].get("outputs") == {"$ref": f"{_REF}shared.outputs"}:
+        found["values.outputs"] = {"properties": {"outputs": {"additionalProperties": {"required": ["type"]}}}}
+    return found
 
 
 def _required(node: Schema, known: dict[str, Schema], values: dict[str, Any]) -> Schema:
-    """Return a schema that requires the properties of a schema which values list."""
+    """Return a schema that requires the properties in the values."""
     found: Schema = {}
     listed = {key: part for key, part in _properties(node, known).items() if values.get(key) is not None}
     if listed:
@@ -44,7 +47,7 @@ def _required(node: Schema, known: dict[str, Schema], values: dict[str, Any]) ->
 
 
 def _properties(node: Schema, known: dict[str, Schema]) -> dict[str, Schema]:
-    """Return the properties of the chart's own objects: fields of Kubernetes and handlers of probes may be absent."""
+    """Return the properties of the chart's own objects; Kubernetes fields and probe handlers may be absent."""
     while "$ref" in node:
         target: Any = {"definitions": known}
         for step in node["$ref"].removeprefix("#/").split("/"):

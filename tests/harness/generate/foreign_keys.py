@@ -1,4 +1,4 @@
-"""Keys that users bring from other charts: the schema knows them, and answers each with the name of ours."""
+"""Keys of other charts: the schema rejects each with the name of our key."""
 
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,14 @@ def read(file: Path) -> dict[str, dict[str, str]]:
     """Return the keys in a file.
 
     Args:
-        file: YAML with a map for each chart of ours; in it a map for each chart that users come from, with our key,
-            and what else there is to say after a blank, for each of theirs.
+        file: YAML with a map per chart of ours; in it, a map per foreign chart with our key for each of its keys,
+            optionally followed by a space and an explanation.
 
     Returns:
-        For each chart of ours, what the file has, by their key.
+        By chart of ours, our keys by foreign key.
 
     Raises:
-        HarnessError: two charts' keys contradict each other.
+        HarnessError: the keys of two charts contradict each other.
     """
     found: dict[str, dict[str, str]] = {}
     for chart, origins in yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader).items():
@@ -31,12 +31,12 @@ def read(file: Path) -> dict[str, dict[str, str]]:
         for origin, answers in origins.items():
             for key, ours in answers.items():
                 if keys.setdefault(key, ours) != ours:
-                    raise HarnessError(f"{file}: {chart} has two answers to {key}, one of them below {origin}")
+                    raise HarnessError(f"{file}: {chart} has two entries for {key}, one of them below {origin}")
     return found
 
 
 def answer(ours: str) -> str:
-    """Return what a user reads after "value must be", from our key and, after a blank, what else there is to say."""
+    """Return the message after "value must be", from our key and an optional explanation."""
     key, _, more = ours.partition(" ")
     return f"absent; set `{key}` instead{f' {more}' if more else ''}"
 
@@ -47,13 +47,13 @@ def insert(schema: Schema, own: dict[str, Schema], keys: dict[str, str]) -> dict
     Args:
         schema: the chart's schema; its objects, and those of ``own``, get properties that refer to the definitions.
         own: the chart's own definitions.
-        keys: our keys by theirs.
+        keys: our keys by foreign key.
 
     Returns:
-        The definitions, ``foreign.<their key>``.
+        The definitions, ``foreign.<foreign key>``.
 
     Raises:
-        HarnessError: a key is one of ours, or lies inside another one or an object that charts share.
+        HarnessError: a key is one of ours, or is inside another key or a shared object.
     """
     found: dict[str, Schema] = {}
     for key, ours in sorted(keys.items()):
@@ -70,7 +70,7 @@ def insert(schema: Schema, own: dict[str, Schema], keys: dict[str, str]) -> dict
 
 
 def _grow(found: dict[str, Schema], name: str, rest: list[str], leaf: Schema, key: str) -> None:
-    """Put a leaf below a definition, which it may be itself."""
+    """Add a leaf below a definition, or as the definition itself."""
     if not rest:
         place, last = found, name
     else:
@@ -91,7 +91,7 @@ def _inside(node: Schema, key: str) -> dict[str, Schema]:
 
 
 def _object() -> Schema:
-    # An empty one would be a value that nothing reads.
+    # An empty object would be an unused value.
     return {"type": "object", "additionalProperties": False, "minProperties": 1, "properties": {}}
 
 

@@ -1,4 +1,4 @@
-"""Writes JSON that people read and that merges well: short parts on one line, long ones with a line for each entry."""
+"""Writes readable JSON that merges well: short parts on one line, long ones with a line per entry."""
 
 import json
 from typing import Any
@@ -10,16 +10,16 @@ def dumps(value: Any) -> str:
     """Return a value as JSON text.
 
     Args:
-        value: what ``json`` can write; the order of keys is kept.
+        value: JSON-compatible data; the order of keys is kept.
 
     Returns:
-        The text, with lines of at most 120 characters where that is possible and a newline at its end.
+        The text, with lines of at most 120 characters where possible, and a final newline.
     """
     return f"{_text(value, '', 0)}\n"
 
 
 def _text(value: Any, indent: str, used: int) -> str:
-    """Return the text of a part that stands after ``used`` characters of a line."""
+    """Return the text of a part after ``used`` characters of a line."""
     flat = json.dumps(value, ensure_ascii=False)
     if used + len(flat) <= _WIDTH or not value or not isinstance(value, (dict, list)):
         return flat

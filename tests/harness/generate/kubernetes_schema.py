@@ -1,12 +1,12 @@
-"""Kubernetes' own JSON schemas as definitions for a values schema: closed, and without what only people read."""
+"""The JSON schemas of Kubernetes as definitions for a values schema: closed, and without descriptions."""
 
 from typing import Any
 
 from harness.render import schemas
 
 _INT32: dict[str, Any] = {"minimum": -(2**31), "maximum": 2**31 - 1}
-# The bundled schemas say `oneOf` with null in each branch, which null never satisfies and whose errors nobody can read.
-# The pattern is that of k8s.io/apimachinery/pkg/api/resource.
+# The bundled schemas use `oneOf` with null in each branch, which null never satisfies, and whose errors are unreadable.
+# The pattern is from k8s.io/apimachinery/pkg/api/resource.
 _OWN: dict[str, dict[str, Any]] = {
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString": {"type": ["string", "integer", "null"]},
     "io.k8s.apimachinery.pkg.api.resource.Quantity": {
@@ -18,14 +18,14 @@ _KEPT = {"type", "properties", "items", "additionalProperties", "required", "enu
 
 
 def definitions(kubernetes: str) -> dict[str, dict[str, Any]]:
-    """Return the definitions of a Kubernetes version, by names such as ``io.k8s.api.core.v1.Affinity``.
+    """Return the definitions of a Kubernetes version by name, for example ``io.k8s.api.core.v1.Affinity``.
 
     Args:
         kubernetes: the version, ``1.34`` for example.
 
     Returns:
-        Draft 7 schemas that refer to each other as ``#/definitions/<name>``. Unknown fields are refused; null stands
-        for an absent field, as it does for the API server.
+        Draft 7 schemas that refer to each other as ``#/definitions/<name>``. Unknown fields are rejected; null
+        means an absent field, as in the API server.
 
     Raises:
         HarnessError: the version is unknown.

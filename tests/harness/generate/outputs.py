@@ -88,7 +88,8 @@ def definitions(data: Mapping[str, Any], chart: str) -> dict[str, Any]:
 
     Returns:
         Definitions by name: `shared.outputs` for the map, `shared.output.<type>` for an entry of a type. They refer to
-        `outputMatch`, which the chart defines, and to `shared.secretKey`.
+        `outputMatch`, which the chart defines, and to `shared.secretKey`. A values file may change one key of an entry
+        whose type another one sets, so that only complete values need the type: see `complete_values`.
     """
     known = types(data, chart)
     found = {f"shared.output.{name}": _entry(data, options) for name, options in known.items()}
@@ -101,7 +102,10 @@ def definitions(data: Mapping[str, Any], chart: str) -> dict[str, Any]:
         "properties": {"name": {"type": "string"}, "key": {"type": "string"}},
     }
     by_type = [
-        {"if": {"properties": {"type": {"const": name}}}, "then": {"$ref": f"#/definitions/shared.output.{name}"}}
+        {
+            "if": {"required": ["type"], "properties": {"type": {"const": name}}},
+            "then": {"$ref": f"#/definitions/shared.output.{name}"},
+        }
         for name in known
     ]
     found["shared.outputs"] = {
@@ -109,7 +113,6 @@ def definitions(data: Mapping[str, Any], chart: str) -> dict[str, Any]:
         "propertyNames": {"maxLength": 40, "pattern": "^[a-z]([a-z0-9-]*[a-z0-9])?$"},
         "additionalProperties": {
             "type": "object",
-            "required": ["type"],
             "properties": {"type": {"type": "string", "enum": list(known)}},
             "allOf": by_type,
         },
@@ -137,6 +140,22 @@ def page(data: Mapping[str, Any], charts: list[str]) -> str:
             rows.append(f"| {' | '.join(cells)} |")
         parts.append(f"## {name}\n\n{kind['description']}{where} Plugin: `{kind['plugin']}`.\n\n" + "\n".join(rows))
     return "\n\n".join(parts) + "\n"
+
+
+def stale_page(root: Path) -> dict[Path, str]:
+    """Compare docs/outputs.md with the output types.
+
+    Args:
+        root: the checkout.
+
+    Returns:
+        The file and the text that it has to have, or nothing if it has that text.
+    """
+    charts = sorted(path.parent.name for path in root.glob("charts/*/Chart.yaml"))
+    shared = root / "charts" / "shared"
+    text = (shared / "outputs.md").read_text(encoding="utf-8") + "\n" + page(load(shared), charts)
+    file = root / "docs" / "outputs.md"
+    return {} if file.exists() and file.read_text(encoding="utf-8") == text else {file: text}
 
 
 def _options(data: Mapping[str, Any], name: str) -> dict[str, Option]:
@@ -177,8 +196,11 @@ def _entry(data: Mapping[str, Any], options: Mapping[str, Option]) -> dict[str, 
     needs: dict[str, Any] = {}
     if plain := [path for path in needed if path not in alternatives]:
         needs["required"] = plain
+    # Not `anyOf`, as Helm then prints every alternative.
     if alternatives:
-        needs["anyOf"] = [{"required": [path]} for pair in alternatives.items() for path in pair]
+        needs["allOf"] = [
+            {"if": {"required": [other]}, "else": {"required": [path]}} for path, other in alternatives.items()
+        ]
     if needs:
         entry |= {"if": {"properties": {"enabled": {"const": True}}}, "then": needs}
     pairs = {"httpUser": ["httpPasswd"], "httpPasswd": ["httpUser"], "username": ["password", "sharedKey"]}

@@ -1,4 +1,4 @@
-"""Each chart's README, written by helm-docs from its values and README.md.gotmpl."""
+"""Generates each chart's README with helm-docs, from values.yaml and README.md.gotmpl."""
 
 import subprocess
 from pathlib import Path
@@ -10,17 +10,17 @@ CHARTS = Path(__file__).parents[3] / "charts"
 
 
 def write(*, check: bool = False, charts: Path = CHARTS) -> list[Path]:
-    """Write the README of every chart that has a README.md.gotmpl.
+    """Write the README of each chart with a README.md.gotmpl.
 
     Args:
-        check: write nothing.
+        check: do not write files.
         charts: the folder of the charts.
 
     Returns:
-        The files whose content changed, or would.
+        The files that changed or, with ``check``, would change.
 
     Raises:
-        HarnessError: helm-docs refuses a chart.
+        HarnessError: helm-docs rejects a chart.
     """
     changed = []
     for template in sorted(charts.glob("*/README.md.gotmpl")):
@@ -39,5 +39,5 @@ def _render(template: Path) -> str:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0 or done.stderr:
         raise HarnessError(f"helm-docs cannot write the README of {template.parent.name}: {done.stderr.strip()}")
-    # A dry run prints one line break more than it would write.
+    # A dry run prints one newline more than it would write.
     return done.stdout.rstrip("\n") + "\n"

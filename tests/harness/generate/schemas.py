@@ -1,8 +1,8 @@
-"""Writes into each chart's values.schema.json what it shares with others or can derive, and leaves the rest alone.
+"""Generates the shared and derived parts of each chart's values.schema.json, and keeps the rest.
 
 Generated are the definitions ``shared.*`` (from charts/shared/schema), ``io.k8s.*`` (Kubernetes' own), ``foreign.*``
-(keys of other charts, answered with ours) and ``values.*`` (what values.yaml lists and no one may remove), each only
-where something refers to it.
+(keys of other charts, with the name of ours) and ``values.*`` (required keys of values.yaml), each only if it is
+referred to.
 """
 
 import json
@@ -28,13 +28,13 @@ Schema = dict[str, Any]
 
 
 def stale(charts: Path) -> dict[Path, str]:
-    """Compare the schema of every chart with what it is generated from.
+    """Compare the schema of every chart with its sources.
 
     Args:
         charts: the folder of the charts.
 
     Returns:
-        What differs: by file the text that it has to have.
+        The expected text of each file that differs.
 
     Raises:
         HarnessError: a schema refers to a definition that does not exist, or a source contradicts another.
@@ -50,7 +50,7 @@ def stale(charts: Path) -> dict[Path, str]:
 
 
 def updated(schema_text: str, values_text: str, sources: "Sources") -> str:
-    """Return the text of a chart's schema with its generated parts brought up to date.
+    """Return the text of a chart's schema with updated generated parts.
 
     Args:
         schema_text: the chart's values.schema.json.
@@ -58,7 +58,7 @@ def updated(schema_text: str, values_text: str, sources: "Sources") -> str:
         sources: the shared definitions.
 
     Returns:
-        The new text, which is the old one when nothing was stale.
+        The new text; unchanged if nothing is stale.
 
     Raises:
         HarnessError: see ``stale``.
@@ -82,7 +82,7 @@ class Sources:
 
     Args:
         folder: the folder of the shared definitions, ``*.json``, and of foreign-keys.yaml.
-        kubernetes: the version of Kubernetes whose definitions are used.
+        kubernetes: Kubernetes version of the definitions.
     """
 
     def __init__(self, folder: Path, kubernetes: str = supported.KUBERNETES[0]) -> None:
@@ -91,7 +91,7 @@ class Sources:
 
     @cached_property
     def foreign(self) -> dict[str, dict[str, str]]:
-        """For each chart, the keys of other charts with ours."""
+        """By chart, our keys by foreign key."""
         return foreign_keys.read(self._folder / "foreign-keys.yaml")
 
     def outputs(self, chart: str) -> dict[str, Schema]:
@@ -103,7 +103,7 @@ class Sources:
         """Return a shared definition or one of Kubernetes.
 
         Raises:
-            HarnessError: there is none of that name.
+            HarnessError: the definition does not exist.
         """
         source = self._shared.get(name) or self._of_kubernetes.get(name)
         if source is None:
@@ -111,9 +111,9 @@ class Sources:
         return self._extended(source) if "extends" in source else source
 
     def _extended(self, source: Schema) -> Schema:
-        """Return another definition with some of its properties replaced, so that no `allOf` is needed.
+        """Return a definition with some properties replaced, so that no `allOf` is needed.
 
-        Helm's errors stay short that way. Null is for what lies inside; a value of a chart is an object.
+        This keeps Helm's errors short. Null is allowed only inside; a value of a chart is an object.
         """
         base = self.definition(source["extends"])
         return {
@@ -160,7 +160,7 @@ def _is_generated(node: Any) -> bool:
 
 
 def _add_referred(schema: Schema, definitions: dict[str, Schema], sources: Sources, outputs: dict[str, Schema]) -> None:
-    """Add to definitions, which a schema may use too, what they refer to."""
+    """Add the definitions that others refer to."""
     waiting = [*_references(schema), *_references(definitions)]
     while waiting:
         name = waiting.pop()
@@ -170,7 +170,7 @@ def _add_referred(schema: Schema, definitions: dict[str, Schema], sources: Sourc
 
 
 def _references(node: Any) -> Iterator[str]:
-    """Yield the name of every definition that is referred to somewhere in a schema."""
+    """Yield the name of every definition that a schema refers to."""
     if isinstance(node, list):
         for item in node:
             yield from _references(item)

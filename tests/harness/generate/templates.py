@@ -1,4 +1,4 @@
-"""Each chart's copy of the templates that charts share, under that chart's own helper prefix."""
+"""Generates each chart's copy of the shared templates, with the chart's helper prefix."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.generate import outputs
 
-# What helpers of the shared source begin with, and where a chart has its copy.
+# Prefix of helpers in the shared source, and folder of the copies.
 PREFIX = "shared"
 FOLDER = Path("templates", "shared")
 
@@ -21,8 +21,8 @@ def copies(charts: Path) -> dict[Path, str | None]:
         charts: the folder of the charts, with the shared source in `shared/templates`.
 
     Returns:
-        What differs: by file the text that it has to have, or None where it has to go. A chart has those files of the
-        source that its own templates use, directly or through another of them.
+        The expected text of each file that differs; None for files to delete. A chart has the shared files that its
+        own templates use, directly or indirectly.
     """
     changed: dict[Path, str | None] = {}
     for chart in sorted(path.parent for path in charts.glob("*/Chart.yaml")):
@@ -38,7 +38,7 @@ def copies(charts: Path) -> dict[Path, str | None]:
 
 
 def defined(text: str) -> list[str]:
-    """List the helpers that a template file defines, in its order.
+    """List the helpers that a template file defines, in order.
 
     Args:
         text: the file's content.
@@ -65,7 +65,7 @@ def _used(shared: Path, chart: Path) -> dict[str, str]:
 
 
 def _source(shared: Path, chart: str) -> Mapping[str, str]:
-    """Return the shared files as a chart has them, by name."""
+    """Return the shared files of a chart, by name."""
     texts = {
         path.name: (f"charts/shared/templates/{path.name}", path.read_text(encoding="utf-8"))
         for path in sorted((shared / "templates").glob("*.tpl"))

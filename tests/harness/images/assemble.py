@@ -1,8 +1,7 @@
-"""Images for a cluster that can pull none: assembled from Debian packages and built programs.
+"""Images for clusters that cannot pull: assembled from Debian packages and built programs.
 
-An image is tagged with exactly the name that a chart asks for, and its programs lie where that image has
-them. What is inside is the same program from another builder, which is what the tests need to be real about:
-GNU tail, Python's logging, Fluent Bit.
+An image has exactly the name in the chart, and its programs have the same paths. It contains the same programs from a
+different build: GNU tail, Python's logging, Fluent Bit.
 """
 
 import hashlib
@@ -27,14 +26,14 @@ from harness.tools.progress import Progress
 _SHELL_PACKAGES = ("dash", "coreutils", "sed", "grep")
 _PYTHON_PACKAGES = ("python3.11-minimal", "libpython3.11-stdlib")
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# Of no use to a test, and most of the bytes that every new cluster would have to load.
+# Not needed by tests, and most of the size of an image.
 _UNUSED = (
     *("usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/locale", "usr/share/dpkg", "usr/share/perl*"),
     *("usr/lib/*/perl*", "usr/lib/*/libperl*", "usr/lib/*/gconv", "usr/bin/perl*", "usr/bin/dpkg*"),
 )
-# Raised when what an image is made of changes, so that images from an older harness are not used.
+# Increase when the content of images changes, so that older cached images are not used.
 _RECIPE_VERSION = "2"
-# What the images that were asked for run instead of the real programs: a sentence for each.
+# Stand-ins in the requested images, one sentence each.
 STAND_INS: set[str] = set()
 
 
@@ -44,7 +43,7 @@ def fluent_bit() -> Path | None:
 
 
 def fluent_bit_legacy() -> Path | None:
-    """Return a Fluent Bit 1.9.10, as AWS's images for Windows have: ``$FLUENT_BIT_LEGACY``, else one on PATH."""
+    """Return a Fluent Bit 1.9.10, the version in AWS's images for Windows: ``$FLUENT_BIT_LEGACY``, else one on PATH."""
     given = os.environ.get("FLUENT_BIT_LEGACY")
     found = shutil.which(given or "fluent-bit")
     if found is None or given:
@@ -54,40 +53,40 @@ def fluent_bit_legacy() -> Path | None:
 
 
 def register(*recipes: Recipe) -> None:
-    """Add recipes to the built-in ones, which know base images and Fluent Bit.
+    """Add recipes to the built-in ones for base images and Fluent Bit.
 
     Args:
-        recipes: how to assemble further images; the first recipe that matches a name is used.
+        recipes: recipes for more images; the first match is used.
     """
     _RECIPES.extend(recipes)
 
 
 def missing_for(name: str) -> str | None:
-    """Say which program of this machine an image lacks, or ``None`` when it can be assembled.
+    """Return the missing program for an image; ``None`` if it can be assembled.
 
     Args:
-        name: full image name as a chart writes it.
+        name: full image name as in the chart.
 
     Raises:
-        HarnessError: nothing here can stand in for the image.
+        HarnessError: there is no recipe for the image.
     """
     recipe = _recipe(name)
     return recipe.needs if recipe.needs and machine_program(recipe.needs) is None else None
 
 
 def archive(name: str) -> Path:
-    """Return a docker-archive of an image, assembled when the cache has none.
+    """Return a docker-archive of an image; assemble it if it is not cached.
 
     Args:
-        name: full image name as a chart writes it.
+        name: full image name as in the chart.
 
     Raises:
-        HarnessError: the image cannot be assembled here.
+        HarnessError: the image cannot be assembled.
     """
     recipe = _recipe(name)
     if missing := missing_for(name):
         raise HarnessError(
-            f"image {name} is made from a program of this machine, and there is none; "
+            f"image {name} requires a program that is missing on this machine; "
             f"put `{missing}` on PATH or its path into ${variable_of(missing)}"
         )
     if told := recipe.stand_in():
@@ -126,8 +125,8 @@ def _recipe(name: str) -> Recipe:
         if re.fullmatch(recipe.pattern, name):
             return recipe
     raise HarnessError(
-        f"image {name} cannot be assembled here: no recipe for it is registered (`images.register`); "
-        "use a cluster that can pull it (CLUSTER=existing KUBECONFIG=<file>)"
+        f"image {name} cannot be assembled: no recipe is registered (`images.register`); "
+        "use a cluster that can pull images (CLUSTER=existing KUBECONFIG=<file>)"
     )
 
 
@@ -138,7 +137,7 @@ def _fill_pause(root: Path) -> None:
 
 
 def _fill_python(root: Path) -> None:
-    # The stock image has its interpreter in /usr/local/bin, under these names.
+    # The stock image has these interpreters in /usr/local/bin.
     folder = root / "usr" / "local" / "bin"
     folder.mkdir(parents=True, exist_ok=True)
     for alias in ("python", "python3"):
@@ -160,7 +159,7 @@ def _fill_fluent_bit(root: Path) -> None:
     folder.mkdir(parents=True)
     shutil.copy2(program, folder / "fluent-bit")
     linked = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=True).stdout
-    # The libraries go where the loader looks first, beside those of the Debian packages.
+    # The loader searches this folder first, before the libraries of the Debian packages.
     libraries = root / "usr" / "lib" / "x86_64-linux-gnu"
     for line in linked.splitlines():
         found = re.search(r"=> (/\S+)", line)
@@ -192,11 +191,11 @@ _RECIPES = [
 
 @cache
 def _download(packages: tuple[str, ...]) -> list[Path]:
-    """Fetch Debian packages and all that they depend on, as if nothing were installed."""
+    """Download Debian packages and all their dependencies."""
     if not packages:
         return []
     if shutil.which("apt-get") is None:
-        raise HarnessError("images are assembled from Debian packages, and there is no apt-get here; use CLUSTER=kind")
+        raise HarnessError("assembling images requires apt-get, which is missing; use CLUSTER=kind")
     folder = cache_dir("debian")
     empty = folder / "status"
     empty.touch()
@@ -206,7 +205,7 @@ def _download(packages: tuple[str, ...]) -> list[Path]:
     listed = _apt([*nothing_installed, "--simulate", "install", *packages], folder)
     closure = re.findall(r"^Inst (\S+) \((\S+)", listed, re.MULTILINE)
     _apt(["download", *(f"{name}={version}" for name, version in closure)], folder)
-    # A colon in a version is written %3a in a file's name.
+    # File names encode a colon in a version as %3a.
     return [
         next(folder.glob(f"{name.partition(':')[0]}_{version.replace(':', '%3a')}_*.deb"))
         for name, version in sorted(closure)
@@ -214,7 +213,7 @@ def _download(packages: tuple[str, ...]) -> list[Path]:
 
 
 def _apt(arguments: list[str], folder: Path) -> str:
-    # Downloads into a folder of root's are refused to the sandbox user that apt switches to.
+    # apt's sandbox user cannot write to a folder of root.
     command = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", *arguments]
     if "--simulate" in arguments:
         command.remove("-qq")
@@ -242,7 +241,7 @@ def _common_files(root: Path) -> None:
 
 
 def _write(target: Path, name: str, root: Path, config: Mapping[str, object]) -> None:
-    """Write a docker-archive of one layer; the same files give the same bytes."""
+    """Write a docker-archive with one layer; the same files produce the same bytes."""
     layer = target.with_name("layer.tar")
     with tarfile.open(layer, "w", format=tarfile.PAX_FORMAT) as tar:
         for path in sorted(root.rglob("*")):

@@ -1,4 +1,4 @@
-"""How an image is described; ``assemble`` assembles what is described so."""
+"""The description of an image, for ``assemble``."""
 
 import os
 import shutil
@@ -8,29 +8,29 @@ from pathlib import Path
 
 
 def variable_of(program: str) -> str:
-    """Return the variable of the environment that may name a program of this machine: ``FLUENT_BIT``."""
+    """Return the environment variable with the path of a program, for example ``FLUENT_BIT``."""
     return program.upper().replace("-", "_")
 
 
 def machine_program(name: str) -> Path | None:
-    """Return a program of this machine: that of its variable, else the one on PATH, else ``None``."""
+    """Return a program of this machine: from its variable, else on PATH, else ``None``."""
     found = shutil.which(os.environ.get(variable_of(name)) or name)
     return Path(found).resolve() if found else None
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to assemble the images whose names match.
+    """A recipe for images with matching names.
 
     Attributes:
-        pattern: regular expression for the whole image name, registry and tag included.
-        fill: puts the image's files below the given folder.
-        packages: Debian packages that the image is made of.
-        config: entries of the image's configuration, as the OCI image specification names them.
-        needs: program of the machine that the image is made from, ``machine_program`` finds it.
-        programs: programs of ``tools.toml`` by their place in the image.
-        made_of: what else decides about the image's content.
-        stand_in: says what runs instead of the image's program, if not that program.
+        pattern: regular expression for the full image name, including registry and tag.
+        fill: function that writes the files of the image below a folder.
+        packages: Debian packages in the image.
+        config: image configuration, with the names of the OCI image specification.
+        needs: program of the machine to copy into the image; see ``machine_program``.
+        programs: programs of ``tools.toml``, by path in the image.
+        made_of: other inputs that determine the content.
+        stand_in: message about a stand-in for the image's program, if any.
     """
 
     pattern: str

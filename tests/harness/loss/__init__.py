@@ -1,4 +1,4 @@
-"""The loss meter: writes numbered lines into one end of a log pipeline and counts what leaves the other."""
+"""The loss meter: writes numbered lines to a log pipeline and counts the delivered lines."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from harness.loss.follow import (
 from harness.loss.measure import Measurement, measure_process
 
 WRITER_SOURCE = Path(writer.__file__)
-"""The writer as a file: it needs a Python 3.11 and nothing else, so it can be mounted from a ConfigMap."""
+"""The writer as a file: it requires only Python 3.11, so it can be mounted from a ConfigMap."""
 
 __all__ = [
     "WRITER_SOURCE",

@@ -1,4 +1,4 @@
-"""``python -m harness.loss``: measure a log reader, or count lines that were collected elsewhere."""
+"""``python -m harness.loss``: measure a log reader, or count collected lines."""
 
 import argparse
 import shutil
@@ -13,13 +13,13 @@ from harness.loss.count import count, written_by
 from harness.loss.measure import PLACEHOLDER, measure_process
 
 _DESCRIPTION = """\
-How many log lines does a reader lose? Write numbered lines to a file, run the reader, count what it prints.
+How many log lines does a reader lose? Write numbered lines to a file, run the reader, count its output.
 
   .venv/bin/python -m harness.loss process --lines 200000 --rate 20000 --rotate rename -- tail -n +1 -F {file}
   .venv/bin/python -m harness.loss process --kills 2 --rotate rename -- my-agent --path {file}
   kubectl logs POD -c sidecar | .venv/bin/python -m harness.loss count --written 200000
 
-Exit status: 0 if every line arrived exactly once, 1 if not, 2 if it could not be measured.
+Exit status: 0 if every line arrived exactly once, 1 if not, 2 if the measurement failed.
 """
 
 
@@ -29,7 +29,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status."""
+    """Run one command; return the exit status."""
     try:
         options = _parser().parse_args(arguments)
         return int(options.run(options))
@@ -48,26 +48,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    process = commands.add_parser("process", help="measure a reader that runs as a plain process")
+    process = commands.add_parser("process", help="measure a reader as a plain process")
     process.set_defaults(run=_process)
     add = process.add_argument
     add("--lines", default="200000", metavar="N", help="lines to write (default 200000)")
     add("--rate", default="20000", metavar="R", help="lines per second (default 20000)")
     add("--size", default="101", metavar="B", help="bytes per line (default 101)")
-    add("--burst", default="0", metavar="N", help="write N lines at a time, at the same mean rate")
+    add("--burst", default="0", metavar="N", help="write N lines at a time, at the same average rate")
     add("--rotate", default="none", choices=["rename", "copytruncate", "symlink", "none"])
-    add("--rotations", default="10", metavar="K", help="how often to rotate (default 10)")
+    add("--rotations", default="10", metavar="K", help="number of rotations (default 10)")
     add("--kills", type=int, default=0, metavar="K", help="SIGKILL and restart the reader K times")
-    add("--drain", action="store_true", help="SIGTERM right after the last line, instead of waiting first")
-    add("--directory", type=Path, help="where to write (default: a temporary directory, removed at the end)")
+    add("--drain", action="store_true", help="send SIGTERM immediately after the last line")
+    add("--directory", type=Path, help="directory of the log file (default: a temporary directory)")
     add("command", nargs="+", help=f"the reader; {PLACEHOLDER} stands for the log file")
 
-    counting = commands.add_parser("count", help="count lines that were collected elsewhere")
+    counting = commands.add_parser("count", help="count collected lines")
     counting.set_defaults(run=_count)
-    counting.add_argument("--written", type=int, metavar="N", help="what the writer wrote")
-    counting.add_argument("--report", type=Path, metavar="FILE", help="or: the output of the writers")
-    counting.add_argument("--label", default="", help="what the collector puts before each line")
-    counting.add_argument("file", type=Path, nargs="?", help="the lines (default: stdin)")
+    counting.add_argument("--written", type=int, metavar="N", help="number of lines that the writer wrote")
+    counting.add_argument("--report", type=Path, metavar="FILE", help="alternatively, the output of the writers")
+    counting.add_argument("--label", default="", help="prefix that the collector adds to each line")
+    counting.add_argument("file", type=Path, nargs="?", help="file with the lines (default: stdin)")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Follow a container's log through the API server, where the node's disk cannot be reached."""
+"""Follows a container's log through the API server, if the node's disk is not accessible."""
 
 import importlib
 import time
@@ -17,8 +17,8 @@ OVERLAP_SECONDS = 30
 
 @dataclass(frozen=True)
 class State:
-    """A container as the API server shows it: how often it was restarted, and whether it has a log to read
-    (`started`), is at work (`running`) and can come to life again (`final` says it cannot)."""
+    """The state of a container in the API: number of restarts, and whether it has a log (`started`), is running
+    (`running`), and can no longer restart (`final`)."""
 
     restarts: int
     started: bool
@@ -27,23 +27,23 @@ class State:
 
 
 class LogSource(Protocol):
-    """What `ApiFollower` needs of a cluster."""
+    """The interface that `ApiFollower` requires of a cluster."""
 
     def state(self) -> State | None:
-        """None if there is no such pod (yet, or any more)."""
+        """Return the state; None if the pod does not exist."""
 
     def read(self, *, previous: bool, since: int | None) -> Iterator[bytes]:
-        """Chunks of the log with a time before each line, from `since` seconds ago; follows it unless
-        `previous`, and ends when nothing has come for a while."""
+        """Yield chunks of the log with a timestamp before each line, from `since` seconds ago. Follow it unless
+        `previous` is set, and end after a time without output."""
 
 
 class ApiFollower(Follower):
-    """Reads the log of one container by ``GET pods/NAME/log?follow``, over restarts of the container.
+    """Reads the log of one container by ``GET pods/NAME/log?follow``, across restarts of the container.
 
-    Second best to `DirectoryFollower`: when lines come faster than the API server hands them on, the
-    kubelet's rotation (10 MiB a file) may take a file away before it has been read, and of a container
-    that restarts twice within one poll only the last two instances are left. A gap in a report made with
-    this follower may therefore be the API's; raise ``containerLogMaxSize`` before blaming the collector.
+    Prefer `DirectoryFollower`. When lines arrive faster than the API server delivers them, the kubelet's rotation
+    (10 MiB per file) may delete a file before it is read. When a container restarts twice within one poll, only the
+    last two instances remain. A gap in the report may therefore come from the API; raise ``containerLogMaxSize`` to
+    exclude that.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class ApiFollower(Follower):
         self._last_time = b""
         self._last_arrival = 0.0
         self._rest = b""
-        self._at_last_time = 0  # lines already taken that bear exactly that time
+        self._at_last_time = 0  # lines already read with exactly that timestamp
 
     def _collect(self) -> Iterator[list[bytes]]:
         instance = -1
@@ -79,14 +79,14 @@ class ApiFollower(Follower):
                 yield from self._read(previous=False)
             if stopping or (state is not None and state.final):
                 if self._rest:
-                    yield [self._rest.partition(b" ")[2]]  # the container ended in the middle of a line
+                    yield [self._rest.partition(b" ")[2]]  # the container ended within a line
                 return
             if state is None and instance >= 0:
-                return  # the pod was there and is gone
+                return  # the pod existed and was deleted
             self._stopping.wait(RETRY_SECONDS)
 
     def _read(self, *, previous: bool) -> Iterator[list[bytes]]:
-        """The lines after the last one taken. Going back too far only costs time: every line has its own."""
+        """Yield the lines after the last one read. Starting too early is safe: every line has its timestamp."""
         since = None
         if self._last_time:
             since = int(time.monotonic() - self._last_arrival) + OVERLAP_SECONDS
@@ -110,10 +110,10 @@ class ApiFollower(Follower):
 
 
 class _Cluster:
-    """The real thing."""
+    """The API of a real cluster."""
 
     def __init__(self, kubeconfig: Path | None, namespace: str, pod: str, container: str) -> None:
-        # Half a second to import: only who needs it pays. And Any: its stubs know no underscored options.
+        # The import takes half a second, so it is local. Any: the stubs lack options with underscores.
         client: Any = importlib.import_module("kubernetes.client")
         config: Any = importlib.import_module("kubernetes.config")
         config_object = client.Configuration()
@@ -155,4 +155,4 @@ class _Cluster:
             )
             yield from response.stream(1 << 16)
         except self._unreadable:
-            return  # not started yet, just ended, or quiet for a while: the caller asks again
+            return  # not started yet, just ended, or no output: the caller retries

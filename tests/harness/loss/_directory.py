@@ -1,4 +1,4 @@
-"""Follow a container's log files on the node's disk, as a node agent does."""
+"""Follows a container's log files on the node's disk, as a node agent does."""
 
 import gzip
 import os
@@ -14,21 +14,21 @@ from harness.loss._follower import POLL_SECONDS, Follower
 CHUNK = 1 << 20
 FINGERPRINT = 128  # bytes; every record begins with its time in nanoseconds, so these differ between files
 KEEP_DELETED_SECONDS = 5.0
-# <restart>.log, what the kubelet makes of it when it grows too large, and that compressed.
+# <restart>.log, its rotated files, and their compressed form.
 _NAME = re.compile(r"(?P<instance>\d+)\.log(?:\.(?P<rotated>\d{8}-\d{6}))?(?P<gz>\.gz)?")
 
 
 def container_directory(pod_logs: Path, *, namespace: str, pod: str, container: str, uid: str = "*") -> Path:
-    """Where the kubelet keeps the logs of a container; `pod` and `uid` may be patterns.
+    """Return the kubelet's directory for the logs of a container; `pod` and `uid` may be patterns.
 
-    A pattern matches pods that do not exist yet, and, for a StatefulSet, a pod's successors too.
+    A pattern also matches pods that do not exist yet, for example the next pod of a StatefulSet.
     """
     return pod_logs / f"{namespace}_{pod}_{uid}" / container
 
 
 @dataclass
 class _File:
-    """One inode of a container's log, read through a descriptor that outlives every rename."""
+    """One inode of a container's log, read through a descriptor that survives renames."""
 
     order: tuple[str, int, str]
     descriptor: int
@@ -36,11 +36,11 @@ class _File:
     deleted_since: float = 0.0
 
     def fingerprint(self) -> bytes:
-        """The first bytes. Read anew each time: a file is often opened while it is still empty."""
+        """The first bytes. Read each time, because a file is often opened while it is empty."""
         return os.pread(self.descriptor, FINGERPRINT, 0)
 
     def records(self) -> Iterator[list[bytes]]:
-        """The complete records that were added since the last call."""
+        """Return the complete records since the last call."""
         while chunk := os.read(self.descriptor, CHUNK):
             *records, self.rest = (self.rest + chunk).split(b"\n")
             yield records
@@ -57,16 +57,16 @@ class _Container:
 
 
 class DirectoryFollower(Follower):
-    """Reads ``<pod_logs>/<ns>_<pod>_<uid>/<container>/{0,1,2}.log`` from their first byte on.
+    """Reads ``<pod_logs>/<ns>_<pod>_<uid>/<container>/{0,1,2}.log`` from their first byte.
 
-    It may be started before the pod exists and goes on over restarts of the container (``1.log``, ...)
-    and over the kubelet's rotation (``0.log.<time>``, later ``0.log.<time>.gz``, later deleted): each file
-    is followed by its descriptor, not by its name, and a compressed file is read only if its content is
-    not known yet. `kubectl logs` can do none of that, see docs of `ApiFollower`.
+    It can start before the pod exists, and continues across restarts of the container (``1.log``, ...) and the
+    kubelet's rotation (``0.log.<time>``, later ``0.log.<time>.gz``, later deleted). It follows each file by
+    descriptor, not by name, and reads a compressed file only if its content is new. `kubectl logs` does none of this,
+    see `ApiFollower`.
     """
 
     def __init__(self, directory: Path, *, streams: Iterable[str] = ("stdout",)) -> None:
-        """`directory` may hold patterns, see `container_directory`."""
+        """`directory` may contain patterns, see `container_directory`."""
         super().__init__()
         self._directory = directory
         self._streams = frozenset(stream.encode() for stream in streams)
@@ -86,10 +86,10 @@ class DirectoryFollower(Follower):
                 yield joiner.rest()
 
     def _pass(self) -> Iterator[list[bytes]]:
-        """Everything that has come since the last pass, oldest file first."""
+        """Return all new lines since the last pass, oldest file first."""
         for directory in self._directories():
             container = self._containers.setdefault(directory, _Container())
-            # What is open already is older than a compressed file that nobody has seen before.
+            # Open files are older than a compressed file that is new.
             yield from self._read_open(container)
             compressed = self._open_new(directory, container)
             yield from self._read_compressed(directory, container, compressed)
@@ -106,18 +106,18 @@ class DirectoryFollower(Follower):
         fixed = Path(self._directory.anchor)
         pattern = str(self._directory.relative_to(fixed)) if self._directory.anchor else str(self._directory)
         present = {path for path in fixed.glob(pattern) if path.is_dir()}
-        # A directory that was deleted may still have something unread behind its open descriptors.
+        # Open descriptors of a deleted directory may still have unread data.
         return sorted(present | self._containers.keys())
 
     def _open_new(self, directory: Path, container: _Container) -> list[str]:
-        """Open the files that are not open yet; returns the names of compressed ones."""
+        """Open new files; return the names of compressed ones."""
         seen: set[str] = set()
         while (names := _names(directory)) != seen:
-            # Again after a rename: behind a listed name there may be a newer file, and an older one was missed.
+            # Repeat after a rename: a listed name may now be a newer file, and an older one was missed.
             seen = names
             for name in names:
                 match = _NAME.fullmatch(name)
-                if match and not match["gz"]:  # others are for instance the kubelet's half-compressed .tmp
+                if match and not match["gz"]:  # other files are, for example, the kubelet's partial .tmp
                     self._open(directory / name, match, container)
         return [name for name in seen if (match := _NAME.fullmatch(name)) and match["gz"]]
 
@@ -137,7 +137,7 @@ class DirectoryFollower(Follower):
             known.order = order
 
     def _read_compressed(self, directory: Path, container: _Container, names: list[str]) -> Iterator[list[bytes]]:
-        """Files that were compressed before they were ever seen open."""
+        """Read files that were compressed before they were opened."""
         for name in sorted(set(names) - container.compressed):
             container.compressed.add(name)
             with gzip.open(directory / name) as file:
@@ -151,8 +151,8 @@ class DirectoryFollower(Follower):
         return container.joiners.setdefault(instance, Joiner(self._streams))
 
     def _forget_deleted(self, container: _Container) -> None:
-        """Give the disk back what was deleted and read; an open descriptor also keeps its inode number
-        from being used again, so nothing is mistaken for an old file until then."""
+        """Close deleted files that are fully read. Until then, the open descriptor prevents the reuse of its inode
+        number, so no new file is mistaken for an old one."""
         now = time.monotonic()
         for key, file in list(container.files.items()):
             if os.fstat(file.descriptor).st_nlink:

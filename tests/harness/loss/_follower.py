@@ -1,4 +1,4 @@
-"""What all followers share: a thread that collects lines, and ways to wait for them."""
+"""The base of all followers: a thread that collects lines, and methods to wait for them."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ POLL_SECONDS = 0.05
 class Follower(ABC):
     """Collects lines in the background from `start` to `stop`; also a context manager.
 
-    Lines are kept in memory: 200,000 lines of 100 bytes take about 30 MB.
+    Lines are kept in memory: 200,000 lines of 100 bytes use about 30 MB.
     """
 
     def __init__(self) -> None:
@@ -25,12 +25,12 @@ class Follower(ABC):
         self._thread = threading.Thread(target=self._run, name=type(self).__name__, daemon=True)
 
     def start(self) -> Self:
-        """Begin to collect; returns the follower itself."""
+        """Start collecting; return the follower."""
         self._thread.start()
         return self
 
     def stop(self) -> None:
-        """Collect what is there at this moment, then end."""
+        """Collect the available lines, then stop."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -43,18 +43,18 @@ class Follower(ABC):
         self.stop()
 
     def __len__(self) -> int:
-        """How many lines have arrived so far."""
+        """Return the number of lines so far."""
         return len(self._lines)
 
     def lines(self) -> list[bytes]:
-        """The lines that have arrived so far, without their newlines, in the order of arrival."""
+        """Return the lines so far, without newlines, in order of arrival."""
         self._raise_failure()
         return self._lines[:]
 
     def wait(self, lines: int, *, timeout: float, quiet: float = 0) -> bool:
-        """Wait until that many lines have arrived; False if they did not within `timeout` seconds.
+        """Wait until a number of lines has arrived; return False after `timeout` seconds.
 
-        `quiet` gives up early, when nothing at all has arrived for so many seconds.
+        `quiet` gives up early, after so many seconds without a line.
         """
         until = time.monotonic() + timeout
         arrived, since = len(self), time.monotonic()
@@ -69,15 +69,15 @@ class Follower(ABC):
         return True
 
     def settle(self, quiet: float, *, timeout: float) -> None:
-        """Wait until nothing has arrived for `quiet` seconds, at most `timeout` seconds."""
+        """Wait until no line has arrived for `quiet` seconds, at most `timeout` seconds."""
         self.wait(1 << 62, timeout=timeout, quiet=quiet)
 
     def count(
         self, written: int | Mapping[str, int], *, timeout: float = 30, quiet: float = 5, label: str = ""
     ) -> Report:
-        """Wait for the written lines as `wait` does, then count what came.
+        """Wait for the written lines like `wait`, then count.
 
-        A line that is missing is asked for until `timeout` or `quiet` runs out, before it is called lost.
+        A missing line counts as lost only after `timeout` or `quiet`.
         """
         total = written if isinstance(written, int) else sum(written.values())
         self.wait(total, timeout=timeout, quiet=quiet)
@@ -85,13 +85,13 @@ class Follower(ABC):
 
     @abstractmethod
     def _collect(self) -> Iterator[list[bytes]]:
-        """Yield lines as they come, often (empty lists too); after `_stopping` is set, the rest."""
+        """Yield lists of new lines frequently, even empty ones; after `_stopping` is set, yield the rest."""
 
     def _run(self) -> None:
         try:
             for lines in self._collect():
                 self._lines += lines
-        except BaseException as error:  # handed to the thread that asks for the lines
+        except BaseException as error:  # re-raised in the thread that reads the lines
             self._failure = error
 
     def _raise_failure(self) -> None:

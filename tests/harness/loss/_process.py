@@ -1,4 +1,4 @@
-"""Follow the standard output of a plain process."""
+"""Follows the standard output of a plain process."""
 
 import os
 import select
@@ -20,8 +20,8 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Usage:
-    """What a process and its descendants have used: CPU seconds, and their greatest summed resident memory
-    in bytes (pages that they share, of libraries, count once for each)."""
+    """Resource use of a process and its descendants: CPU seconds, and the peak of their total resident memory in
+    bytes (shared pages count for each process)."""
 
     cpu_seconds: float
     peak_bytes: int
@@ -29,18 +29,18 @@ class Usage:
 
 @dataclass(frozen=True)
 class Exit:
-    """How a process ended: status as a shell shows it (137: SIGKILL), and seconds since it was asked to."""
+    """The end of a process: status as in a shell (137: SIGKILL), and seconds since SIGTERM."""
 
     status: int
     seconds: float
 
 
 class ProcessFollower(Follower):
-    """Runs a command and collects the lines of its stdout, over any number of `kill` and `restart`.
+    """Runs a command and collects the lines of its stdout, across `kill` and `restart`.
 
-    With `as_init` the command is process 1 of a PID namespace of its own, as in a container: signals
-    without a handler are ignored, and its death ends all its children. It also has its own /proc: Fluent Bit
-    finds no rotated file without. That needs root on Linux.
+    With `as_init`, the command is process 1 of its own PID namespace, as in a container: signals without a handler are
+    ignored, and its death ends all its children. It also has its own /proc, which Fluent Bit requires to find rotated
+    files. This requires root on Linux.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class ProcessFollower(Follower):
         stderr: Path | None = None,
         as_init: bool = False,
     ) -> None:
-        """`stderr` is a file that errors are appended to; without it they go to this process's own."""
+        """`stderr` is a file to append errors to; default: the stderr of this process."""
         super().__init__()
         namespace = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]
         self._command = [*namespace, *command] if as_init else command
@@ -60,7 +60,7 @@ class ProcessFollower(Follower):
         self._stderr = stderr
         self._process: subprocess.Popen[bytes] | None = None
         self._outputs: list[IO[bytes]] = []
-        self._ended: set[int] = set()  # descriptors at their end; they stay open, so no number is used twice
+        self._ended: set[int] = set()  # descriptors at end of file; they stay open, so no number is reused
         self._held = threading.Event()
         self._spent = 0.0
         self._peak = 0
@@ -71,7 +71,7 @@ class ProcessFollower(Follower):
         return self
 
     def restart(self) -> None:
-        """Run the command (again); its output goes on in the same list of lines."""
+        """Start or restart the command; its output continues the same list of lines."""
         errors = self._stderr.open("ab") if self._stderr else None
         try:
             self._process = subprocess.Popen(
@@ -92,16 +92,16 @@ class ProcessFollower(Follower):
         self._remember_usage()
 
     def hold(self) -> None:
-        """Read nothing any more, until `release`: when the pipe is full, the command's writes block."""
+        """Stop reading until `release`: when the pipe is full, writes of the command block."""
         self._held.set()
 
     def release(self) -> None:
-        """Read again what the command writes."""
+        """Resume reading."""
         self._held.clear()
 
     @property
     def pid(self) -> int:
-        """The process to signal: with `as_init` that is the namespace's process 1."""
+        """The process to signal: with `as_init`, process 1 of the namespace."""
         assert self._process is not None, "not started"
         until = time.monotonic() + 5
         while self._as_init and time.monotonic() < until:
@@ -116,17 +116,17 @@ class ProcessFollower(Follower):
         return self._process is not None and self._process.poll() is None
 
     def usage(self) -> Usage:
-        """Of all that ran since `start`; a process killed a moment ago counts up to the last look."""
+        """Return the resource use since `start`; a killed process counts up to the last sample."""
         spent = self._remember_usage()
         return Usage(cpu_seconds=self._spent + spent, peak_bytes=self._peak)
 
     def kill(self) -> Exit:
-        """SIGKILL to the command and its whole process group, as when a container is killed."""
+        """Send SIGKILL to the command and its process group, as when a container is killed."""
         self._spent += self._remember_usage()
         return self._end(signal.SIGKILL, timeout=10)
 
     def terminate(self, *, timeout: float = 30) -> Exit:
-        """SIGTERM to the command alone, as the kubelet does, and SIGKILL to all `timeout` seconds later."""
+        """Send SIGTERM to the command only, as the kubelet does, and SIGKILL to all after `timeout` seconds."""
         self._spent += self._remember_usage()
         return self._end(signal.SIGTERM, timeout=timeout)
 
@@ -155,7 +155,7 @@ class ProcessFollower(Follower):
         return Exit(status=status if status >= 0 else 128 - status, seconds=time.monotonic() - begin)
 
     def _collect(self) -> Iterator[list[bytes]]:
-        """Reads at once whatever comes: a slow reader holds the process up in the middle of its writes."""
+        """Reads output immediately: a slow reader would block the process in its writes."""
         rests: dict[int, bytes] = {}
         looked = 0.0
         while True:
@@ -180,7 +180,7 @@ class ProcessFollower(Follower):
         yield [rest for rest in rests.values() if rest]
 
     def _remember_usage(self) -> float:
-        """CPU seconds of the running process tree; the peak is kept."""
+        """Return the CPU seconds of the running process tree; record the memory peak."""
         if self._process is None or self._process.poll() is not None:
             return 0.0
         spent, resident = 0.0, 0
@@ -205,11 +205,11 @@ def _tree(pid: int) -> list[int]:
 
 
 def _usage(pid: int) -> tuple[float, int]:
-    """CPU seconds (of its threads, and of children that have ended) and resident bytes; see proc(5)."""
+    """Return CPU seconds (including threads and ended children) and resident bytes; see proc(5)."""
     try:
         after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         resident = Path(f"/proc/{pid}/status").read_text().partition("VmRSS:")[2].split()
-        # The scheduler counts nanoseconds; `stat` only ticks of 10 ms, by sampling.
+        # The scheduler counts nanoseconds; `stat` samples ticks of 10 ms.
         threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
         nanoseconds = sum(int(thread.read_text().split()[0]) for thread in threads)
     except OSError:

@@ -1,4 +1,4 @@
-"""Compare the lines that arrived with the lines that were written."""
+"""Compares delivered lines with written lines."""
 
 import contextlib
 import json
@@ -7,25 +7,25 @@ from dataclasses import dataclass, field
 
 from harness.loss.writer import decode
 
-SHOWN = 5  # ranges of missing numbers and examples of mangled lines that a report names
+SHOWN = 5  # number of missing ranges and of mangled examples in a report
 
 
 @dataclass(frozen=True)
 class Report:
-    """What became of the written lines.
+    """Counts of the written and the collected lines.
 
-    Every written line is in `delivered` or in `lost`. The other figures tell what came besides:
+    Every written line counts as `delivered` or `lost`. The other counts are:
 
-    doubled     copies after the first one of a line
-    reordered   lines that came after a line of a higher number
-    mangled     lines that nobody wrote: cut, glued together, damaged, or not of the writer at all
-    unknown     intact lines of a stream or number that was not written: two runs got mixed up
+    duplicated  additional copies of a line
+    reordered   lines that arrived after a line with a higher number
+    mangled     truncated, joined or damaged lines, and lines of other programs
+    unknown     intact lines with a stream or number that was not written: two runs are mixed up
     """
 
     written: int
     delivered: int
     lost: int
-    doubled: int
+    duplicated: int
     reordered: int
     mangled: int
     unknown: int = 0
@@ -34,17 +34,17 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        """Nothing is missing; there may be doubles."""
+        """Whether no line is lost; duplicates are allowed."""
         return self.lost == 0 and self.written > 0
 
     @property
     def exact(self) -> bool:
-        """Every line once, in its order, intact, and nothing else."""
-        return self.complete and not (self.doubled or self.reordered or self.mangled or self.unknown)
+        """Whether every line arrived once, in order and intact, and nothing else."""
+        return self.complete and not (self.duplicated or self.reordered or self.mangled or self.unknown)
 
     def __str__(self) -> str:
         text = f"written {self.written:,}  delivered {self.delivered:,}  lost {self.lost:,}"
-        text += f"  doubled {self.doubled:,}  reordered {self.reordered:,}  mangled {self.mangled:,}"
+        text += f"  duplicated {self.duplicated:,}  reordered {self.reordered:,}  mangled {self.mangled:,}"
         if self.unknown:
             text += f"  unknown {self.unknown:,}"
         if self.missing:
@@ -55,20 +55,20 @@ class Report:
 
 
 def count(lines: Iterable[bytes | str], written: int | Mapping[str, int], *, label: str = "", first: int = 0) -> Report:
-    """Count what arrived.
+    """Count collected lines.
 
     Args:
-        lines: in the order of arrival, with or without their newlines.
-        written: how many lines the writer says that it wrote; by stream name if there are several
-            writers. A plain number stands for the writer's default stream.
-        label: what the collector puts before each line; a line without it counts as mangled.
-        first: number of each stream's first line.
+        lines: lines in order of arrival, with or without newlines.
+        written: number of lines that the writer reports; with several writers, by stream name. A plain number is for
+            the writer's default stream.
+        label: prefix that the collector adds; a line without it counts as mangled.
+        first: number of the first line in each stream.
     """
     expected = {"w": written} if isinstance(written, int) else dict(written)
     seen = {stream: bytearray(total) for stream, total in expected.items()}
     newest = dict.fromkeys(expected, -1)
     prefix = label.encode()
-    doubled = reordered = mangled = unknown = 0
+    duplicated = reordered = mangled = unknown = 0
     examples: list[bytes] = []
     for line in lines:
         raw = line.encode("utf-8", "surrogateescape") if isinstance(line, str) else line
@@ -86,7 +86,7 @@ def count(lines: Iterable[bytes | str], written: int | Mapping[str, int], *, lab
         if marks is None or not 0 <= number < len(marks):
             unknown += 1
         elif marks[number]:
-            doubled += 1
+            duplicated += 1
         else:
             marks[number] = 1
             if number < newest[stream]:
@@ -99,7 +99,7 @@ def count(lines: Iterable[bytes | str], written: int | Mapping[str, int], *, lab
         written=total,
         delivered=delivered,
         lost=total - delivered,
-        doubled=doubled,
+        duplicated=duplicated,
         reordered=reordered,
         mangled=mangled,
         unknown=unknown,
@@ -109,7 +109,7 @@ def count(lines: Iterable[bytes | str], written: int | Mapping[str, int], *, lab
 
 
 def _missing(seen: Mapping[str, bytearray], first: int) -> tuple[str, ...]:
-    """The first gaps of every stream, as ``w:17-29``."""
+    """Return the first gaps of each stream, for example ``w:17-29``."""
     shown: list[str] = []
     for stream, marks in seen.items():
         gaps = _gaps(marks)
@@ -130,9 +130,9 @@ def _gaps(marks: bytearray) -> Iterator[tuple[int, int]]:
 
 
 def written_by(lines: Iterable[bytes]) -> dict[str, int]:
-    """`written` for `count`, from the stdout of one or more writers.
+    """Return `written` for `count`, from the stdout of one or more writers.
 
-    Other lines are passed over. Of a stream the last report holds: a writer that stays reports twice.
+    Other lines are ignored. The last report of a stream counts, because a writer that stays reports twice.
     """
     totals: dict[str, int] = {}
     for line in lines:

@@ -1,4 +1,4 @@
-"""The followers: of a container's files on the node, of the API's log stream, of a plain process.
+"""The followers, for a container's files on the node, the API's log stream, and a plain process.
 
     written --> file --> collector --> stdout --> follower --> count
     writer.py            under test              follow.py     count.py

@@ -1,4 +1,4 @@
-"""Drive a log reader that runs as a plain process, and count what it let through."""
+"""Runs a log reader as a plain process, and counts the lines that it delivers."""
 
 import json
 import subprocess
@@ -18,13 +18,13 @@ PLACEHOLDER = "{file}"
 
 @dataclass(frozen=True)
 class Measurement:
-    """A report and what it cost.
+    """A report with the resource use.
 
     Attributes:
-        seconds: what the writer took.
-        failed: lines that the writer could not write, as its disk was full; the report does not know them.
-        slowest: seconds of the writer's longest write.
-        counted: lines that the reader itself says it lost, if it was asked.
+        seconds: duration of the writer.
+        failed: lines that the writer could not write to a full disk; not in the report.
+        slowest: duration of the writer's longest write, in seconds.
+        counted: lost lines by the reader's own count, if available.
     """
 
     report: Report
@@ -69,22 +69,22 @@ def measure_process(
     as_init: bool = False,
     counted: Callable[[], int] | None = None,
 ) -> Measurement:
-    """Run a writer on `file` while `command` reads it, and count what comes out of the command's stdout.
+    """Run a writer on `file` while `command` reads it, and count the lines on the command's stdout.
 
     Args:
-        command: the reader; ``{file}`` in it stands for the file.
-        options: of the writer, see ``python -m harness.loss.writer --help``.
-        kills: SIGKILL the reader so many times, evenly over the writing, and start it again each time.
-        meanwhile: what else happens while the writer, its second argument, is at work.
-        lead: seconds between the start of the reader and that of the writer.
-        drain: send SIGTERM right after the writer's end, and count what still came. Otherwise wait first:
-            until all lines are there, or `timeout` seconds, or `quiet` seconds without a line.
+        command: the reader; ``{file}`` is replaced by the file.
+        options: options of the writer, see ``python -m harness.loss.writer --help``.
+        kills: number of times to SIGKILL and restart the reader, distributed evenly over the writing.
+        meanwhile: function to run while the writer, its second argument, is running.
+        lead: seconds between the starts of the reader and the writer.
+        drain: send SIGTERM as soon as the writer has ended. Otherwise wait first, until all lines have arrived, for
+            `timeout` seconds, or until `quiet` seconds without a line.
         grace: seconds from SIGTERM to SIGKILL at the end.
-        as_init: run the reader as process 1, see `ProcessFollower`.
-        counted: asks the reader, before its end, how many lines it lost.
+        as_init: run the reader as process 1; see `ProcessFollower`.
+        counted: function that returns the reader's own count of lost lines before it ends.
 
     Raises:
-        HarnessError: the reader cannot be started, or the writer failed.
+        HarnessError: the reader does not start, or the writer fails.
     """
     reader = ProcessFollower(
         [part.replace(PLACEHOLDER, str(file)) for part in command],
@@ -95,7 +95,9 @@ def measure_process(
     with reader:
         time.sleep(lead)
         if not reader.running:
-            raise HarnessError(f"{command[0]} ended before a line was written: run it by itself to see why.")
+            raise HarnessError(
+                f"{command[0]} exited before the first line was written: run it alone to see the reason."
+            )
         process = run_writer(file, options)
         try:
             if meanwhile:
@@ -115,14 +117,14 @@ def measure_process(
 
 
 def run_writer(file: Path, options: Sequence[str]) -> "subprocess.Popen[str]":
-    """Start ``writer.py`` as a process of its own: it must not share this one's interpreter lock."""
+    """Start ``writer.py`` as a separate process, so that it does not share this interpreter's lock."""
     command = [sys.executable, writer.__file__, "--file", str(file), *options]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a writer reported of itself."""
+    """The report of a writer."""
 
     stream: str
     written: int
@@ -132,7 +134,7 @@ class Summary:
 
 
 def finish_writer(process: "subprocess.Popen[str]") -> Summary:
-    """Wait for the writer's end; returns the last JSON that it printed."""
+    """Wait for the writer to end; return its last JSON report."""
     output, errors = process.communicate()
     if process.returncode != 0:
         raise HarnessError(errors.strip() or f"The writer ended with status {process.returncode}.")
@@ -141,7 +143,7 @@ def finish_writer(process: "subprocess.Popen[str]") -> Summary:
 
 
 def _duration(options: Sequence[str]) -> float:
-    """How long the writer will take, in seconds; 0 if it is not held to a rate."""
+    """Return the expected duration of the writer in seconds; 0 without a rate."""
     parsed = writer.parser().parse_args(["--file", "-", *options])
     return float(parsed.lines / parsed.rate) if parsed.rate else 0.0
 
@@ -151,5 +153,9 @@ def _kill_evenly(reader: ProcessFollower, process: "subprocess.Popen[str]", seco
         try:
             process.wait(seconds / (kills + 1))
         except subprocess.TimeoutExpired:
+            # On a busy machine the reader may not have read anything yet: such a kill would show nothing.
+            read = len(reader)
+            while len(reader) == read and process.poll() is None:
+                time.sleep(0.02)
             reader.kill()
             reader.restart()

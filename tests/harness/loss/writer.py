@@ -1,41 +1,40 @@
-"""Write numbered log lines to a file, the way an application under load does.
+"""Writes numbered log lines to a file, like an application under load.
 
-Nothing but the standard library and no other module of this package is used: the text of this very
-file also goes into a ConfigMap and runs in a pod, under a stock Python image::
+This file uses only the standard library and no other module of the package, because it also runs from a ConfigMap in
+a pod with a stock Python image::
 
     python writer.py --file /var/log/app/app.log --lines 200000 --rate 20000 --rotate rename --rotations 10
 
-Every line says who wrote it, its number, how long it is and a checksum of all that::
+Every line contains its stream, number, length and a checksum::
 
     w 0000000042 101 5d2ab1c0 abcdefghijklmnopqrstuvwxyz...
-    |     |       |     |      +- filling, up to the length asked for
+    |     |       |     |      +- padding to the requested length
     |     |       |     +-------- CRC-32 of the line without this field
-    |     |       +-------------- length in bytes, the newline included
-    |     +---------------------- number, from 0 (or --first) upwards
-    +---------------------------- stream: tells two writers apart
+    |     |       +-------------- length in bytes, including the newline
+    |     +---------------------- number, starting at 0 (or --first)
+    +---------------------------- stream: distinguishes writers
 
-so that a reader (``count.py``) can tell a line that is missing from one that came twice, late, cut or
-glued to its neighbour. The last line on stdout is JSON, ``{"stream": "w", "written": 200000, ...}``: the
-truth that a measurement starts from. A line is counted only after the kernel has taken it.
+so that ``count.py`` can distinguish lines that are lost, duplicated, reordered, truncated or joined. The last line on
+stdout is JSON, ``{"stream": "w", "written": 200000, ...}``, the reference of a measurement. A line counts as written
+only after the kernel has accepted it.
 
-How the file is rotated (``--rotate``), always by the writer itself, between two lines, so that whatever
-is lost was lost by the reader:
+The writer itself rotates the file (``--rotate``) between two lines, so that only the reader can lose lines:
 
-rename        ``app.log`` becomes ``app.log.1`` (``.1`` becomes ``.2`` and so on), a new ``app.log`` is made:
+rename        ``app.log`` becomes ``app.log.1`` (``.1`` becomes ``.2`` and so on), and a new ``app.log`` is created:
               logrotate's ``create``, Python's RotatingFileHandler, log4j2. ``--naming serial`` appends an
-              ever growing number instead of moving the older files up. With ``--late N`` the next N
-              lines still go to the renamed file, as from a program that logrotate has yet to signal.
-copytruncate  ``app.log`` is copied to ``app.log.1``, then cut to nothing: same file, same inode. A reader that
-              did not get to the last lines by then has lost them; ``--pause S`` writes nothing for S
-              seconds before, to tell a reader that keeps up on a busy machine from one that cannot.
-symlink       ``app.log`` is a link to ``app.log-0001``, then, in one step, to ``app.log-0002``.
-none          one file for ever.
+              increasing number instead of shifting the older files. With ``--late N``, the next N lines go to
+              the renamed file, as from a program that logrotate has not signaled yet.
+copytruncate  ``app.log`` is copied to ``app.log.1``, then truncated: same file, same inode. A reader loses lines
+              that it has not read by then. ``--pause S`` pauses for S seconds before, to detect a reader that
+              loses lines even when it has time to read.
+symlink       ``app.log`` is a link to ``app.log-0001``, then atomically to ``app.log-0002``.
+none          no rotation.
 
-A full disk ends the writer with status 1. With ``--drop-when-full`` it goes on, as Python's logging does: what the
-kernel does not take is dropped and counted as ``failed``, and its numbers go to the lines that come after.
+A full disk ends the writer with status 1. With ``--drop-when-full`` it continues, like Python's logging: lines that the
+kernel rejects are dropped and counted as ``failed``, and the next lines reuse their numbers.
 
-SIGTERM ends the writer at once (as process 1 of a container it would otherwise be ignored); with
-``--on-term N`` it first writes N more lines, as an application that logs its own shutdown.
+SIGTERM ends the writer immediately (process 1 of a container would ignore it by default). With ``--on-term N`` it
+first writes N more lines, like an application that logs its shutdown.
 """
 
 import argparse
@@ -60,17 +59,17 @@ _ALPHABET = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def encode(stream: str, number: int, size: int) -> bytes:
-    """The line of that number, newline included, `size` bytes long."""
+    """Return the line with a number, `size` bytes long including the newline."""
     head = b"%s %0*d %d" % (stream.encode(), DIGITS, number, size)
-    filling = size - len(head) - 11  # two blanks, eight hex digits, a newline
-    # The filling starts at another letter in each line: gluing halves of two lines never fits.
+    filling = size - len(head) - 11  # two spaces, eight hex digits, a newline
+    # The padding starts at a different letter in each line, so that joined halves of two lines never match.
     start = number % len(_ALPHABET)
     body = (_ALPHABET * (filling // len(_ALPHABET) + 2))[start : start + filling]
     return b"%s %08x %s\n" % (head, zlib.crc32(body, zlib.crc32(head)), body)
 
 
 def decode(line: bytes) -> tuple[str, int] | None:
-    """Stream and number of an intact line (without its newline); None if it is not one."""
+    """Return stream and number of an intact line (without newline); None for other lines."""
     fields = line.split(b" ", 4)
     if len(fields) != 5:
         return None
@@ -87,19 +86,19 @@ def decode(line: bytes) -> tuple[str, int] | None:
 
 
 def smallest(stream: str) -> int:
-    """The shortest `size` that holds the fields of a line: eleven bytes of filling keep it readable."""
+    """Return the smallest `size` for a stream, with eleven bytes of padding."""
     return len(stream.encode()) + DIGITS + 5 + 11 + 11
 
 
 class LogFile:
-    """The file that lines are appended to, and how it is rotated."""
+    """The log file and its rotation."""
 
     def __init__(self, path: Path, *, rotate: str = "none", naming: str = "shift", keep: int = 0) -> None:
-        """`keep` is how many rotated files stay (0: all); older ones are deleted, read or not."""
+        """`keep` is the number of rotated files to keep (0: all); older files are deleted, read or not."""
         self.path = path
         self.rotations = 0
         self.drop_when_full = False
-        self.slowest = 0.0  # seconds that the longest call of the kernel took
+        self.slowest = 0.0  # duration of the longest write, in seconds
         self._keep = keep
         self._naming = naming
         self._turn: Callable[[], None] = {
@@ -115,7 +114,7 @@ class LogFile:
         self._late = False
 
     def append(self, data: bytes) -> int:
-        """Hand it to the kernel; returns how many bytes were taken, fewer only with `drop_when_full`."""
+        """Write to the kernel; return the number of accepted bytes, fewer only with `drop_when_full`."""
         view = memoryview(data)
         while view:
             begin = time.monotonic()
@@ -130,17 +129,17 @@ class LogFile:
         return len(data) - len(view)
 
     def rotate(self) -> None:
-        """Set the written part aside and go on with an empty file."""
+        """Rotate the file and continue with an empty one."""
         self.rotations += 1
         self._turn()
 
     @property
     def late(self) -> bool:
-        """The file was renamed, and the new one is not open yet."""
+        """Whether the file was renamed and the new one is not open yet."""
         return self._late
 
     def reopen(self) -> None:
-        """Open the path (again), making it if missing."""
+        """Open or reopen the path; create it if missing."""
         os.close(self._descriptor)
         self._descriptor = self._open()
         self._late = False
@@ -155,7 +154,7 @@ class LogFile:
         return self.path.with_name(f"{self.path.name}.{number}")
 
     def _set_aside(self) -> Path:
-        """A free name for what has been written so far."""
+        """Return an unused name for the rotated file."""
         if self._naming == "serial":
             if self._keep and self.rotations > self._keep:
                 self._numbered(self.rotations - self._keep).unlink(missing_ok=True)
@@ -200,7 +199,7 @@ class Stopped(Exception):
 
 
 class Writer:
-    """Numbers lines and appends them; knows when the file is due for rotation."""
+    """Numbers and appends lines, and rotates the file when due."""
 
     def __init__(self, file: LogFile, *, stream: str, size: int, first: int = 0) -> None:
         self.file = file
@@ -214,10 +213,10 @@ class Writer:
         self.late = 0
         self.pause = 0.0
         self._in_file = 0
-        self._torn = b""  # ends a line of which the disk took only a part
+        self._torn = b""  # terminates a partially written line
 
     def write(self, count: int) -> None:
-        """Append `count` lines, rotating wherever one is due."""
+        """Append `count` lines, with rotations when due."""
         while count > 0:
             if self._due():
                 time.sleep(self.pause)
@@ -243,14 +242,14 @@ class Writer:
             count -= batch
 
     def _due(self) -> bool:
-        """Rotation waits for the next line: the last file is never an empty one."""
+        """Whether to rotate before the next line, so that the last file is never empty."""
         return 0 < self.lines_per_file <= self._in_file and self.file.rotations < self.most_rotations
 
 
 def batches(lines: int, rate: float, burst: int) -> Iterator[int]:
-    """How many lines to write now, now, now...: a clock that catches up after every delay.
+    """Yield the number of lines to write now, repeatedly; catches up after delays.
 
-    `lines` 0 never ends; `rate` 0 is as fast as possible; `burst` keeps the mean rate, but in bunches.
+    `lines` 0 never ends; `rate` 0 is full speed; `burst` writes in bursts at the same average rate.
     """
     done = 0
     begin = time.monotonic()
@@ -271,7 +270,7 @@ def batches(lines: int, rate: float, burst: int) -> Iterator[int]:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write what the options ask for; 0, or 1 if the file could not be written."""
+    """Write lines as the options request; return 0, or 1 if the file cannot be written."""
     writer = Writer(
         LogFile(options.file, rotate=options.rotate, naming=options.naming, keep=options.keep),
         stream=options.stream,
@@ -290,7 +289,7 @@ def run(options: argparse.Namespace) -> int:
     stop_requested = False
 
     def on_term(_signal: int, _frame: FrameType | None) -> None:
-        # Raising while a batch is half way through would leave its count unknown: `write` is let finish.
+        # Raising within a batch would leave its count unknown, so `write` finishes first.
         nonlocal stop_requested
         stop_requested = True
 
@@ -340,7 +339,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _write_and_vanish(writer: Writer, count: int, report: Callable[[], None]) -> NoReturn:
-    """Write, then leave without closing, flushing or reporting: the report comes first."""
+    """Report, write, then exit without closing or flushing."""
     start = writer.first + writer.written
     data = b"".join(encode(writer.stream, start + i, writer.size) for i in range(count))
     writer.written += count
@@ -351,40 +350,40 @@ def _write_and_vanish(writer: Writer, count: int, report: Callable[[], None]) ->
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """One sentence and status 2, instead of a page of usage."""
-        print(f"writer: {message} (--help explains the options).", file=sys.stderr)
+        """Exit with one sentence and status 2, instead of the usage text."""
+        print(f"writer: {message} (see --help).", file=sys.stderr)
         raise SystemExit(2)
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the command line parser."""
     parse = _Parser(prog="writer", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parse.add_argument
-    add("--file", type=Path, required=True, help="the log file; its directory is made if missing")
-    add("--lines", type=int, default=0, metavar="N", help="how many lines in all")
-    add("--forever", action="store_true", help="go on until SIGTERM, instead of --lines")
-    add("--rate", type=float, default=0, metavar="R", help="lines per second (0: as fast as possible)")
-    add("--burst", type=int, default=0, metavar="N", help="N lines at a time, at the same mean rate")
-    add("--size", type=int, default=101, metavar="B", help="bytes per line with its newline (default 101)")
-    add("--stream", default="w", help="name that tells this writer's lines from another's (default w)")
+    add("--file", type=Path, required=True, help="the log file; its directory is created if missing")
+    add("--lines", type=int, default=0, metavar="N", help="total number of lines")
+    add("--forever", action="store_true", help="write until SIGTERM, instead of --lines")
+    add("--rate", type=float, default=0, metavar="R", help="lines per second (0: full speed)")
+    add("--burst", type=int, default=0, metavar="N", help="write N lines at a time, at the same average rate")
+    add("--size", type=int, default=101, metavar="B", help="bytes per line including the newline (default 101)")
+    add("--stream", default="w", help="name of the stream (default w)")
     add("--first", type=int, default=0, metavar="N", help="number of the first line (default 0)")
     add("--rotate", choices=["rename", "copytruncate", "symlink", "none"], default="none")
-    add("--rotations", type=int, default=0, metavar="K", help="rotate K times, evenly over --lines")
-    add("--rotate-bytes", type=int, default=0, metavar="B", help="rotate when the file would exceed B bytes")
+    add("--rotations", type=int, default=0, metavar="K", help="rotate K times, distributed evenly over --lines")
+    add("--rotate-bytes", type=int, default=0, metavar="B", help="rotate before the file exceeds B bytes")
     add("--naming", choices=["shift", "serial"], default="shift", help="names of the rotated files")
-    add("--keep", type=int, default=0, metavar="N", help="rotated files kept, older are deleted (0: all)")
-    add("--late", type=int, default=0, metavar="N", help="lines still written to a file after its rename")
-    add("--pause", type=float, default=0, metavar="S", help="seconds without a line before each rotation")
-    add("--drop-when-full", action="store_true", help="drop lines on a full disk and go on")
+    add("--keep", type=int, default=0, metavar="N", help="number of rotated files to keep (0: all)")
+    add("--late", type=int, default=0, metavar="N", help="number of lines written to a file after its rename")
+    add("--pause", type=float, default=0, metavar="S", help="seconds to pause before each rotation")
+    add("--drop-when-full", action="store_true", help="drop lines on a full disk and continue")
     add("--delay", type=float, default=0, metavar="S", help="seconds to wait before the first line")
-    add("--on-term", type=int, default=0, metavar="N", help="lines to write after SIGTERM")
-    add("--last-millisecond", type=int, default=0, metavar="N", help="N last lines at once, then exit")
-    add("--stay", action="store_true", help="after the last line wait for SIGTERM")
+    add("--on-term", type=int, default=0, metavar="N", help="number of lines to write after SIGTERM")
+    add("--last-millisecond", type=int, default=0, metavar="N", help="write N last lines at once, then exit")
+    add("--stay", action="store_true", help="wait for SIGTERM after the last line")
     return parse
 
 
 def _complaint(options: argparse.Namespace) -> str:
-    """What makes these options senseless, or nothing."""
+    """Return an error about contradictory options, or an empty string."""
     numbers = (
         "lines",
         "rate",
@@ -402,24 +401,24 @@ def _complaint(options: argparse.Namespace) -> str:
         if getattr(options, name) < 0:
             return f"--{name.replace('_', '-')} cannot be negative"
     if not options.stream or " " in options.stream or "\n" in options.stream:
-        return "--stream must be a name without blanks"
+        return "--stream must be a name without spaces"
     if options.size < smallest(options.stream):
-        return f"--size {options.size} is too small: a line needs {smallest(options.stream)} bytes"
+        return f"--size {options.size} is too small: a line requires {smallest(options.stream)} bytes"
     if options.forever and options.lines:
-        return "--forever and --lines exclude each other"
+        return "--forever and --lines are mutually exclusive"
     if not (options.lines or options.forever or options.last_millisecond > 0):
-        return "give --lines N, --forever or --last-millisecond N"
+        return "set --lines N, --forever or --last-millisecond N"
     if options.rotate == "none" and (options.rotations or options.rotate_bytes):
-        return "--rotations and --rotate-bytes need --rotate rename, copytruncate or symlink"
+        return "--rotations and --rotate-bytes require --rotate rename, copytruncate or symlink"
     if options.late and options.rotate not in ("rename", "symlink"):
-        return "--late needs --rotate rename or symlink"
+        return "--late requires --rotate rename or symlink"
     if options.rotate != "none" and not (options.rotate_bytes or (options.rotations and options.lines)):
-        return f"--rotate {options.rotate} needs --rotations K (with --lines) or --rotate-bytes B"
+        return f"--rotate {options.rotate} requires --rotations K (with --lines) or --rotate-bytes B"
     return ""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Entry point; returns the exit status."""
+    """Run the writer; return the exit status."""
     parse = parser()
     options = parse.parse_args(arguments)
     complaint = _complaint(options)

@@ -1,1 +1,1 @@
-"""Runs Helm, remembers what it renders, and checks the objects against the schemas of Kubernetes."""
+"""Runs Helm, caches its renders, and validates objects against the schemas of Kubernetes."""

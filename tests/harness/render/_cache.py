@@ -1,7 +1,7 @@
-"""Keeps what `helm template` answered, by the content of everything that the answer depends on.
+"""Caches results of `helm template` by the content of all inputs.
 
-Starting a helm process costs 35 ms and thousands of tests ask for the same few renders, so each distinct
-question is asked once per machine. Failures are answers too: tests of error messages are as frequent as others.
+Starting a Helm process costs 35 ms, and thousands of tests request the same few renders, so each distinct render runs
+once per machine. Failures are cached too: tests of error messages are as frequent as others.
 """
 
 import functools
@@ -19,12 +19,12 @@ from harness.tools.cache import cache_dir
 
 @dataclass(frozen=True)
 class Rendered:
-    """What one helm process answered.
+    """The result of one Helm process.
 
     Attributes:
         exit_code: the process's exit status.
         stdout: the manifests, as one YAML stream.
-        stderr: warnings, and the error when it failed.
+        stderr: warnings, and the error on failure.
     """
 
     exit_code: int
@@ -33,11 +33,11 @@ class Rendered:
 
 
 def remembered(question: dict[str, Any], ask: Callable[[], Rendered]) -> Rendered:
-    """Return the answer to a question, asking only when it was never asked before.
+    """Return a cached answer, or ask for it.
 
     Args:
-        question: everything that the answer depends on, as JSON data; files by their content's hash.
-        ask: finds the answer out.
+        question: all inputs of the answer as JSON data, with files as hashes of their content.
+        ask: function that returns the answer.
     """
     key = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
     entry = cache_dir("renders", key[:2]) / f"{key}.json"
@@ -45,7 +45,7 @@ def remembered(question: dict[str, Any], ask: Callable[[], Rendered]) -> Rendere
         return Rendered(**json.loads(entry.read_text(encoding="utf-8")))
     except FileNotFoundError:
         answer = ask()
-    # Other processes may read or write this entry now: it appears at once and whole, or not at all.
+    # Other processes may read or write this entry at the same time, so write it atomically.
     handle, unfinished = tempfile.mkstemp(dir=entry.parent)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         json.dump(asdict(answer), file)
@@ -54,10 +54,10 @@ def remembered(question: dict[str, Any], ask: Callable[[], Rendered]) -> Rendere
 
 
 def tree_hash(root: Path) -> str:
-    """Return a hash of a folder's files: their paths below it and their contents.
+    """Return a hash of the files in a folder: relative paths and contents.
 
     Raises:
-        FileNotFoundError: there is no such folder.
+        FileNotFoundError: the folder does not exist.
     """
     digest = hashlib.sha256()
     for path in sorted(_files(root)):
@@ -68,7 +68,7 @@ def tree_hash(root: Path) -> str:
 
 
 def file_hash(path: Path) -> str:
-    """Return a hash of a file's content, read again only when the file has changed since."""
+    """Return a hash of a file's content; read it again only if the file has changed."""
     status = path.stat()
     return _file_hash(path, status.st_size, status.st_mtime_ns, status.st_ino)
 

@@ -1,4 +1,4 @@
-"""Runs the real `helm`: renders charts, remembering the answers, and installs them on clusters."""
+"""Runs the real `helm`: renders charts, with a cache, and installs them on clusters."""
 
 import functools
 import json
@@ -21,15 +21,15 @@ __all__ = ["Helm", "HelmError", "Rendered"]
 _NEWEST = f"{supported.KUBERNETES[-1]}.0"
 _TOOLS = {3: "helm3", 4: "helm"}
 _NOT_PRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-# Helm waits for the cluster up to its own timeout; this much later it is taken to hang.
+# Helm has its own timeout; this much later, the process counts as hung.
 _GRACE_SECONDS = 30.0
 
 
 class HelmError(HarnessError):
-    """Helm refused, or failed.
+    """Helm rejected the input or failed.
 
     Attributes:
-        stderr: what Helm printed: for a chart's own refusals, the sentence of its author.
+        stderr: the output of Helm, including error messages of the chart.
     """
 
     def __init__(self, command: str, stderr: str) -> None:
@@ -41,21 +41,21 @@ class Helm:
     """One version of Helm.
 
     Args:
-        binary: the program; by default the pinned one of ``major``, built when it is not on PATH.
+        binary: the program; default: the pinned one of ``major``, built if it is not on PATH.
         major: 3 or 4.
-        cache: whether renders are remembered between calls and runs.
+        cache: whether to cache renders between calls and runs.
     """
 
     def __init__(self, binary: Path | None = None, *, major: int = 4, cache: bool = True) -> None:
         if major not in _TOOLS:
-            raise HarnessError(f"there is no Helm {major} here; choose one of {', '.join(map(str, _TOOLS))}")
+            raise HarnessError(f"Helm {major} is not supported; use one of {', '.join(map(str, _TOOLS))}")
         self.major = major
         self._binary = binary
         self._cache = cache
 
     @functools.cached_property
     def binary(self) -> Path:
-        """The program that is run."""
+        """The Helm program."""
         return self._binary or tools.path(_TOOLS[self.major])
 
     def render(
@@ -70,21 +70,21 @@ class Helm:
         api_versions: Sequence[str] = (),
         is_upgrade: bool = False,
     ) -> Manifests:
-        """Return the objects that a chart renders, hooks and tests included.
+        """Render a chart and return its objects, including hooks and tests.
 
         Args:
             chart: the chart's folder.
             release: the release's name.
             namespace: the release's namespace.
-            values: values, which win over those of the files.
-            value_files: values files, of which later ones win.
-            kube_version: the cluster's version that templates see; the newest supported one otherwise, as Helm's
-                own default depends on how Helm was built.
-            api_versions: API versions that templates see besides the default ones.
+            values: values; take precedence over values files.
+            value_files: values files; later files take precedence.
+            kube_version: Kubernetes version for the templates; default: the newest supported one, because Helm's
+                default depends on its build.
+            api_versions: additional API versions for the templates.
             is_upgrade: render as ``helm upgrade`` would.
 
         Raises:
-            HelmError: Helm refuses the chart or its values.
+            HelmError: Helm rejects the chart or its values.
         """
         answer = self.template(
             chart,
@@ -112,7 +112,7 @@ class Helm:
         api_versions: Sequence[str] = (),
         is_upgrade: bool = False,
     ) -> Rendered:
-        """Do what ``render`` does and return Helm's answer as it is, a refusal too."""
+        """Like ``render``, but return Helm's raw result, including failures."""
         flags = [flag for version in api_versions for flag in ("--api-versions", version)]
         flags += ["--kube-version", kube_version or _NEWEST]
         if is_upgrade:
@@ -129,11 +129,11 @@ class Helm:
         values: Mapping[str, Any] | None = None,
         value_files: Sequence[Path | str] = (),
     ) -> str:
-        """Return the text that an install shows when it is done.
+        """Return the notes of an install.
 
         Raises:
-            HelmError: Helm refuses the chart or its values.
-            HarnessError: this is Helm 3, which asks a cluster even for ``--dry-run=client``.
+            HelmError: Helm rejects the chart or its values.
+            HarnessError: this is Helm 3, which requires a cluster even for ``--dry-run=client``.
         """
         notes: str = self.release(chart, release=release, namespace=namespace, values=values, value_files=value_files)[
             "info"
@@ -149,14 +149,14 @@ class Helm:
         values: Mapping[str, Any] | None = None,
         value_files: Sequence[Path | str] = (),
     ) -> dict[str, Any]:
-        """Return what an install stores in the release's Secret: the chart with its files, the values, the manifest.
+        """Return the content of the release Secret: the chart with its files, the values, the manifest.
 
         Raises:
-            HelmError: Helm refuses the chart or its values.
-            HarnessError: this is Helm 3, which asks a cluster even for ``--dry-run=client``.
+            HelmError: Helm rejects the chart or its values.
+            HarnessError: this is Helm 3, which requires a cluster even for ``--dry-run=client``.
         """
         if self.major < 4:
-            raise HarnessError("Helm 3 installs only on a cluster, even for a dry run; ask Helm 4")
+            raise HarnessError("Helm 3 requires a cluster, even for a dry run; use Helm 4")
         command = ["install", release, "--namespace", namespace, "--dry-run=client", "--output=json"]
         answer = self._answer(command, Path(chart), values, value_files)
         if answer.exit_code != 0:
@@ -172,7 +172,7 @@ class Helm:
         value_files: Sequence[Path | str] = (),
         kube_version: str | None = None,
     ) -> str:
-        """Check a chart, taking warnings for errors, and return what Helm prints.
+        """Lint a chart with warnings as errors, and return Helm's output.
 
         Raises:
             HelmError: the chart has a fault.
@@ -181,12 +181,12 @@ class Helm:
         return self._run("lint", *flags, str(chart), values=values, value_files=value_files)
 
     def package(self, chart: Path | str, destination: Path, *, version: str | None = None) -> Path:
-        """Pack a chart and return the archive's path.
+        """Package a chart and return the path of the archive.
 
         Args:
             chart: the chart's folder.
-            destination: where the archive goes.
-            version: the version it gets instead of its own.
+            destination: folder for the archive.
+            version: version to use instead of the chart's.
         """
         flags = ["--version", version] if version else []
         printed = self._run("package", str(chart), "--destination", str(destination), *flags)
@@ -204,17 +204,17 @@ class Helm:
         wait: bool = True,
         timeout: float = 120.0,
     ) -> str:
-        """Install a chart and return what Helm prints, notes included. The namespace is made when absent.
+        """Install a chart and return Helm's output with the notes. Creates the namespace if it does not exist.
 
         Args:
             release: the release's name.
             chart: the chart's folder or archive.
             kubeconfig: access to the cluster.
             namespace: the release's namespace.
-            values: values, which win over those of the files.
-            value_files: values files, of which later ones win.
-            wait: return only when Helm takes the objects for ready.
-            timeout: seconds that Helm waits for the cluster.
+            values: values; take precedence over values files.
+            value_files: values files; later files take precedence.
+            wait: wait until Helm considers the objects ready.
+            timeout: Helm's timeout in seconds.
 
         Raises:
             HelmError: the install failed.
@@ -235,10 +235,10 @@ class Helm:
         timeout: float = 120.0,
         install: bool = False,
     ) -> str:
-        """Upgrade a release; the arguments are those of ``install``.
+        """Upgrade a release; for the arguments, see ``install``.
 
         Args:
-            install: install the chart when there is no such release yet, and make its namespace.
+            install: install the chart if the release does not exist, and create its namespace.
 
         Raises:
             HelmError: the upgrade failed.
@@ -257,7 +257,7 @@ class Helm:
         wait: bool = True,
         timeout: float = 120.0,
     ) -> str:
-        """Go back to a revision of a release; 0 is the one before the present.
+        """Roll back to a revision of a release; 0 is the previous one.
 
         Raises:
             HelmError: the rollback failed.
@@ -277,7 +277,7 @@ class Helm:
         """Remove a release.
 
         Raises:
-            HelmError: there is no such release, or its objects are still there after ``timeout`` seconds.
+            HelmError: the release does not exist, or its objects still exist after ``timeout`` seconds.
         """
         return self._act(["uninstall", release, *_waiting(wait, timeout)], kubeconfig, namespace, timeout)
 
@@ -293,17 +293,17 @@ class Helm:
     def installed_notes(
         self, release: str, *, kubeconfig: Path, namespace: str = "default", timeout: float = 60.0
     ) -> str:
-        """Return the notes that a release showed when it was installed, or upgraded last.
+        """Return the notes of the last install or upgrade of a release.
 
         Raises:
-            HelmError: there is no such release, or the cluster does not answer within ``timeout`` seconds.
+            HelmError: the release does not exist, or the cluster does not answer within ``timeout`` seconds.
         """
         return self._act(["get", "notes", release], kubeconfig, namespace, timeout)
 
     def _answer(
         self, command: list[str], chart: Path, values: Mapping[str, Any] | None, value_files: Sequence[Path | str]
     ) -> Rendered:
-        """Ask about a chart, without a cluster, unless the same was asked before."""
+        """Run Helm on a chart without a cluster, or return the cached result."""
         text = _as_text(values or {})
         files = [Path(file) for file in value_files]
 
@@ -313,7 +313,7 @@ class Helm:
             return Rendered(done.returncode, done.stdout, done.stderr)
 
         if not chart.is_dir():
-            raise HarnessError(f"there is no chart in {chart}; give a folder that holds a Chart.yaml")
+            raise HarnessError(f"there is no chart in {chart}; pass a folder with a Chart.yaml")
         if not self._cache:
             return ask()
         question = {
@@ -352,7 +352,7 @@ class Helm:
         except subprocess.TimeoutExpired as error:
             raise HelmError(command[0], f"it was still running after {error.timeout:.0f} s") from error
         if done.returncode != 0:
-            # `helm lint` and `helm test` explain themselves on standard output.
+            # `helm lint` and `helm test` report errors on standard output.
             raise HelmError(command[0], "\n".join(filter(None, [done.stdout.strip(), done.stderr.strip()])))
         return done.stdout
 
@@ -368,7 +368,7 @@ class Helm:
 
 
 def _as_text(values: Mapping[str, Any]) -> str:
-    """Return values as JSON that YAML reads alike: it knows no pairs of surrogates, and no bare control characters."""
+    """Return values as JSON that is also valid YAML: without surrogate pairs and raw control characters."""
     text = json.dumps(values, ensure_ascii=False)
     return _NOT_PRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
@@ -378,8 +378,8 @@ def _waiting(wait: bool, timeout: float) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    """Return an environment in which nothing of the user's own Helm or cluster shows."""
+    """Return an environment without the user's Helm and cluster settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HELM_", "KUBE"))}
     homes = {f"HELM_{kind}_HOME": str(cache_dir("helm", kind.lower())) for kind in ("CACHE", "CONFIG", "DATA")}
-    # Helm ends before collecting garbage pays: a quarter of a render's time.
+    # Garbage collection takes a quarter of a render and does not pay off in a short process.
     return {**kept, **homes, "KUBECONFIG": os.devnull, "GOGC": "400"}

@@ -1,4 +1,4 @@
-"""Rendered objects: a sequence to select from, which never answers with a guess."""
+"""Rendered objects: a sequence with strict selection."""
 
 import functools
 import pickle
@@ -9,7 +9,7 @@ from typing import Any, Self, overload
 import yaml
 
 Object = dict[str, Any]
-# Where the pod template of each kind is.
+# Path of the pod template in each kind.
 _TEMPLATES = {
     "CronJob": ("spec", "jobTemplate", "spec", "template"),
     "DaemonSet": ("spec", "template"),
@@ -23,14 +23,14 @@ COMPONENT_LABEL = "app.kubernetes.io/component"
 
 
 class ManifestError(AssertionError):
-    """Rendered text that is not a list of objects, or a selection that is not what was asked for."""
+    """Rendered text that is not a list of objects, or an ambiguous or empty selection."""
 
 
 class _Loader(yaml.CSafeLoader):
-    """YAML as Kubernetes reads it: dates are strings, and a repeated key is an error."""
+    """YAML as Kubernetes parses it: dates are strings, and repeated keys are errors."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        # A merge may override what it merges; PyYAML resolves it in place, so look before.
+        # A merge key may be overridden, and PyYAML resolves it in place, so check before.
         merges = any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value)
         mapping = super().construct_mapping(node, deep=deep)
         if len(mapping) != len(node.value) and not merges:
@@ -46,11 +46,11 @@ _Loader.yaml_implicit_resolvers = {
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod, or the template of one.
+    """A pod or a pod template.
 
     Attributes:
-        owner: the object that it stands in; itself for a Pod.
-        metadata: labels and annotations that its pods get.
+        owner: the object that contains it; for a Pod, itself.
+        metadata: labels and annotations of the pods.
         spec: the pod's specification.
     """
 
@@ -59,7 +59,7 @@ class Pod:
     spec: Object
 
     def containers(self) -> list[Object]:
-        """Return every container: init containers (native sidecars among them), then the others."""
+        """Return all containers: init containers (including native sidecars), then the others."""
         return [*self.spec.get("initContainers", []), *self.spec.get("containers", [])]
 
     def __str__(self) -> str:
@@ -67,10 +67,10 @@ class Pod:
 
 
 class Manifests(Sequence[Object]):
-    """Objects in the order in which Helm gave them.
+    """Objects in Helm's order.
 
     Args:
-        objects: the objects; they belong to this sequence, and a test may change them.
+        objects: the objects; owned by this sequence, tests may modify them.
     """
 
     def __init__(self, objects: Iterable[Object] = ()) -> None:
@@ -81,8 +81,8 @@ class Manifests(Sequence[Object]):
         """Return the objects of a YAML stream; each call returns fresh copies.
 
         Raises:
-            ManifestError: a document is no object, or has a key twice.
-            yaml.YAMLError: the text is no YAML.
+            ManifestError: a document is not an object, or has a repeated key.
+            yaml.YAMLError: the text is not YAML.
         """
         return cls(pickle.loads(_pickled(text)))
 
@@ -94,12 +94,12 @@ class Manifests(Sequence[Object]):
         labels: Mapping[str, str] | None = None,
         component: str | None = None,
     ) -> "Manifests":
-        """Return the objects that match everything that is given, none perhaps.
+        """Return the objects that match all arguments; may be empty.
 
         Args:
             kind: the objects' kind.
             name: the object's name.
-            labels: labels that the objects have, among others.
+            labels: labels that the objects must have.
             component: the value of their label ``app.kubernetes.io/component``.
         """
         wanted = {**(labels or {}), **({COMPONENT_LABEL: component} if component is not None else {})}
@@ -119,10 +119,10 @@ class Manifests(Sequence[Object]):
         labels: Mapping[str, str] | None = None,
         component: str | None = None,
     ) -> Object:
-        """Return the only object that matches; the arguments are those of ``select``.
+        """Return the only matching object; for the arguments, see ``select``.
 
         Raises:
-            ManifestError: none matches, or several do; the message lists all there are.
+            ManifestError: none or several match; the message lists all objects.
         """
         found = self.select(kind, name, labels=labels, component=component)
         if len(found) != 1:
@@ -147,11 +147,11 @@ class Manifests(Sequence[Object]):
         return {(kind, name) for kind, name, _ in seen}
 
     def pods(self) -> list[Pod]:
-        """Return every pod template, and every Pod that is rendered by itself."""
+        """Return all pod templates and Pods."""
         return [pod for item in self._objects if (pod := pod_of(item)) is not None]
 
     def containers(self, name: str | None = None) -> list[Object]:
-        """Return the containers of every pod template, init containers and native sidecars included.
+        """Return the containers of all pod templates, including init containers and native sidecars.
 
         Args:
             name: return only containers of this name.
@@ -189,7 +189,7 @@ def key_of(item: Object) -> tuple[str, str]:
 
 
 def pod_of(item: Object) -> Pod | None:
-    """Return the pod template in an object, or ``None`` when its kind has none."""
+    """Return the pod template of an object; ``None`` if its kind has none."""
     where = _TEMPLATES.get(item["kind"])
     if where is None:
         return None
@@ -199,7 +199,7 @@ def pod_of(item: Object) -> Pod | None:
     return Pod(item, template.get("metadata") or {}, template["spec"])
 
 
-# A copy from a pickle costs a fiftieth of parsing again.
+# A copy from a pickle is fifty times faster than parsing.
 @functools.lru_cache(maxsize=256)
 def _pickled(text: str) -> bytes:
     objects = [document for document in yaml.load_all(text, Loader=_Loader) if document is not None]

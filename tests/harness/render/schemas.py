@@ -1,4 +1,4 @@
-"""Checks values against a chart's schema, and objects against Kubernetes' own schemas, without a network."""
+"""Validates values against a chart's schema, and objects against the schemas of Kubernetes, offline."""
 
 import functools
 import json
@@ -22,14 +22,14 @@ _DATA = "kubernetes-json-schema"
 
 
 def value_errors(chart: Path | str, values: Any) -> list[str]:
-    """Say what is wrong with values, by the chart's ``values.schema.json``.
+    """Return the faults of values, by the chart's ``values.schema.json``.
 
     Args:
         chart: the chart's folder.
-        values: values as they would stand in a values file; they need not be complete.
+        values: values as in a values file; may be incomplete.
 
     Returns:
-        One sentence for each fault, beginning with its place; none when the values are right.
+        One sentence per fault, beginning with its place; none for valid values.
 
     Raises:
         HarnessError: the chart has no schema.
@@ -38,16 +38,16 @@ def value_errors(chart: Path | str, values: Any) -> list[str]:
 
 
 def object_errors(item: Object, kubernetes: str) -> list[str]:
-    """Say what a Kubernetes version would not accept in an object, unknown fields included.
+    """Return the faults of an object for a Kubernetes version, including unknown fields.
 
     Args:
         item: the object.
-        kubernetes: the version, ``1.36`` for instance.
+        kubernetes: the version, for example ``1.36``.
 
     Returns:
-        One sentence for each fault, beginning with the object and the place; none when it is right.
+        One sentence per fault, beginning with the object and the place; none for a valid object.
     """
-    # The files drop all of the API group but its first word: rbac.authorization.k8s.io/v1 is rbac-v1.
+    # File names use only the first word of the API group: rbac.authorization.k8s.io/v1 is rbac-v1.
     version = re.sub(r"^([^./]*)(?:\.[^/]*)?/", r"\1-", item["apiVersion"])
     validator = _object_validator(kubernetes, f"{item['kind'].lower()}-{version}.json")
     label = "/".join(key_of(item))
@@ -57,13 +57,13 @@ def object_errors(item: Object, kubernetes: str) -> list[str]:
 
 
 def definitions(kubernetes: str) -> dict[str, Any]:
-    """Return Kubernetes' own schemas, unknown fields refused, by names such as ``io.k8s.api.core.v1.Pod``.
+    """Return the schemas of Kubernetes, which reject unknown fields, by name, for example ``io.k8s.api.core.v1.Pod``.
 
     Args:
-        kubernetes: the version, ``1.36`` for instance.
+        kubernetes: the version, for example ``1.36``.
 
     Raises:
-        HarnessError: there are no schemas of that version.
+        HarnessError: there are no schemas for the version.
     """
     found: dict[str, Any] = _definitions_file(kubernetes)["$defs"]
     return found
@@ -89,17 +89,17 @@ def _values_validator(chart: Path) -> Validator:
 @functools.lru_cache(maxsize=32)
 def _validator_of(text: str) -> Validator:
     schema = json.loads(text)
-    # A values file need not be complete; the values that Helm merges from it and values.yaml are.
+    # A values file may be incomplete; Helm validates the merge with values.yaml.
     schema["allOf"] = [True, *(part for part in schema.get("allOf", []) if "/values." not in part.get("$ref", ""))]
     kind = validator_for(schema)
     kind.check_schema(schema)
-    extend: Any = validators.extend  # the stubs leave it untyped
+    extend: Any = validators.extend  # untyped in the stubs
     checked: Validator = extend(kind, {"pattern": _pattern})(schema)
     return checked
 
 
 def _pattern(validator: Validator, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    """Check a pattern as Helm does: there a final ``$`` is the very end, in Python a newline may follow."""
+    """Check a pattern as Helm does: ``$`` matches only at the end, not before a final newline as in Python."""
     strict = re.sub(r"(?<!\\)\$$", r"\\Z", pattern)
     if isinstance(instance, str) and not re.search(strict, instance):
         yield ValidationError(f"{instance!r} does not match {pattern!r}")
@@ -127,9 +127,9 @@ def _definitions_file(kubernetes: str) -> Any:
 @functools.cache
 def _folder(kubernetes: str) -> resources.abc.Traversable:
     versions = kubernetes_validate.utils.all_versions()
-    # An unknown version would silently be checked against an older one's schemas.
+    # kubernetes-validate silently uses an older version for an unknown one.
     for version in versions:
         if version.startswith(f"{kubernetes}."):
             return resources.files("kubernetes_validate") / _DATA / f"v{version}-local-strict"
     known = ", ".join(kubernetes_validate.utils.major_minor(version) for version in versions)
-    raise HarnessError(f"there are no schemas of Kubernetes {kubernetes}; there are those of {known}")
+    raise HarnessError(f"there are no schemas for Kubernetes {kubernetes}; use one of {known}")

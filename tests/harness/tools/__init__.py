@@ -1,4 +1,4 @@
-"""Finds the programs that the harness drives, builds missing ones into a cache, and shows progress meanwhile."""
+"""Finds the programs that the harness uses, and builds missing ones into a cache, with a progress display."""
 
 from harness.tools.programs import LOCAL_CLUSTER, Tool, ensure, find, install_debian, names, path
 

@@ -1,4 +1,4 @@
-"""Where built tools, images and renders are kept between runs: outside the checkout."""
+"""The cache of built tools, images and renders, outside the checkout."""
 
 import os
 from pathlib import Path
@@ -9,13 +9,13 @@ PROJECT = "eks-observability-charts"
 
 
 def cache_dir(*parts: str) -> Path:
-    """Return a directory of the cache, created when absent.
+    """Return a directory of the cache; create it if missing.
 
     Args:
         *parts: path below the cache's root, one component each.
 
     Returns:
-        ``$HARNESS_CACHE`` when set, else ``${XDG_CACHE_HOME:-~/.cache}/eks-observability-charts``,
+        ``$HARNESS_CACHE`` if set, else ``${XDG_CACHE_HOME:-~/.cache}/eks-observability-charts``,
         joined with ``parts``.
     """
     if override := os.environ.get("HARNESS_CACHE"):
@@ -28,9 +28,9 @@ def cache_dir(*parts: str) -> Path:
 
 
 def locked(name: str) -> FileLock:
-    """Return a lock shared by every process that uses this cache, to be held in a ``with`` statement.
+    """Return a lock for a ``with`` statement, shared by all processes that use this cache.
 
     Args:
-        name: what is locked; two callers with different names do not wait for each other.
+        name: name of the lock; different names are independent.
     """
     return FileLock(cache_dir("locks") / name)

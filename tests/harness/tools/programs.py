@@ -1,7 +1,7 @@
-"""Finds the programs that the harness drives, and builds those that are not on PATH.
+"""Finds the programs that the harness uses, and builds programs that are not on PATH.
 
-``tools.toml`` pins them. Nothing is downloaded as a binary: a missing program is compiled from the Go
-module proxy into the cache, once per version, and the checksum database verifies what was fetched.
+``tools.toml`` pins the versions. No binary is downloaded: a missing program is compiled from the Go module proxy into
+the cache, once per version, and the checksum database verifies the sources.
 """
 
 import functools
@@ -23,7 +23,7 @@ from harness.errors import HarnessError
 from harness.tools.cache import cache_dir, locked
 from harness.tools.progress import Progress
 
-# What a node of our own consists of (see clusters/local); kubectl is for the person who looks into it.
+# The programs of a local node (see clusters/local); kubectl is for users.
 LOCAL_CLUSTER = (
     "kube-apiserver",
     "kube-controller-manager",
@@ -43,13 +43,13 @@ LOCAL_CLUSTER = (
     "coredns",
     "kwok",
 )
-# What is called by one name everywhere but pinned here beside another major version of itself.
+# Programs that are pinned in two major versions, by their usual name.
 _NAMES_ON_PATH = {"helm3": ("helm3", "helm")}
 
 
 @dataclass(frozen=True)
 class Source:
-    """A pinned Go module and the programs it holds; the fields are explained in ``tools.toml``."""
+    """A pinned Go module and its programs; ``tools.toml`` explains the fields."""
 
     name: str
     module: str
@@ -68,13 +68,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Tool:
-    """Where a program is.
+    """The location of a program.
 
     Attributes:
         name: the name used in ``tools.toml``.
         version: the pinned version.
-        path: the program, or ``None`` when it has not been built yet.
-        built: whether ``path`` is in the cache rather than on PATH.
+        path: the program; ``None`` if it is not built yet.
+        built: whether ``path`` is in the cache instead of on PATH.
     """
 
     name: str
@@ -91,28 +91,28 @@ def _sources() -> dict[str, Source]:
 
 
 def _together(source: Source) -> list[Source]:
-    """Return the modules that are made of the same versions of whatever they share, the given one among them."""
+    """Return the modules that are built together with a module, including itself."""
     every = {other.name: other for other in _sources().values()}
     return [other for other in every.values() if other is source or source.together == other.together != ""]
 
 
 def names() -> list[str]:
-    """Return the name of every program that ``tools.toml`` pins."""
+    """Return the names of all programs in ``tools.toml``."""
     return list(_sources())
 
 
 def find(name: str) -> Tool:
-    """Say where a program is, without building it.
+    """Locate a program without building it.
 
     Args:
         name: a program of ``tools.toml``.
 
     Raises:
-        HarnessError: no such program is pinned.
+        HarnessError: the program is not in ``tools.toml``.
     """
     source = _sources().get(name)
     if source is None:
-        raise HarnessError(f"no tool named {name!r} is pinned in tools.toml; it has {', '.join(names())}")
+        raise HarnessError(f"{name!r} is not in tools.toml; use one of {', '.join(names())}")
     on_path = _on_path(name)
     if on_path is not None:
         return Tool(name, source.version, on_path, built=False)
@@ -121,13 +121,13 @@ def find(name: str) -> Tool:
 
 
 def path(name: str) -> Path:
-    """Return a program's path, building the program first where it has to be.
+    """Return the path of a program; build the program if necessary.
 
     Args:
         name: a program of ``tools.toml``.
 
     Raises:
-        HarnessError: the program is unknown, or it cannot be built here.
+        HarnessError: the program is unknown, or the build fails.
     """
     ensure([name])
     found = find(name).path
@@ -136,19 +136,19 @@ def path(name: str) -> Path:
 
 
 def ensure(wanted: Iterable[str]) -> None:
-    """Build whichever of the named programs are neither on PATH nor in the cache.
+    """Build the programs that are neither on PATH nor in the cache.
 
     Args:
         wanted: programs of ``tools.toml``.
 
     Raises:
-        HarnessError: a program is unknown, or it cannot be built here.
+        HarnessError: a program is unknown, or a build fails.
     """
     wanted = list(wanted)
     if not _missing(wanted):
         return
     with locked("tools"):
-        missing = _missing(wanted)  # another process may have built some while this one waited
+        missing = _missing(wanted)  # another process may have built some in the meantime
         if not missing:
             return
         if shutil.which("go") is None:
@@ -161,13 +161,13 @@ def ensure(wanted: Iterable[str]) -> None:
 
 
 def install_debian(packages: Iterable[str]) -> None:
-    """Install the Debian packages that are not installed yet.
+    """Install missing Debian packages.
 
     Args:
         packages: package names.
 
     Raises:
-        HarnessError: they are missing and this is not a Debian system, or not run by root.
+        HarnessError: packages are missing, and this is not a Debian system or not root.
     """
     missing = [name for name in dict.fromkeys(packages) if not _installed(name)]
     if not missing:
@@ -197,10 +197,10 @@ def _missing(wanted: list[str]) -> list[str]:
 @functools.cache
 def _on_path(name: str) -> Path | None:
     source = _sources()[name]
-    if not source.probe:  # a program that cannot tell its version cannot be told to fit
+    if not source.probe:  # without a version, compatibility is unknown
         return None
     wanted = re.match(r"v(\d+\.\d+)\.", source.version)
-    assert wanted, f"{name}: the version in tools.toml is not of the form v1.2.3"
+    assert wanted, f"{name}: the version in tools.toml must have the form v1.2.3"
     for candidate in _NAMES_ON_PATH.get(name, (name,)):
         program = shutil.which(candidate)
         if program is None:
@@ -214,7 +214,7 @@ def _on_path(name: str) -> Path | None:
 
 
 def _built_path(name: str, source: Source) -> Path:
-    # Another way to build it is another program, although the version is the same.
+    # Different build options produce a different program of the same version.
     recipe = f"{source.module} {source.replace} {source.ldflags} {source.cgo} {source.tags}{source.main}"
     recipe += "".join(f" {other.module}@{other.version}" for other in _together(source) if other is not source)
     key = hashlib.sha256(recipe.encode()).hexdigest()[:8]
@@ -226,7 +226,7 @@ def _build_all(names: list[str]) -> None:
     parts = [(source, [name for name in names if name in source.programs]) for source in wanted.values()]
     progress = Progress(total=len(parts))
     with tempfile.TemporaryDirectory(dir=cache_dir("tools"), prefix=".build-") as folder:
-        # While one part is compiled, what the next ones are made of is downloaded.
+        # Download the sources of the next module while one is compiled.
         downloads = ThreadPoolExecutor(max_workers=1)
         try:
             ready = [downloads.submit(_prepare, *part, Path(folder, part[0].name)) for part in parts]
@@ -238,7 +238,7 @@ def _build_all(names: list[str]) -> None:
 
 
 def _prepare(source: Source, names: list[str], workspace: Path) -> Path:
-    """Make a folder in which Go can build programs of a module, with all that they are made of downloaded."""
+    """Create a folder in which Go can build the programs of a module, and download the sources."""
     workspace.mkdir()
     (workspace / "go.mod").write_text(_go_mod(source), encoding="utf-8")
     if source.main:
@@ -258,7 +258,7 @@ def _build(source: Source, names: list[str], workspace: Path) -> None:
         if source.data:
             module = Path(_download(source)["Dir"])
             shutil.copytree(module / source.data, target.parent / source.data, dirs_exist_ok=True)
-        # Go names a program after its package, past a major version.
+        # Go names a program after its package, ignoring a major version suffix.
         built = "tools" if source.main else re.sub(r"/v\d+$", "", package).rpartition("/")[2]
         (workspace / "out" / built).rename(target)
 
@@ -276,10 +276,10 @@ def _package(name: str, source: Source) -> str:
 
 
 def _go_mod(source: Source) -> str:
-    """Return a module that requires the pinned one, and those built together with it, and repeats their replacements.
+    """Return a go.mod that requires the pinned module and the modules built with it, with their replacements.
 
-    Replacements count only in the main module, so ``go install program@version`` refuses modules that
-    have any. Those by a folder of the same repository become the published module of that name.
+    Replacements apply only in the main module, so ``go install program@version`` rejects modules with replacements. A
+    replacement by a folder of the same repository becomes the published module of that name.
     """
     lines = ["module tools"]
     oldest = "1"
@@ -306,7 +306,7 @@ def _download(source: Source) -> dict[str, str]:
 
 
 def _go(command: list[str], folder: Path, *, cgo: bool = False) -> subprocess.CompletedProcess[str]:
-    # Collecting its garbage takes a compiler a quarter of its time.
+    # Garbage collection uses a quarter of the compile time.
     environment = {"GOGC": "off", "GOMEMLIMIT": "2GiB", **os.environ}
     environment |= {"CGO_ENABLED": "1" if cgo else "0", "GOFLAGS": "-buildvcs=false", "GOWORK": "off"}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)

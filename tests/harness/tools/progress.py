@@ -1,7 +1,7 @@
-"""Progress for anything that takes more than a moment.
+"""Shows the progress of long steps.
 
-On a terminal the current step is one line that counts its seconds; elsewhere (CI, a pipe) every
-step is one plain line when it starts to take long and one when it ends, so that a log stays short.
+On a terminal, the current step is one line with a running timer. Elsewhere (CI, a pipe), a long step prints one plain
+line when it becomes long and one when it ends, so that logs stay short.
 """
 
 import sys
@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-# A step shorter than this is not worth a line of a plain log.
+# Shorter steps print no line in a plain log.
 _QUIET_SECONDS = 2.0
-# How often a plain log is told that a long step is still going on.
+# Interval of progress lines for a long step in a plain log.
 _REMIND_SECONDS = 30.0
 
 
 def elapsed(seconds: float) -> str:
-    """Format a duration in seconds for a person: ``4.2 s``, ``1 min 05 s``."""
+    """Format a duration in seconds: ``4.2 s``, ``1 min 05 s``."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -26,11 +26,11 @@ def elapsed(seconds: float) -> str:
 
 
 class Progress:
-    """Reports the steps of one piece of work, with how many are left.
+    """Reports the steps of a task, with their number.
 
     Args:
-        total: number of steps that are expected; 0 when unknown.
-        stream: where to write; standard error by default, so that standard output stays data.
+        total: expected number of steps; 0: unknown.
+        stream: output stream; default: standard error, so that standard output has only data.
     """
 
     def __init__(self, total: int = 0, stream: TextIO | None = None) -> None:
@@ -41,7 +41,7 @@ class Progress:
 
     @contextmanager
     def step(self, label: str) -> Iterator[None]:
-        """Show ``label`` while the body runs, and how long it took once it has ended."""
+        """Show ``label`` while the body runs, then its duration."""
         self._done += 1
         count = f"[{self._done}/{self._total}] " if self._total else ""
         started = time.monotonic()
@@ -53,7 +53,7 @@ class Progress:
             yield
             outcome = "done in"
         except KeyboardInterrupt:
-            outcome = ""  # the user knows
+            outcome = ""  # the user caused it
             raise
         finally:
             ended.set()
@@ -65,7 +65,7 @@ class Progress:
                 self.line(f"{count}{label}: {outcome} {elapsed(took)}")
 
     def line(self, text: str) -> None:
-        """Write one whole line."""
+        """Write a complete line."""
         self._stream.write(text + "\n")
         self._stream.flush()
 

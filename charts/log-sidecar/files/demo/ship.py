@@ -34,8 +34,9 @@ class Shipper(logging.Handler):
 
     Args:
         settings: `type` (http, sumologic, elasticsearch or opensearch), `url`, `format`, `headers`, `index`, `day`
-            (date format of a daily index), `fields` of every record, `verify`, `ca`, `login`, `queueLines`, `retries`
-            (None: without end), `flushSeconds`. `${OUTPUT_...}` in them stands for a variable of the environment.
+            (date format of a daily index), `fields` of every record, `verify`, `ca`, `login` (user and password, or
+            empty), `queueLines`, `retryLimit` (None: unlimited), `flush` (seconds). `${OUTPUT_...}` in them stands for
+            an environment variable.
 
     Attributes:
         sent: lines that the backend has taken.
@@ -54,8 +55,8 @@ class Shipper(logging.Handler):
         self.dropped = 0
         self._headers = {"Content-Type": "application/json", **self._settings["headers"]}
         if self._settings["login"]:
-            login = f"{os.environ['OUTPUT_USERNAME']}:{os.environ['OUTPUT_PASSWORD']}"
-            self._headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
+            login = ":".join(self._settings["login"]).encode()
+            self._headers["Authorization"] = "Basic " + base64.b64encode(login).decode()
         self._tls = ssl.create_default_context(cafile=self._settings["ca"] or None)
         if not self._settings["verify"]:
             self._tls.check_hostname, self._tls.verify_mode = False, ssl.CERT_NONE
@@ -92,7 +93,7 @@ class Shipper(logging.Handler):
             while batch:
                 batch = self._deliver(batch)
                 self._in_hand = len(batch)
-                retries = self._settings["retries"]
+                retries = self._settings["retryLimit"]
                 if time.monotonic() >= self._deadline:
                     return
                 if batch and retries is not None and tries >= retries:
@@ -106,7 +107,7 @@ class Shipper(logging.Handler):
     def _next_batch(self) -> list[Record]:
         """Return what came within the flush interval."""
         batch: list[Record] = []
-        until = time.monotonic() + self._settings["flushSeconds"]
+        until = time.monotonic() + self._settings["flush"]
         while len(batch) < BATCH_LINES and (left := until - time.monotonic()) > 0:
             try:
                 batch.append(self._queue.get(timeout=0.01 if self._ending.is_set() else min(left, 0.2)))
@@ -174,4 +175,6 @@ def _filled(value: Any) -> Any:
     """Put the environment's variables into settings."""
     if isinstance(value, dict):
         return {key: _filled(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_filled(part) for part in value]
     return VARIABLE.sub(lambda found: os.environ[found[1]], value) if isinstance(value, str) else value

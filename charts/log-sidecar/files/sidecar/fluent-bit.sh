@@ -7,16 +7,18 @@ if [ -n "${CONFIG_DATA:-}" ]; then
   CONFIG=$STATE_DIR/fluent-bit.yaml
   printf '%s\n' "$CONFIG_DATA" >"$CONFIG" || exit 1
 fi
-# The URL of a backend can be a secret as a whole, and Fluent Bit wants it in parts.
-if [ -n "${OUTPUT_URL:-}" ]; then
-  export OUTPUT_TLS=on OUTPUT_PORT=443
-  case $OUTPUT_URL in http://*) OUTPUT_TLS=off OUTPUT_PORT=80 ;; esac
-  url=$(printf '%s' "${OUTPUT_URL#*://}" | tr -d '\r\n ')
-  OUTPUT_HOST=${url%%/*}
-  OUTPUT_URI=${url#"$OUTPUT_HOST"}
-  case $OUTPUT_HOST in *:*) OUTPUT_PORT=${OUTPUT_HOST##*:} OUTPUT_HOST=${OUTPUT_HOST%:*} ;; esac
-  export OUTPUT_HOST OUTPUT_URI="${OUTPUT_URI:-/}"
-fi
+# The URL of a backend can be a secret as a whole, and Fluent Bit needs its parts. URL_OUTPUTS has what the variables of such
+# outputs begin with.
+for output in ${URL_OUTPUTS:-}; do
+  eval 'url=$'"${output}URL"
+  tls=on port=443 uri=/
+  case $url in http://*) tls=off port=80 ;; esac
+  url=$(printf '%s' "${url#*://}" | tr -d '\r\n ')
+  host=${url%%/*}
+  case $url in */*) uri=/${url#*/} ;; esac
+  case $host in *]) ;; *:*) port=${host##*:} host=${host%:*} ;; esac
+  export "${output}HOST=$host" "${output}PORT=$port" "${output}URI=$uri" "${output}TLS=$tls"
+done
 # Also while this shell ignores signals, it must be possible to end the agent before it handles them itself.
 start() { (trap - TERM INT && exec "$AGENT" --quiet --config "$CONFIG") & }
 # The line in the middle of which Fluent Bit was killed must not run into the next one.

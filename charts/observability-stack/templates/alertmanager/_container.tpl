@@ -40,7 +40,7 @@ volumeMounts:
   configMap:
     name: {{ $name | quote }}
   {{- end }}
-{{ include "observability-stack.dataVolume" (dict "persistence" $values.persistence "claim" (ternary $name "" (eq $values.persistence.type "claim"))) }}
+{{ include "observability-stack.dataVolume" (dict "persistence" $values.persistence "claim" (ternary $name "" (eq $values.persistence.type "persistentVolumeClaim"))) }}
 {{- with $values.extraVolumes }}
 {{ toYaml . }}
 {{- end }}

@@ -1,22 +1,18 @@
-{{/* Fluent Bit's configuration of the collector of events: data, written as YAML. */}}
-
-{{- define "observability-stack.eventsState" -}}
-/var/lib/fluent-bit
-{{- end -}}
+{{/* Fluent Bit's configuration of the collector of events: data, rendered as YAML. */}}
 
 {{/*
-`db` holds the ids of events that were taken: without it a start would take those of the last hour again. It holds ids
-only, so that an event whose count grows is taken again when its id is forgotten, after the look back.
+`db` contains the IDs of events that were read: without it, a start would read those of the last hour again. An event whose
+count grows is read again when its ID is removed, after the lookback.
 */}}
 {{- define "observability-stack.eventsInput" -}}
 name: kubernetes_events
 alias: events
 tag: events
-db: {{ include "observability-stack.eventsState" . }}/events.db
+db: {{ include "observability-stack.stateDir" . }}/events.db
 db.sync: normal
 db.locking: true
 kube_retention_time: {{ .Values.events.lookbackMinutes | int }}m
-# Pages: Fluent Bit holds a whole answer in memory.
+# Pages: Fluent Bit keeps a whole answer in memory.
 kube_request_limit: 250
 interval_sec: 1
 interval_nsec: 0
@@ -24,7 +20,7 @@ storage.type: filesystem
 processors:
   logs:
     {{- include "observability-stack.eventsFilters" . | fromJsonArray | toYaml | nindent 4 }}
-# In a thread of its own it would note events as taken a moment before they are in the buffer: a kill would lose them.
+# In a thread of its own it would store events as read before they are in the buffer, and a kill would lose them.
 threaded: false
 {{- end -}}
 
@@ -34,9 +30,9 @@ threaded: false
 {{- end -}}
 
 {{/*
-Filters, as a JSON list. They run before a record counts as read: else an alert would miss what was left out on purpose.
-What the API server keeps about who wrote which field (`managedFields`) is a third of an event,
-and tells nobody anything; as filters remove keys of the first level only, it is lifted there and the others put back.
+Filters, as a JSON list. They run before a record counts as read; otherwise an alert would report events that are excluded on
+purpose. `managedFields` is a third of an event and helps nobody; filters remove keys of the first level only, so it is lifted
+there and the other fields are put back.
 */}}
 {{- define "observability-stack.eventsFilters" -}}
 {{- $events := .Values.events -}}
@@ -53,36 +49,21 @@ and tells nobody anything; as filters remove keys of the first level only, it is
 {{- $filters = append $filters (dict "name" "nest" "alias" "lift" "operation" "lift" "nested_under" "metadata" "add_prefix" "metadata.") -}}
 {{- $filters = append $filters (dict "name" "record_modifier" "alias" "fields" "remove_key" "metadata.managedFields") -}}
 {{- $filters = append $filters (dict "name" "nest" "alias" "nest" "operation" "nest" "wildcard" "metadata.*" "nest_under" "metadata" "remove_prefix" "metadata.") -}}
-{{- if ne .Values.logs.output.type "cloudwatch" -}}
-{{- /* No log group says it there; the node of the collector says nothing. */ -}}
-{{- $filters = append $filters (dict "name" "record_modifier" "alias" "origin" "record" (list (printf "cluster %s" .Values.cluster.name) "pipeline events")) -}}
-{{- end -}}
-{{- $filters | toJson -}}
-{{- end -}}
-
-{{/* Where logs go, as JSON; in CloudWatch one stream of one name, wherever the collector runs. */}}
-{{- define "observability-stack.eventsOutput" -}}
-{{- $given := dict "root" . "name" "events" "match" "events" "values" .Values.events "stateDir" (include "observability-stack.eventsState" .) -}}
-{{- $output := include "observability-stack.logOutput" $given | fromJson -}}
-{{- if eq .Values.logs.output.type "cloudwatch" -}}
-{{- $output = merge (dict "log_stream_name" "events") (omit $output "log_stream_prefix") -}}
-{{- end -}}
-{{- $output | toJson -}}
+{{- $origin := include "observability-stack.originFilter" (dict "root" . "pipeline" "events" "record" list "options" (dict "alias" "origin")) -}}
+{{- concat $filters (fromJsonArray $origin) | toJson -}}
 {{- end -}}
 
 {{- define "observability-stack.eventsConfig" -}}
-{{- $values := dict
+{{- $service := include "observability-stack.fluentBitService" (dict
   "logLevel" .Values.events.logLevel
-  "flushSeconds" 1
-  "maxChunksUp" 16
-  "http" (dict "listen" "0.0.0.0" "port" 2020)
-  "health" (dict "errors" 20 "retryFailures" 20 "periodSeconds" 60)
+  "flush" 1
+  "storage" (dict "maxChunksUp" 16)
+  "httpServer" (dict "listen" "0.0.0.0" "port" 2020 "hcErrorsCount" 20 "hcRetryFailureCount" 20 "hcPeriod" 60)
   "terminationGracePeriodSeconds" 30
--}}
-{{- $service := include "observability-stack.logService" (dict "stateDir" (include "observability-stack.eventsState" .) "values" $values) | fromJson -}}
+) | fromJson -}}
 {{- $pipeline := dict
   "inputs" (list (include "observability-stack.eventsInput" . | fromYaml))
-  "outputs" (list (include "observability-stack.eventsOutput" . | fromJson))
+  "outputs" (include "observability-stack.fluentBitOutputs" (dict "root" . "component" "events") | fromJsonArray)
 -}}
 {{- dict "fluent-bit.yaml" (dict "service" $service "pipeline" $pipeline | toYaml) | toYaml -}}
 {{- end -}}

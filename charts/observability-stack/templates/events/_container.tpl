@@ -5,11 +5,11 @@ command:
 args:
   - --config
   - /etc/events/fluent-bit.yaml
-{{- $env := concat (include "observability-stack.fluentBitCommon.env" .Values.logs.output | fromYamlArray) $values.extraEnv }}
-{{- with $env }}
 env:
+  {{- include "observability-stack.outputPart" (dict "root" . "component" "events" "part" "Env") | nindent 2 }}
+  {{- with $values.extraEnv }}
   {{- toYaml . | nindent 2 }}
-{{- end }}
+  {{- end }}
 ports:
   - name: http
     containerPort: 2020
@@ -19,7 +19,10 @@ volumeMounts:
     mountPath: /etc/events
     readOnly: true
   - name: state
-    mountPath: {{ include "observability-stack.eventsState" . }}
+    mountPath: {{ include "observability-stack.stateDir" . }}
+  {{- with include "observability-stack.outputPart" (dict "root" . "component" "events" "part" "Mounts") }}
+  {{- . | nindent 2 }}
+  {{- end }}
   {{- with $values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -31,14 +34,10 @@ volumeMounts:
 - name: config
   configMap:
     name: {{ $name | quote }}
-- name: state
-  {{- if eq $values.persistence.type "claim" }}
-  persistentVolumeClaim:
-    claimName: {{ $name | quote }}
-  {{- else }}
-  emptyDir:
-    sizeLimit: {{ $values.persistence.emptyDirSize | quote }}
-  {{- end }}
+{{ include "observability-stack.dataVolume" (dict "name" "state" "persistence" $values.persistence "claim" (ternary $name "" (eq $values.persistence.type "persistentVolumeClaim"))) }}
+{{- with include "observability-stack.outputPart" (dict "root" . "component" "events" "part" "Volumes") }}
+{{ . }}
+{{- end }}
 {{- with $values.extraVolumes }}
 {{ toYaml . }}
 {{- end }}

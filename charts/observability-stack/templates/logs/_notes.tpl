@@ -1,60 +1,62 @@
-{{/* What an install with this part prints: how to see that it works, its policy, and what an uninstall leaves in AWS. */}}
+{{/* Notes of an install with logs, and what the notes of logs and events have in common. */}}
 {{- define "observability-stack.logsNotes" -}}
-{{- if include "observability-stack.logsByFluentBit" . -}}
+{{- if .Values.logs.enabled -}}
+{{- $fluentd := include "observability-stack.logsByFluentd" . -}}
 {{- $name := include "observability-stack.componentName" (dict "root" . "component" "logs") -}}
-{{- $given := dict "root" . "outputs" (include "observability-stack.logOutputs" . | fromJsonArray) "account" "logs" "component" "logs" "who" "Fluent Bit" "workload" (printf "daemonset/%s" $name) -}}
-Fluent Bit collects logs on every Linux node:
+{{ ternary "fluentd" "Fluent Bit" (ne $fluentd "") }} collects logs on every Linux node:
 
   kubectl logs --namespace {{ .Release.Namespace }} daemonset/{{ $name }}
+{{- if $fluentd }}
+{{- include "observability-stack.fluentdNotes" . }}
+{{- else }}
 {{- if eq .Values.cluster.name "eks" }}
 
-The cluster is called "eks" in the names of the log groups: say what it is called by cluster.name and cluster.region.
+Log groups contain the name "eks" for the cluster. Set cluster.name and cluster.region to your own.
 {{- end }}
-{{- include "observability-stack.logDestinationNotes" $given }}
+{{- include "observability-stack.outputNotes" (dict "root" . "account" "logs" "component" "logs" "who" "Fluent Bit" "workload" (printf "daemonset/%s" $name)) }}
+{{- end }}
 
-Positions and what waits for the backend stay in {{ include "observability-stack.logsStatePath" . }} on the nodes; remove the folder there to start anew.
-{{- else if include "observability-stack.logsByFluentd" . -}}
-{{- include "observability-stack.fluentdNotes" . -}}
+Uninstalling keeps positions and waiting records in {{ include "observability-stack.logsStatePath" . }} on the nodes. To start over, delete that directory.
 {{- end -}}
 {{- end -}}
 
 {{/*
-Policy, role, log groups and what is left of them: dict "root" $ "outputs" <list> and what
-observability-stack.roleNotes takes.
+Policies of the roles, log groups, and what an uninstall keeps: dict "root" $ and the arguments of
+observability-stack.roleNotes.
 */}}
-{{- define "observability-stack.logDestinationNotes" -}}
-{{- $output := .root.Values.logs.output -}}
+{{- define "observability-stack.outputNotes" -}}
+{{- $outputs := include "observability-stack.fluentBitOutputs" . | fromJsonArray -}}
 {{- $region := .root.Values.cluster.region -}}
-{{- $statements := include "observability-stack.logStatements" . | fromJsonArray -}}
-{{- if $statements }}
-{{- if $output.roleArn }}
+{{- $policies := include "observability-stack.outputPolicies" (dict "outputs" $outputs "partition" (include "observability-stack.partition" $region) "region" $region) | fromJson -}}
+{{- range $role, $statements := $policies }}
 
-The least policy of the role that is assumed ({{ $output.roleArn }}; ACCOUNT is its account's number), which has to trust the agent's own:
+The least-privilege policy of {{ if eq $role "own" }}the role of {{ $.who }}{{ else }}the role that outputs assume, {{ $role }}{{ end }} (ACCOUNT is its AWS account ID):
 
 {{ include "observability-stack.policyDocument" $statements | indent 2 }}
-{{- $statements = list (dict "Effect" "Allow" "Action" (list "sts:AssumeRole") "Resource" (list $output.roleArn)) }}
+{{- if ne $role "own" }}
+
+It must trust the role of {{ $.who }}.
 {{- end }}
-
-The least policy of {{ .who }}'s role{{ if not $output.roleArn }} (ACCOUNT is your account's number){{ end }}:
-
-{{ include "observability-stack.policyDocument" $statements | indent 2 }}
+{{- end }}
+{{- if $policies }}
 
 {{ include "observability-stack.roleNotes" . }}
 {{- end }}
-{{- $groups := include "observability-stack.logGroupNames" .outputs | fromJsonArray }}
-{{- with $groups }}
+{{- $groups := dict }}
+{{- range $outputs }}{{ if eq .name "cloudwatch_logs" }}{{ $_ := set $groups .region (append (get $groups .region | default list) .) }}{{ end }}{{ end }}
+{{- if $groups }}
 
-The records, as they arrive, by log group:
-{{ range . }}
-  aws logs {{ if hasSuffix "*" . }}describe-log-groups --region {{ $region }} --log-group-name-prefix {{ trimSuffix "*" . }}{{ else }}tail {{ . }} --region {{ $region }} --follow{{ end }}
-{{- end }}
+Follow the records by log group:
+{{ range $at, $outputs := $groups }}{{ range include "observability-stack.logGroups" $outputs | fromJsonArray }}
+  aws logs {{ if hasSuffix "*" . }}describe-log-groups --region {{ $at }} --log-group-name-prefix {{ trimSuffix "*" . }}{{ else }}tail {{ . }} --region {{ $at }} --follow{{ end }}
+{{- end }}{{ end }}
 
-An uninstall leaves the log groups. To delete one with all that is in it:
-{{ range . }}
-  aws logs delete-log-group --region {{ $region }} --log-group-name {{ if hasSuffix "*" . }}{{ trimSuffix "*" . }}NAMESPACE    # Container Insights has groups of this prefix too{{ else }}{{ . }}{{ end }}
-{{- end }}
+Uninstalling keeps the log groups. To delete a log group and its records:
+{{ range $at, $outputs := $groups }}{{ range include "observability-stack.logGroups" $outputs | fromJsonArray }}
+  aws logs delete-log-group --region {{ $at }} --log-group-name {{ if hasSuffix "*" . }}{{ trimSuffix "*" . }}NAMESPACE    # Container Insights has log groups with this prefix, too{{ else }}{{ . }}{{ end }}
+{{- end }}{{ end }}
 {{- else }}
 
-An uninstall leaves what the backend has.
+Uninstalling keeps the records in the backend.
 {{- end }}
 {{- end -}}

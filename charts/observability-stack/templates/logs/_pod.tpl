@@ -1,22 +1,35 @@
-{{/* The pod of Fluent Bit on a node. */}}
+{{/* The pod of the agent on a node, Fluent Bit or fluentd. */}}
 
-{{/* Folder of the node that is the state's: two releases must not share one. */}}
+{{/* Directory of the node for positions and buffers; each release has its own. */}}
 {{- define "observability-stack.logsStatePath" -}}
 {{- default (printf "/var/lib/observability-stack/%s-%s" .Release.Namespace (include "observability-stack.componentName" (dict "root" . "component" "logs"))) .Values.logs.state.hostPath -}}
 {{- end -}}
 
+{{/* The values of the agent: `logs`, for fluentd with its image and resources; as JSON. */}}
+{{- define "observability-stack.logsValues" -}}
+{{- $own := ternary (pick .Values.logs.fluentd "image" "resources") dict (eq .Values.logs.engine "fluentd") -}}
+{{- merge (deepCopy $own) .Values.logs | toJson -}}
+{{- end -}}
+
 {{- define "observability-stack.logsContainer" -}}
 {{- $values := .Values.logs -}}
+{{- $fluentd := include "observability-stack.logsByFluentd" . -}}
+{{- if not $fluentd -}}
 command:
   - /fluent-bit/bin/fluent-bit
 args:
   - --config=/etc/fluent-bit/fluent-bit.yaml
+{{ end -}}
 env:
-  {{- include "observability-stack.logEnv" . | nindent 2 }}
+  {{- if $fluentd }}
+  {{- include "observability-stack.fluentdEnv" . | nindent 2 }}
+  {{- else }}
+  {{- include "observability-stack.outputPart" (dict "root" . "component" "logs" "part" "Env") | nindent 2 }}
   - name: NODE_IP
     valueFrom:
       fieldRef:
         fieldPath: status.hostIP
+  {{- end }}
   {{- with $values.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -26,23 +39,36 @@ envFrom:
 {{- end }}
 ports:
   - name: http
-    containerPort: {{ $values.http.port | int }}
-{{ include "observability-stack.httpProbes" (dict "values" $values "paths" (dict "livenessProbe" "/" "readinessProbe" "/api/v1/health")) | trim }}
+    containerPort: {{ $values.httpServer.port | int }}
+{{- $paths := ternary (dict "livenessProbe" "/metrics" "readinessProbe" "/metrics") (dict "livenessProbe" "/" "readinessProbe" "/api/v1/health") (ne $fluentd "") }}
+{{ include "observability-stack.httpProbes" (dict "values" $values "paths" $paths) | trim }}
 volumeMounts:
   - name: config
+    {{- if $fluentd }}
+    mountPath: /fluentd/etc/fluent.conf
+    subPath: fluent.conf
+    {{- else }}
     mountPath: /etc/fluent-bit
+    {{- end }}
     readOnly: true
   - name: state
-    mountPath: {{ include "observability-stack.logsStateDir" . }}
+    mountPath: {{ include (ternary "observability-stack.fluentdStateDir" "observability-stack.stateDir" (ne $fluentd "")) . }}
   - name: logs
     mountPath: /var/log
     readOnly: true
-    # Folders that are mounted there later, or already, are seen too.
+    # Directories that are mounted there later, or already, are seen too.
     mountPropagation: HostToContainer
   {{- if include "observability-stack.readsJournal" . }}
   - name: journal
     mountPath: {{ $values.journalPath }}
     readOnly: true
+  {{- end }}
+  {{- if $fluentd }}
+  - name: tmp
+    mountPath: /tmp
+  {{- end }}
+  {{- with include "observability-stack.outputPart" (dict "root" . "component" "logs" "part" "Mounts") }}
+  {{- . | nindent 2 }}
   {{- end }}
   {{- with $values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
@@ -50,9 +76,10 @@ volumeMounts:
 {{- end -}}
 
 {{- define "observability-stack.logsVolumes" -}}
+{{- $fluentd := include "observability-stack.logsByFluentd" . -}}
 - name: config
   configMap:
-    name: {{ include "observability-stack.componentName" (dict "root" . "component" "logs") | quote }}
+    name: {{ ternary .Values.logs.fluentd.configMap.name (include "observability-stack.componentName" (dict "root" . "component" "logs")) (ne $fluentd "") | quote }}
 - name: state
   hostPath:
     path: {{ include "observability-stack.logsStatePath" . | quote }}
@@ -67,15 +94,24 @@ volumeMounts:
     # Fluent Bit does not start without it.
     type: DirectoryOrCreate
 {{- end }}
+{{- if $fluentd }}
+- name: tmp
+  emptyDir:
+    sizeLimit: 64Mi
+{{- end }}
+{{- with include "observability-stack.outputPart" (dict "root" . "component" "logs" "part" "Volumes") }}
+{{ . }}
+{{- end }}
 {{- with .Values.logs.extraVolumes }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
 
-{{/* By these Prometheus' job `pods` finds the agent's metrics. */}}
+{{/* Prometheus' job `pods` finds the agent's metrics by these. */}}
 {{- define "observability-stack.logsAnnotations" -}}
+{{- $fluentd := include "observability-stack.logsByFluentd" . -}}
 prometheus.io/scrape: "true"
-prometheus.io/port: {{ .Values.logs.http.port | quote }}
-prometheus.io/path: /api/v2/metrics/prometheus
-checksum/config: {{ include "observability-stack.fluentBitConfig" . | sha256sum }}
+prometheus.io/port: {{ .Values.logs.httpServer.port | quote }}
+prometheus.io/path: {{ ternary "/metrics" "/api/v2/metrics/prometheus" (ne $fluentd "") }}
+checksum/config: {{ include (ternary "observability-stack.fluentdConfig" "observability-stack.fluentBitConfig" (ne $fluentd "")) . | sha256sum }}
 {{- end -}}

@@ -1,45 +1,77 @@
-{{/* Refusals about logs, which count where they are on. */}}
+{{/* Rules for logs and events, which apply where they are enabled. */}}
 
 {{- define "observability-stack.checkLogs" -}}
 {{- if or .Values.logs.enabled .Values.events.enabled -}}
-{{- include "observability-stack.checkLogOutput" . -}}
+{{- include "observability-stack.checkLogOutputs" . -}}
 {{- end -}}
 {{- if .Values.logs.enabled -}}
-{{- if include "observability-stack.logsByFluentBit" . -}}
 {{- include "observability-stack.checkLogPipelines" . -}}
+{{- if include "observability-stack.logsByFluentBit" . -}}
 {{- include "observability-stack.checkLogMetadata" . -}}
 {{- include "observability-stack.checkLogAgent" . -}}
 {{- else -}}
-{{- include "observability-stack.checkLogPipelines" . -}}
 {{- include "observability-stack.checkFluentd" . -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 
-{{/* Events go the same way, with logs or without. */}}
-{{- define "observability-stack.checkLogOutput" -}}
-{{- include "observability-stack.fluentBitCommon.checkOutput" (dict "path" "logs.output" "output" .Values.logs.output "example" "my-eks-logs") -}}
+{{- define "observability-stack.checkLogOutputs" -}}
+{{- $names := include "observability-stack.outputNames" . | fromJson -}}
+{{- $sources := list -}}
+{{- range list "logs" "events" }}{{ $sources = concat $sources (include "observability-stack.pipelines" (dict "root" $ "component" .) | fromJsonArray) }}{{ end -}}
+{{- $given := dict
+  "outputs" (include "observability-stack.outputs" . | fromJsonArray)
+  "types" (include "observability-stack.outputTypes" . | fromJson)
+  "by" "pipelines"
+  "sources" $sources
+  "namespaced" (list "application")
+  "read" .Values.logs.application.namespaces
+-}}
+{{- include "observability-stack.checkOutputs" (set $given "names" (merge (dict "pipeline" "") $names)) -}}
+{{- include "observability-stack.checkOutputMatches" (set $given "names" $names) -}}
+{{- range $output := $given.outputs }}
+{{- $pipelines := dig "match" "pipelines" list $output }}
+{{- if and $pipelines (not (has "application" $pipelines)) }}
+{{- range $path, $value := dict "match.namespaces" (dig "match" "namespaces" dict $output) "logGroupTemplate" (get $output "logGroupTemplate") "logStreamTemplate" (get $output "logStreamTemplate") }}
+{{- if or (and $value (kindIs "map" $value)) (contains "$kubernetes" (toString $value)) }}
+outputs.{{ $output.name }}.{{ $path }} is set, but outputs select by namespace and pod in the pipeline application only, and match.pipelines does not contain it. Remove it, or write:
+outputs:
+  {{ $output.name }}:
+    match:
+      pipelines: {{ append $pipelines "application" | toJson }}{{ "\f" }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{- define "observability-stack.checkLogPipelines" -}}
 {{- $values := .Values.logs -}}
-{{- if not (include "observability-stack.logPipelines" . | fromJsonArray) }}
-logs.enabled is true, and none of its pipelines is: an agent would run on every node for nothing. Write one of:
-{{- include "observability-stack.write" (dict "path" "logs.enabled" "value" "false") }}
-{{- include "observability-stack.write" (dict "path" "logs.application.enabled" "value" "true") }}{{ "\f" }}
+{{- if not (include "observability-stack.pipelines" (dict "root" . "component" "logs") | fromJsonArray) }}
+logs.enabled is true, but no pipeline of logs is enabled: there is nothing to deliver. Write one of:
+logs:
+  enabled: false
+logs:
+  application:
+    enabled: true{{ "\f" }}
 {{- end }}
 {{- range $name, $other := dict "dataplane" "pods" "host" "files" }}
 {{- $pipeline := get $values $name }}
 {{- if and $pipeline.enabled (not $pipeline.journal) (not (get $pipeline $other)) }}
-logs.{{ $name }} is on, and reads nothing: its `journal` and `{{ $other }}` are empty. Write:
-{{- include "observability-stack.write" (dict "path" (printf "logs.%s.enabled" $name) "value" "false") }}{{ "\f" }}
+logs.{{ $name }} has neither `journal` nor `{{ $other }}`: it reads nothing. Write:
+logs:
+  {{ $name }}:
+    enabled: false{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- $namespaces := $values.application.namespaces }}
 {{- range $namespaces.include }}
 {{- if has . $namespaces.exclude }}
-logs.application.namespaces has {{ . }} both in `include` and in `exclude`. Write:
-{{- include "observability-stack.write" (dict "path" "logs.application.namespaces.exclude" "value" (without $namespaces.exclude . | toJson)) }}{{ "\f" }}
+Namespace {{ . }} is in logs.application.namespaces.include and in exclude. Remove it from one of them:
+logs:
+  application:
+    namespaces:
+      exclude: {{ without $namespaces.exclude . | toJson }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -47,18 +79,22 @@ logs.application.namespaces has {{ . }} both in `include` and in `exclude`. Writ
 {{- define "observability-stack.checkLogMetadata" -}}
 {{- $metadata := .Values.logs.metadata -}}
 {{- if and (eq $metadata.from "kubelet") (semverCompare "<1.33-0" .Capabilities.KubeVersion.Version) }}
-logs.metadata.from is kubelet, and before Kubernetes 1.33 a kubelet asks for nodes/proxy, which is enough to run commands in any pod. Write:
-{{- include "observability-stack.write" (dict "path" "logs.metadata.from" "value" "api") }}{{ "\f" }}
+logs.metadata.from is kubelet, but before Kubernetes 1.33 a kubelet requires nodes/proxy, which permits commands in any pod. Write:
+logs:
+  metadata:
+    from: api{{ "\f" }}
 {{- end }}
 {{- range $name := list "labels" "annotations" }}
 {{- if and (eq $metadata.from "tag") (get $metadata $name) }}
-logs.metadata.{{ $name }} is true, and a file's path has no {{ $name }} of its pod. Write:
-{{- include "observability-stack.write" (dict "path" "logs.metadata.from" "value" "kubelet") }}{{ "\f" }}
+logs.metadata.{{ $name }} is true, but logs.metadata.from: tag adds only names. Write:
+logs:
+  metadata:
+    from: kubelet{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end -}}
 
-{{/* Chunks in memory are of 2 MB at most, and Fluent Bit itself takes up to 64. */}}
+{{/* A chunk in memory has up to 2 MB, and Fluent Bit itself uses up to 64. */}}
 {{- define "observability-stack.checkLogAgent" -}}
 {{- $values := .Values.logs -}}
 {{- $limit := ($values.resources.limits | default dict).memory | default "" | toString -}}
@@ -66,18 +102,25 @@ logs.metadata.{{ $name }} is true, and a file's path has no {{ $name }} of its p
 {{- $unit := regexFind "[A-Za-z]+$" $limit -}}
 {{- if hasKey $mebibytes $unit }}
 {{- $room := mulf (trimSuffix $unit $limit | float64) (get $mebibytes $unit) | int }}
-{{- $needed := add 64 (mul 2 $values.maxChunksUp) | int }}
+{{- $needed := add 64 (mul 2 $values.storage.maxChunksUp) | int }}
 {{- if gt $needed $room }}
-logs.maxChunksUp is {{ $values.maxChunksUp }}, which takes up to {{ $needed }}Mi with Fluent Bit itself, and logs.resources.limits.memory is {{ $limit }}: the agent would be killed when a backend fails. Write one of:
-{{- include "observability-stack.write" (dict "path" "logs.resources.limits.memory" "value" (printf "%dMi" $needed)) }}
-{{- include "observability-stack.write" (dict "path" "logs.maxChunksUp" "value" (max 8 (div (sub $room 64) 2))) }}{{ "\f" }}
+logs.storage.maxChunksUp is {{ $values.storage.maxChunksUp }}, so the agent can use {{ $needed }}Mi, but logs.resources.limits.memory is {{ $limit }}: it would be killed during an outage. Write one of:
+logs:
+  resources:
+    limits:
+      memory: {{ $needed }}Mi
+logs:
+  storage:
+    maxChunksUp: {{ max 8 (div (sub $room 64) 2) }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- $version := $values.image.tag }}
 {{- if and (not $values.image.digest) (regexMatch "^v?[0-9]+\\.[0-9]+\\.[0-9]+$" $version) }}
 {{- if semverCompare "<5.1.1" $version }}
-logs.image.tag is {{ $version }}, and versions of Fluent Bit before 5.1.1 have known holes or are at their end. Write:
-{{- include "observability-stack.write" (dict "path" "logs.image.tag" "value" "5.1.1") }}{{ "\f" }}
+logs.image.tag is {{ $version }}, but Fluent Bit before 5.1.1 has known vulnerabilities or is no longer supported. Write:
+logs:
+  image:
+    tag: 5.1.1{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -18,5 +18,5 @@ volumeMounts:
 {{- define "observability-stack.pushgatewayVolumes" -}}
 - name: data
   emptyDir:
-    sizeLimit: {{ .Values.pushgateway.persistence.size | quote }}
+    sizeLimit: {{ .Values.pushgateway.persistence.emptyDir.sizeLimit | quote }}
 {{- end -}}

@@ -1,8 +1,8 @@
 """A real cluster without Docker: control plane and kubelets as processes of this machine.
 
-A node is a process with process, mount and network namespaces of its own, like a container: everything it
-starts, mounts or adds to the network disappears with it. What remains to be removed afterwards is one folder
-of the cache and the pods' control groups. Workers are tied to the first node, not to this machine.
+A node is a process in its own process, mount and network namespaces, like a container: everything that it
+starts, mounts or adds to the network disappears with it. Only one folder of the cache and the pods' control groups
+remain to be removed. Workers connect to the first node, not to this machine.
 """
 
 import os
@@ -27,13 +27,13 @@ _STOP_SECONDS = 5.0
 
 
 class LocalCluster(Cluster):
-    """A cluster of one real node or, by options, a few, and as many simulated ones as a test asks for.
+    """A cluster of one real node or, by options, a few, and any number of simulated nodes.
 
     Args:
-        name: the cluster's name; also the first node's.
-        options: what differs from the defaults; a cluster that is up already stays as it is.
-        keep: leave the cluster running when the process that made it ends. Otherwise it ends with it,
-            even when that process is killed.
+        name: name of the cluster and of the first node.
+        options: options; they do not change a running cluster.
+        keep: leave the cluster running when the process that created it ends. Otherwise the cluster ends with the
+            process, even if it is killed.
     """
 
     type = "local"
@@ -46,7 +46,7 @@ class LocalCluster(Cluster):
         self._simulates = False
         self.root = layout.root_of(name)
         self.kubeconfig = self.root / "admin.kubeconfig"
-        # Of several nodes none has the logs of all pods.
+        # With several nodes, no single one has the logs of all pods.
         self.pod_logs = None if self._options.workers else self.root / "var-log" / "pods"
 
     def up(self) -> None:
@@ -57,7 +57,7 @@ class LocalCluster(Cluster):
         if self.is_up():
             return
         pause = images.archive(config.PAUSE_IMAGE)
-        self.down()  # what a killed run of this name left behind
+        self.down()  # remains of a killed run with this name
         plan = layout.allocate(self.name, self._options.workers)
         try:
             self._start(plan)
@@ -68,7 +68,7 @@ class LocalCluster(Cluster):
             kept = process.keep_logs(plan.nodes, cache_dir("failed") / self.name)
             self.down()
             raise HarnessError(f"{error}; its logs are kept in {kept}") from error
-        except BaseException:  # Ctrl-C as well
+        except BaseException:  # including Ctrl-C
             self.down()
             raise
 
@@ -76,7 +76,7 @@ class LocalCluster(Cluster):
         """See ``Cluster.down``."""
         process.stop(self._nodes())
         for started in self._processes:
-            started.kill()  # one that was interrupted before its node was known
+            started.kill()  # an interrupted one whose node was not recorded
             started.wait(_STOP_SECONDS)
         self._processes = []
         self._simulates = False
@@ -117,13 +117,13 @@ class LocalCluster(Cluster):
         prefix: str = "fake",
         taints: Sequence[dict[str, str]] = (),
     ) -> None:
-        """Add nodes that only pretend to run their pods, for tests of scheduling and roll-out.
+        """Add simulated nodes, which do not run their pods, for tests of scheduling and rollouts.
 
         Args:
-            count: how many.
-            labels: labels of each, ``kubernetes.io/os`` for instance.
-            prefix: start of their names, which a number from 0 on ends.
-            taints: taints of each, besides the one that keeps real pods away.
+            count: number of nodes.
+            labels: labels of each node, for example ``kubernetes.io/os``.
+            prefix: prefix of the names, followed by a number from 0.
+            taints: taints of each node, in addition to the one that repels real pods.
         """
         assert layout.find(self.name) is not None, "the cluster is up"
         if not self._simulates:
@@ -135,10 +135,10 @@ class LocalCluster(Cluster):
         addons.create_fake_nodes(self.kubeconfig, names, labels or {}, taints)
 
     def exec(self, command: list[str], *, node: str = "") -> subprocess.CompletedProcess[str]:
-        """Run a command in the namespaces of a node: the one of this name, or the first.
+        """Run a command in the namespaces of a node; default: the first node.
 
         Raises:
-            HarnessError: the cluster is not up, or has no node of this name.
+            HarnessError: the cluster is not up, or has no such node.
         """
         chosen = next((entry for entry in self._nodes() if entry.name == (node or self.name)), None)
         if chosen is None:
@@ -185,14 +185,14 @@ class LocalCluster(Cluster):
                 )
             if time.monotonic() > deadline:
                 failure = process.failure(self._nodes())
-                raise HarnessError(f"the local cluster waited {_START_SECONDS:.0f} s for {what} in vain{failure}")
+                raise HarnessError(f"timed out after {_START_SECONDS:.0f} s waiting for {what}{failure}")
             time.sleep(0.05)
 
 
 def _check_machine() -> None:
     if sys.platform != "linux" or os.geteuid() != 0:
         raise HarnessError(
-            "a local cluster needs Linux and root; run as root, or choose another one: CLUSTER=kind, "
+            "a local cluster requires Linux and root; run as root, or choose another one: CLUSTER=kind, "
             "or CLUSTER=existing KUBECONFIG=<file>"
         )
 

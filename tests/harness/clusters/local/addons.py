@@ -1,4 +1,4 @@
-"""What a local cluster needs inside its API: the DNS Service, and simulated nodes on request."""
+"""Objects that a local cluster creates through its API: the DNS Service and simulated nodes."""
 
 from collections.abc import Iterable, Sequence, Set
 from ipaddress import IPv4Address
@@ -23,7 +23,7 @@ KWOK_FLAGS = (
 
 
 def _api(kubeconfig: Path) -> client.ApiClient:
-    # The certificate's authority and address are the cluster's own; a proxy of the machine has no part in it.
+    # The CA and the address belong to the cluster; bypass any proxy of the machine.
     configuration = client.Configuration()
     config.load_kube_config(str(kubeconfig), client_configuration=configuration)
     configuration.proxy = None
@@ -32,11 +32,11 @@ def _api(kubeconfig: Path) -> client.ApiClient:
 
 
 def install(kubeconfig: Path, node: IPv4Address) -> None:
-    """Publish the node's DNS server as the Service that pods are configured with.
+    """Publish the node's DNS server as the DNS Service of the cluster.
 
     Args:
-        kubeconfig: administrator's access.
-        node: address that the DNS server listens on.
+        kubeconfig: kubeconfig with administrator access.
+        node: address of the DNS server.
     """
     ports = [{"name": f"dns-{protocol.lower()}", "port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
     labels = {"k8s-app": "kube-dns"}
@@ -56,12 +56,12 @@ def install(kubeconfig: Path, node: IPv4Address) -> None:
 
 
 def nodes_are_ready(kubeconfig: Path, names: Set[str]) -> bool:
-    """Say whether the API server answers and the nodes of these names are Ready with a default service account."""
+    """Return whether the API server answers, these nodes are Ready, and the default service account exists."""
     try:
         with _api(kubeconfig) as api:
             core = client.CoreV1Api(api)
             nodes = [core.read_node(name, _request_timeout=2) for name in names]
-            # Pods are refused until the controller has made this account.
+            # Pods are rejected until the controller has created this account.
             core.read_namespaced_service_account("default", "default", _request_timeout=2)
     except (ApiException, HTTPError, OSError, config.ConfigException):
         return False
@@ -71,7 +71,7 @@ def nodes_are_ready(kubeconfig: Path, names: Set[str]) -> bool:
 
 
 def kwok_stages() -> list[Path]:
-    """Return the files that describe how simulated nodes and pods pass through their states."""
+    """Return the kwok stages of simulated nodes and pods."""
     stages = tools.path("kwok").parent / "kustomize" / "stage"
     chosen = ["node/fast/node-initialize.yaml", "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml"]
     return [*(stages / name for name in chosen), *sorted(stages.glob("pod/fast/pod-*.yaml"))]
@@ -80,13 +80,13 @@ def kwok_stages() -> list[Path]:
 def create_fake_nodes(
     kubeconfig: Path, names: Iterable[str], labels: dict[str, str], taints: Sequence[dict[str, str]]
 ) -> None:
-    """Register simulated nodes; they become Ready once kwok has seen them.
+    """Register simulated nodes; kwok makes them Ready.
 
     Args:
-        kubeconfig: administrator's access.
-        names: their names.
-        labels: labels of each.
-        taints: taints of each, besides kwok's.
+        kubeconfig: kubeconfig with administrator access.
+        names: names of the nodes.
+        labels: labels of each node.
+        taints: taints of each node, in addition to kwok's.
     """
     with _api(kubeconfig) as api:
         core = client.CoreV1Api(api)
@@ -99,7 +99,7 @@ def _fake_node(name: str, labels: dict[str, str], taints: Sequence[dict[str, str
     size = {"cpu": "32", "memory": "256Gi", "pods": "110"}
     return {
         "metadata": {"name": name, "labels": labels, "annotations": _FAKE},
-        # Real pods stay away: only what a test sends here is to be simulated.
+        # Repels real pods: only pods that a test sends here are simulated.
         "spec": {"taints": [{"key": "kwok.x-k8s.io/node", "value": "fake", "effect": "NoSchedule"}, *taints]},
         "status": {"allocatable": size, "capacity": size},
     }

@@ -10,7 +10,7 @@ import yaml
 from harness.backends.pki import Authority
 from harness.clusters.local.layout import API_PORT, API_SERVICE, DNS_SERVICE, SERVICES, Layout, Node
 
-# containerd keeps the name that is configured here; images.py assembles an image of this name.
+# containerd uses this name; harness.images assembles an image with it.
 PAUSE_IMAGE = "registry.k8s.io/pause:3.10.1"
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 _CONTAINERD = f"unix://{CONTAINERD_SOCKET}"
@@ -18,12 +18,12 @@ _CONTAINERD = f"unix://{CONTAINERD_SOCKET}"
 
 @dataclass(frozen=True)
 class Options:
-    """What a test may want different.
+    """Options that a test can set.
 
     Attributes:
-        workers: how many nodes the cluster has besides the first.
-        container_log_max_size: size at which the kubelet rotates a container's log, as a quantity.
-        container_log_max_files: how many files of a container's log the kubelet keeps, at least 2.
+        workers: number of additional nodes.
+        container_log_max_size: the kubelet's ``containerLogMaxSize``, a quantity.
+        container_log_max_files: the kubelet's ``containerLogMaxFiles``, at least 2.
     """
 
     workers: int = 0
@@ -36,9 +36,9 @@ class Component:
     """A process of the node.
 
     Attributes:
-        name: its name, and that of its log file.
+        name: name of the process and of its log file.
         command: program and arguments.
-        after: the URL that must answer before it is started; empty when it can start at once.
+        after: URL that must answer before the process starts; empty: start immediately.
     """
 
     name: str
@@ -51,11 +51,11 @@ def write(layout: Layout, programs: dict[str, Path], options: Options) -> list[l
 
     Args:
         layout: names, folders and addresses.
-        programs: where each program of the nodes is.
-        options: what differs from the defaults.
+        programs: path of each program.
+        options: options of the cluster.
 
     Returns:
-        For each node its processes in the order in which they start.
+        The processes of each node, in start order.
     """
     _write_certificates(layout)
     _write_dns(layout)
@@ -137,9 +137,9 @@ def _write_network(node: Node, programs: dict[str, Path]) -> None:
         "type": "bridge",
         "bridge": "cni0",
         "isDefaultGateway": True,
-        # A pod that reaches itself through its own Service comes back by the port it left by.
+        # Hairpin mode: a pod can reach itself through its own Service.
         "hairpinMode": True,
-        # Nothing of a test cluster leaves the machine.
+        # Traffic of a test cluster does not leave the machine.
         "ipMasq": False,
         "ipam": {
             "type": "host-local",
@@ -218,7 +218,7 @@ def _write_kubelet(node: Node, options: Options) -> None:
         "containerLogMaxSize": options.container_log_max_size,
         "containerLogMaxFiles": options.container_log_max_files,
         "containerLogMonitorInterval": "3s",
-        # Images are loaded by hand and cannot be pulled again; a full disk of the machine is not the test's matter.
+        # Loaded images cannot be pulled again, so disable image garbage collection and disk eviction.
         "imageGCHighThresholdPercent": 100,
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
         "maxPods": 200,
@@ -247,7 +247,7 @@ def _etcd(layout: Layout, programs: dict[str, Path]) -> list[str]:
         "--listen-client-urls=http://127.0.0.1:2379",
         "--advertise-client-urls=http://127.0.0.1:2379",
         "--listen-peer-urls=http://127.0.0.1:2380",
-        # The data is a test's: it need not survive a crash of the machine.
+        # Test data need not survive a crash of the machine.
         "--unsafe-no-fsync",
     ]
 
@@ -315,7 +315,7 @@ def _proxy(node: Node, programs: dict[str, Path]) -> list[str]:
         f"--hostname-override={node.name}",
         "--proxy-mode=iptables",
         f"--cluster-cidr={node.pods}",
-        # The limit belongs to the machine, not to this network namespace.
+        # The conntrack limit belongs to the machine, not to this network namespace.
         "--conntrack-max-per-core=0",
     ]
 

@@ -1,4 +1,4 @@
-"""Names, folders and addresses of one local cluster: each has its own, so that two never meet."""
+"""Names, folders and addresses of a local cluster, unique per cluster."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.errors import HarnessError
 from harness.tools.cache import cache_dir, locked
 
-# Inside the node's own network namespace these can be the same for every cluster.
+# Inside the node's network namespace, these can be the same for every cluster.
 SERVICES = IPv4Network("10.96.0.0/16")
 API_SERVICE = SERVICES[1]
 DNS_SERVICE = SERVICES[10]
@@ -21,13 +21,13 @@ _MAX_WORKERS = 8
 
 @dataclass(frozen=True)
 class Layout:
-    """Where one cluster keeps its files and which addresses it uses.
+    """The folders and addresses of one cluster.
 
     Attributes:
         name: the cluster's name.
-        index: distinguishes the addresses of clusters that run side by side.
-        workers: how many nodes it has besides the first.
-        root: folder of everything the cluster writes; removed with it.
+        index: number that distinguishes the addresses of parallel clusters.
+        workers: number of additional nodes.
+        root: folder for all files of the cluster; removed with it.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Layout:
 
     @property
     def first(self) -> "Node":
-        """The node that has the control plane; its cable ends on this machine."""
+        """The control plane node; its virtual cable ends on this machine."""
         return Node(self, 0)
 
     @property
@@ -57,11 +57,11 @@ class Layout:
 
 @dataclass(frozen=True)
 class Node:
-    """One node: its own folder, addresses and names.
+    """The folder, addresses and names of one node.
 
     Attributes:
-        cluster: what it is a node of.
-        number: 0 for the first node, which has the control plane; 1, 2, ... for workers.
+        cluster: the cluster.
+        number: 0 for the first node, with the control plane; 1, 2, ... for workers.
     """
 
     cluster: Layout
@@ -74,12 +74,12 @@ class Node:
 
     @property
     def link(self) -> IPv4Network:
-        """Network of the virtual cable between the node and what it reaches all others by."""
+        """Network of the virtual cable that connects the node."""
         return IPv4Network((f"10.213.{self.cluster.index}.{4 * self.number}", 30))
 
     @property
     def gateway(self) -> IPv4Address:
-        """The cable's other end: on this machine for the first node, on the first node for workers."""
+        """The far end of the cable: on this machine for the first node, on the first node for workers."""
         return self.link[1]
 
     @property
@@ -89,32 +89,32 @@ class Node:
 
     @property
     def pods(self) -> IPv4Network:
-        """Network that the node's pods get their addresses from; 10.215 is that of simulated nodes."""
+        """Pod CIDR of the node; 10.215 is for simulated nodes."""
         second = 215 + self.number if self.number else 214
         return IPv4Network((f"10.{second}.{self.cluster.index}.0", 24))
 
     @property
     def interface(self) -> str:
-        """The cable's other end; Linux allows 15 characters."""
+        """Interface name at the far end of the cable; at most 15 characters on Linux."""
         return f"worker-{self.number}" if self.number else f"obs-local-{self.cluster.index}"
 
     @property
     def cgroup(self) -> str:
-        """Name of the control group that all pods of the node live in; no cluster's name has a dot."""
+        """Name of the control group of all pods on the node; cluster names have no dots."""
         return f"obs-local-{self.cluster.name}" + (f".{self.number}" if self.number else "")
 
     def path(self, *parts: str) -> Path:
-        """Return a path below the node's own folder, which for the first one is the cluster's."""
+        """Return a path below the node's folder; for the first node, the cluster's folder."""
         return self.cluster.path(*([f"worker-{self.number}"] if self.number else []), *parts)
 
 
 def root_of(name: str) -> Path:
-    """Return the folder of the cluster of this name, whether it exists or not."""
+    """Return the folder of a cluster; it need not exist."""
     return cache_dir("clusters") / name
 
 
 def find(name: str) -> Layout | None:
-    """Return the layout of the cluster of this name, or ``None`` when there is none."""
+    """Return the layout of an existing cluster, or ``None``."""
     try:
         saved = json.loads(root_of(name).joinpath("layout.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -126,11 +126,11 @@ def allocate(name: str, workers: int = 0) -> Layout:
     """Reserve folder and addresses for a new cluster.
 
     Args:
-        name: the cluster's name; there must be none of this name.
-        workers: how many nodes it is to have besides the first.
+        name: name of the cluster; must be unused.
+        workers: number of additional nodes.
 
     Raises:
-        HarnessError: too many clusters exist already, or so many workers have no addresses.
+        HarnessError: too many clusters exist, or there are not enough addresses for the workers.
     """
     if not 0 <= workers <= _MAX_WORKERS:
         raise HarnessError(f"a local cluster has 0 to {_MAX_WORKERS} workers, not {workers}")
@@ -147,6 +147,6 @@ def allocate(name: str, workers: int = 0) -> Layout:
 
 
 def _indexes_on_host() -> set[int]:
-    """Return the indexes whose interface exists, also those of clusters in another cache."""
+    """Return the indexes of existing interfaces, including clusters in other caches."""
     prefix = "obs-local-"
     return {int(entry[len(prefix) :]) for entry in os.listdir("/sys/class/net") if entry.startswith(prefix)}

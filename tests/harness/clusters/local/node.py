@@ -1,8 +1,7 @@
-"""The first process of a local node: starts the components, and takes them all with it when it ends.
+"""The first process of a local node: starts the components, and ends them with itself.
 
-It runs as process 1 of its own process, mount and network namespaces (see ``process.py``). Whatever the
-node starts, mounts or adds to the network lives in them, so the kernel removes all of it when this
-process ends, however it ends.
+It runs as process 1 of its own process, mount and network namespaces (see ``process.py``). The kernel removes
+everything that the node starts, mounts or adds to the network when this process ends, for any reason.
 """
 
 import json
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from harness.clusters.local.config import Component
 
-# Folders of the machine that the node needs of its own: name below the node's -> where the node sees it.
+# Private folders of the node: name below the node's folder -> mount point.
 OWN_FOLDERS = {"var-log": "/var/log", "var-lib": "/var/lib"}
 _NODE_INTERFACE = "eth0"
 
@@ -30,7 +29,7 @@ def main(root: Path) -> int:
         root: the node's folder, with the ``node.json`` that ``process.start`` wrote.
 
     Returns:
-        Exit status: 0 after a signal, 1 when a component ended by itself (its name is in ``failed``).
+        Exit status: 0 after a signal, 1 if a component ended by itself (its name is in ``failed``).
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     plan = json.loads(root.joinpath("node.json").read_text(encoding="utf-8"))
@@ -53,7 +52,7 @@ def main(root: Path) -> int:
 
 
 def _mount(root: Path) -> None:
-    # Changes stay inside this namespace, but pods may share mounts with one another.
+    # Mounts do not propagate out of this namespace, but pods can share mounts.
     _run("mount", "--make-rshared", "/")
     for name, place in OWN_FOLDERS.items():
         root.joinpath(name).mkdir(exist_ok=True)
@@ -73,25 +72,25 @@ def _configure_network(address: str, gateway: str) -> None:
     if gateway:
         _run("ip", "route", "add", "default", "via", gateway)
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1", encoding="ascii")
-    # kube-proxy has to see what one pod sends another through a Service, although the bridge could deliver it.
+    # kube-proxy must see bridged traffic between pods to a Service.
     bridge = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
     if bridge.exists():
         bridge.write_text("1", encoding="ascii")
 
 
 def _has_interface() -> bool:
-    # /sys still shows the namespace it was mounted from, so the kernel is asked instead.
+    # /sys still shows the network namespace of its mount, so query the kernel instead.
     return subprocess.run(["ip", "link", "show", _NODE_INTERFACE], capture_output=True).returncode == 0
 
 
 def _start(component: Component, root: Path) -> int:
     with open(root / "log" / f"{component.name}.log", "ab") as log:
-        # Plugins and shims are looked up beside the programs; the rest comes from the machine.
+        # Plugins and shims are found beside the programs; the rest is from the machine.
         return subprocess.Popen(component.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL).pid
 
 
 def _reap(running: dict[int, str]) -> str:
-    """Collect ended processes, orphans of containers included; return the component among them, if any."""
+    """Reap ended processes, including orphans of containers; return an ended component, if any."""
     while True:
         try:
             pid, _ = os.waitpid(-1, os.WNOHANG)

@@ -1,4 +1,4 @@
-"""A node as this machine sees it: a process to start, to connect, to enter and to end."""
+"""A node from the outside: starts, connects, enters and ends its process."""
 
 import dataclasses
 import json
@@ -22,12 +22,12 @@ _STOP_SECONDS = 5.0
 
 
 def start(node: Node, components: Sequence[Component], *, keep: bool) -> subprocess.Popen[bytes]:
-    """Start a node in namespaces of its own.
+    """Start a node in its own namespaces.
 
     Args:
-        node: where its files are.
-        components: what runs on it.
-        keep: let it outlive this process.
+        node: the layout of the node.
+        components: processes of the node.
+        keep: let the node outlive this process.
 
     Returns:
         The parent of the node's first process.
@@ -35,7 +35,7 @@ def start(node: Node, components: Sequence[Component], *, keep: bool) -> subproc
     node.path("log").mkdir()
     plan = {
         "address": f"{node.ip}/{node.link.prefixlen}",
-        # The first node's way ends at this machine: nothing of a test cluster goes further.
+        # The first node has no route beyond this machine.
         "gateway": "" if node == node.cluster.first else str(node.gateway),
         "pki": str(node.cluster.path("pki")),
         "components": [dataclasses.asdict(component) for component in components],
@@ -49,7 +49,7 @@ def start(node: Node, components: Sequence[Component], *, keep: bool) -> subproc
         **os.environ,
         "PATH": os.pathsep.join([*search, os.environ["PATH"], "/usr/sbin", "/sbin"]),
         "PYTHONPATH": str(Path(__file__).parents[3]),
-        "HARNESS_CLUSTER": node.cluster.name,  # tells whose process it is
+        "HARNESS_CLUSTER": node.cluster.name,  # identifies the process
         "NO_PROXY": "*",
         "no_proxy": "*",
     }
@@ -60,30 +60,30 @@ def start(node: Node, components: Sequence[Component], *, keep: bool) -> subproc
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            start_new_session=True,  # Ctrl-C is for the harness, which then ends the node in order
+            start_new_session=True,  # Ctrl-C goes to the harness, which then stops the node
             preexec_fn=None if keep else _end_with_parent,
         )
 
 
 def connect(node: Node, parent: int) -> bool:
-    """Lay the node's virtual cable, once its first process is there; no end of it outlives the node.
+    """Create the node's virtual cable once its first process exists; it disappears with the node.
 
     Args:
-        node: a node; if it is a worker, the first node is connected already.
+        node: the node; for a worker, the first node must be connected.
         parent: the process that ``start`` returned.
 
     Returns:
-        Whether the node is connected now.
+        Whether the node is connected.
 
     Raises:
-        HarnessError: this machine refuses the cable.
+        HarnessError: the cable cannot be created.
     """
     pid = _child_of(parent)
     if pid is None:
         return False
     node.path("pid").write_text(json.dumps({"pid": pid, "start": _start_time(pid)}), encoding="utf-8")
     first, here = node.cluster.first, node.interface
-    # A worker's cable ends on the first node, not here.
+    # A worker's cable ends on the first node.
     inside = [] if node == first else ["nsenter", f"--target={pid_of(first)}", "--net"]
     commands = [
         [*inside, "ip", "link", "add", here, "type", "veth", "peer", "name", "eth0", "netns", str(pid)],
@@ -92,7 +92,7 @@ def connect(node: Node, parent: int) -> bool:
         [*inside, "ip", "route", "add", str(node.pods), "via", str(node.ip)],
     ]
     if node != first:
-        # So that this machine can answer a worker's pods; the routes go with the first node's cable.
+        # Lets this machine answer a worker's pods; the routes disappear with the first node's cable.
         commands += [["ip", "route", "add", str(network), "via", str(first.ip)] for network in (node.link, node.pods)]
     for command in commands:
         done = subprocess.run(command, capture_output=True, text=True)
@@ -102,7 +102,7 @@ def connect(node: Node, parent: int) -> bool:
 
 
 def pid_of(node: Node) -> int | None:
-    """Return the node's first process, or ``None``; a recycled number is recognised by its start time."""
+    """Return the node's first process, or ``None``; the start time detects a reused PID."""
     try:
         saved = json.loads(node.path("pid").read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -111,12 +111,12 @@ def pid_of(node: Node) -> int | None:
 
 
 def enter(node: Node) -> list[str]:
-    """Return the start of a command line that runs in the node's namespaces."""
+    """Return the command prefix that enters the node's namespaces."""
     return ["nsenter", f"--target={pid_of(node)}", "--mount", "--net", "--pid"]
 
 
 def failure(nodes: Sequence[Node]) -> str:
-    """Say which component of which node failed, with the end of its log."""
+    """Return the failed component and its node, with the end of its log."""
     node = next((node for node in nodes if node.path("failed").exists()), nodes[0])
     marker = node.path("failed")
     name = marker.read_text(encoding="utf-8") if marker.exists() else "kubelet"
@@ -129,7 +129,7 @@ def failure(nodes: Sequence[Node]) -> str:
 
 
 def keep_logs(nodes: Sequence[Node], folder: Path) -> Path:
-    """Copy the logs of all nodes, those of workers into folders of their names; return the folder."""
+    """Copy the logs of all nodes, with a subfolder per worker; return the folder."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for node in nodes:
@@ -139,7 +139,7 @@ def keep_logs(nodes: Sequence[Node], folder: Path) -> Path:
 
 
 def stop(nodes: Sequence[Node]) -> None:
-    """End the nodes, with everything that runs on them, and remove their control groups."""
+    """Stop the nodes and everything on them, and remove their control groups."""
     pids = [pid for node in nodes if (pid := pid_of(node)) is not None]
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
@@ -148,7 +148,7 @@ def stop(nodes: Sequence[Node]) -> None:
     for node in nodes:
         _remove_cgroups(node.cgroup)
         if node == node.cluster.first:
-            # The kernel clears network namespaces after their last process is gone, those of all clusters in turn.
+            # The kernel removes network namespaces some time after their last process, one after another.
             _until(lambda path=Path("/sys/class/net", node.interface): not path.exists(), _STOP_SECONDS)
 
 
@@ -168,7 +168,7 @@ def _child_of(pid: int) -> int | None:
 
 
 def _start_time(pid: int) -> int | None:
-    """Return when a process started, in clock ticks since boot: field 22 of proc(5)'s ``stat``."""
+    """Return the start time of a process, in clock ticks since boot: field 22 of ``stat`` in proc(5)."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
     except (FileNotFoundError, ProcessLookupError):
@@ -177,7 +177,7 @@ def _start_time(pid: int) -> int | None:
 
 
 def _cgroups(name: str) -> Iterator[Path]:
-    """Yield the control group of this name in every hierarchy (cgroup v1) or in the only one (v2)."""
+    """Yield the control group with this name in each hierarchy (cgroup v1) or in the only one (v2)."""
     base = Path("/sys/fs/cgroup")
     if base.joinpath("cgroup.controllers").exists():
         yield base / name
@@ -188,7 +188,7 @@ def _cgroups(name: str) -> Iterator[Path]:
 def _remove_cgroups(name: str) -> None:
     for group in _cgroups(name):
         for folder, _, _ in os.walk(group, topdown=False):
-            # The kernel empties a group a moment after its last process is gone.
+            # The kernel empties a group shortly after its last process has ended.
             _until(lambda path=folder: _removed(path), 2.0)
 
 

@@ -1,193 +1,230 @@
 {{/*
 fluentd's configuration on a node, in YAML (fluentd 1.15 and newer): data, rendered once. The sources are those of Fluent
-Bit; each pipeline is a label with its filters and its own buffer.
+Bit; each pipeline is a label with its filters and outputs.
 */}}
-
-{{- define "observability-stack.logsByFluentd" -}}
-{{- if and .Values.logs.enabled (eq .Values.logs.engine "fluentd") }}true{{ end -}}
-{{- end -}}
 
 {{- define "observability-stack.fluentdStateDir" -}}
 /var/lib/fluentd
 {{- end -}}
 
-{{/* What every tail source has: dict "root" $ "name" <of its positions> "pipeline" <name> "paths", "exclude" <lists>. */}}
-{{- define "observability-stack.fluentdTail" -}}
-{{- $values := .root.Values.logs -}}
-{{- dict
-  "$type" "tail"
-  "$id" .name
-  "$label" (printf "@%s" (upper .pipeline))
-  "tag" (printf "%s.*" .pipeline)
-  "path" (join "," .paths)
-  "exclude_path" (.exclude | default list | toJson)
-  "path_key" "path"
-  "pos_file" (printf "%s/%s.pos" (include "observability-stack.fluentdStateDir" .root) .name)
-  "pos_file_compaction_interval" "1h"
-  "read_from_head" (eq $values.readFrom "head")
-  "follow_inodes" true
-  "refresh_interval" (int $values.refreshSeconds)
-  "max_line_size" $values.maxLineSize
-| toYaml -}}
-{{- end -}}
-
 {{/*
-A source of pods' logs, which containerd writes as `<time> <stream> <P of a part, F of an end> <text>`; arguments as above.
-The filter that joins parts takes away the names that it is told: so the stream has two.
+One source, as JSON: dict "root" $ "source" <of observability-stack.logSources>. fluentd reads a list of texts as a list of
+sections, so such a list is written as JSON. containerd logs `<time> <stream> <P for a part, F for an end> <text>`; the
+filter that joins parts removes the fields that it is given, so the stream has two names.
 */}}
-{{- define "observability-stack.fluentdPods" -}}
-{{- $parts := ternary "(?<of>(?<stream>stdout|stderr)) (?<flag>[^ ]+)" "(?<stream>stdout|stderr) (?<_p>[^ ]+)" .root.Values.logs.joinParts -}}
-{{- $parse := dict
+{{- define "observability-stack.fluentdSource" -}}
+{{- $logs := .root.Values.logs -}}
+{{- $state := include "observability-stack.fluentdStateDir" .root -}}
+{{- $source := .source -}}
+{{- $common := dict "$id" $source.name "$label" (printf "@%s" (upper $source.pipeline)) "read_from_head" $logs.readFromHead -}}
+{{- if eq $source.kind "journal" -}}
+{{- $matches := list -}}
+{{- range $source.matches }}{{ $parts := splitn "=" 2 . }}{{ $matches = append $matches (dict $parts._0 $parts._1) }}{{ end -}}
+{{- merge $common (dict
+  "$type" "systemd"
+  "tag" (printf "%s.journal" $source.pipeline)
+  "path" $logs.journalPath
+  "matches" ($matches | toJson)
+  "storage" (dict "$type" "local" "persistent" true "path" (printf "%s/%s.json" $state $source.name))
+  "entry" (dict "field_map" (include "observability-stack.journalFields" .) "field_map_strict" true)
+) | toJson -}}
+{{- else -}}
+{{- $exclude := list -}}
+{{- range $source.exclude }}{{ $exclude = append $exclude (printf "%s*/*/*" .) }}{{ end -}}
+{{- $parts := ternary "(?<of>(?<stream>stdout|stderr)) (?<flag>[^ ]+)" "(?<stream>stdout|stderr) (?<_p>[^ ]+)" $logs.joinParts -}}
+{{- $line := dict
   "$type" "regexp"
   "expression" (printf "/^(?<time>[^ ]+) %s (?<log>.*)$/" $parts)
   "time_format" "%Y-%m-%dT%H:%M:%S.%N%:z"
 -}}
-{{- merge (include "observability-stack.fluentdTail" . | fromYaml) (dict "parse" $parse) | toYaml -}}
+{{- merge $common (dict
+  "$type" "tail"
+  "tag" (printf "%s.*" $source.pipeline)
+  "path" (join "," $source.paths)
+  "exclude_path" ($exclude | toJson)
+  "path_key" "path"
+  "pos_file" (printf "%s/%s.pos" $state $source.name)
+  "pos_file_compaction_interval" "1h"
+  "follow_inodes" true
+  "refresh_interval" (int $logs.refreshInterval)
+  "max_line_size" $logs.bufferMaxSize
+  "parse" (ternary $line (dict "$type" "none" "message_key" "log") (eq $source.kind "pods"))
+) | toJson -}}
 {{- end -}}
-
-{{/* A source of the journal: dict "root" $ "pipeline" <name> "matches" <list of FIELD=value>. */}}
-{{- define "observability-stack.fluentdJournal" -}}
-{{- $matches := list -}}
-{{- range .matches -}}
-{{- $parts := splitn "=" 2 . -}}
-{{- $matches = append $matches (dict $parts._0 $parts._1) -}}
-{{- end -}}
-{{- $names := dict "MESSAGE" "message" "PRIORITY" "priority" "SYSLOG_IDENTIFIER" "identifier" "_HOSTNAME" "hostname" "_SYSTEMD_UNIT" "systemd_unit" -}}
-{{- dict
-  "$type" "systemd"
-  "$id" (printf "%s-journal" .pipeline)
-  "$label" (printf "@%s" (upper .pipeline))
-  "tag" (printf "%s.journal" .pipeline)
-  "path" .root.Values.logs.journalPath
-  "matches" ($matches | toJson)
-  "read_from_head" (eq .root.Values.logs.readFrom "head")
-  "storage" (dict "$type" "local" "persistent" true "path" (printf "%s/%s-journal.json" (include "observability-stack.fluentdStateDir" .root) .pipeline))
-  "entry" (dict "field_map" ($names | toJson) "field_map_strict" true)
-| toYaml -}}
-{{- end -}}
-
-{{- define "observability-stack.fluentdSources" -}}
-{{- $values := .Values.logs -}}
-{{- $dataplane := include "observability-stack.dataplanePods" . | fromJsonArray -}}
-{{- $made := list -}}
-{{- if $values.application.enabled -}}
-{{- $namespaces := $values.application.namespaces -}}
-{{- $starts := list "" -}}
-{{- if $namespaces.include }}{{ $starts = list }}{{ range $namespaces.include }}{{ $starts = append $starts (printf "%s_" .) }}{{ end }}{{ end -}}
-{{- /* What the agent says about lines that it cannot send would be more such lines. */}}
-{{- $excluded := list (printf "/var/log/pods/%s_%s-*/*/*" .Release.Namespace (include "observability-stack.componentName" (dict "root" . "component" "logs"))) -}}
-{{- range $dataplane }}{{ $excluded = append $excluded (printf "/var/log/pods/%s*/*/*" .) }}{{ end -}}
-{{- range $namespaces.exclude }}{{ $excluded = append $excluded (printf "/var/log/pods/%s_*/*/*" .) }}{{ end -}}
-{{- $given := dict "root" . "name" "application" "pipeline" "application" "paths" (include "observability-stack.podLogs" $starts | fromJsonArray) "exclude" $excluded -}}
-{{- $made = append $made (include "observability-stack.fluentdPods" $given | fromYaml) -}}
-{{- end -}}
-{{- if and $values.dataplane.enabled $dataplane -}}
-{{- $given := dict "root" . "name" "dataplane-pods" "pipeline" "dataplane" "paths" (include "observability-stack.podLogs" $dataplane | fromJsonArray) -}}
-{{- $made = append $made (include "observability-stack.fluentdPods" $given | fromYaml) -}}
-{{- end -}}
-{{- range $name := list "dataplane" "host" -}}
-{{- $pipeline := get $values $name -}}
-{{- if and $pipeline.enabled $pipeline.journal -}}
-{{- $made = append $made (include "observability-stack.fluentdJournal" (dict "root" $ "pipeline" $name "matches" $pipeline.journal) | fromYaml) -}}
-{{- end -}}
-{{- end -}}
-{{- if and $values.host.enabled $values.host.files -}}
-{{- $source := include "observability-stack.fluentdTail" (dict "root" . "name" "host-files" "pipeline" "host" "paths" $values.host.files) | fromYaml -}}
-{{- $made = append $made (merge $source (dict "parse" (dict "$type" "none" "message_key" "log"))) -}}
-{{- end -}}
-{{- $made | toJson -}}
 {{- end -}}
 
 {{/*
-What the records of a pipeline pass: dict "root" $ "name" <pipeline>; a JSON list. Parts of a line are joined, and the names
-of a pod are those in its file's path: nothing is asked of the API server.
+Filters of a pipeline: dict "root" $ "pipeline" <name> "outputs" <list>; a JSON list. Parts of a line are joined, and the names
+of a pod are those in its file's path: the API server gets no request.
 */}}
 {{- define "observability-stack.fluentdFilters" -}}
-{{- $made := list -}}
-{{- if ne .name "host" -}}
-{{- $concat := dict "$type" "concat" "$tag" (printf "%s.var.log.pods.**" .name) "key" "log" "separator" "" "use_partial_cri_logtag" true "partial_cri_logtag_key" "flag" "partial_cri_stream_key" "of" "stream_identity_key" "of" -}}
+{{- $filters := list -}}
+{{- if ne .pipeline "host" -}}
+{{- $pods := printf "%s.var.log.pods.**" .pipeline -}}
+{{- if .root.Values.logs.joinParts -}}
+{{- $filters = append $filters (dict "$type" "concat" "$tag" $pods "key" "log" "separator" "" "use_partial_cri_logtag" true "partial_cri_logtag_key" "flag" "partial_cri_stream_key" "of" "stream_identity_key" "of") -}}
+{{- end -}}
 {{- $names := `${a = record["path"].split("/"); b = a[4].split("_"); Hash["namespace_name", b[0], "pod_name", b[1], "container_name", a[5]]}` -}}
-{{- $pod := dict "$type" "record_transformer" "$tag" (printf "%s.var.log.pods.**" .name) "enable_ruby" true "auto_typecast" true "record" (dict "kubernetes" $names) "remove_keys" "path" -}}
-{{- $made = list $pod -}}
-{{- if .root.Values.logs.joinParts }}{{ $made = prepend $made $concat }}{{ end -}}
+{{- $filters = append $filters (dict "$type" "record_transformer" "$tag" $pods "enable_ruby" true "auto_typecast" true "record" (dict "kubernetes" $names) "remove_keys" "path") -}}
 {{- end -}}
-{{- $origin := dict "cluster" .root.Values.cluster.name "pipeline" .name "node" "${HOST_NAME}" -}}
-{{- $made = append $made (dict "$type" "record_transformer" "$tag" "**" "record" $origin) -}}
-{{- /* A chunk that is sent again is stored once. */ -}}
-{{- $backend := .root.Values.logs.output.type -}}
-{{- if (get .root.Values.logs.output $backend).generateId -}}
-{{- $made = append $made (dict "$type" (printf "%s_genid" $backend) "$tag" "**" "hash_id_key" "_hash") -}}
+{{- $origin := dict "cluster" .root.Values.cluster.name "pipeline" .pipeline "node" "${HOST_NAME}" -}}
+{{- $filters = append $filters (dict "$type" "record_transformer" "$tag" "**" "record" $origin) -}}
+{{- with include "observability-stack.fluentdHashes" .outputs -}}
+{{- /* A chunk that is retried is stored once. */ -}}
+{{- $filters = append $filters (dict "$type" (printf "%s_genid" .) "$tag" "**" "hash_id_key" "_hash") -}}
 {{- end -}}
-{{- $made | toJson -}}
+{{- $filters | toJson -}}
 {{- end -}}
 
-{{/* The bulk API: dict "root" $ "name" <pipeline>. What does not fit into the buffer stays in the log files: reading waits. */}}
-{{- define "observability-stack.fluentdMatch" -}}
-{{- $output := .root.Values.logs.output -}}
-{{- $prefix := include "observability-stack.fluentdVariables" .root -}}
+{{/* Type of the first of these outputs that derives IDs from records, empty if none does. Argument: the outputs. */}}
+{{- define "observability-stack.fluentdHashes" -}}
+{{- $type := "" -}}
+{{- range . }}{{ if .generateId }}{{ $type = $type | default .type }}{{ end }}{{ end -}}
+{{- $type -}}
+{{- end -}}
+
+{{/*
+Outputs of fluentd, as a JSON list. Each has `variables`, the prefix of its environment variables: for the first output of a
+type the one of the article, which the image's own configuration uses too.
+*/}}
+{{- define "observability-stack.fluentdOutputs" -}}
+{{- $outputs := list -}}
+{{- $types := list -}}
+{{- $pipelines := include "observability-stack.pipelines" (dict "root" . "component" "logs") | fromJsonArray -}}
+{{- range include "observability-stack.receivers" (dict "root" . "pipelines" $pipelines) | fromJsonArray -}}
+{{- $outputs = append $outputs (set . "variables" (has .type $types | ternary .variable (printf "FLUENT_%s_" (upper .type)))) -}}
+{{- $types = append $types .type -}}
+{{- end -}}
+{{- $outputs | toJson -}}
+{{- end -}}
+
+{{/*
+The bulk API, as JSON: dict "root" $ "pipeline" <name> "output" <map> "hashed" <whether records have a hash>. Chunks that do
+not fit into the buffer stay in the log files: reading waits.
+*/}}
+{{- define "observability-stack.fluentdStore" -}}
+{{- $output := .output -}}
+{{- $logs := .root.Values.logs -}}
+{{- $names := include "observability-stack.outputNames" .root | fromJson | merge (dict "pipeline" .pipeline) -}}
+{{- range $option := list "index" "logstashPrefix" -}}
+{{- range $word, $text := $names }}{{ $_ := set $output $option (replace (printf "{%s}" $word) $text (get $output $option)) }}{{ end -}}
+{{- end -}}
+{{- $forever := kindIs "string" $output.retryLimit -}}
 {{- $buffer := dict
   "$type" "file"
-  "path" (printf "%s/buffer-%s" (include "observability-stack.fluentdStateDir" .root) .name)
-  "total_limit_size" (get .root.Values.logs .name).bufferSize
+  "path" (printf "%s/buffer-%s-%s" (include "observability-stack.fluentdStateDir" .root) .pipeline $output.name)
+  "total_limit_size" ($output.storage.totalLimitSize | default (get $logs .pipeline).storage.totalLimitSize)
   "chunk_limit_size" "2m"
   "overflow_action" "block"
   "flush_mode" "interval"
-  "flush_interval" .root.Values.logs.flushSeconds
+  "flush_interval" $logs.flush
   "flush_at_shutdown" true
   "retry_max_interval" "30s"
+  (ternary "retry_forever" "retry_max_times" $forever) (ternary true $output.retryLimit $forever)
 -}}
-{{- $limit := ternary (dict "retry_forever" true) (dict "retry_max_times" $output.retries) (kindIs "string" $output.retries) -}}
-{{- $match := dict
+{{- $store := dict
   "$type" $output.type
-  "$tag" "**"
-  "$id" (printf "%s-output" .name)
-  "host" (printf "${%s_HOST}" $prefix)
-  "port" (printf "${%s_PORT}" $prefix)
-  "scheme" (printf "${%s_SCHEME}" $prefix)
-  "index_name" (get $output $output.type).index
+  "$id" (printf "%s-%s" $output.name .pipeline)
+  "host" (printf "${%sHOST}" $output.variables)
+  "port" (printf "${%sPORT}" $output.variables)
+  "scheme" (printf "${%sSCHEME}" $output.variables)
+  "ssl_verify" $output.tls.verify
   "suppress_type_name" true
   "write_operation" "create"
   "include_timestamp" true
   "reload_connections" false
   "reconnect_on_error" true
   "request_timeout" "60s"
-  "buffer" (merge $buffer $limit)
+  "compression_level" (ternary "best_speed" "no_compression" (eq $output.compress "gzip"))
+  (printf "verify_%s_version_at_startup" (ternary "es" "os" (eq $output.type "elasticsearch"))) false
+  (printf "log_%s_400_reason" (ternary "es" "os" (eq $output.type "elasticsearch"))) true
+  "buffer" $buffer
 -}}
-{{- if (get $output $output.type).generateId -}}
-{{- $match = merge $match (dict "id_key" "_hash" "remove_keys" "_hash") -}}
-{{- end -}}
-{{- if $output.secret.name -}}
-{{- $match = merge $match (dict "user" (printf "${%s_USER}" $prefix) "password" (printf "${%s_PASSWORD}" $prefix)) -}}
-{{- end -}}
-{{- if eq $output.type "elasticsearch" -}}
-{{- $match = merge $match (dict "verify_es_version_at_startup" false "default_elasticsearch_version" 8 "log_es_400_reason" true) -}}
+{{- if eq $output.type "elasticsearch" }}{{ $_ := set $store "default_elasticsearch_version" 8 }}{{ end -}}
+{{- if .hashed }}{{ $_ := set $store "remove_keys" "_hash" }}{{ end -}}
+{{- if $output.generateId }}{{ $_ := set $store "id_key" "_hash" }}{{ end -}}
+{{- if $output.logstashFormat -}}
+{{- $store = merge $store (dict "logstash_format" true "logstash_prefix" $output.logstashPrefix "logstash_dateformat" $output.logstashDateformat) -}}
 {{- else -}}
-{{- $match = merge $match (dict "verify_os_version_at_startup" false "log_os_400_reason" true) -}}
+{{- $_ := set $store "index_name" $output.index -}}
 {{- end -}}
-{{- $match | toJson -}}
+{{- with $output.path }}{{ $_ := set $store "path" . }}{{ end -}}
+{{- if $output.httpUser }}{{ $store = merge $store (dict "user" (printf "${%sUSER}" $output.variables) "password" (printf "${%sPASSWORD}" $output.variables)) }}{{ end -}}
+{{- with $output.tls.caFile }}{{ $_ := set $store "ca_file" . }}{{ end -}}
+{{- if or $output.tls.caSecret $output.tls.caConfigMap }}{{ $_ := set $store "ca_file" (printf "%s/%s/ca.crt" (include "observability-stack.caDirectory" .root) $output.name) }}{{ end -}}
+{{- $store | toJson -}}
 {{- end -}}
 
-{{/* How the variables begin that the article, and the image's own configuration, have for the backend. */}}
-{{- define "observability-stack.fluentdVariables" -}}
-FLUENT_{{ upper .Values.logs.output.type }}
+{{/* Labels of a pipeline, and of outputs for certain namespaces, as a JSON list: dict "root" $ "pipeline" <name>. */}}
+{{- define "observability-stack.fluentdLabels" -}}
+{{- $outputs := list -}}
+{{- range include "observability-stack.fluentdOutputs" .root | fromJsonArray -}}
+{{- if include "observability-stack.outputReceives" (dict "output" . "by" "pipelines" "source" $.pipeline "namespaced" (list "application")) }}{{ $outputs = append $outputs . }}{{ end -}}
+{{- end -}}
+{{- $hashed := include "observability-stack.fluentdHashes" $outputs -}}
+{{- $stores := list -}}
+{{- $labels := list -}}
+{{- range $output := $outputs -}}
+{{- $store := include "observability-stack.fluentdStore" (dict "root" $.root "pipeline" $.pipeline "output" $output "hashed" $hashed) | fromJson -}}
+{{- $filters := list -}}
+{{- if eq $.pipeline "application" -}}
+{{- range $kind, $option := dict "include" "regexp" "exclude" "exclude" -}}
+{{- with dig "match" "namespaces" $kind list $output -}}
+{{- $pattern := printf "/^(?:%s)$/" (join "|" . | replace "*" ".*") -}}
+{{- $filters = append $filters (dict "filter" (dict "$type" "grep" "$tag" "**" $option (dict "key" "$.kubernetes.namespace_name" "pattern" $pattern))) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if $filters -}}
+{{- $label := printf "@%s" (get $store "$id" | upper) -}}
+{{- $labels = append $labels (dict "$name" $label "config" (append $filters (dict "match" (merge (dict "$tag" "**") $store)))) -}}
+{{- $store = dict "$type" "relabel" "$label" $label -}}
+{{- end -}}
+{{- $stores = append $stores $store -}}
+{{- end -}}
+{{- $config := list -}}
+{{- range include "observability-stack.fluentdFilters" (dict "root" .root "pipeline" .pipeline "outputs" $outputs) | fromJsonArray }}{{ $config = append $config (dict "filter" .) }}{{ end -}}
+{{- $match := gt (len $stores) 1 | ternary (dict "$type" "copy" "store" $stores) (first $stores) | merge (dict "$tag" "**") -}}
+{{- prepend $labels (dict "$name" (printf "@%s" (upper .pipeline)) "config" (append $config (dict "match" $match))) | toJson -}}
 {{- end -}}
 
 {{/*
-The whole configuration, as YAML. A value that is nothing but `${NAME}` becomes what fluentd calls an embedded string, which
-reads the environment.
+The whole configuration, as YAML. A value that is nothing but `${NAME}` becomes an embedded string of fluentd, which reads
+the environment.
 */}}
 {{- define "observability-stack.fluentdConfig" -}}
+{{- $logs := .Values.logs -}}
 {{- $config := list -}}
-{{- range include "observability-stack.fluentdSources" . | fromJsonArray }}{{ $config = append $config (dict "source" .) }}{{ end -}}
-{{- $config = append $config (dict "source" (dict "$type" "prometheus" "$id" "metrics" "bind" "0.0.0.0" "port" (int .Values.logs.fluentd.port))) -}}
-{{- $config = append $config (dict "source" (dict "$type" "prometheus_output_monitor" "$id" "metrics-outputs")) -}}
-{{- range include "observability-stack.logPipelines" . | fromJsonArray -}}
-{{- $scope := dict "root" $ "name" .name -}}
-{{- $pipeline := list -}}
-{{- range include "observability-stack.fluentdFilters" $scope | fromJsonArray }}{{ $pipeline = append $pipeline (dict "filter" .) }}{{ end -}}
-{{- $pipeline = append $pipeline (dict "match" (include "observability-stack.fluentdMatch" $scope | fromJson)) -}}
-{{- $config = append $config (dict "label" (dict "$name" (printf "@%s" (upper .name)) "config" $pipeline)) -}}
+{{- range include "observability-stack.logSources" . | fromJsonArray -}}
+{{- $config = append $config (dict "source" (include "observability-stack.fluentdSource" (dict "root" $ "source" .) | fromJson)) -}}
 {{- end -}}
-{{- $text := dict "system" (dict "log_level" .Values.logs.logLevel "disable_shared_socket" true) "config" $config | toYaml -}}
-{{- regexReplaceAll "(?m): \\$\\{([A-Z_]+)\\}$" $text ": !fluent/s \"#{ENV['${1}']}\"" -}}
+{{- $config = append $config (dict "source" (dict "$type" "prometheus" "$id" "metrics" "bind" $logs.httpServer.listen "port" (int $logs.httpServer.port))) -}}
+{{- $config = append $config (dict "source" (dict "$type" "prometheus_output_monitor" "$id" "metrics-outputs")) -}}
+{{- range include "observability-stack.pipelines" (dict "root" . "component" "logs") | fromJsonArray -}}
+{{- range include "observability-stack.fluentdLabels" (dict "root" $ "pipeline" .) | fromJsonArray }}{{ $config = append $config (dict "label" .) }}{{ end -}}
+{{- end -}}
+{{- $text := dict "system" (dict "log_level" $logs.logLevel "disable_shared_socket" true) "config" $config | toYaml -}}
+{{- regexReplaceAll "(?m): \\$\\{([A-Z0-9_]+)\\}$" $text ": !fluent/s \"#{ENV['${1}']}\"" -}}
+{{- end -}}
+
+{{/* Environment of fluentd: host, port, scheme and credentials of each output. */}}
+{{- define "observability-stack.fluentdEnv" -}}
+{{- $env := list (dict "name" "HOST_NAME" "valueFrom" (dict "fieldRef" (dict "fieldPath" "spec.nodeName"))) -}}
+{{- range include "observability-stack.fluentdOutputs" . | fromJsonArray -}}
+{{- $texts := dict "HOST" .host "PORT" (.port | int | toString) "SCHEME" (ternary "https" "http" .tls.enabled) -}}
+{{- if hasPrefix "FLUENT_" .variables -}}
+{{- /* The image's start script would change the configuration, which is read-only. */ -}}
+{{- $_ := set $texts "SED_DISABLE" "true" -}}
+{{- end -}}
+{{- $variables := .variables -}}
+{{- $user := .httpUser -}}
+{{- if and $user (kindIs "string" $user) }}{{ $_ := set $texts "USER" $user }}{{ end -}}
+{{- range $suffix, $text := $texts }}{{ $env = append $env (dict "name" (print $variables $suffix) "value" $text) }}{{ end -}}
+{{- $secrets := dict -}}
+{{- if kindIs "map" $user }}{{ $_ := set $secrets "USER" $user }}{{ end -}}
+{{- if $user }}{{ $_ := set $secrets "PASSWORD" .httpPasswd }}{{ end -}}
+{{- range $suffix, $key := $secrets }}{{ $env = append $env (dict "name" (print $variables $suffix) "valueFrom" (dict "secretKeyRef" (pick $key "name" "key"))) }}{{ end -}}
+{{- end -}}
+{{- if .Values.logs.fluentd.configMap.create }}{{ $env = append $env (dict "name" "FLUENTD_OPT" "value" "--config-file-type yaml") }}{{ end -}}
+{{- toYaml $env -}}
 {{- end -}}

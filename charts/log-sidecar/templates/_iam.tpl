@@ -1,0 +1,33 @@
+{{/* What AWS outputs need of IAM, for the notes. Argument: the root. */}}
+{{- define "log-sidecar.iamNotes" -}}
+{{- $names := dict "container" .Values.app.name "namespace" .Release.Namespace "node" "*" "pod" "*" "region" "REGION" -}}
+{{- $sections := list -}}
+{{- $region := "REGION" -}}
+{{- range include "log-sidecar.activeOutputs" . | fromJsonArray -}}
+{{- if ne .type "stdout" -}}
+{{- $scope := dict "output" . "types" (include "log-sidecar.outputTypes" $ | fromJson) "names" $names "caDirectory" "" "storeDir" "" -}}
+{{- $section := include "log-sidecar.fluentBitOutput" $scope | fromJson -}}
+{{- $sections = append $sections $section -}}
+{{- $region = $section.region | default $section.aws_region | default $region -}}
+{{- end -}}
+{{- end -}}
+{{- $arn := .Values.serviceAccount.roleArn -}}
+{{- $partition := include "log-sidecar.partition" $region -}}
+{{- if $arn }}{{ $partition = index (splitList ":" $arn) 1 }}{{ end -}}
+{{- $policies := include "log-sidecar.outputPolicies" (dict "outputs" $sections "partition" $partition "region" $region) | fromJson -}}
+{{- range $role, $statements := $policies }}
+
+{{ eq $role "own" | ternary "The role of the pod" (printf "The role %s" $role) }} needs no more than this policy (replace words in capitals):
+
+{{ include "log-sidecar.policyDocument" $statements | indent 2 }}
+{{- end }}
+{{- if and $policies $arn }}
+
+The trust policy of {{ $arn }} (OIDC_ID is the end of the cluster's issuer URL):
+
+{{ include "log-sidecar.trustPolicy" (dict "type" "irsa" "partition" $partition "region" "REGION" "namespace" .Release.Namespace "account" (include "log-sidecar.serviceAccountName" .)) | indent 2 }}
+{{- else if $policies }}
+
+Set the role in serviceAccount.roleArn, or associate it with the service account {{ include "log-sidecar.serviceAccountName" . }} by EKS Pod Identity.
+{{- end }}
+{{- end -}}

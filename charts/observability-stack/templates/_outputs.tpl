@@ -1,0 +1,134 @@
+{{/* Outputs of logs and events: one of Fluent Bit for each pipeline that an output of the values receives. */}}
+
+{{/* Directory of positions and buffers in the containers of Fluent Bit. */}}
+{{- define "observability-stack.stateDir" -}}
+/var/lib/fluent-bit
+{{- end -}}
+
+{{/* Directory of the CA certificates of outputs. */}}
+{{- define "observability-stack.caDirectory" -}}
+/etc/outputs-ca
+{{- end -}}
+
+{{/* Names of the enabled pipelines, as JSON: dict "root" $ "component" <logs or events>. */}}
+{{- define "observability-stack.pipelines" -}}
+{{- $values := get .root.Values .component -}}
+{{- $names := list -}}
+{{- if and $values.enabled (eq .component "events") }}{{ $names = list "events" }}{{ end -}}
+{{- if and $values.enabled (eq .component "logs") -}}
+{{- range list "application" "dataplane" "host" }}{{ if (get $values .).enabled }}{{ $names = append $names . }}{{ end }}{{ end -}}
+{{- end -}}
+{{- $names | toJson -}}
+{{- end -}}
+
+{{/* Texts of placeholders, as JSON; {pipeline} is added where it is known. */}}
+{{- define "observability-stack.outputNames" -}}
+{{- dict "cluster" .Values.cluster.name "region" .Values.cluster.region "node" "${HOST_NAME}" | toJson -}}
+{{- end -}}
+
+{{/* Outputs that receive records of at least one of these pipelines, as JSON: dict "root" $ "pipelines" <names>. */}}
+{{- define "observability-stack.receivers" -}}
+{{- $receivers := list -}}
+{{- range $output := include "observability-stack.outputs" .root | fromJsonArray -}}
+{{- $receives := "" -}}
+{{- range $.pipelines -}}
+{{- $receives = include "observability-stack.outputReceives" (dict "output" $output "by" "pipelines" "source" . "namespaced" (list "application")) | default $receives -}}
+{{- end -}}
+{{- if $receives }}{{ $receivers = append $receivers $output }}{{ end -}}
+{{- end -}}
+{{- $receivers | toJson -}}
+{{- end -}}
+
+{{/* Fluent Bit's outputs of an agent, as JSON: dict "root" $ "component" <logs or events>. */}}
+{{- define "observability-stack.fluentBitOutputs" -}}
+{{- $root := .root -}}
+{{- $types := include "observability-stack.outputTypes" $root | fromJson -}}
+{{- $names := include "observability-stack.outputNames" $root | fromJson -}}
+{{- $pipelines := include "observability-stack.pipelines" . | fromJsonArray -}}
+{{- $sections := list -}}
+{{- range $pipeline := $pipelines -}}
+{{- $values := ternary $root.Values.events (get $root.Values.logs $pipeline) (eq $pipeline "events") -}}
+{{- range $output := include "observability-stack.receivers" (dict "root" $root "pipelines" (list $pipeline)) | fromJsonArray -}}
+{{- $alias := gt (len $pipelines) 1 | ternary (printf "%s-%s" $output.name $pipeline) $output.name -}}
+{{- $section := include "observability-stack.fluentBitOutput" (dict
+  "output" $output
+  "types" $types
+  "names" (merge (dict "pipeline" $pipeline) $names)
+  "caDirectory" (include "observability-stack.caDirectory" $root)
+  "storeDir" (printf "%s/s3-%s" (include "observability-stack.stateDir" $root) $alias)
+  "limit" $values.storage.totalLimitSize
+) | fromJson -}}
+{{- $match := dict "match" (ternary "events" (printf "%s.*" $pipeline) (eq $pipeline "events")) -}}
+{{- if eq $pipeline "application" -}}
+{{- with include "observability-stack.outputMatchRegex" (dict "match" $output.match "prefix" "application\\.pods\\.") }}{{ $match = dict "match_regex" . }}{{ end -}}
+{{- else -}}
+{{- range list "log_group_template" "log_stream_template" }}{{ if contains "$kubernetes" (get $section .) }}{{ $_ := unset $section . }}{{ end }}{{ end -}}
+{{- end -}}
+{{- if and (eq $pipeline "events") (contains "${HOST_NAME}" (get $section "log_stream_prefix")) -}}
+{{- /* One stream, wherever the collector runs. */ -}}
+{{- $section = omit $section "log_stream_prefix" | merge (dict "log_stream_name" "events") -}}
+{{- end -}}
+{{- $sections = append $sections (merge (dict "alias" $alias) $match $section) -}}
+{{- end -}}
+{{- end -}}
+{{- $sections | toJson -}}
+{{- end -}}
+
+{{/*
+Fields that say where records are from, for a pipeline that reaches a backend other than CloudWatch, whose log groups and
+streams say so; a JSON list of filters. dict "root" $ "pipeline" <name> "record" <further fields> "options" <alias and match>.
+*/}}
+{{- define "observability-stack.originFilter" -}}
+{{- $filters := list -}}
+{{- range include "observability-stack.receivers" (dict "root" .root "pipelines" (list .pipeline)) | fromJsonArray -}}
+{{- if ne .type "cloudwatch" -}}
+{{- $record := concat (list (printf "cluster %s" $.root.Values.cluster.name) (printf "pipeline %s" $.pipeline)) $.record -}}
+{{- $filters = list (merge (dict "name" "record_modifier" "record" $record) $.options) -}}
+{{- end -}}
+{{- end -}}
+{{- $filters | toJson -}}
+{{- end -}}
+
+{{/* Environment variables, CA volumes or mounts of an agent's outputs, a YAML list: dict "root" $ "component" <name> "part" <Env, Volumes or Mounts>. */}}
+{{- define "observability-stack.outputPart" -}}
+{{- $outputs := include "observability-stack.receivers" (dict "root" .root "pipelines" (include "observability-stack.pipelines" . | fromJsonArray)) | fromJsonArray -}}
+{{- if eq .part "Env" -}}
+- name: HOST_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: spec.nodeName
+{{- with include "observability-stack.outputEnv" $outputs }}
+{{ . }}
+{{- end }}
+{{- else -}}
+{{- include (printf "observability-stack.output%s" .part) (dict "outputs" $outputs "prefix" "ca-" "directory" (include "observability-stack.caDirectory" .root)) -}}
+{{- end -}}
+{{- end -}}
+
+{{/*
+The service section of Fluent Bit, as JSON. Argument: a block with logLevel, flush, storage, httpServer and
+terminationGracePeriodSeconds.
+*/}}
+{{- define "observability-stack.fluentBitService" -}}
+{{- $state := include "observability-stack.stateDir" . -}}
+{{- dict
+  "flush" .flush
+  "grace" (min 20 (sub .terminationGracePeriodSeconds 5))
+  "log_level" .logLevel
+  "http_server" true
+  "http_listen" .httpServer.listen
+  "http_port" (int .httpServer.port)
+  "health_check" true
+  "hc_errors_count" (int .httpServer.hcErrorsCount)
+  "hc_retry_failure_count" (int .httpServer.hcRetryFailureCount)
+  "hc_period" (int .httpServer.hcPeriod)
+  "scheduler.base" 1
+  "scheduler.cap" 30
+  "storage.path" (printf "%s/chunks" $state)
+  "storage.sync" "normal"
+  "storage.checksum" false
+  "storage.metrics" true
+  "storage.max_chunks_up" (int .storage.maxChunksUp)
+  "storage.backlog.mem_limit" "8M"
+| toJson -}}
+{{- end -}}
