@@ -114,6 +114,8 @@ def _tame(schema: dict[str, Any], node: Any) -> dict[str, Any] | None:
     node = resolve(schema, node)
     if node.get("type") == "object" and not {"properties", "additionalProperties"} & set(node):
         return None
+    if "then" in node and "type" not in node:
+        return _tame(schema, node["then"])
     if any("then" in part for part in node.get("allOf", [])):
         return {"anyOf": [_of_type(schema, part) for part in node["allOf"]]}
     tamed = {key: value for key, value in node.items() if key not in ("description", "title", "default")}
