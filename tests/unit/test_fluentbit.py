@@ -273,7 +273,7 @@ def test_misspelt_names_are_found() -> None:
         "input tail.0: tail has no option pth",
         "input winevtlog.1: winevtlog has no option chanels",
         "input tial.2: Fluent Bit has no input tial",
-        "input .3: it names no plugin",
+        "input .3: no plugin name",
     ]
 
 

@@ -76,15 +76,13 @@ wrong values.
 {{- end -}}
 
 {{- define "log-sidecar.parts.validate" -}}
-{{- $checks := list "Parts" "Files" "PartsVolume" "Native" "Drain" "Tail" "Fluentd" "Sumologic" "Output" "Multiline" -}}
+{{- $checks := list "Parts" "Files" "PartsVolume" "Native" "Drain" "Engine" "Fluentd" "Sumologic" "Output" "Multiline" -}}
 {{- include "log-sidecar.refuse" (dict "root" . "checks" $checks) -}}
 {{- end -}}
 
 {{- define "log-sidecar.checkParts" -}}
 {{- if .Values.app.enabled }}
-app.enabled is true: the chart would install an application of its own beside yours, which takes parts of it. Write:
-app:
-  enabled: false{{ "\f" }}
+app.enabled is true: the chart would install an application of its own beside yours, which takes parts of it. Write:{{ include "log-sidecar.write" (dict "path" "app.enabled" "value" "false") }}{{ "\f" }}
 {{- end }}
 {{- end -}}
 

@@ -50,7 +50,7 @@ def receivers(made: Manifests, path: str) -> list[str]:
 
 
 def test_group_of_each_namespace(install: Install) -> None:
-    """With pod metadata in the template, application records have a log group by it, and others that of their pipeline."""
+    """With pod metadata in the template, application records have a log group by it, and others their pipeline's."""
     outputs = {"cloudwatch": {"logGroupTemplate": "/aws/containerinsights/{cluster}/$kubernetes['namespace_name']"}}
     made = install(values(outputs=outputs))
     assert groups(made, *(fluentbit.pod_log(name, "web-1") for name in NAMESPACES)) == [*NAMESPACES]
