@@ -325,7 +325,6 @@ CANNOT_WORK = [
     ({"autoscaling": {"enabled": True, "minReplicas": 9}}, "minReplicas: 5"),
     ({"autoscaling": {"enabled": True, "cpuPercent": 0}}, "cpuPercent: 80"),
     ({"podDisruptionBudget": {"enabled": True, "maxUnavailable": ""}}, "maxUnavailable: 1"),
-    ({"extraVolumes": [{"name": "logmonitor", "emptyDir": {}}]}, "name: my-logmonitor"),
     ({"build": "2019"}, 'windows:\n  builds:\n    - name: "2022"\n    - name: "2025"\n    - name: "2019"'),
 ]
 

@@ -18,8 +18,8 @@ NAME = "x-observability-stack-events"
 ROLE = "arn:aws:iam::444455556666:role/logs"
 CLUSTER = {"name": "shop", "region": "eu-west-1"}
 OBJECTS = {
-    ("ClusterRole", f"prometheus-{NAME}"),
-    ("ClusterRoleBinding", f"prometheus-{NAME}"),
+    ("ClusterRole", f"{NAME}.prometheus"),
+    ("ClusterRoleBinding", f"{NAME}.prometheus"),
     ("ConfigMap", NAME),
     ("Deployment", NAME),
     ("NetworkPolicy", NAME),
@@ -41,10 +41,10 @@ def test_one_collector_that_may_read_events_only(install: Install) -> None:
     made = install(values())
     assert made.names() == OBJECTS
     assert install(values(enabled=False)).names() == set()
-    assert made.one("ClusterRole", f"prometheus-{NAME}")["rules"] == [
+    assert made.one("ClusterRole", f"{NAME}.prometheus")["rules"] == [
         {"apiGroups": [""], "resources": ["events"], "verbs": ["list", "watch"]}
     ]
-    [subject] = made.one("ClusterRoleBinding", f"prometheus-{NAME}")["subjects"]
+    [subject] = made.one("ClusterRoleBinding", f"{NAME}.prometheus")["subjects"]
     assert subject == {"kind": "ServiceAccount", "name": NAME, "namespace": "prometheus"}
     spec = made.one("Deployment", NAME)["spec"]
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
