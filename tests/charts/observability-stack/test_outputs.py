@@ -258,6 +258,11 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         'logGroupName: "/logs/{cluster}"',
     ),
     "no host": (values(outputs=only("elasticsearch")), "missing property 'host'", "/outputs/backend"),
+    "no key": (
+        values(outputs=only("http", **HOST, httpUser="a", httpPasswd={"name": "backend"})),
+        "missing property 'key'",
+        "/outputs/backend/httpPasswd",
+    ),
     "no bucket": (values(outputs=only("s3")), "missing property 'bucket'", "/outputs/backend"),
     "signed and user": (
         values(outputs=only("opensearch", **HOST, **LOGIN, awsAuth=True)),
