@@ -269,7 +269,7 @@ def test_sound_sources_are_taken(made: Render) -> None:
 
 @pytest.mark.slow
 def test_what_the_chart_takes_logmonitor_reads(helm: Helm) -> None:
-    """Sources drawn from the values' schema: what renders passes the strict schema, everything else is rejected with a message."""
+    """Sources drawn from the values' schema: what renders passes the strict schema, the rest gets a message."""
     schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
     source = {**schema["definitions"]["logMonitorSource"], "definitions": schema["definitions"]}
     outcomes: Counter[str] = Counter()
