@@ -22,6 +22,9 @@ wrong values.
 {{- $container := include "log-sidecar.sidecarContainer" (dict "root" $ "sidecar" .) | fromYaml -}}
 {{- $containers = append $containers $container -}}
 {{- end -}}
+{{- $values := list -}}
+{{- range $containers }}{{ $values = append $values (dict "path" "sidecar" "block" $.Values.sidecar "container" .name) }}{{ end -}}
+{{- include "log-sidecar.checkPod" (dict "root" . "pod" (dict "containers" $containers) "of" "the parent chart" "values" $values) -}}
 {{- with $containers -}}
 {{- toYaml . -}}
 {{- end -}}

@@ -121,15 +121,6 @@ logs:
     existing:
       name: {{ $name }}{{ "\f" }}
 {{- end }}
-{{- $reserved := list (include "log-sidecar.volumeName" (dict "root" . "volume" "config")) "demo" "state" "tmp" }}
-{{- range include "log-sidecar.caVolumes" (dict "root" .) | fromYamlArray }}{{ $reserved = append $reserved .name }}{{ end }}
-{{- range $reserved }}
-{{- if has . $names }}
-extraVolumes has a volume {{ . | quote }}, the name of one of the chart's own. Write another:
-extraVolumes:
-  - name: my-{{ . }}{{ "\f" }}
-{{- end }}
-{{- end }}
 {{- if and (eq $volume.type "persistentVolumeClaim") (or (eq .Values.app.kind "DaemonSet") (and (eq .Values.app.kind "Deployment") (gt (int (.Values.app.replicas | default 1)) 1))) }}
 logs.volume.type is persistentVolumeClaim, and several pods of a {{ .Values.app.kind }} would write to one claim. A StatefulSet gives each pod its own. Write:{{ include "log-sidecar.write" (dict "path" "app.kind" "value" "StatefulSet") }}{{ "\f" }}
 {{- end }}

@@ -5,7 +5,7 @@ instead. All of them are shown at once; they are parted by form feeds, which no 
 {{- define "log-sidecar.validate" -}}
 {{- $checks := list -}}
 {{- if .Values.app.enabled -}}
-{{- $checks = list "Files" "Volume" "Command" "Demo" "Ship" "Traces" "Kind" "Native" "Drain" "Engine" "Fluentd" "Sumologic" "Names" "Ports" "Budget" "Service" "Account" "Output" "Multiline" -}}
+{{- $checks = list "Fullname" "Files" "Volume" "Command" "Demo" "Ship" "Traces" "Kind" "Native" "Drain" "Engine" "Fluentd" "Sumologic" "Names" "Ports" "Budget" "Service" "Account" "Output" "Multiline" -}}
 {{- end -}}
 {{- if .Values.injection.enabled -}}
 {{- $checks = append $checks "Injection" -}}
@@ -154,14 +154,7 @@ logs.files[{{ $index }}] ({{ $file.name }}): the {{ $engine }} engine {{ . }}, o
 {{- end -}}
 
 {{- define "log-sidecar.checkNames" -}}
-{{- $names := list .Values.app.name -}}
-{{- range concat .Values.extraContainers .Values.extraInitContainers -}}{{- $names = append $names .name -}}{{- end -}}
 {{- range include "log-sidecar.sidecars" . | fromJsonArray }}
-{{- if has .name $names }}
-Two containers of the pod are called {{ .name | quote }}. Write another name for the sidecar:
-sidecar:
-  name: log-sidecar{{ "\f" }}
-{{- end }}
 {{- if gt (len .name) 63 }}
 The sidecar's name {{ .name | quote }} is longer than 63 characters. Write a shorter one:{{ include "log-sidecar.write" (dict "path" "sidecar.name" "value" ($.Values.sidecar.name | trunc 20 | trimSuffix "-")) }}{{ "\f" }}
 {{- end }}
