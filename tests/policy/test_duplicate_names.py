@@ -236,6 +236,14 @@ def test_duplicate_of_two_values_names_both(helm: Helm, name: str, values: Objec
     assert message.partition("\n\n")[2].startswith(f"{says}\n")
 
 
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod"])
+def test_every_kind_of_workload_is_checked(helm: Helm, kind: str) -> None:
+    """The pod of each kind is checked, and the message names the kind."""
+    values = {"app": {"kind": kind, "restartPolicy": ""}, "sidecar": {"extraEnv": [{"name": "NATIVE", "value": "a"}]}}
+    says = f'Container "sidecar" of {kind} "x-log-sidecar" has the environment variable "NATIVE" twice, '
+    assert says in refusal(helm, ROOT / "charts" / "log-sidecar", values)
+
+
 ACCEPTED: dict[str, Object] = {
     "one number, two protocols": {
         "app": {

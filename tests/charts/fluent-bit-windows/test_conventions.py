@@ -108,7 +108,7 @@ def test_extra_parts_of_the_pod(pod_spec: Callable[..., dict[str, Any]]) -> None
 
 
 def test_no_settings_of_linux(install: Install) -> None:
-    """Kubernetes refuses a Windows pod that has a setting of Linux."""
+    """Kubernetes rejects a Windows pod that has a setting of Linux."""
     for pod in install({"mode": "hostProcess"}).pods():
         [box] = pod.containers()
         assert "securityContext" not in box
