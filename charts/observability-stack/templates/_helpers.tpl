@@ -13,8 +13,8 @@ StatefulSets, which may have 52, end with `-alertmanager` or `-server-99-9` at t
 {{- printf "%s-%s" (include "observability-stack.fullname" .root) .component -}}
 {{- end -}}
 
-{{/* Name of a component's role of the whole cluster; arguments as above. */}}
-{{- define "observability-stack.clusterRoleName" -}}
+{{/* Name of a component's role of the whole cluster, and of its folder on each node; arguments as above. */}}
+{{- define "observability-stack.clusterWideComponentName" -}}
 {{- include "observability-stack.clusterWideName" (dict "root" .root "name" (include "observability-stack.componentName" .)) -}}
 {{- end -}}
 
