@@ -4,9 +4,13 @@
 {{- default (ternary (include "fluent-bit-windows.fullname" .) "default" .Values.serviceAccount.create) .Values.serviceAccount.name -}}
 {{- end -}}
 
-{{/* A cluster-scoped name: releases in two namespaces must not share it. */}}
 {{- define "fluent-bit-windows.clusterRoleName" -}}
-{{- printf "%s-%s" .Release.Namespace (include "fluent-bit-windows.fullname" .) -}}
+{{- include "fluent-bit-windows.clusterWideName" (dict "root" . "name" (include "fluent-bit-windows.fullname" .)) -}}
+{{- end -}}
+
+{{/* Characters of the longest full name: with the build behind it, `-2022`, 63 fit into a label. */}}
+{{- define "fluent-bit-windows.fullnameLimit" -}}
+58
 {{- end -}}
 
 {{- define "fluent-bit-windows.isLegacy" -}}

@@ -1,6 +1,12 @@
 {{/* Rules that relate several values. A check returns messages, which are reported together. */}}
 {{- define "fluent-bit-windows.validate" -}}
-{{- include "fluent-bit-windows.refuse" (dict "root" . "checks" (list "Builds" "Images" "Mode" "Identity" "Metadata" "Legacy" "Logs" "Duplicates" "Filters" "OutputValues" "Workloads")) -}}
+{{- include "fluent-bit-windows.refuse" (dict "root" . "checks" (list "Fullname" "Account" "Builds" "Images" "Mode" "Identity" "Metadata" "Legacy" "Logs" "Duplicates" "Filters" "OutputValues" "Workloads")) -}}
+{{- end -}}
+
+{{- define "fluent-bit-windows.checkAccount" -}}
+{{- if and .Values.rbac.create (include "fluent-bit-windows.needsToken" .) -}}
+{{- include "fluent-bit-windows.refuseDefaultAccount" (dict "path" "serviceAccount" "account" .Values.serviceAccount) -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkBuilds" -}}

@@ -1,17 +1,21 @@
 {{/* Names and choices that several templates of this chart share. */}}
 
 {{/*
-Name of an object of a component: dict "root" $ "component" <name>. Not longer than 52, as Kubernetes puts a hash of
-eleven characters behind it in a label.
+Characters of the longest full name: `-container-insights-windows` behind it makes 63, the length of a label. Names of
+StatefulSets, which may have 52, end with `-alertmanager` or `-server-99-9` at the longest.
 */}}
-{{- define "observability-stack.componentName" -}}
-{{- $room := sub 51 (len .component) | int -}}
-{{- printf "%s-%s" (include "observability-stack.fullname" .root | trunc $room | trimSuffix "-") .component -}}
+{{- define "observability-stack.fullnameLimit" -}}
+36
 {{- end -}}
 
-{{/* A role of the whole cluster: two releases in two namespaces must not share its name. Arguments as above. */}}
+{{/* Name of an object of a component: dict "root" $ "component" <name>. */}}
+{{- define "observability-stack.componentName" -}}
+{{- printf "%s-%s" (include "observability-stack.fullname" .root) .component -}}
+{{- end -}}
+
+{{/* Name of a component's role of the whole cluster; arguments as above. */}}
 {{- define "observability-stack.clusterRoleName" -}}
-{{- printf "%s-%s" .root.Release.Namespace (include "observability-stack.componentName" .) -}}
+{{- include "observability-stack.clusterWideName" (dict "root" .root "name" (include "observability-stack.componentName" .)) -}}
 {{- end -}}
 
 {{/* dict "root" $ "component" <name> and, if it has another's account, "identity" <name of that component>. */}}

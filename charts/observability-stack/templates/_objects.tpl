@@ -16,6 +16,18 @@ component's values are those below its name in camel case, `kubeStateMetrics` fo
 {{- if and $block.enabled (or $values.metrics.enabled (not $measures)) (not $addOn) }}true{{ end -}}
 {{- end -}}
 
+{{/* Whether a component's service account is bound to a role. */}}
+{{- define "observability-stack.bindsRole" -}}
+{{- $values := .root.Values -}}
+{{- if and $values.rbac.create (include "observability-stack.runs" .) -}}
+{{- if ne .component "logs" -}}
+true
+{{- else if and (include "observability-stack.logsByFluentBit" .root) (ne $values.logs.metadata.from "tag") -}}
+true
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Metadata of an object that is named after its component; further "name" where it is not, and "annotations". */}}
 {{- define "observability-stack.componentMetadata" -}}
 {{- $name := dict "name" (include "observability-stack.componentName" .) -}}
@@ -53,7 +65,7 @@ subjects:
 {{- end -}}
 
 {{- define "observability-stack.clusterRoleBinding" -}}
-{{- if and (include "observability-stack.runs" .) .root.Values.rbac.create }}
+{{- if include "observability-stack.bindsRole" . }}
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata:
@@ -142,8 +154,13 @@ spec:
     matchLabels:
       {{- include "observability-stack.selectorLabels" . | nindent 6 }}
   {{- toYaml .spec | nindent 2 }}
+  {{- $template := include "observability-stack.podTemplate" . }}
+  {{- $path := include "observability-stack.valuesKey" (.identity | default .component) }}
+  {{- $block := get .root.Values $path }}
+  {{- $values := list (dict "path" $path "block" $block) (dict "path" $path "block" $block "container" (.containerName | default .component)) }}
+  {{- include "observability-stack.checkPod" (dict "root" .root "pod" (fromYaml $template).spec "of" (printf "%s %q" .kind (.name | default (include "observability-stack.componentName" .))) "values" $values) }}
   template:
-    {{- include "observability-stack.podTemplate" . | nindent 4 }}
+    {{- $template | nindent 4 }}
 {{- end -}}
 
 {{/* One pod on each node; "updateStrategy" <map> where it is not that of the component's values. */}}

@@ -3,7 +3,17 @@ What the schema cannot say. Each check returns nothing, or a message: what is wr
 instead. All of them are shown at once.
 */}}
 {{- define "observability-stack.validate" -}}
-{{- include "observability-stack.refuse" (dict "root" . "checks" (list "Mode" "Remotes" "Secrets" "Labels" "Identity" "Scrape" "Storage" "Kinds" "DisabledAlerts" "RuleGroups" "Traces" "Logs" "Insights")) -}}
+{{- include "observability-stack.refuse" (dict "root" . "checks" (list "Fullname" "Accounts" "Mode" "Remotes" "Secrets" "Labels" "Identity" "Scrape" "Storage" "Kinds" "DisabledAlerts" "RuleGroups" "Traces" "Logs" "Insights")) -}}
+{{- end -}}
+
+{{/* Roles of components that run, each bound to the component's service account. */}}
+{{- define "observability-stack.checkAccounts" -}}
+{{- range $component := list "server" "kube-state-metrics" "logs" "events" "container-insights" -}}
+{{- if include "observability-stack.bindsRole" (dict "root" $ "component" $component) -}}
+{{- $key := include "observability-stack.valuesKey" $component -}}
+{{- include "observability-stack.refuseDefaultAccount" (dict "path" (printf "serviceAccounts.%s" $key) "account" (get $.Values.serviceAccounts $key)) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "observability-stack.checkMode" -}}

@@ -20,8 +20,8 @@ SCHEMA = Path(__file__).parents[3] / "../shared/data/cloudwatch-agent-schema.jso
 NAME = "x-observability-stack-container-insights"
 PERFORMANCE = "arn:aws:logs:eu-west-1:ACCOUNT:log-group:/aws/containerinsights/shop/performance:*"
 KINDS = {
-    ("ClusterRole", f"prometheus-{NAME}"),
-    ("ClusterRoleBinding", f"prometheus-{NAME}"),
+    ("ClusterRole", f"{NAME}.prometheus"),
+    ("ClusterRoleBinding", f"{NAME}.prometheus"),
     ("ConfigMap", NAME),
     ("ConfigMap", "cwagent-clusterleader"),
     ("DaemonSet", NAME),

@@ -21,8 +21,8 @@ NAME = "x-observability-stack-logs"
 PREFIX = "/aws/containerinsights/shop"
 CLUSTER = {"name": "shop", "region": "eu-west-1"}
 OBJECTS = {
-    ("ClusterRole", f"prometheus-{NAME}"),
-    ("ClusterRoleBinding", f"prometheus-{NAME}"),
+    ("ClusterRole", f"{NAME}.prometheus"),
+    ("ClusterRoleBinding", f"{NAME}.prometheus"),
     ("ConfigMap", NAME),
     ("DaemonSet", NAME),
     ("NetworkPolicy", NAME),
@@ -83,7 +83,7 @@ def check(made: Manifests, folder: Path) -> None:
     read = [path for path in map(fluentbit.pod_log, NAMESPACES, NAMESPACES) if fluentbit.inputs_of(config, path)]
     pod = agent(made)
     mounts = [*fluentbit.mounts_of(pod, pod.containers()[0]), TOKEN]
-    assert fluentbit.faults(config, paths=read, mounts=mounts) == []
+    assert fluentbit.faults(config, paths=read, mounts=mounts, several=True) == []
     program = images.fluent_bit()
     if program is None:
         pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
@@ -99,12 +99,12 @@ def test_one_agent_on_each_node(install: Install) -> None:
     made = install(values())
     assert made.names() == OBJECTS
     assert install(values(enabled=False)).names() == set()
-    role = made.one("ClusterRole", f"prometheus-{NAME}")["rules"]
+    role = made.one("ClusterRole", f"{NAME}.prometheus")["rules"]
     assert role == [{"apiGroups": [""], "resources": ["nodes/pods"], "verbs": ["get"]}]
-    [subject] = made.one("ClusterRoleBinding", f"prometheus-{NAME}")["subjects"]
+    [subject] = made.one("ClusterRoleBinding", f"{NAME}.prometheus")["subjects"]
     assert subject == {"kind": "ServiceAccount", "name": "fluent-bit", "namespace": "prometheus"}
     by_api = install(values(metadata={"from": "api"}))
-    assert by_api.one("ClusterRole", f"prometheus-{NAME}")["rules"][0]["resources"] == ["pods"]
+    assert by_api.one("ClusterRole", f"{NAME}.prometheus")["rules"][0]["resources"] == ["pods"]
     by_tag = install(values(metadata={"from": "tag"}))
     assert by_tag.names() == {entry for entry in OBJECTS if "ClusterRole" not in entry[0]}
     assert agent(by_tag).spec["automountServiceAccountToken"] is False
@@ -119,7 +119,7 @@ def test_pod_of_the_agent(install: Install) -> None:
     assert pod.spec["securityContext"]["runAsUser"] == 0
     assert box["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     paths = {volume["name"]: volume["hostPath"] for volume in pod.spec["volumes"] if "hostPath" in volume}
-    state = {"path": f"/var/lib/observability-stack/prometheus-{NAME}", "type": "DirectoryOrCreate"}
+    state = {"path": f"/var/lib/observability-stack/{NAME}.prometheus", "type": "DirectoryOrCreate"}
     journal = {"path": "/var/log/journal", "type": "DirectoryOrCreate"}
     assert paths == {"state": state, "logs": {"path": "/var/log"}, "journal": journal}
     assert {mount["name"] for mount in box["volumeMounts"] if not mount.get("readOnly")} == {"state"}

@@ -20,8 +20,13 @@ def amp(host: str = "eu-west-1.amazonaws.com", **sigv4: str) -> dict[str, Any]:
 
 def policies(text: str) -> list[dict[str, Any]]:
     """Return the first statement of each policy in a text."""
+    return [found[0] for found in statements(text)]
+
+
+def statements(text: str) -> list[list[dict[str, Any]]]:
+    """Return the statements of each policy in a text."""
     documents = re.findall(r"^  \{\n.*?^  \}$", text, re.MULTILINE | re.DOTALL)
-    return [json.loads(document)["Statement"][0] for document in documents]
+    return [json.loads(document)["Statement"] for document in documents]
 
 
 def test_commands_find_what_they_name(notes: Notes, install: Callable[..., Manifests]) -> None:

@@ -85,13 +85,6 @@ workloads:
     podDisruptionBudget:
       maxUnavailable: 1{{ "\f" }}
 {{- end }}
-{{- range .extraVolumes }}
-{{- if has .name (list "logmonitor" "logmonitor-config") }}
-{{ $where }}: extraVolumes contains {{ .name | quote }}, which is a volume of the chart. Choose another name:
-    extraVolumes:
-      - name: my-{{ .name }}{{ "\f" }}
-{{- end }}
-{{- end }}
 {{- end }}
 {{- end -}}
 
