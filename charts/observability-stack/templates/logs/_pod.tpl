@@ -2,7 +2,7 @@
 
 {{/* Directory of the node for positions and buffers; each release has its own. */}}
 {{- define "observability-stack.logsStatePath" -}}
-{{- default (printf "/var/lib/observability-stack/%s" (include "observability-stack.clusterWideComponentName" (dict "root" . "component" "logs"))) .Values.logs.state.hostPath -}}
+{{- .Values.logs.state.hostPath | default (printf "/var/lib/observability-stack/%s" (include "observability-stack.clusterRoleName" (dict "root" . "component" "logs"))) -}}
 {{- end -}}
 
 {{/* The values of the agent: `logs`, for fluentd with its image and resources; as JSON. */}}
