@@ -14,7 +14,7 @@ StatefulSets, which may have 52, end with `-alertmanager` or `-server-99-9` at t
 {{- end -}}
 
 {{/* Name of a component's role of the whole cluster, and of its folder on each node; arguments as above. */}}
-{{- define "observability-stack.clusterWideComponentName" -}}
+{{- define "observability-stack.clusterRoleName" -}}
 {{- include "observability-stack.clusterWideName" (dict "root" .root "name" (include "observability-stack.componentName" .)) -}}
 {{- end -}}
 
