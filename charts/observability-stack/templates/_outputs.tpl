@@ -1,4 +1,4 @@
-{{/* Outputs of logs and events: one of Fluent Bit for each pipeline that an output of the values receives. */}}
+{{/* Outputs of logs and events: a Fluent Bit output for each pair of an output in the values and a pipeline that it receives. */}}
 
 {{/* Directory of positions and buffers in the containers of Fluent Bit. */}}
 {{- define "observability-stack.stateDir" -}}
@@ -75,8 +75,8 @@
 {{- end -}}
 
 {{/*
-Fields that say where records are from, for a pipeline that reaches a backend other than CloudWatch, whose log groups and
-streams say so; a JSON list of filters. dict "root" $ "pipeline" <name> "record" <further fields> "options" <alias and match>.
+Filters that add the origin of records (cluster, pipeline), for backends other than CloudWatch, where log groups and streams name
+it; a JSON list. dict "root" $ "pipeline" <name> "record" <further fields> "options" <alias and match>.
 */}}
 {{- define "observability-stack.originFilter" -}}
 {{- $filters := list -}}

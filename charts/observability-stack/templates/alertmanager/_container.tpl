@@ -9,7 +9,7 @@ args:
   - --storage.path=/alertmanager
   - --data.retention={{ $values.retention }}
   - --web.listen-address=:{{ $values.service.port | int }}
-  # One alone has no peers to talk to.
+  # Disable clustering: there is one replica.
   - --cluster.listen-address=
   {{- with $values.extraArgs }}
   {{- toYaml . | nindent 2 }}

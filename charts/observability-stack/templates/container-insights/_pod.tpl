@@ -1,6 +1,6 @@
-{{/* The pods of the CloudWatch agent. */}}
+{{/* Pods of the CloudWatch agent. */}}
 
-{{/* The values of the pods, with the affinity that they have where none is given, as JSON. Argument: the root. */}}
+{{/* Values of the pods with their default affinity, as JSON. Argument: the root. */}}
 {{- define "observability-stack.insightsPodValues" -}}
 {{- $values := deepCopy .Values.containerInsights -}}
 {{- if not $values.affinity -}}
@@ -11,7 +11,7 @@
 {{- $values | toJson -}}
 {{- end -}}
 
-{{/* What the agent has to be told of its node, as environment. Argument: the root. */}}
+{{/* Environment variables. Argument: the root. */}}
 {{- define "observability-stack.insightsEnv" -}}
 - name: HOST_IP
   valueFrom:
@@ -30,7 +30,7 @@
     fieldRef:
       fieldPath: metadata.namespace
 {{- if ne .Values.identity.type "node" }}
-# Without the instance's metadata the agent would take its node for a machine outside of AWS, and ask for a file of keys.
+# Without instance metadata, the agent would assume an on-premises host and require a credentials file.
 - name: RUN_WITH_IRSA
   value: "True"
 {{- end }}
@@ -63,7 +63,7 @@ volumeMounts:
   - name: config
     mountPath: /etc/cwagentconfig
     readOnly: true
-  # The agent translates its configuration into these, and keeps nothing in them that it could not make again.
+  # The agent writes its translated configuration here. Nothing in these directories has to survive a restart.
   - name: scratch
     mountPath: /opt/aws/amazon-cloudwatch-agent/etc
     subPath: etc
@@ -126,7 +126,7 @@ volumeMounts:
 {{- end }}
 {{- end -}}
 
-{{/* What applications send to, where Application Signals are on. */}}
+{{/* Ports of Application Signals. */}}
 {{- define "observability-stack.applicationSignalsPorts" -}}
 - name: otlp-grpc
   port: 4315
@@ -137,8 +137,8 @@ volumeMounts:
 {{- end -}}
 
 {{/*
-The values of the pods on Windows nodes, as JSON: host processes, as the agent reads its kubelet and the host's own
-counters. Argument: the root.
+Values of the pods on Windows nodes, as JSON. They are HostProcess containers: the agent reads the kubelet and the performance
+counters of the host. Argument: the root.
 */}}
 {{- define "observability-stack.insightsWindowsValues" -}}
 {{- $insights := .Values.containerInsights -}}

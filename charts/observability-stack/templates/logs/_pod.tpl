@@ -1,11 +1,11 @@
-{{/* The pod of the agent on a node, Fluent Bit or fluentd. */}}
+{{/* Pods of the node agent, Fluent Bit or fluentd. */}}
 
-{{/* Directory of the node for positions and buffers; each release has its own. */}}
+{{/* Host directory of read positions and buffers, separate for each release. */}}
 {{- define "observability-stack.logsStatePath" -}}
 {{- default (printf "/var/lib/observability-stack/%s-%s" .Release.Namespace (include "observability-stack.componentName" (dict "root" . "component" "logs"))) .Values.logs.state.hostPath -}}
 {{- end -}}
 
-{{/* The values of the agent: `logs`, for fluentd with its image and resources; as JSON. */}}
+{{/* Values of the pods, as JSON: `logs`, for fluentd with its image and resources. */}}
 {{- define "observability-stack.logsValues" -}}
 {{- $own := ternary (pick .Values.logs.fluentd "image" "resources") dict (eq .Values.logs.engine "fluentd") -}}
 {{- merge (deepCopy $own) .Values.logs | toJson -}}
@@ -56,7 +56,7 @@ volumeMounts:
   - name: logs
     mountPath: /var/log
     readOnly: true
-    # Directories that are mounted there later, or already, are seen too.
+    # Include file systems that the host mounts below, also later.
     mountPropagation: HostToContainer
   {{- if include "observability-stack.readsJournal" . }}
   - name: journal
@@ -107,7 +107,7 @@ volumeMounts:
 {{- end }}
 {{- end -}}
 
-{{/* Prometheus' job `pods` finds the agent's metrics by these. */}}
+{{/* Annotations: the scrape job `pods` of Prometheus discovers the agent by them. */}}
 {{- define "observability-stack.logsAnnotations" -}}
 {{- $fluentd := include "observability-stack.logsByFluentd" . -}}
 prometheus.io/scrape: "true"

@@ -6,7 +6,7 @@ args:
   - --path.rootfs=/host/root
   - --path.udev.data=/host/root/run/udev/data
   - --web.listen-address={{ if $values.hostNetwork }}$(HOST_IP){{ end }}:{{ $values.port | int }}
-  # What comes and goes with pods says nothing of the node, and would be new series with each of them.
+  # Exclude file systems and network devices of pods: each pod would add series that say nothing about the node.
   - --collector.filesystem.mount-points-exclude=^/(dev|proc|sys|run/.+|var/lib/(kubelet|containerd|containers|docker)/.+)($|/)
   - --collector.filesystem.fs-types-exclude=^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tmpfs|tracefs)$
   - --collector.netclass.ignored-devices=^(veth.*|eni.*|cali.*|lxc.*)$
@@ -36,7 +36,7 @@ volumeMounts:
   - name: root
     mountPath: /host/root
     readOnly: true
-    # Disks that are mounted later are seen too.
+    # Include file systems that the host mounts later.
     mountPropagation: HostToContainer
 {{- end -}}
 

@@ -1,4 +1,4 @@
-{{/* Arguments of Prometheus: dict "root" $ "instance" <item of prometheusInstances>. */}}
+{{/* Command-line flags of Prometheus: dict "root" $ "instance" <item of prometheusInstances>. */}}
 {{- define "observability-stack.prometheusArgs" -}}
 {{- $server := .root.Values.server -}}
 - --config.file=/etc/prometheus/{{ .instance.file }}

@@ -1,6 +1,6 @@
-{{/* The pods of Prometheus. */}}
+{{/* Pods of Prometheus. */}}
 
-{{/* The values of the pods, as JSON: without an affinity of the user, several of them spread over nodes. */}}
+{{/* Values of the pods, as JSON. Several instances prefer different nodes, unless the values set an affinity. */}}
 {{- define "observability-stack.serverPodValues" -}}
 {{- $server := .Values.server -}}
 {{- if or $server.affinity (le (mul $server.replicas $server.shards) 1) -}}
@@ -18,7 +18,7 @@
 {{- $checksums | toJson -}}
 {{- end -}}
 
-{{/* dict "root" $ "instance" <item of prometheusInstances>; the volumes too. */}}
+{{/* Container, and volumes below: dict "root" $ "instance" <item of prometheusInstances>. */}}
 {{- define "observability-stack.serverContainer" -}}
 {{- $server := .root.Values.server -}}
 args:
