@@ -105,9 +105,7 @@ spec:
     - from:
         - podSelector:
             {{- include "observability-stack.serverSelector" .root | nindent 12 }}
-        {{- with .from }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
+        {{- with .from }}{{ toYaml . | nindent 8 }}{{ end }}
       ports:
         {{- range .ports }}
         - port: {{ . | quote }}

@@ -97,9 +97,7 @@ it; a JSON list. dict "root" $ "pipeline" <name> "record" <further fields> "opti
   valueFrom:
     fieldRef:
       fieldPath: spec.nodeName
-{{- with include "observability-stack.outputEnv" $outputs }}
-{{ . }}
-{{- end }}
+{{- with include "observability-stack.outputEnv" $outputs }}{{ . | nindent 0 }}{{ end }}
 {{- else -}}
 {{- include (printf "observability-stack.output%s" .part) (dict "outputs" $outputs "prefix" "ca-" "directory" (include "observability-stack.caDirectory" .root)) -}}
 {{- end -}}

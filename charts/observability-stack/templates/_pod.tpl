@@ -92,9 +92,7 @@ the release's namespace and the given peers. Argument: dict "port" <name> "from"
 {{- define "observability-stack.proxyRule" -}}
 from:
   - podSelector: {}
-  {{- with .from }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- with .from }}{{ toYaml . | nindent 2 }}{{ end }}
 ports:
   - port: {{ .port }}
     protocol: TCP

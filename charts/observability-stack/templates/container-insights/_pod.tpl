@@ -34,9 +34,7 @@
 - name: RUN_WITH_IRSA
   value: "True"
 {{- end }}
-{{- with .Values.containerInsights.extraEnv }}
-{{ toYaml . }}
-{{- end }}
+{{- with .Values.containerInsights.extraEnv }}{{ toYaml . | nindent 0 }}{{ end }}
 {{- end -}}
 
 {{- define "observability-stack.insightsContainer" -}}

@@ -23,9 +23,7 @@ args:
   {{- with $values.labelsAllowlist }}
   - --metric-labels-allowlist={{ join "," . }}
   {{- end }}
-  {{- with $values.extraArgs }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- with $values.extraArgs }}{{ toYaml . | nindent 2 }}{{ end }}
 ports:
   - name: http
     containerPort: 8080

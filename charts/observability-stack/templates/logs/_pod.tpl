@@ -30,9 +30,7 @@ env:
       fieldRef:
         fieldPath: status.hostIP
   {{- end }}
-  {{- with $values.extraEnv }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- with $values.extraEnv }}{{ toYaml . | nindent 2 }}{{ end }}
 {{- with $values.extraEnvFrom }}
 envFrom:
   {{- toYaml . | nindent 2 }}
@@ -67,12 +65,8 @@ volumeMounts:
   - name: tmp
     mountPath: /tmp
   {{- end }}
-  {{- with include "observability-stack.outputPart" (dict "root" . "component" "logs" "part" "Mounts") }}
-  {{- . | nindent 2 }}
-  {{- end }}
-  {{- with $values.extraVolumeMounts }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- with include "observability-stack.outputPart" (dict "root" . "component" "logs" "part" "Mounts") }}{{ . | nindent 2 }}{{ end }}
+  {{- with $values.extraVolumeMounts }}{{ toYaml . | nindent 2 }}{{ end }}
 {{- end -}}
 
 {{- define "observability-stack.logsVolumes" -}}
@@ -99,12 +93,8 @@ volumeMounts:
   emptyDir:
     sizeLimit: 64Mi
 {{- end }}
-{{- with include "observability-stack.outputPart" (dict "root" . "component" "logs" "part" "Volumes") }}
-{{ . }}
-{{- end }}
-{{- with .Values.logs.extraVolumes }}
-{{ toYaml . }}
-{{- end }}
+{{- with include "observability-stack.outputPart" (dict "root" . "component" "logs" "part" "Volumes") }}{{ . | nindent 0 }}{{ end }}
+{{- with .Values.logs.extraVolumes }}{{ toYaml . | nindent 0 }}{{ end }}
 {{- end -}}
 
 {{/* Annotations: the scrape job `pods` of Prometheus discovers the agent by them. */}}

@@ -11,9 +11,7 @@ args:
   - --collector.filesystem.fs-types-exclude=^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tmpfs|tracefs)$
   - --collector.netclass.ignored-devices=^(veth.*|eni.*|cali.*|lxc.*)$
   - --collector.netdev.device-exclude=^(veth.*|eni.*|cali.*|lxc.*)$
-  {{- with $values.extraArgs }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- with $values.extraArgs }}{{ toYaml . | nindent 2 }}{{ end }}
 env:
   - name: HOST_IP
     valueFrom:

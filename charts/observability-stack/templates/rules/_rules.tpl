@@ -54,9 +54,7 @@ Rules of files/rules with the values applied. A server evaluates them itself; in
 {{- $_ := set $data (printf "%s.yaml" $name) (dict "groups" $groups | toYaml) -}}
 {{- $every = concat $every $groups -}}
 {{- end -}}
-{{- if include "observability-stack.prometheusIsAgent" . -}}
-{{- $data = dict "amp-rules.yaml" (dict "groups" $every | toYaml) -}}
-{{- end -}}
+{{- if include "observability-stack.prometheusIsAgent" . }}{{ $data = dict "amp-rules.yaml" (dict "groups" $every | toYaml) }}{{ end -}}
 {{- $data | toYaml -}}
 {{- end -}}
 

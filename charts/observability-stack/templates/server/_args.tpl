@@ -15,7 +15,5 @@
 - --storage.tsdb.retention.size={{ . }}
 {{- end }}
 {{- end }}
-{{- with $server.extraArgs }}
-{{ toYaml . }}
-{{- end }}
+{{- with $server.extraArgs }}{{ toYaml . | nindent 0 }}{{ end }}
 {{- end -}}

@@ -46,9 +46,7 @@ volumeMounts:
   {{- end }}
   - name: data
     mountPath: /prometheus
-  {{- with $server.extraVolumeMounts }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- with $server.extraVolumeMounts }}{{ toYaml . | nindent 2 }}{{ end }}
 {{- end -}}
 
 {{- define "observability-stack.serverVolumes" -}}
@@ -62,7 +60,5 @@ volumeMounts:
     name: {{ include "observability-stack.componentName" (dict "root" .root "component" "rules") | quote }}
 {{- end }}
 {{ include "observability-stack.dataVolume" (dict "persistence" $server.persistence "claim" (ternary .instance.name "" (ne "" (include "observability-stack.prometheusHasClaim" .root)))) }}
-{{- with $server.extraVolumes }}
-{{ toYaml . }}
-{{- end }}
+{{- with $server.extraVolumes }}{{ toYaml . | nindent 0 }}{{ end }}
 {{- end -}}

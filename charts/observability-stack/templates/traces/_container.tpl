@@ -10,9 +10,7 @@ args:
   {{- else }}
   - --config=/etc/traces/config.yaml
   {{- end }}
-  {{- with $traces.extraArgs }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- with $traces.extraArgs }}{{ toYaml . | nindent 2 }}{{ end }}
 {{- $env := $traces.extraEnv }}
 {{- if not $daemon }}
 {{- /* Collect garbage before the memory limiter refuses spans. */}}
