@@ -84,7 +84,8 @@ data:
   {{- .data | nindent 2 }}
 {{- end -}}
 
-{{/* Allows traffic from Prometheus and from the peers in the values: also "ports" <names> and "from" <peers, if any>. */}}
+{{/* Allows traffic from Prometheus and from the peers in the values: also "ports" <names> and "from" <peers, if any>,
+or "ingress" <rules>, which replace them. */}}
 {{- define "observability-stack.networkPolicy" -}}
 {{- if and (include "observability-stack.runs" .) .root.Values.networkPolicy.enabled }}
 apiVersion: networking.k8s.io/v1
@@ -102,6 +103,9 @@ spec:
   policyTypes:
     - Ingress
   ingress:
+    {{- if hasKey . "ingress" }}
+    {{- toYaml .ingress | nindent 4 }}
+    {{- else }}
     - from:
         - podSelector:
             {{- include "observability-stack.serverSelector" .root | nindent 12 }}
@@ -110,6 +114,7 @@ spec:
         {{- range .ports }}
         - port: {{ . | quote }}
         {{- end }}
+    {{- end }}
 {{- end }}
 {{- end -}}
 
@@ -126,6 +131,26 @@ spec:
     - name: http
       port: {{ .values.service.port | int }}
       targetPort: http
+{{- end -}}
+
+{{/*
+Service of a node agent, which clients reach on their own node. It needs a cluster IP, since `internalTrafficPolicy` does not
+apply to headless Services: also "name" and "annotations" if it has its own, and "ports" <list of name, port, protocol>.
+*/}}
+{{- define "observability-stack.nodeService" -}}
+{{- $ports := list -}}
+{{- range .ports }}{{ $ports = append $ports (merge (dict "targetPort" .name "port" (int .port)) .) }}{{ end -}}
+apiVersion: v1
+kind: Service
+metadata:
+  {{- include "observability-stack.componentMetadata" . | nindent 2 }}
+spec:
+  type: ClusterIP
+  internalTrafficPolicy: Local
+  selector:
+    {{- include "observability-stack.selectorLabels" . | nindent 4 }}
+  ports:
+    {{- toYaml $ports | nindent 4 }}
 {{- end -}}
 
 {{/* Also "persistence" <block> "annotations" <map> and, if it is not named after its component, "name". */}}

@@ -97,3 +97,34 @@ ports:
   - port: {{ .port }}
     protocol: TCP
 {{- end -}}
+
+{{/* Environment variables from fields of the pod. Argument: a list of `<variable> <field path>`. */}}
+{{- define "observability-stack.fieldEnv" -}}
+{{- range . }}
+{{- $pair := splitList " " . }}
+- name: {{ first $pair }}
+  valueFrom:
+    fieldRef:
+      fieldPath: {{ last $pair }}
+{{- end }}
+{{- end -}}
+
+{{/* Volumes of host paths. Argument: a list of `<name> <path>`. */}}
+{{- define "observability-stack.hostVolumes" -}}
+{{- range . }}
+{{- $pair := splitList " " . }}
+- name: {{ first $pair }}
+  hostPath:
+    path: {{ last $pair }}
+{{- end }}
+{{- end -}}
+
+{{/* Read-only mounts. Argument: a list of `<volume> <path>`. */}}
+{{- define "observability-stack.readOnlyMounts" -}}
+{{- range . }}
+{{- $pair := splitList " " . }}
+- name: {{ first $pair }}
+  mountPath: {{ last $pair }}
+  readOnly: true
+{{- end }}
+{{- end -}}

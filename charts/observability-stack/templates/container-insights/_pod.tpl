@@ -13,22 +13,8 @@
 
 {{/* Environment variables. Argument: the root. */}}
 {{- define "observability-stack.insightsEnv" -}}
-- name: HOST_IP
-  valueFrom:
-    fieldRef:
-      fieldPath: status.hostIP
-- name: HOST_NAME
-  valueFrom:
-    fieldRef:
-      fieldPath: spec.nodeName
-- name: K8S_NODE_NAME
-  valueFrom:
-    fieldRef:
-      fieldPath: spec.nodeName
-- name: K8S_NAMESPACE
-  valueFrom:
-    fieldRef:
-      fieldPath: metadata.namespace
+{{- $fields := list "HOST_IP status.hostIP" "HOST_NAME spec.nodeName" "K8S_NODE_NAME spec.nodeName" "K8S_NAMESPACE metadata.namespace" -}}
+{{ include "observability-stack.fieldEnv" $fields | trim }}
 {{- if ne .Values.identity.type "node" }}
 # Without instance metadata, the agent would assume an on-premises host and require a credentials file.
 - name: RUN_WITH_IRSA
@@ -74,23 +60,9 @@ volumeMounts:
   - name: scratch
     mountPath: /tmp
     subPath: tmp
-  - name: rootfs
-    mountPath: /rootfs
-    readOnly: true
-  - name: sys
-    mountPath: /sys
-    readOnly: true
-  - name: disks
-    mountPath: /dev/disk
-    readOnly: true
-  - name: containerd
-    mountPath: /run/containerd/containerd.sock
-    readOnly: true
-  {{- if $insights.metrics.accelerated }}
-  - name: pod-resources
-    mountPath: /var/lib/kubelet/pod-resources
-    readOnly: true
-  {{- end }}
+  {{- $mounts := list "rootfs /rootfs" "sys /sys" "disks /dev/disk" "containerd /run/containerd/containerd.sock" }}
+  {{- if $insights.metrics.accelerated }}{{ $mounts = append $mounts "pod-resources /var/lib/kubelet/pod-resources" }}{{ end }}
+  {{- include "observability-stack.readOnlyMounts" $mounts | trim | nindent 2 }}
 {{- end -}}
 
 {{- define "observability-stack.insightsVolumes" -}}
@@ -105,23 +77,9 @@ volumeMounts:
 - name: scratch
   emptyDir:
     sizeLimit: 64Mi
-- name: rootfs
-  hostPath:
-    path: /
-- name: sys
-  hostPath:
-    path: /sys
-- name: disks
-  hostPath:
-    path: /dev/disk
-- name: containerd
-  hostPath:
-    path: /run/containerd/containerd.sock
-{{- if .Values.containerInsights.metrics.accelerated }}
-- name: pod-resources
-  hostPath:
-    path: /var/lib/kubelet/pod-resources
-{{- end }}
+{{- $volumes := list "rootfs /" "sys /sys" "disks /dev/disk" "containerd /run/containerd/containerd.sock" }}
+{{- if .Values.containerInsights.metrics.accelerated }}{{ $volumes = append $volumes "pod-resources /var/lib/kubelet/pod-resources" }}{{ end }}
+{{- include "observability-stack.hostVolumes" $volumes | trim | nindent 0 }}
 {{- end -}}
 
 {{/* Ports of Application Signals. */}}

@@ -25,10 +25,7 @@ env:
   {{- include "observability-stack.fluentdEnv" . | nindent 2 }}
   {{- else }}
   {{- include "observability-stack.outputPart" (dict "root" . "component" "logs" "part" "Env") | nindent 2 }}
-  - name: NODE_IP
-    valueFrom:
-      fieldRef:
-        fieldPath: status.hostIP
+  {{- include "observability-stack.fieldEnv" (list "NODE_IP status.hostIP") | trim | nindent 2 }}
   {{- end }}
   {{- with $values.extraEnv }}{{ toYaml . | nindent 2 }}{{ end }}
 {{- with $values.extraEnvFrom }}

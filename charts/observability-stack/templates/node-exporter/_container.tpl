@@ -13,10 +13,7 @@ args:
   - --collector.netdev.device-exclude=^(veth.*|eni.*|cali.*|lxc.*)$
   {{- with $values.extraArgs }}{{ toYaml . | nindent 2 }}{{ end }}
 env:
-  - name: HOST_IP
-    valueFrom:
-      fieldRef:
-        fieldPath: status.hostIP
+  {{- include "observability-stack.fieldEnv" (list "HOST_IP status.hostIP") | trim | nindent 2 }}
 ports:
   - name: http
     containerPort: {{ $values.port | int }}
@@ -25,27 +22,11 @@ ports:
     {{- end }}
 {{ include "observability-stack.httpProbes" (dict "values" $values "paths" (dict "livenessProbe" "/" "readinessProbe" "/")) | trim }}
 volumeMounts:
-  - name: proc
-    mountPath: /host/proc
-    readOnly: true
-  - name: sys
-    mountPath: /host/sys
-    readOnly: true
-  - name: root
-    mountPath: /host/root
-    readOnly: true
+  {{- include "observability-stack.readOnlyMounts" (list "proc /host/proc" "sys /host/sys" "root /host/root") | trim | nindent 2 }}
     # Include file systems that the host mounts later.
     mountPropagation: HostToContainer
 {{- end -}}
 
 {{- define "observability-stack.nodeExporterVolumes" -}}
-- name: proc
-  hostPath:
-    path: /proc
-- name: sys
-  hostPath:
-    path: /sys
-- name: root
-  hostPath:
-    path: /
+{{ include "observability-stack.hostVolumes" (list "proc /proc" "sys /sys" "root /") | trim }}
 {{- end -}}
