@@ -217,7 +217,7 @@ def test_what_rules_read_is_scraped(helm: Helm) -> None:
 @pytest.mark.parametrize(
     ("rules", "says"),
     [
-        ({"disabledAlerts": ["NodeNotRedy"]}, "rules.disabledAlerts has NodeNotRedy, and the chart has no alert"),
+        ({"disabledAlerts": ["NodeNotRedy"]}, "`rules.disabledAlerts` has NodeNotRedy, but the chart has no alert"),
         (
             {"disabledAlerts": ["node:memory_used:ratio"]},
             "no alert of that name. Its alerts are:\n  AlertmanagerConfigRefused",
