@@ -157,7 +157,7 @@ def node(tmp_path: Path, backend: JsonReceiver) -> Iterator[Callable[..., Node]]
 
 
 def test_outage_fills_the_disk_up_to_its_bound_and_no_memory(node: Callable[..., Node], backend: JsonReceiver) -> None:
-    """A backend is away until five times the buffer was written: the newest arrive, each drop is counted."""
+    """In an outage, five times the limit is written: the newest records arrive, and each drop is counted."""
     off = {"enabled": False}
     small = {"storage": {"totalLimitSize": "16M"}}
     made = node(metadata={"from": "tag"}, application=small, dataplane=off, host=off, storage={"maxChunksUp": 16})

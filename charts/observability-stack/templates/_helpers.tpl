@@ -13,8 +13,8 @@ StatefulSets allow 52; their longest suffixes are `-alertmanager` and `-server-9
 {{- printf "%s-%s" (include "observability-stack.fullname" .root) .component -}}
 {{- end -}}
 
-{{/* Name of a component's ClusterRole; arguments as above. */}}
-{{- define "observability-stack.clusterRoleName" -}}
+{{/* Name of a component's ClusterRole and of its directory on nodes; arguments as above. */}}
+{{- define "observability-stack.clusterWideComponentName" -}}
 {{- include "observability-stack.clusterWideName" (dict "root" .root "name" (include "observability-stack.componentName" .)) -}}
 {{- end -}}
 

@@ -49,17 +49,17 @@ another installer creates, "namespace" and "name".
 {{- end -}}
 
 {{/*
-How a component gets its role, for NOTES: dict "root" $ "account" <key of serviceAccounts> "component" <name> "who" <program
-that signs requests> "workload" <kind/name to restart after a new association>.
+How a component gets its role, for the notes: dict "root" $ "account" <key of serviceAccounts> "component" <name> "who"
+<name of the program> "workload" <kind/name, restarted after a new association>.
 */}}
 {{- define "observability-stack.roleNotes" -}}
 {{- $values := .root.Values -}}
 {{- $namespace := .root.Release.Namespace -}}
 {{- $account := include "observability-stack.serviceAccountName" . -}}
 {{- if eq $values.identity.type "node" -}}
-This is the role of the nodes. Pods can use it only if the instance metadata hop limit is 2 (the EKS default is 1). Otherwise {{ .who }} has no credentials.
+The role of the nodes needs it. Pods can use that role only if the instance metadata has a hop limit of 2 (EKS sets 1); otherwise {{ .who }} has no credentials.
 {{- else -}}
-Its trust policy{{ if eq $values.identity.type "irsa" }} (OIDC_ID is the last part of the cluster's issuer URL){{ end }}:
+The trust policy of the role of {{ .who }}{{ if eq $values.identity.type "irsa" }} (OIDC_ID is the last part of the cluster's OIDC issuer){{ end }}:
 
 {{ include "observability-stack.accountTrustPolicy" . | indent 2 }}
 {{- if eq $values.identity.type "podIdentity" }}
@@ -67,7 +67,7 @@ Its trust policy{{ if eq $values.identity.type "irsa" }} (OIDC_ID is the last pa
 Associate the role with the service account:
 
   aws eks create-pod-identity-association --region {{ $values.cluster.region }} --cluster-name {{ $values.cluster.name }} --namespace {{ $namespace }} --service-account {{ $account }} --role-arn ROLE_ARN
-  kubectl rollout restart --namespace {{ $namespace }} {{ .workload }}    # existing pods get credentials after a restart
+  kubectl rollout restart --namespace {{ $namespace }} {{ .workload }}    # existing pods do not have it
 {{- else if not (include "observability-stack.roleArn" .) }}
 
 serviceAccounts.{{ .account }}.roleArn is not set. Until it is, {{ .who }} has no credentials.

@@ -35,7 +35,7 @@ true
 {{- end -}}
 
 {{- define "observability-stack.clusterRoleMetadata" -}}
-{{- include "observability-stack.metadata" (dict "root" .root "component" .component "name" (include "observability-stack.clusterRoleName" .) "clusterWide" true) -}}
+{{- include "observability-stack.metadata" (dict "root" .root "component" .component "name" (include "observability-stack.clusterWideComponentName" .) "clusterWide" true) -}}
 {{- end -}}
 
 {{- define "observability-stack.serviceAccount" -}}
@@ -70,7 +70,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata:
   {{- include "observability-stack.clusterRoleMetadata" . | nindent 2 }}
-{{ include "observability-stack.binding" (merge (dict "kind" "ClusterRole" "name" (include "observability-stack.clusterRoleName" .)) .) }}
+{{ include "observability-stack.binding" (merge (dict "kind" "ClusterRole" "name" (include "observability-stack.clusterWideComponentName" .)) .) }}
 {{- end }}
 {{- end -}}
 

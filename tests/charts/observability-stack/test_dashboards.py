@@ -116,7 +116,7 @@ def test_dashboards_fit_any_grafana(uid: str) -> None:
     ids=["label", "number", "misspelt"],
 )
 def test_wrong_values_are_refused(helm: Helm, dashboards: dict[str, Any], says: str) -> None:
-    """What Kubernetes would refuse as a label is refused before, and so is a misspelt value."""
+    """Values that Kubernetes rejects as labels are rejected before, and so is a misspelled value."""
     with pytest.raises(HelmError, match=says.replace("/", "[./]")):
         maps(helm, **{"enabled": True, **dashboards})
 

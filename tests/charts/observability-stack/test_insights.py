@@ -177,7 +177,7 @@ def test_agents_own_translator_takes_it(install: Install, tmp_path: Path, values
     ],
 )
 def test_values_are_strict(refusal: Callable[..., str], values: dict[str, Any], says: str) -> None:
-    """What the agent would ignore without a word, or would not start with, is refused."""
+    """Values that the agent would silently ignore, or not start with, are rejected."""
     assert says in refusal(insights(values))
 
 
@@ -252,7 +252,7 @@ def test_probes_ask_the_agents_own_extension(install: Install) -> None:
 
 
 def test_only_application_signals_are_let_in(install: Install) -> None:
-    """Nobody may talk to the agent, unless applications send it signals: then to those ports, on their own node.
+    """No pod can access the agent, unless applications send it signals: then these ports, on their own node.
 
     The proxy beside them signs what it is sent with the agent's role: it is for the namespace, and for peers named.
     """

@@ -161,7 +161,7 @@ def _policy(made: Manifests) -> dict[str, Any]:
 
 
 def test_one_pod_has_no_budget(install: Install) -> None:
-    """A budget for a single pod would keep its node from being drained for ever."""
+    """A budget for a single pod would keep its node from being drained forever."""
     assert not install().select("PodDisruptionBudget")
 
 
@@ -226,7 +226,7 @@ def test_policies_let_in_only_who_has_to(install: Install) -> None:
 
 
 def test_node_exporter_has_a_policy_in_a_network_of_its_own(install: Install) -> None:
-    """Only Prometheus may ask it there; in the network of the node, where no policy is heeded, it has none."""
+    """Only Prometheus can access it there; in the host network, where policies have no effect, it has none."""
     name = f"{NAME}-node-exporter"
     made = install({"nodeExporter": {"hostNetwork": False}})
     [rule] = made.one("NetworkPolicy", name)["spec"]["ingress"]

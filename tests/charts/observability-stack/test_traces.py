@@ -201,7 +201,7 @@ def test_changed_configuration_rolls_the_pods(install: Install) -> None:
 def test_what_cannot_work_is_refused(
     install: Install, refusal: Callable[..., str], settings: dict[str, Any], said: str, shown: dict[str, Any]
 ) -> None:
-    """The message says what is wrong, and what it says to write mends it; what is off is not looked at."""
+    """The message says what is wrong, and the YAML in it fixes that; parts that are disabled are not checked."""
     message = refusal(traces(**settings))
     assert said in message
     written = yaml.safe_load(message[message.index("\ntraces:\n") :].partition("\n\n")[0])

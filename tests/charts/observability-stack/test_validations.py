@@ -190,7 +190,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 def test_refusal_shows_what_to_write(
     refusal: Callable[..., str], values: dict[str, Any], says: str, shows: str
 ) -> None:
-    """Values that cannot work are refused with what is wrong, where, and YAML that can be pasted; no secret is told."""
+    """Values that cannot work are rejected with problem, place, and YAML to paste; the message contains no secret."""
     message = refusal(values)
     assert says in message
     assert shows in message
@@ -253,7 +253,7 @@ ACCEPTED = {
 
 @pytest.mark.parametrize("values", ACCEPTED.values(), ids=ACCEPTED)
 def test_what_is_right_is_not_refused(install: Callable[..., Manifests], values: dict[str, Any]) -> None:
-    """Neighbours of what is refused, which work, render."""
+    """Neighbors of rejected values, which work, render."""
     assert install(values).select("StatefulSet")
 
 
@@ -270,7 +270,7 @@ def test_what_is_right_is_not_refused(install: Callable[..., Manifests], values:
     ids=["key", "deep-key", "no-url", "no-list", "template", "no-flag"],
 )
 def test_schema_knows_remote_write(refusal: Callable[..., str], values: dict[str, Any], place: str) -> None:
-    """A key that Prometheus does not know, at which it would not start, is refused before it gets there."""
+    """A key with which Prometheus would not start is rejected at render time."""
     assert place in refusal(values)
 
 

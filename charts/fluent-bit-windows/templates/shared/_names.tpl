@@ -37,7 +37,7 @@ dot. Joined by a dash, namespace a-b with release c and namespace a with release
 {{- printf "%s.%s" .name .root.Release.Namespace -}}
 {{- end -}}
 
-{{/* Selectors are for ever: nothing that a user or a release can change belongs here. dict "root" $ "component" <name>. */}}
+{{/* Selectors never change: nothing that a user or a release can change belongs here. dict "root" $ "component" <name>. */}}
 {{- define "fluent-bit-windows.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "fluent-bit-windows.name" .root | quote }}
 app.kubernetes.io/instance: {{ .root.Release.Name | quote }}

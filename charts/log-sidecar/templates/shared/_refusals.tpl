@@ -29,7 +29,7 @@ helpers>. A check returns messages that are separated by form feeds, which no va
 {{- end -}}
 {{- end -}}
 
-{{/* YAML to write instead, in a refusal: dict "path" <path, parted by points> "value" <text>. */}}
+{{/* YAML to write instead, in a refusal: dict "path" <path, separated by dots> "value" <text>. */}}
 {{- define "log-sidecar.write" -}}
 {{- $steps := splitList "." .path -}}
 {{- range $depth, $step := $steps }}

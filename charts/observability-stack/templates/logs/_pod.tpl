@@ -2,7 +2,7 @@
 
 {{/* Host directory of read positions and buffers, separate for each release. */}}
 {{- define "observability-stack.logsStatePath" -}}
-{{- default (printf "/var/lib/observability-stack/%s-%s" .Release.Namespace (include "observability-stack.componentName" (dict "root" . "component" "logs"))) .Values.logs.state.hostPath -}}
+{{- default (printf "/var/lib/observability-stack/%s" (include "observability-stack.clusterWideComponentName" (dict "root" . "component" "logs"))) .Values.logs.state.hostPath -}}
 {{- end -}}
 
 {{/* Values of the pods, as JSON: `logs`, for fluentd with its image and resources. */}}
