@@ -18,7 +18,7 @@ test: lint  ## run every test that this machine supports; the last lines list sk
 	@$(BIN)/python -m pytest -q -n auto --dist loadscope --no-loadscope-reorder $(ARGS)
 
 fast: lint  ## run lint and the quick tests, which need no cluster
-	@$(BIN)/python -m harness tools --build helm helm3
+	@$(BIN)/python -m harness tools --build helm helm3 vale
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not cluster and not slow" $(ARGS)
 
 bench: $(READY)  ## measure the engines and compare with docs/benchmarks (ARGS=--write updates it)

@@ -21,7 +21,7 @@ import yaml
 from pytest_httpserver import HTTPServer
 
 from harness import images
-from harness.backends.aws import CREDENTIALS, REGION, Aws
+from harness.backends.aws import CREDENTIALS, REGION, Aws, CloudWatchLogs
 from harness.backends.pki import Authority
 from harness.backends.ports import free_port
 from harness.backends.receivers import HOST, BulkReceiver, JsonReceiver
@@ -31,8 +31,14 @@ pytestmark = pytest.mark.slow
 CHART = Path(__file__).parents[2] / "charts" / "observability-stack"
 NOW = "2026-11-21T10:00:00.000000001Z"
 PATIENCE_SECONDS = 60.0
-# A Secret's, by the variables that the pod has it in.
-LOGIN = {"OUTPUT_USER": "shop", "OUTPUT_PASSWORD": "p$ {w}"}
+# Credentials of a Secret, by the environment variables of the pod.
+LOGIN = {"OUTPUT_BACKEND__HTTP_USER": "shop", "OUTPUT_BACKEND__HTTP_PASSWD": "p$ {w}"}
+USER, PASSWORD = LOGIN.values()
+
+
+def http(port: int, **options: Any) -> dict[str, Any]:
+    """Return an output that sends to a receiver of this machine."""
+    return {"type": "http", "host": HOST, "port": port, "tls": {"enabled": False}, **options}
 
 
 class Node:
@@ -42,12 +48,18 @@ class Node:
         folder: the folder.
         port: where the backend listens.
         changed: what is different in the configuration of the kubernetes filter.
-        ca: certificate of the authority that the backend's is from.
-        logs: values of the chart.
+        outputs: `outputs` of the chart's values; by default HTTP at that port.
+        logs: `logs` of the chart's values.
     """
 
     def __init__(
-        self, folder: Path, port: int, *, changed: dict[str, Any] | None = None, ca: Path | None = None, **logs: Any
+        self,
+        folder: Path,
+        port: int,
+        *,
+        changed: dict[str, Any] | None = None,
+        outputs: dict[str, Any] | None = None,
+        **logs: Any,
     ) -> None:
         program = images.fluent_bit()
         if program is None:
@@ -56,19 +68,20 @@ class Node:
         self.state = folder / "state"
         for part in ("pods", "journal", "state"):
             (folder / part).mkdir(exist_ok=True)
-        http = {"type": "http", "http": {"host": HOST, "port": port, "tls": False}}
-        chosen = {"enabled": True, "output": http, "http": {"listen": HOST, "port": free_port()}, **logs}
-        made = Helm().render(
-            CHART, values={"metrics": {"enabled": False}, "cluster": {"region": REGION}, "logs": chosen}
-        )
+        server = {"listen": HOST, "port": free_port(), **logs.pop("httpServer", {})}
+        values = {
+            "metrics": {"enabled": False},
+            "cluster": {"region": REGION},
+            "logs": {"enabled": True, "httpServer": server, **logs},
+            "outputs": {"cloudwatch": {"enabled": False}, **(outputs or {"backend": http(port)})},
+        }
+        made = Helm().render(CHART, values=values)
         text = made.one("ConfigMap", component="logs")["data"]["fluent-bit.yaml"]
         for inside, outside in {"/var/log/": f"{folder}/", "/var/lib/fluent-bit": str(self.state)}.items():
             text = text.replace(inside, outside)
         config = yaml.safe_load(text)
         [metadata] = [plugin for plugin in config["pipeline"]["filters"] if plugin["name"] == "kubernetes"]
         metadata.update(changed or {})
-        for output in config["pipeline"]["outputs"]:
-            output |= {"tls.ca_file": str(ca)} if ca else {}
         (folder / "fluent-bit.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
         self._url = f"http://{HOST}:{config['service']['http_port']}"
         command = [str(program), "-q", "-c", str(folder / "fluent-bit.yaml")]
@@ -81,9 +94,9 @@ class Node:
         self._process.terminate()
         self._process.wait(timeout=PATIENCE_SECONDS)
 
-    def write(self, pod: str, *lines: str, flag: str = "F") -> None:
-        """Write lines, or parts of one (flag P), as a container of a pod in the namespace `shop`."""
-        file = self.folder / "pods" / f"shop_{pod}_uid" / "app" / "0.log"
+    def write(self, pod: str, *lines: str, flag: str = "F", namespace: str = "shop") -> None:
+        """Write lines, or parts of one (flag P), as a container of a pod."""
+        file = self.folder / "pods" / f"{namespace}_{pod}_uid" / "app" / "0.log"
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("a", encoding="utf-8") as log:
             log.writelines(f"{NOW} stdout {flag} {line}\n" for line in lines)
@@ -144,9 +157,10 @@ def node(tmp_path: Path, backend: JsonReceiver) -> Iterator[Callable[..., Node]]
 
 
 def test_outage_fills_the_disk_up_to_its_bound_and_no_memory(node: Callable[..., Node], backend: JsonReceiver) -> None:
-    """A backend is away until five times the buffer was written: the newest arrive, each drop is counted."""
+    """In an outage, five times the limit is written: the newest records arrive, and each drop is counted."""
     off = {"enabled": False}
-    made = node(metadata={"from": "tag"}, application={"bufferSize": "16M"}, dataplane=off, host=off, maxChunksUp=16)
+    small = {"storage": {"totalLimitSize": "16M"}}
+    made = node(metadata={"from": "tag"}, application=small, dataplane=off, host=off, storage={"maxChunksUp": 16})
     backend.fail("503")
     written = 0
     for _ in range(80):
@@ -170,9 +184,9 @@ def test_failing_backend_makes_the_agent_unready_and_restarts_nothing(
     node: Callable[..., Node], backend: JsonReceiver
 ) -> None:
     """The path of the readiness probe fails while records are given up, that of the liveness probe never does."""
-    output = {"type": "http", "http": {"host": HOST, "port": backend.port, "tls": False}, "retries": 1}
-    health = {"errors": 1, "retryFailures": 1, "periodSeconds": 5}
-    made = node(metadata={"from": "tag"}, output=output, health=health)
+    outputs = {"backend": http(backend.port, retryLimit=1)}
+    health = {"hcErrorsCount": 1, "hcRetryFailureCount": 1, "hcPeriod": 5}
+    made = node(metadata={"from": "tag"}, outputs=outputs, httpServer=health)
     made.write("web-1", "first")
     made.wait(lambda: len(backend.records) == 1)
     assert (made.status("/"), made.status("/api/v1/health")) == (200, 200)
@@ -226,11 +240,12 @@ def test_full_node_asks_its_kubelet_once_for_each_container(
 def test_bulk_api_gets_every_record(kind: str, tmp_path: Path, node: Callable[..., Node]) -> None:
     """Each record is in the index once, let in by user and password, although a third is turned away at first."""
     tls = {"tls": tmp_path / "pki"} if kind == "opensearch" else {}
-    with BulkReceiver(user=LOGIN["OUTPUT_USER"], password=LOGIN["OUTPUT_PASSWORD"], **tls) as receiver:
-        signed = {"awsAuth": False} if kind == "opensearch" else {"tls": False}
-        output = {"type": kind, "secret": {"name": "login"}, kind: {"host": HOST, "port": receiver.port, **signed}}
+    with BulkReceiver(user=USER, password=PASSWORD, **tls) as receiver:
+        login = {"httpUser": {"name": "login", "key": "user"}, "httpPasswd": {"name": "login", "key": "password"}}
+        secured = {"tls": {"caFile": str(receiver.ca)} if tls else {"enabled": False}}
         receiver.fail("partial")
-        made = node(metadata={"from": "tag"}, output=output, ca=receiver.ca)
+        backend = {"type": kind, "host": HOST, "port": receiver.port, **login, **secured}
+        made = node(metadata={"from": "tag"}, outputs={"backend": backend})
         made.write("web-1", *(str(number) for number in range(2000)))
         made.wait(lambda: len(receiver.records) > 0)
         receiver.heal()
@@ -244,8 +259,9 @@ def test_bulk_api_gets_every_record(kind: str, tmp_path: Path, node: Callable[..
 def test_opensearch_service_gets_signed_requests(service: str, tmp_path: Path, node: Callable[..., Node]) -> None:
     """Each request is signed for the cluster's region and the service, which the receiver computes anew."""
     with BulkReceiver(tls=tmp_path / "pki", signed=(REGION, service)) as receiver:
-        place = {"host": HOST, "port": receiver.port, "awsService": service}
-        made = node(metadata={"from": "tag"}, output={"type": "opensearch", "opensearch": place}, ca=receiver.ca)
+        place = {"host": HOST, "port": receiver.port, "tls": {"caFile": str(receiver.ca)}}
+        backend = {"type": "opensearch", "awsAuth": True, "awsServiceName": service, **place}
+        made = node(metadata={"from": "tag"}, outputs={"backend": backend})
         made.write("web-1", "hello")
         made.wait(lambda: len(receiver.records) == 1)
     assert receiver.unauthorized == 0
@@ -265,8 +281,9 @@ def test_bucket_gets_every_record(kind: str, tmp_path: Path, node: Callable[...,
             aws.client("firehose").create_delivery_stream(
                 DeliveryStreamName="logs", ExtendedS3DestinationConfiguration=into
             )
-        output = {"type": kind, "endpoint": own, "firehose": {"deliveryStream": "logs"}, "s3": {"bucket": "logs"}}
-        made = node(metadata={"from": "tag"}, output=output, ca=aws.ca)
+        into = {"deliveryStream": "logs"} if kind == "firehose" else {"bucket": "logs"}
+        backend = {"type": kind, "endpoint": own, "tls": {"caFile": str(aws.ca)}, **into}
+        made = node(metadata={"from": "tag"}, outputs={"backend": backend})
         made.write("web-1", *(str(number) for number in range(2000)))
         made.wait(lambda: made.metric("fluentbit_output_proc_records_total") == 2000)
         made.stop()
@@ -275,6 +292,45 @@ def test_bucket_gets_every_record(kind: str, tmp_path: Path, node: Callable[...,
     records = [json.loads(line) for text in texts for line in text.replace("}{", "}\n{").splitlines()]
     assert sorted(int(record["log"]) for record in records) == [*range(2000)]
     assert records[0].items() >= {"cluster": "eks", "pipeline": "application", "node": "node-1"}.items()
+
+
+def test_two_backends_get_every_record(tmp_path: Path, node: Callable[..., Node], backend: JsonReceiver) -> None:
+    """CloudWatch Logs and an HTTP backend receive each record once, although one of them is unavailable at first."""
+    with CloudWatchLogs(tmp_path / "pki") as api:
+        cloudwatch = {"enabled": True, "endpoint": HOST, "port": api.port, "tls": {"caFile": str(api.ca)}}
+        backend.fail("503")
+        made = node(metadata={"from": "tag"}, outputs={"cloudwatch": cloudwatch, "backend": http(backend.port)})
+        made.write("web-1", *(str(number) for number in range(2000)))
+        group = "/aws/containerinsights/eks/application"
+        made.wait(lambda: group in api.groups() and len(api.messages(group)) >= 2000)
+        backend.heal()
+        made.wait(lambda: len(backend.records) >= 2000)
+        made.stop()
+        stored = [json.loads(message) for message in api.messages(group)]
+        assert api.streams(group) == {"node-1-application.pods.shop_web-1_app"}
+    for records in (stored, backend.records):
+        assert sorted(int(record["log"]) for record in records) == [*range(2000)]
+        assert records[0].items() >= {"cluster": "eks", "pipeline": "application", "node": "node-1"}.items()
+
+
+def test_namespaces_are_split_between_outputs(node: Callable[..., Node], backend: JsonReceiver) -> None:
+    """By globs, each record reaches the output of its namespace once, and no other."""
+    with JsonReceiver() as other:
+        outputs = {
+            "backend": http(backend.port, match={"namespaces": {"include": ["shop*", "default"]}}),
+            "other": http(other.port, match={"namespaces": {"exclude": ["shop*", "default"]}}),
+        }
+        made = node(metadata={"from": "tag"}, outputs=outputs)
+        expected: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
+        for namespace in ("shop", "shop-2", "default", "default-2", "my-shop", "kube-system"):
+            lines = [f"{namespace} {number}" for number in range(200)]
+            # The pod and its container are named after another namespace.
+            made.write("shop", *lines, namespace=namespace)
+            expected[namespace.startswith("shop") or namespace == "default"].update(lines)
+        made.wait(lambda: len(backend.records) >= 600 and len(other.records) >= 600)
+        made.stop()
+        assert Counter(record["log"] for record in backend.records) == expected[True]
+        assert Counter(record["log"] for record in other.records) == expected[False]
 
 
 def test_records_are_joined_parsed_and_bounded(node: Callable[..., Node], backend: JsonReceiver) -> None:

@@ -1,6 +1,7 @@
 """The readers of the loss matrix: its columns."""
 
 import dataclasses
+import functools
 import os
 import shutil
 import urllib.request
@@ -10,6 +11,7 @@ from typing import Any
 
 from bench.cases import Case
 from harness import images
+from harness.backends.ports import free_port
 from harness.render.helm import Helm
 
 CHART = Path(__file__).parents[2] / "charts" / "log-sidecar"
@@ -17,7 +19,6 @@ YARDSTICK = "GNU tail -F"
 FLUENT_BIT = "chart: fluent-bit"
 OURS = ("chart: tail", FLUENT_BIT)
 NAMES = ("busybox tail -f", YARDSTICK, "Fluent Bit, defaults", *OURS, "chart: fluentd")
-METRICS_PORT = 20200
 
 AS_IT_COMES = """
 pipeline:
@@ -67,7 +68,7 @@ def from_chart(
     medium: str = "auto",
 ) -> Reader:
     """Return the command of the chart's sidecar, with its folders below `folder` and its program at `agent`."""
-    http = {"listen": "127.0.0.1", "port": METRICS_PORT}
+    http = {"listen": "127.0.0.1", "port": metrics_port()}
     values: dict[str, Any] = {
         "app": {"demo": {"enabled": False}, "command": ["serve"]},
         "logs": {"files": [{"name": "app", "path": "/var/log/app/app.log"}]},
@@ -99,9 +100,15 @@ def from_chart(
     return Reader([*container["command"], moved(container["args"][0])], environment)
 
 
+@functools.cache
+def metrics_port() -> int:
+    """Return the port of Fluent Bit's metrics; the readers run one at a time."""
+    return free_port()
+
+
 def counted_losses() -> int:
     """Return the lines that the chart's Fluent Bit read but did not deliver, from its metrics."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{METRICS_PORT}/api/v2/metrics/prometheus", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port()}/api/v2/metrics/prometheus", timeout=5) as answer:
         lines = answer.read().decode().splitlines()
 
     def total(metric: str) -> int:

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from cluster.leftovers import left_behind, processes, traces
 from cluster.stage import own_name
 from harness import tools
 from harness.clusters import LocalCluster
 from harness.clusters.local import layout
 from harness.clusters.local.config import Options
+from harness.clusters.local.process import pid_of
 from harness.errors import HarnessError
-from harness.tools.cache import cache_dir
 
 PYTHON = "public.ecr.aws/docker/library/python:3.11-slim-bookworm"
 
@@ -67,50 +68,6 @@ def fetch(cluster: LocalCluster, pod: str, url: str) -> str:
     return kubectl(cluster, "exec", pod, "--", "python3", "-c", script, url).strip()
 
 
-def traces(name: str) -> dict[str, set[str]]:
-    """Return everything on this machine that a cluster could leave behind."""
-    groups = [str(folder) for folder in Path("/sys/fs/cgroup").rglob(f"obs-local-{name}*") if folder.is_dir()]
-    rules = subprocess.run(["iptables-save"], capture_output=True, text=True).stdout
-    return {
-        "processes": set(processes(name)),
-        "mounts": set(Path("/proc/mounts").read_text(encoding="utf-8").splitlines()),
-        "interfaces": set(os.listdir("/sys/class/net")) - interfaces_of_others(name),
-        "iptables rules": {line for line in rules.splitlines() if not line.startswith(("#", ":"))},
-        "network namespaces": set(subprocess.run(["ip", "netns"], capture_output=True, text=True).stdout.split()),
-        "control groups": set(groups),
-        "directories": {str(entry) for place in ("/var/log", "/var/lib", "/run") for entry in Path(place).iterdir()},
-        "clusters": {name} if layout.root_of(name).exists() else set(),
-    }
-
-
-def left_behind(name: str, before: dict[str, set[str]]) -> dict[str, set[str]]:
-    """Return everything that is new and remains.
-
-    Other clusters start and stop at the same time. Their resources may be listed before they can be attributed to them.
-    These disappear or become attributable a moment later; leftovers do not.
-    """
-    deadline = time.monotonic() + 30
-    while True:
-        left = {kind: new for kind, now in traces(name).items() if (new := now - before[kind])}
-        if not left or time.monotonic() > deadline:
-            return left
-        time.sleep(1)
-
-
-def interfaces_of_others(name: str) -> set[str]:
-    """Other clusters start and stop at the same time; their other resources are in their own namespaces."""
-    plans = [layout.find(entry.name) for entry in cache_dir("clusters").iterdir()]
-    return {plan.first.interface for plan in plans if plan and plan.name != name}
-
-
-def processes(name: str) -> Iterator[str]:
-    """Processes of the node, including container shims, carry the cluster's name in their environment."""
-    for path in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
-            if f"HARNESS_CLUSTER={name}".encode() in path.joinpath("environ").read_bytes().split(b"\0"):
-                yield path.joinpath("cmdline").read_bytes().replace(b"\0", b" ").decode()
-
-
 @pytest.fixture
 def cluster() -> Iterator[LocalCluster]:
     made = LocalCluster(own_name("a"))
@@ -130,16 +87,21 @@ def test_pods_resolve_services_by_name(cluster: LocalCluster) -> None:
 
 
 def test_cluster_leaves_nothing_behind() -> None:
-    """`down` removes every trace of the cluster, even with running pods."""
+    """`down` removes every trace of the cluster, even with running pods and a network namespace that is in use."""
     name = own_name("remains")
     before = traces(name)
-    with LocalCluster(name) as cluster:
-        serve(cluster, "web")
-        during = traces(name)
-        seen = {kind for kind in before if during[kind] - before[kind]}
-        assert seen >= {"processes", "interfaces", "control groups", "clusters"}
-        assert [process for process in during["processes"] if "containerd-shim" in process]
-    assert left_behind(name, before) == {}
+    with contextlib.ExitStack() as held:
+        with LocalCluster(name) as cluster:
+            serve(cluster, "web")
+            during = traces(name)
+            seen = {kind for kind in before if during[kind] - before[kind]}
+            assert seen >= {"processes", "interfaces", "control groups", "clusters"}
+            assert [process for process in during["processes"] if "containerd-shim" in process]
+            plan = layout.find(name)
+            assert plan is not None
+            # As a connection does whose last bytes nobody acknowledges.
+            held.enter_context(open(f"/proc/{pid_of(plan.first)}/ns/net", encoding="utf-8"))
+        assert left_behind(name, before) == {}
 
 
 def test_clusters_side_by_side_do_not_meet(cluster: LocalCluster) -> None:

@@ -28,23 +28,11 @@ MIGRATED_FROM = {
     "prometheus",
 }
 
-# Keys that a chart does not have yet; remove a line when the chart has them.
-NOT_YET = {
-    "fluent-bit-windows": re.compile(r"^outputs|^logs|^httpServer|roleArn$"),
-    "observability-stack": re.compile(r"^outputs|httpServer|persistence\.(persistentVolumeClaim|emptyDir)|roleArn$"),
-}
-
-
-def marks(chart: str, ours: str) -> list[pytest.MarkDecorator]:
-    waits = chart in NOT_YET and NOT_YET[chart].search(ours.split()[0])
-    return [pytest.mark.xfail(reason=f"{chart} has no value {ours} yet", strict=False)] if waits else []
-
-
 KEYS = [
-    pytest.param(ROOT / "charts" / chart, key, id=f"{chart}-{origin}-{key}", marks=marks(chart, ours))
+    pytest.param(ROOT / "charts" / chart, key, id=f"{chart}-{origin}-{key}")
     for chart, origins in read(FILE).items()
     for origin, answers in origins.items()
-    for key, ours in answers.items()
+    for key in answers
 ]
 ANSWER = re.compile(r"at '/(\S+)': value must be 'absent; set `([^`]+)` instead")
 

@@ -114,6 +114,10 @@ def _tame(schema: dict[str, Any], node: Any) -> dict[str, Any] | None:
     node = resolve(schema, node)
     if node.get("type") == "object" and not {"properties", "additionalProperties"} & set(node):
         return None
+    if "then" in node and "type" not in node:
+        return _tame(schema, node["then"])
+    if any("then" in part for part in node.get("allOf", [])):
+        return {"anyOf": [_of_type(schema, part) for part in node["allOf"]]}
     tamed = {key: value for key, value in node.items() if key not in ("description", "title", "default")}
     if "properties" in tamed:
         parts = {name: _tame(schema, part) for name, part in tamed["properties"].items()}
@@ -128,6 +132,35 @@ def _tame(schema: dict[str, Any], node: Any) -> dict[str, Any] | None:
         items = _tame(schema, tamed.pop("items", {}))
         tamed |= {"maxItems": 0} if items is None else {"maxItems": 3, "items": items}
     return tamed
+
+
+def _of_type(schema: dict[str, Any], conditional: dict[str, Any]) -> dict[str, Any]:
+    """Return the subschema of entries of a type, such as an output, which are always complete."""
+    tamed = _tame(schema, conditional["then"]) or {}
+    tamed["properties"]["type"] = conditional["if"]["properties"]["type"]
+    tamed.pop("if", None)
+    needs = tamed.pop("then", {})
+    return {**tamed, **needs, "required": ["type", *needs.get("required", [])]}
+
+
+def test_entries_of_a_type_are_drawn_complete() -> None:
+    """An entry has the keys of its own type, and the ones that this type requires."""
+    entry = {
+        "type": "object",
+        "properties": {"type": {"type": "string"}, "host": {"type": "string"}},
+        "if": {"properties": {"enabled": {"const": True}}},
+        "then": {"required": ["host"]},
+    }
+    conditional = {"if": {"properties": {"type": {"const": "a"}}}, "then": {"$ref": "#/definitions/a"}}
+    assert _tame({"definitions": {"a": entry}}, {"type": "object", "properties": {}, "allOf": [conditional]}) == {
+        "anyOf": [
+            {
+                "type": "object",
+                "properties": {"type": {"const": "a"}, "host": {"type": "string"}},
+                "required": ["type", "host"],
+            }
+        ]
+    }
 
 
 def test_what_is_left_to_kubernetes_is_not_drawn() -> None:

@@ -1,78 +1,162 @@
 """Vale checks all texts against the word list and the spelling of this project (.vale)."""
 
-import subprocess
-from pathlib import Path
+import re
+from collections.abc import Iterator
 
 import pytest
+import yaml
 
-from harness import tools
+from harness.cli import prose
 
 from .conftest import ROOT
 
-# Texts for users and developers; generated copies follow their sources.
-TEXTS = (
-    "*.md",
-    "docs/**/*.md",
-    "charts/*/*.md",
-    "charts/*/*.gotmpl",
-    "charts/*/values.yaml",
-    "charts/*/templates/**/*.tpl",
-    "charts/*/templates/**/*.txt",
-    "charts/*/templates/**/*.yaml",
-    "charts/shared/**/*.yaml",
-    "values/**/*.yaml",
-    "src/**/*.py",
-    "tests/**/*.py",
-)
-
-
-def findings(*arguments: str, text: str | None = None) -> list[str]:
-    """Return the findings of Vale, one line each."""
-    command = [str(tools.path("vale")), "--config", str(ROOT / ".vale.ini"), "--output", "line", *arguments]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, input=text)
-    assert said.returncode in (0, 1), said.stderr
-    return said.stdout.splitlines()
-
-
-@pytest.mark.parametrize("pattern", TEXTS)
-def test_texts_use_the_words_of_the_field(pattern: str) -> None:
-    """No text contains a word to avoid, or British spelling."""
-    files = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob(pattern)) if path != Path(__file__)]
-    assert files
-    assert findings(*files) == []
-
-
-@pytest.mark.parametrize(
-    ("text", "instead"),
-    [
-        ("No line is lost or doubled lines appear.", "duplicated"),
+# At least one sentence for each rule, and the words to write instead.
+AVOID = {
+    "Words": [
+        ("No doubled lines appear.", "duplicated"),
+        ("It neither loses nor doubles.", "duplicates"),
+        ("There are no doubles.", "duplicates"),
         ("The chunk is tried again after a second.", "retry"),
+        ("The times that a chunk is tried.", "retry limit"),
+        ("The last lines get through.", "is delivered"),
         ("The pod is made anew.", "recreated"),
-        ("It takes one look for new files a second.", "scan"),
-        ("Events stay for ever.", "forever"),
-        ("Pods, for instance, have names.", "for example"),
-        ("The value is refused by the chart.", "rejected"),
-        ("Names are parted by commas.", "separated by"),
+        ("The agent begins anew.", "again"),
         ("The chart makes a service account.", "creates"),
-        ("The color and the colour differ.", "color"),
-        ("The license and the licence differ.", "license"),
+        ("Objects to install beside the chart.", "extra manifests"),
+        ("Lines are kept while the remote is away.", "is unavailable"),
+        ("Number of pods that scrape the same.", "replicas"),
+        ("Settings of what runs on every node.", "node agent"),
+        ("It is signed by the cluster's authority.", "the cluster's CA"),
+        ("What stands between the lines of a record.", "a noun, for example prefix or separator"),
+        ("Milliseconds between two looks.", "scan"),
+        ("It looks for new files every second.", "scans"),
+        ("The value is refused by the chart.", "rejected"),
+        ("The chart refuses a value.", "rejects"),
+        ("The protocol wants an address.", "requires"),
+        ("The option takes a list.", "accepts"),
+        ("The agent takes 5 MB.", "uses"),
+        ("It takes less memory.", "uses"),
+        ("The pod is let in.", "admit, allow"),
+        ("No pod may talk to the agent.", "can access"),
+        ("The agent heeds the signal.", "handle"),
+        ("The number, 5 if not said.", "default"),
+        ("It is the node's name unless the values say another.", "default"),
+        ("Versions known to work with the chart.", "compatible with"),
+        ("Pods, for instance, have names.", "for example"),
+        ("A name such as in the article.", "for example in"),
+        ("Events stay for ever.", "forever"),
+        ("A restart mends it.", "fix"),
+        ("Names are parted by commas.", "separated by"),
     ],
+    "American": [
+        (f"The word {word} is British.", american)
+        for word, american in {
+            "ageing": "aging",
+            "amongst": "among",
+            "analysed": "analyze",
+            "artefacts": "artifact",
+            "authorised": "authorize",
+            "behaviour": "behavior",
+            "cancelled": "canceled",
+            "catalogue": "catalog",
+            "categorised": "categorize",
+            "centre": "center",
+            "coloured": "color",
+            "customised": "customize",
+            "defence": "defense",
+            "favourite": "favor",
+            "fulfil": "fulfill",
+            "grey": "gray",
+            "honours": "honor",
+            "initialised": "initialize",
+            "judgement": "judgment",
+            "labelled": "labeled",
+            "learnt": "learned",
+            "licence": "license",
+            "maximise": "maximize",
+            "minimises": "minimize",
+            "misspelt": "misspelled",
+            "modelling": "modeled",
+            "neighbouring": "neighbor",
+            "normalised": "normalize",
+            "optimisation": "optimize",
+            "organised": "organize",
+            "prioritise": "prioritize",
+            "programme": "program",
+            "recognised": "recognize",
+            "serialised": "serialize",
+            "signalled": "signaled",
+            "spelt": "spelled",
+            "summarised": "summarize",
+            "synchronised": "synchronize",
+            "travelling": "traveled",
+            "utilisation": "utilize",
+            "visualised": "visualize",
+            "whilst": "while",
+        }.items()
+    ],
+}
+# The same words in another sense, the words to write, and code.
+LEAVE = (
+    "The interval is doubled after each retry.",
+    "Values with double quotes are lost or duplicated.",
+    "Connections are refused while the backend restarts.",
+    "Write `behaviour: colour` in the configuration.",
+    "For example, a log group that Fluent Bit creates is kept forever.",
+    "If you want a list, use the option that accepts one; a user who wants dashboards installs them.",
+    "Each scan takes 5 s, and it looks like a retry.",
+    "The operator looks at the logs and takes notes.",
+    "A label such as app is known to all teams, and pods are allowed to access it.",
+    "An analysis of a fulfilled license in the center of the catalog.",
 )
-def test_words_to_avoid_are_found(text: str, instead: str) -> None:
-    """Each kind of word is found in a sentence, with its replacement."""
-    found = findings("--ext", ".md", text=text)
-    assert [line for line in found if f"'{instead}'" in line]
+
+
+def keys(style: str) -> Iterator[str]:
+    """Return the patterns of a style, with lookbehinds that Python understands."""
+    rules = yaml.safe_load((ROOT / ".vale" / "House" / f"{style}.yml").read_text(encoding="utf-8"))
+    for pattern in rules["swap"]:
+        yield re.sub(r"\(\?<!([^)]*)\)", lambda found: "".join(f"(?<!{one})" for one in found[1].split("|")), pattern)
+
+
+def test_texts_use_the_words_of_the_field() -> None:
+    """No text contains a word to avoid, or British spelling."""
+    files = prose.texts(ROOT)
+    assert {"README.md", "Makefile", "docs/harness.md", "charts/log-sidecar/values.yaml"} <= set(map(str, files))
+    found = prose.findings(ROOT, files)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("style", AVOID)
+def test_words_to_avoid_are_found(style: str) -> None:
+    """Each sentence is found, with the words to write; every rule has a sentence."""
+    text = "\n\n".join(sentence for sentence, _ in AVOID[style])
+    found = {}
+    for line in prose.findings(ROOT, [], text=text):
+        _, number, _, rule, message = line.split(":", 4)
+        [words] = re.findall(r"'(.+)' instead of", message)
+        found[int(number) // 2] = (rule, words)
+    assert found == {index: (f"House.{style}", instead) for index, (_, instead) in enumerate(AVOID[style])}
+    unused = [key for key in keys(style) if not re.search(rf"\b(?:{key})\b", text, re.IGNORECASE)]
+    assert unused == []
+
+
+@pytest.mark.parametrize("suffix", [".md", ".gotmpl"])
+def test_other_words_are_left_alone(suffix: str) -> None:
+    """The same words in another sense, and code, are not findings."""
+    assert prose.findings(ROOT, [], text="\n\n".join(LEAVE), suffix=suffix) == []
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("suffix", "text"),
     [
-        "The interval is doubled after each retry.",
-        "Connections are refused while the backend restarts.",
-        "Write `behaviour: colour` in the configuration.",
-        "For example, a log group that Fluent Bit creates is kept forever.",
+        (".yaml", "# -- The color.\ndescription: Its colour.\n"),
+        (".py", '"""Color, colour."""\n\ncolour = 1\n'),
+        (".sh", "# Color, colour.\n"),
+        (".tpl", '{{- fail "The color and the colour differ." -}}\n'),
+        (".gotmpl", "The color and the colour.\n"),
     ],
+    ids=lambda value: value if value.startswith(".") else "",
 )
-def test_other_words_are_left_alone(text: str) -> None:
-    """The same words in another sense, and code, are not findings."""
-    assert findings("--ext", ".md", text=text) == []
+def test_every_kind_of_text_is_read(suffix: str, text: str) -> None:
+    """Texts in YAML, docstrings, comments and messages of templates are read; names in Python are not."""
+    assert len(prose.findings(ROOT, [], text=text, suffix=suffix)) == 1

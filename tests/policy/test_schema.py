@@ -159,8 +159,12 @@ _mattered: defaultdict[tuple[Path, Path_], set[int]] = defaultdict(set)
 
 def _changes(chart: Path, base: dict[str, Any], path: Path_) -> Iterator[dict[str, Any]]:
     """Yield valid values that differ from the base in one place."""
+    others = _others(chart, path)
+    if path[0] == "outputs" and path[-1] == "type":
+        # Another type has other keys.
+        path, others = path[:-1], [{"type": "stdout"}, {"type": "http", "host": "x.invalid"}]
     fits = _validator(chart, path).is_valid
-    for other in filter(fits, _others(chart, path)):
+    for other in filter(fits, others):
         with suppress(KeyError, TypeError):  # the base has a different type there
             changed = replaced(base, path, other)
             if changed != base and not value_errors(chart, changed):

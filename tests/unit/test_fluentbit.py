@@ -236,7 +236,7 @@ def test_file_that_two_inputs_read_is_found() -> None:
 
 
 def test_outputs_that_only_some_tags_share_are_found() -> None:
-    """Two patterns overlap although no example does: a tag that both match is worked out."""
+    """Two patterns overlap although no example does: a tag that both match is derived."""
     inputs = [{"name": "tail", "tag": "app.*", "path": "/var/log/containers/*.log"}]
     outputs = [{"name": "null", "match": "app.*_shop_*"}, {"name": "null", "match": "app.*"}]
     found = faults(parse(as_yaml(inputs=inputs, outputs=outputs)))
@@ -244,6 +244,11 @@ def test_outputs_that_only_some_tags_share_are_found() -> None:
         "input tail.0: output null.0 and output null.1 both match app.var.log.containers._shop_.log: "
         "its records are duplicated, and billed twice"
     ]
+    outputs[1] |= {"name": "http", "host": "logs.example.com"}
+    assert faults(parse(as_yaml(inputs=inputs, outputs=outputs)), several=True) == []
+    outputs[0] |= {"name": "http", "host": "logs.example.com"}
+    [fault] = faults(parse(as_yaml(inputs=inputs, outputs=outputs)), several=True)
+    assert fault.endswith("its records are duplicated, and billed twice")
     outputs[1]["match"] = "app.*_bank_*x"
     assert not [fault for fault in faults(parse(as_yaml(inputs=inputs, outputs=outputs))) if "twice" in fault]
 
@@ -273,7 +278,7 @@ def test_misspelt_names_are_found() -> None:
         "input tail.0: tail has no option pth",
         "input winevtlog.1: winevtlog has no option chanels",
         "input tial.2: Fluent Bit has no input tial",
-        "input .3: it names no plugin",
+        "input .3: no plugin name",
     ]
 
 

@@ -3,10 +3,6 @@ Fluent Bit's configuration: one set of data, rendered as YAML, or in the classic
 A pipeline of `logs` is also the first part of its tags: application.*, dataplane.*, host.*.
 */}}
 
-{{- define "fluent-bit-windows.containersDir" -}}
-C:\var\log\containers
-{{- end -}}
-
 {{/* A tag contains the path with dots as separators; the file name follows this prefix. */}}
 {{- define "fluent-bit-windows.tagPrefix" -}}
 application.C.var.log.containers.
@@ -16,7 +12,7 @@ application.C.var.log.containers.
 {{- define "fluent-bit-windows.namespacePaths" -}}
 {{- $paths := list -}}
 {{- range .namespaces -}}
-{{- $paths = append $paths (printf "%s\\*_%s_*.log" (include "fluent-bit-windows.containersDir" $) .) -}}
+{{- $paths = append $paths (printf "C:\\var\\log\\containers\\*_%s_*.log" .) -}}
 {{- end -}}
 {{- join "," $paths -}}
 {{- end -}}

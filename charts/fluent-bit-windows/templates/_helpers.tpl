@@ -4,13 +4,13 @@
 {{- default (ternary (include "fluent-bit-windows.fullname" .) "default" .Values.serviceAccount.create) .Values.serviceAccount.name -}}
 {{- end -}}
 
-{{/* A cluster-scoped name: releases in two namespaces must not share it. */}}
 {{- define "fluent-bit-windows.clusterRoleName" -}}
-{{- printf "%s-%s" .Release.Namespace (include "fluent-bit-windows.fullname" .) -}}
+{{- include "fluent-bit-windows.clusterWideName" (dict "root" . "name" (include "fluent-bit-windows.fullname" .)) -}}
 {{- end -}}
 
-{{- define "fluent-bit-windows.isHostProcess" -}}
-{{- if eq .Values.mode "hostProcess" }}true{{ end -}}
+{{/* Characters of the longest full name: with the build behind it, `-2022`, 63 fit into a label. */}}
+{{- define "fluent-bit-windows.fullnameLimit" -}}
+58
 {{- end -}}
 
 {{- define "fluent-bit-windows.isLegacy" -}}
@@ -114,7 +114,7 @@ The DaemonSets of the release, as JSON: name, component, the build whose image r
 {{- define "fluent-bit-windows.daemonSets" -}}
 {{- $sets := list -}}
 {{- $fullname := include "fluent-bit-windows.fullname" . -}}
-{{- if include "fluent-bit-windows.isHostProcess" . -}}
+{{- if eq .Values.mode "hostProcess" -}}
 {{- $sets = append $sets (dict "name" $fullname "component" "fluent-bit" "build" (first .Values.windows.builds) "nodes" "") -}}
 {{- else -}}
 {{- range .Values.windows.builds -}}

@@ -18,14 +18,3 @@
   "region" (include "fluent-bit-windows.shownRegion" .)
 ) -}}
 {{- end -}}
-
-{{/* The trust policy of the agent's role. */}}
-{{- define "fluent-bit-windows.agentTrustPolicy" -}}
-{{- include "fluent-bit-windows.trustPolicy" (dict
-  "type" "irsa"
-  "partition" (include "fluent-bit-windows.partition" .Values.cluster.region)
-  "region" (include "fluent-bit-windows.shownRegion" .)
-  "namespace" .Release.Namespace
-  "account" (include "fluent-bit-windows.serviceAccountName" .)
-) -}}
-{{- end -}}

@@ -12,18 +12,13 @@
 {{- dict "cluster" (include "fluent-bit-windows.clusterName" .) "region" (include "fluent-bit-windows.region" .) "node" "${HOST_NAME}" | toJson -}}
 {{- end -}}
 
-{{/* Directory of the CA certificates: dict "drive" <its beginning>. */}}
-{{- define "fluent-bit-windows.caDirectory" -}}
-{{ .drive }}\fluent-bit-ca
-{{- end -}}
-
 {{/* One output for one pipeline, as JSON: dict "root" $ "output" <of outputs> "pipeline" <name> "alias" <name> "types" <data> "names" <map>. */}}
 {{- define "fluent-bit-windows.pipelineOutput" -}}
 {{- $section := include "fluent-bit-windows.fluentBitOutput" (dict
   "output" .output
   "types" .types
   "names" (merge (dict "pipeline" .pipeline) .names)
-  "caDirectory" (include "fluent-bit-windows.caDirectory" (dict "drive" (include "fluent-bit-windows.drive" .root)))
+  "caDirectory" (printf "%s\\fluent-bit-ca" (include "fluent-bit-windows.drive" .root))
   "separator" "\\"
   "legacy" (include "fluent-bit-windows.isLegacy" .root)
   "storeDir" (printf "%s\\s3\\%s" (include "fluent-bit-windows.stateDir" .root) .alias)

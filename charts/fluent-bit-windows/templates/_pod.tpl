@@ -4,7 +4,7 @@
 {{- define "fluent-bit-windows.hostPaths" -}}
 {{- $paths := list (dict "name" "state" "path" .Values.state.hostPath "mountPath" "C:\\fluent-bit-state" "readOnly" false) -}}
 {{- /* A host process sees the node's disk; a container needs links and their targets at the same paths. */}}
-{{- if not (include "fluent-bit-windows.isHostProcess" .) -}}
+{{- if ne .Values.mode "hostProcess" -}}
 {{- if .Values.logs.application.enabled -}}
 {{- $logs := list (dict "name" "container-logs" "path" "C:\\var\\log\\containers") (dict "name" "pod-logs" "path" "C:\\var\\log\\pods") -}}
 {{- if has "docker" .Values.windows.runtimes -}}
@@ -49,8 +49,7 @@
   mountPath: {{ default .path .mountPath | quote }}
   readOnly: {{ not (eq (toString .readOnly) "false") }}
 {{- end }}
-{{- $directory := include "fluent-bit-windows.caDirectory" (dict "drive" "C:") }}
-{{- with include "fluent-bit-windows.outputMounts" (dict "outputs" (include "fluent-bit-windows.outputs" . | fromJsonArray) "prefix" "ca-" "directory" $directory "separator" "\\") }}
+{{- with include "fluent-bit-windows.outputMounts" (dict "outputs" (include "fluent-bit-windows.outputs" . | fromJsonArray) "prefix" "ca-" "directory" "C:\\fluent-bit-ca" "separator" "\\") }}
 {{ . }}
 {{- end }}
 {{- with .Values.extraVolumeMounts }}
@@ -127,7 +126,7 @@ spec:
     {{- . | nindent 4 }}
   {{- end }}
   terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds | int64 }}
-  {{- if include "fluent-bit-windows.isHostProcess" $root }}
+  {{- if eq $values.mode "hostProcess" }}
   hostNetwork: true
   securityContext:
     windowsOptions:
@@ -154,7 +153,7 @@ spec:
       ports:
         - name: http
           containerPort: {{ $values.httpServer.port | int }}
-          {{- if include "fluent-bit-windows.isHostProcess" $root }}
+          {{- if eq $values.mode "hostProcess" }}
           hostPort: {{ $values.httpServer.port | int }}
           {{- end }}
       {{- end }}

@@ -1,18 +1,18 @@
 {{/* Rules that relate several values. A check returns messages, which are reported together. */}}
 {{- define "fluent-bit-windows.validate" -}}
-{{- include "fluent-bit-windows.refuse" (dict "root" . "checks" (list "Builds" "Images" "Mode" "Identity" "Metadata" "Legacy" "Logs" "Duplicates" "Filters" "OutputValues" "Workloads")) -}}
+{{- include "fluent-bit-windows.refuse" (dict "root" . "checks" (list "Fullname" "Account" "Builds" "Images" "Mode" "Identity" "Metadata" "Legacy" "Logs" "Duplicates" "Filters" "OutputValues" "Workloads")) -}}
+{{- end -}}
+
+{{- define "fluent-bit-windows.checkAccount" -}}
+{{- if and .Values.rbac.create (include "fluent-bit-windows.needsToken" .) -}}
+{{- include "fluent-bit-windows.refuseDefaultAccount" (dict "path" "serviceAccount" "account" .Values.serviceAccount) -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkBuilds" -}}
-{{- $known := include "fluent-bit-windows.buildLabels" . | fromJson -}}
 {{- $seen := list -}}
 {{- range $index, $build := .Values.windows.builds }}
-{{- if not (hasKey $known $build.name) }}
-windows.builds[{{ $index }}] is {{ $build.name | quote }}, which is not a supported Windows Server build: use 2019, 2022 or 2025. Write for example:
-windows:
-  builds:
-    - name: "2022"{{ "\f" }}
-{{- else if has $build.name $seen }}
+{{- if has $build.name $seen }}
 windows.builds[{{ $index }}] is {{ $build.name | quote }} again: two agents on a node would deliver every line twice. Write it once:
 windows:
   builds:

@@ -105,18 +105,10 @@
 {{- $traces := .Values.app.demo.traces }}
 {{- if include "log-sidecar.hasDemo" . }}
 {{- if and (eq $traces.protocol "xray") (not (regexMatch "^[^/]+:[0-9]+$" $traces.endpoint)) }}
-app.demo.traces.protocol is xray, and app.demo.traces.endpoint is {{ $traces.endpoint | quote }}: it has to be a host and a port. Write for example:
-app:
-  demo:
-    traces:
-      endpoint: xray-service.prometheus:2000{{ "\f" }}
+app.demo.traces.protocol is xray, and app.demo.traces.endpoint is {{ $traces.endpoint | quote }}: it has to be a host and a port. Write for example:{{ include "log-sidecar.write" (dict "path" "app.demo.traces.endpoint" "value" "xray-service.prometheus:2000") }}{{ "\f" }}
 {{- end }}
 {{- if and (eq $traces.protocol "otlp") (not (regexMatch "^https?://" $traces.endpoint)) }}
-app.demo.traces.protocol is otlp, and app.demo.traces.endpoint is {{ $traces.endpoint | quote }}: it has to begin with http:// or https://. Write for example:
-app:
-  demo:
-    traces:
-      endpoint: http://xray-service.prometheus:4318{{ "\f" }}
+app.demo.traces.protocol is otlp, and app.demo.traces.endpoint is {{ $traces.endpoint | quote }}: it has to begin with http:// or https://. Write for example:{{ include "log-sidecar.write" (dict "path" "app.demo.traces.endpoint" "value" "http://xray-service.prometheus:4318") }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -126,9 +118,7 @@ app:
 {{- if include "log-sidecar.demoShips" . }}
 {{- $name := .Values.app.demo.logTo }}
 {{- if .Values.sidecar.enabled }}
-app.demo.logTo is {{ $name }}, and the sidecar would wait for files that are never written. Write:
-sidecar:
-  enabled: false{{ "\f" }}
+app.demo.logTo is {{ $name }}, and the sidecar would wait for files that are never written. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.enabled" "value" "false") }}{{ "\f" }}
 {{- end }}
 {{- $outputs := include "log-sidecar.activeOutputs" . | fromJsonArray }}
 {{- if not $outputs }}
@@ -148,10 +138,7 @@ outputs:
     host: logs.example.com{{ "\f" }}
 {{- end }}
 {{- if .awsAuth }}
-app.demo.logTo is {{ $name }}, and the demo cannot sign requests (SigV4). Write:
-outputs:
-  {{ $name }}:
-    awsAuth: false{{ "\f" }}
+app.demo.logTo is {{ $name }}, and the demo cannot sign requests (SigV4). Write:{{ include "log-sidecar.write" (dict "path" (printf "outputs.%s.awsAuth" $name) "value" "false") }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- with $outputs }}{{ include "log-sidecar.checkOutputSettings" (dict "root" $ "outputs" .) }}{{ end }}

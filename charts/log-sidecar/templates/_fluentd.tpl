@@ -161,15 +161,7 @@ outputs.{{ .name }}.tls.vhost is set, and the fluentd engine has no such option.
 {{- end }}
 {{- end }}
 {{- if lt (float64 .Values.sidecar.fluentd.drainSeconds) (mul 2 (int .Values.sidecar.fluentd.refreshInterval) | float64) }}
-sidecar.fluentd.drainSeconds is {{ .Values.sidecar.fluentd.drainSeconds }}, shorter than two scans for new files, one every {{ .Values.sidecar.fluentd.refreshInterval }} s. Write:
-sidecar:
-  fluentd:
-    drainSeconds: {{ mul 2 (int .Values.sidecar.fluentd.refreshInterval) }}{{ "\f" }}
-{{- end }}
-{{- range $index, $file := .Values.logs.files }}
-{{- if $file.multiline }}
-logs.files[{{ $index }}] ({{ $file.name }}): the fluentd engine does not join the lines of {{ $file.multiline }} records. Write `multiline: ""`, or change the engine. {{ $other }}
-{{- end }}
+sidecar.fluentd.drainSeconds is {{ .Values.sidecar.fluentd.drainSeconds }}, shorter than two scans for new files, one every {{ .Values.sidecar.fluentd.refreshInterval }} s. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.fluentd.drainSeconds" "value" (mul 2 (int .Values.sidecar.fluentd.refreshInterval))) }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -1,5 +1,10 @@
 {{/* Names and choices that several templates of this chart share; what all charts share is in _log-sidecar.tpl. */}}
 
+{{/* Characters of the longest full name: a StatefulSet or CronJob may have 52, as Kubernetes appends eleven in a label. */}}
+{{- define "log-sidecar.fullnameLimit" -}}
+52
+{{- end -}}
+
 {{- define "log-sidecar.demoConfigMapName" -}}
 {{- printf "%s-demo" (include "log-sidecar.fullname" .) -}}
 {{- end -}}

@@ -5,7 +5,7 @@ refuses what it cannot add. Both are written in CEL and share their variables (_
 
 {{/* Name of the policies and bindings. They belong to no namespace, so it has that of the release in it. */}}
 {{- define "log-sidecar.injectionName" -}}
-{{- printf "%s.%s" (include "log-sidecar.fullname" .) .Release.Namespace -}}
+{{- include "log-sidecar.clusterWideName" (dict "root" . "name" (include "log-sidecar.fullname" .)) -}}
 {{- end -}}
 
 {{/* The metadata of such an object. */}}

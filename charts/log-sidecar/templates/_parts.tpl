@@ -22,6 +22,9 @@ wrong values.
 {{- $container := include "log-sidecar.sidecarContainer" (dict "root" $ "sidecar" .) | fromYaml -}}
 {{- $containers = append $containers $container -}}
 {{- end -}}
+{{- $values := list -}}
+{{- range $containers }}{{ $values = append $values (dict "path" "sidecar" "block" $.Values.sidecar "container" .name) }}{{ end -}}
+{{- include "log-sidecar.checkPod" (dict "root" . "pod" (dict "containers" $containers) "of" "the parent chart" "values" $values) -}}
 {{- with $containers -}}
 {{- toYaml . -}}
 {{- end -}}
@@ -76,15 +79,13 @@ wrong values.
 {{- end -}}
 
 {{- define "log-sidecar.parts.validate" -}}
-{{- $checks := list "Parts" "Files" "PartsVolume" "Native" "Drain" "Tail" "Fluentd" "Sumologic" "Output" "Multiline" -}}
+{{- $checks := list "Parts" "Files" "PartsVolume" "Native" "Drain" "Engine" "Fluentd" "Sumologic" "Output" "Multiline" -}}
 {{- include "log-sidecar.refuse" (dict "root" . "checks" $checks) -}}
 {{- end -}}
 
 {{- define "log-sidecar.checkParts" -}}
 {{- if .Values.app.enabled }}
-app.enabled is true: the chart would install an application of its own beside yours, which takes parts of it. Write:
-app:
-  enabled: false{{ "\f" }}
+app.enabled is true: the chart would install an application of its own beside yours, which takes parts of it. Write:{{ include "log-sidecar.write" (dict "path" "app.enabled" "value" "false") }}{{ "\f" }}
 {{- end }}
 {{- end -}}
 

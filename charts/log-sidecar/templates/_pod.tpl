@@ -173,7 +173,57 @@ emptyDir:
 {{- include "log-sidecar.labels" (dict "root" . "component" "app" "extra" $extra) | fromYaml | toYaml -}}
 {{- end -}}
 
+{{/* The values that add to the lists of the pod, for log-sidecar.checkPod; as JSON. */}}
+{{- define "log-sidecar.podValues" -}}
+{{- $values := .Values -}}
+{{- $name := $values.app.name -}}
+{{- $directory := list (dict "mountPath" $values.logs.directory) -}}
+{{- $lists := list
+  (dict "path" "" "block" (pick $values "extraContainers" "extraInitContainers" "extraVolumes" "topologySpreadConstraints"))
+  (dict "path" "app" "block" (pick $values.app "env" "extraEnv" "extraVolumeMounts" "ports") "container" $name)
+  (dict "path" "app.name" "block" (dict "" (list (dict "name" $name))))
+  (dict "path" "logs.directory" "block" (dict "" $directory) "container" $name)
+-}}
+{{- range include "log-sidecar.sidecars" . | fromJsonArray -}}
+{{- $lists = concat $lists (list
+  (dict "path" "sidecar" "block" (pick $values.sidecar "extraEnv" "extraVolumeMounts") "container" .name)
+  (dict "path" "sidecar.name" "block" (dict "" (list (dict "name" .name))))
+  (dict "path" "logs.directory" "block" (dict "" $directory) "container" .name)
+) -}}
+{{- end -}}
+{{- $lists | toJson -}}
+{{- end -}}
+
+{{/* The claim templates of a StatefulSet, as a YAML list; nothing for another kind, or with another claim. */}}
+{{- define "log-sidecar.claimTemplates" -}}
+{{- $claim := .Values.logs.volume.persistentVolumeClaim -}}
+{{- if and (eq .Values.app.kind "StatefulSet") (eq .Values.logs.volume.type "persistentVolumeClaim") (not $claim.existingClaim) }}
+- apiVersion: v1
+  kind: PersistentVolumeClaim
+  metadata:
+    name: {{ include "log-sidecar.volumeName" (dict "root" . "volume" "logs") | quote }}
+    {{- with $claim.annotations }}
+    annotations:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
+    {{- /* Not the chart's version: these templates can never be changed. */}}
+    labels:
+      {{- include "log-sidecar.selectorLabels" (dict "root" . "component" "app") | nindent 6 }}
+  spec:
+    {{- include "log-sidecar.claimSpec" $claim | nindent 4 }}
+{{- end -}}
+{{- end -}}
+
+{{/* The pod's specification, checked. */}}
 {{- define "log-sidecar.podSpec" -}}
+{{- $spec := include "log-sidecar.uncheckedPodSpec" . -}}
+{{- $checked := dict "root" . "pod" (fromYaml $spec) "values" (include "log-sidecar.podValues" . | fromJsonArray) -}}
+{{- $of := printf "%s %q" .Values.app.kind (include "log-sidecar.fullname" .) -}}
+{{- include "log-sidecar.checkPod" (merge $checked (dict "of" $of "claims" (include "log-sidecar.claimTemplates" . | fromYamlArray))) -}}
+{{- $spec -}}
+{{- end -}}
+
+{{- define "log-sidecar.uncheckedPodSpec" -}}
 {{- $native := list -}}
 {{- $plain := list -}}
 {{- range include "log-sidecar.sidecars" . | fromJsonArray -}}

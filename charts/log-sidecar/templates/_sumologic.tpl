@@ -96,31 +96,13 @@ sidecar:
 {{- end }}
 {{- end }}
 {{- if ne .Values.sidecar.logLevel "warn" }}
-sidecar.logLevel is {{ .Values.sidecar.logLevel }}, and the sumologic-collector engine has no setting for it in its image. Write:
-sidecar:
-  logLevel: warn{{ "\f" }}
+sidecar.logLevel is {{ .Values.sidecar.logLevel }}, and the sumologic-collector engine has no setting for it in its image. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.logLevel" "value" "warn") }}{{ "\f" }}
 {{- end }}
 {{- if .Values.sidecar.perFile }}
-sidecar.perFile is true, and one collector has a source for each file already. Write:
-sidecar:
-  perFile: false{{ "\f" }}
+sidecar.perFile is true, and one collector has a source for each file already. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.perFile" "value" "false") }}{{ "\f" }}
 {{- end }}
 {{- if .Values.sidecar.fileLabel }}
-sidecar.fileLabel is true, and the sumologic-collector engine tells the file by the name of its source. Write:
-sidecar:
-  fileLabel: false{{ "\f" }}
-{{- end }}
-{{- range $index, $file := .Values.logs.files }}
-{{- if $file.rotated }}
-logs.files[{{ $index }}] ({{ $file.name }}): the sumologic-collector engine finds rotated files by {{ printf "%s*" $file.path | quote }} and takes no other names. Remove `rotated`, or write:
-sidecar:
-  engine: fluent-bit{{ "\f" }}
-{{- end }}
-{{- if has $file.multiline (list "docker" "cri") }}
-logs.files[{{ $index }}] ({{ $file.name }}): the sumologic-collector engine cannot read {{ $file.multiline }} records. Write:
-sidecar:
-  engine: fluent-bit{{ "\f" }}
-{{- end }}
+sidecar.fileLabel is true, and the sumologic-collector engine tells the file by the name of its source. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.fileLabel" "value" "false") }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -3,9 +3,7 @@
 {{- define "log-sidecar.checkFiles" -}}
 {{- $directory := .Values.logs.directory -}}
 {{- if or (not (isAbs $directory)) (ne (clean $directory) $directory) (eq $directory "/") }}
-logs.directory is {{ $directory | quote }}: it has to be an absolute path without ".." or a slash at its end, and not "/". Write for example:
-logs:
-  directory: /var/log/app{{ "\f" }}
+logs.directory is {{ $directory | quote }}: it has to be an absolute path without ".." or a slash at its end, and not "/". Write for example:{{ include "log-sidecar.write" (dict "path" "logs.directory" "value" "/var/log/app") }}{{ "\f" }}
 {{- end }}
 {{- if not .Values.logs.files }}
 logs.files is empty: name at least one file that the application writes. Write:
@@ -123,18 +121,7 @@ logs:
     existing:
       name: {{ $name }}{{ "\f" }}
 {{- end }}
-{{- $reserved := list (include "log-sidecar.volumeName" (dict "root" . "volume" "config")) "demo" "state" "tmp" }}
-{{- range include "log-sidecar.caVolumes" (dict "root" .) | fromYamlArray }}{{ $reserved = append $reserved .name }}{{ end }}
-{{- range $reserved }}
-{{- if has . $names }}
-extraVolumes has a volume {{ . | quote }}, the name of one of the chart's own. Write another:
-extraVolumes:
-  - name: my-{{ . }}{{ "\f" }}
-{{- end }}
-{{- end }}
 {{- if and (eq $volume.type "persistentVolumeClaim") (or (eq .Values.app.kind "DaemonSet") (and (eq .Values.app.kind "Deployment") (gt (int (.Values.app.replicas | default 1)) 1))) }}
-logs.volume.type is persistentVolumeClaim, and several pods of a {{ .Values.app.kind }} would write to one claim. A StatefulSet gives each pod its own. Write:
-app:
-  kind: StatefulSet{{ "\f" }}
+logs.volume.type is persistentVolumeClaim, and several pods of a {{ .Values.app.kind }} would write to one claim. A StatefulSet gives each pod its own. Write:{{ include "log-sidecar.write" (dict "path" "app.kind" "value" "StatefulSet") }}{{ "\f" }}
 {{- end }}
 {{- end -}}

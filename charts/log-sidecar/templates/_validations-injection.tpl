@@ -20,9 +20,7 @@ app:
 {{- end }}
 {{- $domain := splitList "." $injection.annotationPrefix -}}
 {{- if or (has "k8s" $domain) (has "kubernetes" $domain) }}
-injection.annotationPrefix is {{ $injection.annotationPrefix | quote }}, a name of Kubernetes itself. Write:
-injection:
-  annotationPrefix: log-sidecar{{ "\f" }}
+injection.annotationPrefix is {{ $injection.annotationPrefix | quote }}, a name of Kubernetes itself. Write:{{ include "log-sidecar.write" (dict "path" "injection.annotationPrefix" "value" "log-sidecar") }}{{ "\f" }}
 {{- end }}
 {{- end -}}
 
@@ -35,13 +33,7 @@ injection:
 {{- if not (or $given.type (hasKey $.root.Values.outputs $output)) }}{{ $unknown = append $unknown $output }}{{ end -}}
 {{- end -}}
 {{- range $unknown }}
-injection.profiles.{{ $name }}.outputs.{{ . }} has no type, and outputs has no output of that name. Write for example:
-injection:
-  profiles:
-    {{ $name }}:
-      outputs:
-        {{ . }}:
-          type: cloudwatch{{ "\f" }}
+injection.profiles.{{ $name }}.outputs.{{ . }} has no type, and outputs has no output of that name. Write for example:{{ include "log-sidecar.write" (dict "path" (printf "injection.profiles.%s.outputs.%s.type" $name .) "value" "cloudwatch") }}{{ "\f" }}
 {{- end }}
 {{- $multiline := $profile.multiline | default "" -}}
 {{- $tail := eq (include "log-sidecar.injectionEngine" (dict "root" .root "profile" $profile)) "tail" -}}

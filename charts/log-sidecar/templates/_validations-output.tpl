@@ -12,11 +12,7 @@
 {{- range $output := $outputs }}
 {{- range $file := dig "match" "files" list $output }}
 {{- if not (has $file $files) }}
-outputs.{{ $output.name }}.match.files has {{ $file | quote }}, and logs.files has no file of that name. Write for example:
-outputs:
-  {{ $output.name }}:
-    match:
-      files: {{ toJson $files }}{{ "\f" }}
+outputs.{{ $output.name }}.match.files has {{ $file | quote }}, and logs.files has no file of that name. Write for example:{{ include "log-sidecar.write" (dict "path" (printf "outputs.%s.match.files" $output.name) "value" (toJson $files)) }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -86,11 +82,7 @@ outputs:
 {{- $needed = add $needed (include "log-sidecar.agentBytes" (.storage.totalLimitSize | default "0") | int64) }}
 {{- $limits = append $limits (printf "outputs.%s.storage.totalLimitSize is %s" .name (.storage.totalLimitSize | default "empty")) }}
 {{- if and (not .storage.totalLimitSize) (ne $.Values.logs.volume.type "persistentVolumeClaim") }}
-outputs.{{ .name }}.storage.totalLimitSize is empty, and the pod is evicted when what waits exceeds sidecar.state.sizeLimit ({{ $sidecar.state.sizeLimit }}). Write:
-outputs:
-  {{ .name }}:
-    storage:
-      totalLimitSize: 128M{{ "\f" }}
+outputs.{{ .name }}.storage.totalLimitSize is empty, and the pod is evicted when what waits exceeds sidecar.state.sizeLimit ({{ $sidecar.state.sizeLimit }}). Write:{{ include "log-sidecar.write" (dict "path" (printf "outputs.%s.storage.totalLimitSize" .name) "value" "128M") }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end }}

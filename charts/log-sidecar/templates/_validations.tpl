@@ -5,7 +5,7 @@ instead. All of them are shown at once; they are parted by form feeds, which no 
 {{- define "log-sidecar.validate" -}}
 {{- $checks := list -}}
 {{- if .Values.app.enabled -}}
-{{- $checks = list "Files" "Volume" "Command" "Demo" "Ship" "Traces" "Kind" "Native" "Drain" "Tail" "Fluentd" "Sumologic" "Names" "Ports" "Budget" "Service" "Account" "Output" "Multiline" -}}
+{{- $checks = list "Fullname" "Files" "Volume" "Command" "Demo" "Ship" "Traces" "Kind" "Native" "Drain" "Engine" "Fluentd" "Sumologic" "Names" "Ports" "Budget" "Service" "Account" "Output" "Multiline" -}}
 {{- end -}}
 {{- if .Values.injection.enabled -}}
 {{- $checks = append $checks "Injection" -}}
@@ -47,10 +47,7 @@ logs:
       path: {{ .Values.logs.directory }}/app.log{{ "\f" }}
 {{- end }}
 {{- if and (eq ($first.rotation | default "rename") "copytruncate") (gt (int64 .Values.app.demo.rotateBytes) 0) }}
-The demo application rotates by renaming, and logs.files[0].rotation is copytruncate. Write:
-app:
-  demo:
-    rotateBytes: 0{{ "\f" }}
+The demo application rotates by renaming, and logs.files[0].rotation is copytruncate. Write:{{ include "log-sidecar.write" (dict "path" "app.demo.rotateBytes" "value" "0") }}{{ "\f" }}
 {{- end }}
 {{- if and (not .Values.app.ports) (not (include "log-sidecar.runsToEnd" .)) }}
 The demo application listens on the first of app.ports, and there is none. Write:
@@ -121,9 +118,7 @@ app:
 {{- $sidecar := .Values.sidecar -}}
 {{- if and $sidecar.enabled (not $sidecar.native) }}
 {{- if include "log-sidecar.runsToEnd" . }}
-sidecar.native is false, and a plain sidecar never ends: it would hold the {{ .Values.app.kind }} open for ever. Write:
-sidecar:
-  native: true{{ "\f" }}
+sidecar.native is false, and a plain sidecar never ends: it would hold the {{ .Values.app.kind }} open for ever. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.native" "value" "true") }}{{ "\f" }}
 {{- end }}
 {{- $needed := add (int $sidecar.quietSeconds) (ceil $sidecar.drainSeconds | int) 4 }}
 {{- if gt $needed (int .Values.terminationGracePeriodSeconds) }}
@@ -138,48 +133,30 @@ terminationGracePeriodSeconds: {{ $needed }}{{ "\f" }}
 {{- $sidecar := .Values.sidecar -}}
 {{- $needed := mulf 2 $sidecar.fluentBit.refreshInterval -}}
 {{- if and $sidecar.enabled (eq $sidecar.engine "fluent-bit") (lt (float64 $sidecar.drainSeconds) $needed) }}
-sidecar.drainSeconds is {{ $sidecar.drainSeconds }}, shorter than two scans for new files (sidecar.fluentBit.refreshInterval: {{ $sidecar.fluentBit.refreshInterval }}): the last lines could be missed. Write:
-sidecar:
-  drainSeconds: {{ $needed }}{{ "\f" }}
+sidecar.drainSeconds is {{ $sidecar.drainSeconds }}, shorter than two scans for new files (sidecar.fluentBit.refreshInterval: {{ $sidecar.fluentBit.refreshInterval }}): the last lines could be missed. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.drainSeconds" "value" $needed) }}{{ "\f" }}
 {{- end }}
 {{- end -}}
 
-{{/* What GNU tail cannot do, and fluent-bit can. */}}
-{{- define "log-sidecar.checkTail" -}}
-{{- if and .Values.sidecar.enabled (eq .Values.sidecar.engine "tail") }}
-{{- range $index, $file := .Values.logs.files }}
-{{- if regexMatch "[*?\\[]" $file.path }}
-logs.files[{{ $index }}] ({{ $file.name }}): the tail engine cannot follow the glob {{ $file.path | quote }}. Write an exact path, or:
-sidecar:
-  engine: fluent-bit{{ "\f" }}
-{{- end }}
-{{- if $file.multiline }}
-logs.files[{{ $index }}] ({{ $file.name }}): the tail engine cannot join the lines of {{ $file.multiline }} records. Write `multiline: ""`, or:
-sidecar:
-  engine: fluent-bit{{ "\f" }}
-{{- end }}
-{{- if $file.rotated }}
-logs.files[{{ $index }}] ({{ $file.name }}): the tail engine follows the file by name and reads no rotated names. Remove `rotated`, or write:
-sidecar:
-  engine: fluent-bit{{ "\f" }}
-{{- end }}
+{{/* What an engine cannot do with a file, and fluent-bit can. */}}
+{{- define "log-sidecar.checkEngine" -}}
+{{- $engine := .Values.sidecar.engine -}}
+{{- range $index, $file := ternary .Values.logs.files list .Values.sidecar.enabled }}
+{{- $faults := list }}
+{{- if and (eq $engine "tail") (regexMatch "[*?\\[]" $file.path) }}{{ $faults = append $faults (printf "cannot follow the glob %q. Write an exact path" $file.path) }}{{ end }}
+{{- if and $file.multiline (has $engine (list "tail" "fluentd")) }}{{ $faults = append $faults (printf "cannot join the lines of %s records. Write `multiline: \"\"`" $file.multiline) }}{{ end }}
+{{- if and (has $file.multiline (list "docker" "cri")) (eq $engine "sumologic-collector") }}{{ $faults = append $faults (printf "cannot read %s records. Remove `multiline`" $file.multiline) }}{{ end }}
+{{- if and $file.rotated (eq $engine "tail") }}{{ $faults = append $faults "follows the file by name and reads no rotated names. Remove `rotated`" }}{{ end }}
+{{- if and $file.rotated (eq $engine "sumologic-collector") }}{{ $faults = append $faults (printf "finds rotated files by %q and accepts no other names. Remove `rotated`" (printf "%s*" $file.path)) }}{{ end }}
+{{- range $faults }}
+logs.files[{{ $index }}] ({{ $file.name }}): the {{ $engine }} engine {{ . }}, or change the engine. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.engine" "value" "fluent-bit") }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end -}}
 
 {{- define "log-sidecar.checkNames" -}}
-{{- $names := list .Values.app.name -}}
-{{- range concat .Values.extraContainers .Values.extraInitContainers -}}{{- $names = append $names .name -}}{{- end -}}
 {{- range include "log-sidecar.sidecars" . | fromJsonArray }}
-{{- if has .name $names }}
-Two containers of the pod are called {{ .name | quote }}. Write another name for the sidecar:
-sidecar:
-  name: log-sidecar{{ "\f" }}
-{{- end }}
 {{- if gt (len .name) 63 }}
-The sidecar's name {{ .name | quote }} is longer than 63 characters. Write a shorter one:
-sidecar:
-  name: {{ $.Values.sidecar.name | trunc 20 | trimSuffix "-" }}{{ "\f" }}
+The sidecar's name {{ .name | quote }} is longer than 63 characters. Write a shorter one:{{ include "log-sidecar.write" (dict "path" "sidecar.name" "value" ($.Values.sidecar.name | trunc 20 | trimSuffix "-")) }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -193,11 +170,7 @@ sidecar:
 {{- $port := include "log-sidecar.httpPort" (dict "root" $ "sidecar" .) }}
 {{- if and $port (hasKey $used $port) }}
 {{- $engine := include "log-sidecar.engineKey" $ }}
-The port {{ $port }} is in app.ports, and the sidecar's HTTP server listens on it. Write another:
-sidecar:
-  {{ $engine }}:
-    httpServer:
-      port: {{ add 10000 (int (get $.Values.sidecar $engine).httpServer.port) }}{{ "\f" }}
+The port {{ $port }} is in app.ports, and the sidecar's HTTP server listens on it. Write another:{{ include "log-sidecar.write" (dict "path" (printf "sidecar.%s.httpServer.port" $engine) "value" (add 10000 (int (get $.Values.sidecar $engine).httpServer.port))) }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -225,9 +198,7 @@ serviceAccount:
 
 {{- define "log-sidecar.checkBudget" -}}
 {{- if and .Values.podDisruptionBudget.enabled (not (has .Values.app.kind (list "Deployment" "StatefulSet"))) }}
-podDisruptionBudget.enabled is true, and a budget is for a Deployment or StatefulSet, not for a {{ .Values.app.kind }}. Write:
-podDisruptionBudget:
-  enabled: false{{ "\f" }}
+podDisruptionBudget.enabled is true, and a budget is for a Deployment or StatefulSet, not for a {{ .Values.app.kind }}. Write:{{ include "log-sidecar.write" (dict "path" "podDisruptionBudget.enabled" "value" "false") }}{{ "\f" }}
 {{- end }}
 {{- end -}}
 
@@ -235,10 +206,7 @@ podDisruptionBudget:
 {{- $service := .Values.app.service -}}
 {{- if include "log-sidecar.hasService" . }}
 {{- if not $service.ports }}
-app.service.ports is empty. Write:
-app:
-  service:
-    enabled: false{{ "\f" }}
+app.service.ports is empty. Write:{{ include "log-sidecar.write" (dict "path" "app.service.enabled" "value" "false") }}{{ "\f" }}
 {{- end }}
 {{- $ports := list }}
 {{- range .Values.app.ports }}{{ if .name }}{{ $ports = append $ports .name }}{{ end }}{{ end }}
@@ -258,17 +226,11 @@ app:
 {{- end }}
 {{- range $field := list "loadBalancerClass" "loadBalancerSourceRanges" }}
 {{- if and (get $service $field) (ne $service.type "LoadBalancer") }}
-app.service.{{ $field }} is set, and the Service is a {{ $service.type }}. Write:
-app:
-  service:
-    type: LoadBalancer{{ "\f" }}
+app.service.{{ $field }} is set, and the Service is a {{ $service.type }}. Write:{{ include "log-sidecar.write" (dict "path" "app.service.type" "value" "LoadBalancer") }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- if and $service.externalTrafficPolicy (eq $service.type "ClusterIP") }}
-app.service.externalTrafficPolicy is set, and the Service is a ClusterIP. Write:
-app:
-  service:
-    externalTrafficPolicy: ""{{ "\f" }}
+app.service.externalTrafficPolicy is set, and the Service is a ClusterIP. Write:{{ include "log-sidecar.write" (dict "path" "app.service.externalTrafficPolicy" "value" "\"\"") }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end -}}

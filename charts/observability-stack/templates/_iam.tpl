@@ -1,8 +1,7 @@
-{{/* The least that AWS has to allow, for the values given. */}}
+{{/* Least-privilege IAM policies for the given values. */}}
 
 {{/*
-What the address of a remote tells of a workspace of AMP: region and workspace; nothing for another backend.
-Argument: the URL; returns a JSON map.
+Region and ID of the AMP workspace that a remote-write URL names, as a JSON map; empty for other backends. Argument: the URL.
 */}}
 {{- define "observability-stack.ampWorkspace" -}}
 {{- $host := regexFind "^https?://[^/?#]+" . | lower -}}
@@ -14,7 +13,7 @@ Argument: the URL; returns a JSON map.
 {{- end -}}
 {{- end -}}
 
-{{/* Statements of the role that writes, as a JSON list; empty where no remote is a workspace of AMP. */}}
+{{/* IAM statements for remote write, as a JSON list; empty if no remote is an AMP workspace. */}}
 {{- define "observability-stack.remoteWriteStatements" -}}
 {{- $resources := list -}}
 {{- $roles := list -}}
@@ -34,8 +33,8 @@ Argument: the URL; returns a JSON map.
 {{- end -}}
 
 {{/*
-The trust policy of a role: dict "root" $ "account" <key of serviceAccounts> "component" <name> and, where another
-installer creates the account, its "namespace" and "name".
+Trust policy of a role: dict "root" $ "account" <key of serviceAccounts> "component" <name> and, for a service account that
+another installer creates, "namespace" and "name".
 */}}
 {{- define "observability-stack.accountTrustPolicy" -}}
 {{- $cluster := .root.Values.cluster -}}
@@ -50,25 +49,25 @@ installer creates the account, its "namespace" and "name".
 {{- end -}}
 
 {{/*
-How a part gets its role, for the notes: dict "root" $ "account" <key of serviceAccounts> "component" <name> "who"
-<what signs> "workload" <kind/name, which a new association has to restart>.
+How a component gets its role, for the notes: dict "root" $ "account" <key of serviceAccounts> "component" <name> "who"
+<name of the program> "workload" <kind/name, restarted after a new association>.
 */}}
 {{- define "observability-stack.roleNotes" -}}
 {{- $values := .root.Values -}}
 {{- $namespace := .root.Release.Namespace -}}
 {{- $account := include "observability-stack.serviceAccountName" . -}}
 {{- if eq $values.identity.type "node" -}}
-It is the role of the nodes. Pods reach it only where the nodes' instance metadata has a hop limit of 2 (EKS sets 1 nowadays); else {{ .who }} has nothing to sign with.
+The role of the nodes needs it. Pods can use that role only if the instance metadata has a hop limit of 2 (EKS sets 1); otherwise {{ .who }} has no credentials.
 {{- else -}}
-Its trust policy{{ if eq $values.identity.type "irsa" }} (OIDC_ID is the end of the cluster's issuer){{ end }}:
+The trust policy of the role of {{ .who }}{{ if eq $values.identity.type "irsa" }} (OIDC_ID is the last part of the cluster's OIDC issuer){{ end }}:
 
 {{ include "observability-stack.accountTrustPolicy" . | indent 2 }}
 {{- if eq $values.identity.type "podIdentity" }}
 
-Pod Identity gives it to the service account by:
+Associate the role with the service account:
 
   aws eks create-pod-identity-association --region {{ $values.cluster.region }} --cluster-name {{ $values.cluster.name }} --namespace {{ $namespace }} --service-account {{ $account }} --role-arn ROLE_ARN
-  kubectl rollout restart --namespace {{ $namespace }} {{ .workload }}    # pods that were there before have it not
+  kubectl rollout restart --namespace {{ $namespace }} {{ .workload }}    # existing pods do not have it
 {{- else if not (include "observability-stack.roleArn" .) }}
 
 serviceAccounts.{{ .account }}.roleArn is not set. Until it is, {{ .who }} has no credentials.

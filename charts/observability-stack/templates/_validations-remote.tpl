@@ -1,97 +1,75 @@
-{{/* Remotes that cannot work. */}}
+{{/* Checks of `server.remoteWrite`. */}}
 
 {{- define "observability-stack.checkRemotes" -}}
 {{- range $index, $remote := .Values.server.remoteWrite }}
 {{- $where := printf "server.remoteWrite[%d]" $index }}
 {{- $url := tpl .url $ }}
 {{- $workspace := include "observability-stack.ampWorkspace" $url | fromJson }}
+{{- $origin := regexFind "^https?://[^/?#]+" $url }}
 {{- $path := regexReplaceAll "^https?://[^/?#]*" $url "" | regexFind "^[^?#]*" }}
 {{- $host := regexFind "//[^/?#]+" $url | trimPrefix "//" | lower }}
 {{- if and (hasPrefix "aps-workspaces" $host) (not $workspace.region) }}
 {{- $parts := splitList "." $host }}
 {{- $region := index (append $parts $.Values.cluster.region) 1 }}
-{{ $where }}.url has the host {{ $host }}, which is not an endpoint of Amazon Managed Service for Prometheus. Write:
-server:
-  remoteWrite:
-    - url: https://{{ first $parts }}.{{ $region }}.{{ ternary "amazonaws.com.cn" "amazonaws.com" (hasPrefix "cn-" $region) }}{{ regexReplaceAll "^https?://[^/?#]+" $url "" }}{{ "\f" }}
+{{- $domain := ternary "amazonaws.com.cn" "amazonaws.com" (hasPrefix "cn-" $region) }}
+{{- include "observability-stack.reject" (list true
+  (printf "`%s.url` has the host %s, which is not an endpoint of Amazon Managed Service for Prometheus." $where $host)
+  "server.remoteWrite" (list (dict "url" (printf "https://%s.%s.%s%s" (first $parts) $region $domain (trimPrefix $origin $url))))) }}
 {{- else if $workspace.region }}
-{{- if not (regexMatch "^/workspaces/ws-[A-Za-z0-9-]+/api/v1/remote_write$" $path) }}
-{{ $where }}.url ends in {{ $path | quote }}, which is no remote-write endpoint of a workspace. Write:
-server:
-  remoteWrite:
-    - url: https://aps-workspaces.{{ $workspace.region }}.amazonaws.com/workspaces/{{ $workspace.id | default "ws-..." }}/api/v1/remote_write{{ "\f" }}
-{{- end }}
-{{- if hasPrefix "http:" $url }}
-{{ $where }}.url is http, and a workspace answers to https only. Write:
-server:
-  remoteWrite:
-    - url: {{ $url | replace "http:" "https:" }}{{ "\f" }}
-{{- end }}
-{{- if not (kindIs "map" .sigv4) }}
-{{ $where }} is a workspace of Amazon Managed Service for Prometheus, which takes signed requests only, and sigv4 is missing. Write:
-server:
-  remoteWrite:
-    - url: {{ $url }}
-      sigv4:
-        region: {{ $workspace.region }}{{ "\f" }}
-{{- else if and .sigv4.region (ne .sigv4.region $workspace.region) }}
-{{ $where }}.sigv4.region is {{ .sigv4.region }}, and the workspace of its url is in {{ $workspace.region }}, which refuses signatures for another region. Write:
-server:
-  remoteWrite:
-    - url: {{ $url }}
-      sigv4:
-        region: {{ $workspace.region }}{{ "\f" }}
-{{- end }}
-{{- else if or (not $path) (hasSuffix "/" $path) (regexMatch "/(api|v1|graph|query|query_range|series|labels|read|remote_read|metrics)$|/workspaces/[^/]+$" $path) }}
-{{ $where }}.url ends in {{ $path | quote }}, which is no remote-write endpoint. Backends have it for example at /api/v1/write (Prometheus, VictoriaMetrics), /api/v1/push (Mimir), /api/v1/receive (Thanos) or /workspaces/ws-.../api/v1/remote_write (AMP). Write:
-server:
-  remoteWrite:
-    - url: {{ regexFind "^https?://[^/?#]+" $url }}/api/v1/write{{ "\f" }}
+{{- $endpoint := printf "https://aps-workspaces.%s.amazonaws.com/workspaces/%s/api/v1/remote_write" $workspace.region ($workspace.id | default "ws-...") }}
+{{- include "observability-stack.reject" (list (not (regexMatch "^/workspaces/ws-[A-Za-z0-9-]+/api/v1/remote_write$" $path))
+  (printf "`%s.url` has the path %q, which is not the remote-write endpoint of a workspace." $where $path)
+  "server.remoteWrite" (list (dict "url" $endpoint))) }}
+{{- include "observability-stack.reject" (list (hasPrefix "http:" $url)
+  (printf "`%s.url` uses http, but Amazon Managed Service for Prometheus requires https." $where)
+  "server.remoteWrite" (list (dict "url" ($url | replace "http:" "https:")))) }}
+{{- $signed := list (dict "url" $url "sigv4" (dict "region" $workspace.region)) }}
+{{- $given := dig "sigv4" "region" "" (dict "sigv4" (.sigv4 | default dict)) | default $workspace.region }}
+{{- include "observability-stack.reject" (list (not (kindIs "map" .sigv4))
+  (printf "`%s` is a workspace of Amazon Managed Service for Prometheus, which requires signed requests, but `sigv4` is missing." $where)
+  "server.remoteWrite" $signed) }}
+{{- include "observability-stack.reject" (list (ne $given $workspace.region)
+  (printf "`%s.sigv4.region` is %s, but the workspace is in %s, where signatures for another region are rejected." $where $given $workspace.region)
+  "server.remoteWrite" $signed) }}
+{{- else }}
+{{- include "observability-stack.reject" (list (or (not $path) (hasSuffix "/" $path) (regexMatch "/(api|v1|graph|query|query_range|series|labels|read|remote_read|metrics)$|/workspaces/[^/]+$" $path))
+  (printf "`%s.url` has the path %q, which is not a remote-write endpoint. Common paths are /api/v1/write (Prometheus, VictoriaMetrics), /api/v1/push (Mimir), /api/v1/receive (Thanos) and /workspaces/ws-.../api/v1/remote_write (AMP)." $where $path)
+  "server.remoteWrite" (list (dict "url" (printf "%s/api/v1/write" $origin)))) }}
 {{- end }}
 {{- $ways := list }}
 {{- range list "sigv4" "basic_auth" "authorization" "oauth2" "azuread" "google_iam" "bearer_token_file" }}{{ if hasKey $remote . }}{{ $ways = append $ways . }}{{ end }}{{ end }}
-{{- if gt (len $ways) 1 }}
-{{ $where }} has {{ join " and " $ways }}, and Prometheus takes one way to authenticate only. Leave out {{ rest $ways | join ", " }}.{{ "\f" }}
-{{- end }}
-{{- if and .sigv4 (or .headers .http_headers) }}
-{{- range $name, $_ := .headers | default dict }}
-{{- if has (lower $name) (list "authorization" "host" "x-amz-date" "x-amz-content-sha256" "x-amz-security-token") }}
-{{ $where }}.headers has {{ $name }}, which the signature sets. Leave it out.{{ "\f" }}
-{{- end }}
-{{- end }}
+{{- include "observability-stack.reject" (list (gt (len $ways) 1)
+  (printf "`%s` has %s, but Prometheus accepts one authentication method. Remove %s." $where (join " and " $ways) (without $ways (first (append $ways "")) | join ", "))) }}
+{{- range $name, $_ := ternary .headers dict (not (empty .sigv4)) | default dict }}
+{{- include "observability-stack.reject" (list (has (lower $name) (list "authorization" "host" "x-amz-date" "x-amz-content-sha256" "x-amz-security-token"))
+  (printf "`%s.headers` has %s, which the signature (`sigv4`) sets. Remove it." $where $name)) }}
 {{- end }}
 {{- end }}
 {{- end -}}
 
-{{/* What is secret must not stand in a ConfigMap, which more people can read. */}}
+{{/* Credentials in the configuration would be readable by everyone who can read ConfigMaps. */}}
 {{- define "observability-stack.checkSecrets" -}}
 {{- range $index, $remote := .Values.server.remoteWrite }}
-{{- range $path, $instead := dict
-  "sigv4.secret_key" "leave out sigv4.access_key and sigv4.secret_key: the service account has a role"
+{{- range $path, $file := dict
+  "sigv4.secret_key" ""
   "basic_auth.password" "password_file: /etc/remote/password"
   "authorization.credentials" "credentials_file: /etc/remote/token"
   "oauth2.client_secret" "client_secret_file: /etc/remote/secret"
   "oauth2.client_certificate_key" "client_certificate_key_file: /etc/remote/key.pem"
   "tls_config.key" "key_file: /etc/remote/key.pem"
   "bearer_token" "bearer_token_file: /etc/remote/token" }}
-{{- $value := $remote }}
-{{- range splitList "." $path }}{{ $value = ternary (get (ternary $value dict (kindIs "map" $value)) .) "" (kindIs "map" $value) }}{{ end }}
-{{- if $value }}
-server.remoteWrite[{{ $index }}].{{ $path }} is a secret, and would stand in a ConfigMap. Mount a Secret and name its file:
-{{- if hasPrefix "leave" $instead }} or, better, {{ $instead }}.{{ "\f" }}
+{{- if (include "observability-stack.at" (dict "values" $remote "path" $path) | fromJson).value }}
+{{- $problem := printf "`server.remoteWrite[%d].%s` is a secret, which the chart would write to a ConfigMap." $index $path }}
+{{- if not $file }}
+{{ $problem }} Remove `sigv4.access_key` and `sigv4.secret_key`: Prometheus signs with the role of its service account.{{ "\f" }}
 {{- else }}
-server:
-  remoteWrite:
-    - {{ if contains "." $path }}{{ splitList "." $path | first }}:
-        {{ end }}{{ $instead }}
-  extraVolumes:
-    - name: remote
-      secret:
-        secretName: ...
-  extraVolumeMounts:
-    - name: remote
-      mountPath: /etc/remote
-      readOnly: true{{ "\f" }}
+{{- $block := fromYaml $file }}
+{{- range splitList "." $path | initial | reverse }}{{ $block = dict . $block }}{{ end }}
+{{- include "observability-stack.reject" (list true (printf "%s Mount a Secret and name its file." $problem)
+  "server" (dict
+    "remoteWrite" (list $block)
+    "extraVolumes" (list (dict "name" "remote" "secret" (dict "secretName" "my-secret")))
+    "extraVolumeMounts" (list (dict "name" "remote" "mountPath" "/etc/remote" "readOnly" true)))) }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -1,90 +1,91 @@
 {{/*
-What the schema cannot say. Each check returns nothing, or a message: what is wrong, where, and the YAML to write
-instead. All of them are shown at once.
+Checks that the schema cannot express. Each returns messages (problem, place, YAML to write), and all messages are reported
+together.
 */}}
 {{- define "observability-stack.validate" -}}
-{{- include "observability-stack.refuse" (dict "root" . "checks" (list "Mode" "Remotes" "Secrets" "Labels" "Identity" "Scrape" "Storage" "Kinds" "DisabledAlerts" "RuleGroups" "Traces" "Logs" "Insights")) -}}
+{{- include "observability-stack.refuse" (dict "root" . "checks" (list "Fullname" "Accounts" "Mode" "Remotes" "Secrets" "Labels" "Identity" "Scrape" "Storage" "Kinds" "DisabledAlerts" "RuleGroups" "Traces" "Logs" "Insights")) -}}
+{{- end -}}
+
+{{/*
+A message if a condition holds, nothing otherwise. Argument: a list of the condition, the problem, and pairs of a path and
+its new value, which are shown as YAML; several pairs are alternatives.
+*/}}
+{{- define "observability-stack.reject" -}}
+{{- if first . }}
+{{- $pairs := slice . 2 }}
+{{ index . 1 }}{{ with $pairs }} Write{{ if gt (len .) 2 }} one of{{ end }}:{{ end }}
+{{- range $index := untilStep 0 (len $pairs) 2 }}
+{{- $yaml := index $pairs (add1 $index) }}
+{{- range index $pairs $index | splitList "." | reverse }}{{ $yaml = dict . $yaml }}{{ end }}
+{{ toYaml $yaml }}
+{{- end }}{{ "\f" }}
+{{- end }}
+{{- end -}}
+
+{{/* Every bound role requires a service account of its own. */}}
+{{- define "observability-stack.checkAccounts" -}}
+{{- range $component := list "server" "kube-state-metrics" "logs" "events" "container-insights" -}}
+{{- if include "observability-stack.bindsRole" (dict "root" $ "component" $component) -}}
+{{- $key := include "observability-stack.valuesKey" $component -}}
+{{- include "observability-stack.refuseDefaultAccount" (dict "path" (printf "serviceAccounts.%s" $key) "account" (get $.Values.serviceAccounts $key)) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "observability-stack.checkMode" -}}
 {{- $server := .Values.server -}}
-{{- if and (eq $server.mode "agent") (not $server.remoteWrite) }}
-server.mode is agent, and server.remoteWrite is empty: an agent that sends nothing measures for nobody. Write one of:
-server:
-  remoteWrite:
-    - url: https://aps-workspaces.{{ .Values.cluster.region }}.amazonaws.com/workspaces/ws-.../api/v1/remote_write
-      sigv4:
-        region: {{ .Values.cluster.region }}
-server:
-  mode: server{{ "\f" }}
-{{- end }}
-{{- if and $server.remoteWrite (gt (int $server.replicas) 1) (gt (int $server.shards) 1) }}
-server.replicas is {{ $server.replicas }} and server.shards is {{ $server.shards }}: a remote takes the samples of one replica for each `cluster`, so that it would throw away those of all shards but one. Write one of:
-server:
-  replicas: 1
-server:
-  shards: 1{{ "\f" }}
-{{- end }}
+{{- $region := .Values.cluster.region -}}
+{{- $url := printf "https://aps-workspaces.%s.amazonaws.com/workspaces/ws-.../api/v1/remote_write" $region }}
+{{- include "observability-stack.reject" (list (and (eq $server.mode "agent") (not $server.remoteWrite))
+  "`server.mode` is agent, but `server.remoteWrite` is empty: an agent stores nothing and would send its samples nowhere."
+  "server.remoteWrite" (list (dict "url" $url "sigv4" (dict "region" $region)))
+  "server.mode" "server") }}
+{{- include "observability-stack.reject" (list (and $server.remoteWrite (gt (int $server.replicas) 1) (gt (int $server.shards) 1))
+  (printf "`server.replicas` is %v and `server.shards` is %v, but a backend that deduplicates replicas accepts one replica for each `cluster` label: it would drop the samples of all other shards." $server.replicas $server.shards)
+  "server.replicas" 1 "server.shards" 1) }}
 {{- end -}}
 
 {{- define "observability-stack.checkLabels" -}}
-{{- range $name := list "cluster" "__replica__" }}
-{{- if hasKey $.Values.server.externalLabels $name }}
-server.externalLabels has {{ $name }}, which the chart sets itself. {{ if eq $name "cluster" }}Write:
-cluster:
-  name: {{ get $.Values.server.externalLabels $name | quote }}{{ else }}Leave it out; with server.replicas: 2 each pod has its own.{{ end }}{{ "\f" }}
-{{- end }}
-{{- end }}
+{{- $labels := .Values.server.externalLabels -}}
+{{- include "observability-stack.reject" (list (hasKey $labels "cluster")
+  "`server.externalLabels.cluster` is set, but the chart sets this label from `cluster.name`." "cluster.name" (get $labels "cluster")) }}
+{{- include "observability-stack.reject" (list (hasKey $labels "__replica__")
+  "`server.externalLabels.__replica__` is set, but the chart sets this label where `server.replicas` is 2. Remove it.") }}
 {{- end -}}
 
 {{- define "observability-stack.checkIdentity" -}}
-{{- $root := . }}
+{{- $type := .Values.identity.type -}}
 {{- $key := "eks.amazonaws.com/role-arn" -}}
-{{- range $name, $entry := .Values.serviceAccounts }}
-{{- range $found, $value := $entry.annotations }}
-{{- if and (hasSuffix "/role-arn" $found) (ne $found $key) }}
-serviceAccounts.{{ $name }}.annotations has {{ $found | quote }}, which is not the key that EKS reads. Write:
-serviceAccounts:
-  {{ $name }}:
-    annotations:
-      {{ $key }}: {{ $value }}{{ "\f" }}
-{{- end }}
-{{- end }}
-{{- end }}
 {{- range $name, $account := .Values.serviceAccounts }}
+{{- $path := printf "serviceAccounts.%s" $name }}
+{{- range $found, $value := $account.annotations }}
+{{- include "observability-stack.reject" (list (and (hasSuffix "/role-arn" $found) (ne $found $key))
+  (printf "`%s.annotations` has the key %q, but EKS reads only %s." $path $found $key)
+  (printf "%s.annotations" $path) (dict $key $value)) }}
+{{- end }}
 {{- $annotated := get $account.annotations $key }}
 {{- $role := $account.roleArn | default $annotated }}
-{{- if and $annotated (ne $role $annotated) }}
-serviceAccounts.{{ $name }}.roleArn and its annotation {{ $key }} name different roles. Remove the annotation, or write:
-serviceAccounts:
-  {{ $name }}:
-    roleArn: {{ $annotated }}{{ "\f" }}
-{{- end }}
-{{- if and $role (ne $root.Values.identity.type "irsa") }}
-identity.type is {{ $root.Values.identity.type }}, but serviceAccounts.{{ $name }} names a role for IRSA, which would take precedence. Remove the role, or write:
-identity:
-  type: irsa{{ "\f" }}
-{{- end }}
-{{- if and $role (not $account.create) }}
-serviceAccounts.{{ $name }} names a role, but serviceAccounts.{{ $name }}.create is false. Annotate your own service account, or write:
-serviceAccounts:
-  {{ $name }}:
-    create: true{{ "\f" }}
-{{- end }}
+{{- include "observability-stack.reject" (list (and $annotated (ne $role $annotated))
+  (printf "`%s.roleArn` and the annotation %s name different roles. Remove one of them." $path $key)
+  (printf "%s.roleArn" $path) $annotated) }}
+{{- include "observability-stack.reject" (list (and $role (ne $type "irsa"))
+  (printf "`identity.type` is %s, but `%s` names a role for IRSA, which would take precedence. Remove the role, or change the type." $type $path)
+  "identity.type" "irsa") }}
+{{- include "observability-stack.reject" (list (and $role (not $account.create))
+  (printf "`%s` names a role, but `%s.create` is false. Annotate your own service account, or let the chart create one." $path $path)
+  (printf "%s.create" $path) true) }}
 {{- end }}
 {{- end -}}
 
 {{- define "observability-stack.checkKinds" -}}
+{{- $kinds := .Values.kubeStateMetrics.resourceKinds }}
 {{- $known := list }}
 {{- range include "observability-stack.kindsByApiGroup" . | fromYaml }}{{ $known = concat $known . }}{{ end }}
-{{- range .Values.kubeStateMetrics.resourceKinds }}
-{{- if not (has . $known) }}
-kubeStateMetrics.resourceKinds has {{ . | quote }}, which kube-state-metrics does not know by itself: it would not start. Known are {{ $known | sortAlpha | join ", " }}.{{ "\f" }}
-{{- end }}
-{{- if has . (list "secrets" "configmaps") }}
-kubeStateMetrics.resourceKinds has {{ . }}: its role could read all {{ . }} of the cluster. Write:
-kubeStateMetrics:
-  resourceKinds: {{ without $.Values.kubeStateMetrics.resourceKinds "secrets" "configmaps" | toJson }}{{ "\f" }}
-{{- end }}
+{{- range $kinds }}
+{{- include "observability-stack.reject" (list (not (has . $known))
+  (printf "`kubeStateMetrics.resourceKinds` has %q, which kube-state-metrics does not support. Use: %s." . ($known | sortAlpha | join ", "))) }}
+{{- include "observability-stack.reject" (list (has . (list "secrets" "configmaps"))
+  (printf "`kubeStateMetrics.resourceKinds` has %s, which would give kube-state-metrics access to all %s of the cluster." . .)
+  "kubeStateMetrics.resourceKinds" (without $kinds "secrets" "configmaps")) }}
 {{- end }}
 {{- end -}}

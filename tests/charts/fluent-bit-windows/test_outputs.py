@@ -1,9 +1,12 @@
 """Outputs: which records each one receives, in which log group and stream, by a simulation of filters and outputs."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from harness import fluentbit
 from harness.render.manifests import Manifests
@@ -70,6 +73,34 @@ def test_groups(install: Install, values: dict[str, Any], groups: dict[str, str]
         found[name] = arrived.group
         assert arrived.stream == "web-1.app"
     assert found == groups
+
+
+# What the README shows, by the sentence before it, and the groups that its namespaces then have.
+SHOWN = {
+    "For one log group": {
+        "shop": f"{START}/application",
+        "team-a": f"{START}/application",
+        "x": f"{START}/application",
+    },
+    "For log groups of certain namespaces": {
+        "shop": "/shop/windows",
+        "team-a": "/teams/windows",
+        "x": f"{START}/other",
+    },
+}
+
+
+@pytest.mark.parametrize("sentence", SHOWN)
+def test_examples_of_the_readme(install: Install, chart: Path, sentence: str) -> None:
+    """One group for all namespaces, and groups for certain ones, as the README shows them, deliver each record once."""
+    text = (chart / "README.md").read_text(encoding="utf-8")
+    [block] = re.findall(rf"^{sentence}.*?```yaml\n(.*?)```", text, re.MULTILINE | re.DOTALL)
+    config = config_of(install(yaml.safe_load(block)))
+    found = {}
+    for name in SHOWN[sentence]:
+        [arrived] = fluentbit.deliveries(config, fluentbit.tag_of(config.inputs[0], log_of(name)))
+        found[name] = arrived.group
+    assert found == SHOWN[sentence]
 
 
 def test_copies_are_delivered_to_each_output_once(install: Install) -> None:

@@ -38,11 +38,6 @@ def namespaces(**chosen: list[str]) -> dict[str, Any]:
 
 # name: (values, what the message says, the YAML that it shows)
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
-    "unknown build": (
-        builds("2016"),
-        'windows.builds[0] is "2016", which is not a supported Windows Server build',
-        'windows:\n  builds:\n    - name: "2022"',
-    ),
     "build twice": (
         builds("2022", "2022"),
         'windows.builds[1] is "2022" again: two agents on a node',
@@ -176,10 +171,9 @@ def test_refusal_shows_what_to_write(
 
 # In full, as a user reads them.
 WORD_FOR_WORD = {
-    "unknown build": (
-        builds("2016"),
-        """windows.builds[0] is "2016", which is not a supported Windows Server build: use 2019, 2022 or 2025. \
-Write for example:
+    "build twice": (
+        builds("2022", "2022"),
+        """windows.builds[1] is "2022" again: two agents on a node would deliver every line twice. Write it once:
 windows:
   builds:
     - name: "2022\"""",
@@ -243,6 +237,6 @@ def test_kubelet_of_old_asks_for_too_much(refusal: Callable[..., str], install: 
 @both_majors
 def test_all_faults_are_told_at_once(refusal: Callable[..., str]) -> None:
     """One render shows every fault, each once."""
-    message = refusal({**builds("2016"), **cloudwatch(externalId="x"), **logs(metadata={"from": "kubelet"})})
-    for part in ('is "2016"', "externalId is set", "metadata.from is kubelet"):
+    message = refusal({**builds("2022", "2022"), **cloudwatch(externalId="x"), **logs(metadata={"from": "kubelet"})})
+    for part in ('is "2022" again', "externalId is set", "metadata.from is kubelet"):
         assert message.count(part) == 1

@@ -193,6 +193,7 @@ def test_refusal_shows_what_to_write(
 
 # What the schema says by itself: the place, and the rule.
 BY_THE_SCHEMA = {
+    "unknown build": ({"windows": {"builds": [{"name": "2016"}]}}, "/windows/builds/0/name"),
     "group with a blank": (cloudwatch(logGroupName="/my logs"), "/outputs/cloudwatch/logGroupName"),
     "template with a blank": (cloudwatch(logGroupTemplate="/a b/$x"), "/outputs/cloudwatch/logGroupTemplate"),
     "retention": (cloudwatch(logRetentionDays=8), "/outputs/cloudwatch/logRetentionDays"),

@@ -228,7 +228,7 @@ MISTAKES = [
         "directory: C:\\logs\n          includeSubdirectories: true",
     ),
     ({"type": "File", "directory": "d:", "includeSubdirectories": True}, "JSON", "directory: d:\\logs"),
-    ({"type": "File", "directory": "logs"}, "JSON", 'directory is "logs", and has to be a path with its drive'),
+    ({"type": "File", "directory": "logs"}, "JSON", 'directory is "logs", but must be a path with a drive'),
     ({"type": "File"}, "JSON", "directory: C:\\inetpub\\logs"),
     ({"type": "File", "Directory": "C:\\logs"}, "JSON", 'directory: "C:\\\\logs"'),
     ({**FILE, "IncludeSubdirectories": True}, "JSON", "includeSubdirectories: true"),
@@ -248,7 +248,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize("index", range(len(MISTAKES)), ids=lambda index: MISTAKES[index][2].split("\n")[0])
 def test_mistake_is_refused_with_the_line_to_write(made: Render, index: int) -> None:
-    """What LogMonitor would pass over in silence is refused, by its place; the strict schema agrees."""
+    """What LogMonitor silently ignores is rejected, by its place; the strict schema agrees."""
     every = [
         workload(name=f"web-{number}", logMonitor=copied(source, logFormat=log_format))
         for number, (source, log_format, _) in enumerate(MISTAKES)
@@ -269,7 +269,7 @@ def test_sound_sources_are_taken(made: Render) -> None:
 
 @pytest.mark.slow
 def test_what_the_chart_takes_logmonitor_reads(helm: Helm) -> None:
-    """Sources drawn from the values' schema: what renders passes the strict schema, all else is refused in words."""
+    """Of sources drawn from the values' schema, those that render pass the strict schema; the others get a message."""
     schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
     source = {**schema["definitions"]["logMonitorSource"], "definitions": schema["definitions"]}
     outcomes: Counter[str] = Counter()
@@ -305,7 +305,10 @@ def test_sources_of_one_type_would_replace_each_other(refused: Callable[..., str
 CANNOT_WORK = [
     ({"command": []}, "LogMonitor has nothing to start"),
     ({"logMonitor": {"from": "entrypoint"}}, "command: []\n    logMonitor:\n      from: entrypoint"),
-    ({"logMonitor": {"sources": [FILE]}}, "this image brings its own. Write:\n    logMonitor:\n      from: init"),
+    (
+        {"logMonitor": {"sources": [FILE]}},
+        "the image contains its own configuration. Write:\n    logMonitor:\n      from: init",
+    ),
     ({"logMonitor": copied()}, "LogMonitor would read nothing"),
     ({"logMonitor": {"from": "initContainer", "sources": [FILE]}}, "repository: logmonitor\n        tag: 2.2.1"),
     ({"logMonitor": copied(FILE, image={"repository": "a"})}, "logMonitor.image has neither a tag nor a digest"),
@@ -322,7 +325,6 @@ CANNOT_WORK = [
     ({"autoscaling": {"enabled": True, "minReplicas": 9}}, "minReplicas: 5"),
     ({"autoscaling": {"enabled": True, "cpuPercent": 0}}, "cpuPercent: 80"),
     ({"podDisruptionBudget": {"enabled": True, "maxUnavailable": ""}}, "maxUnavailable: 1"),
-    ({"extraVolumes": [{"name": "logmonitor", "emptyDir": {}}]}, "name: my-logmonitor"),
     ({"build": "2019"}, 'windows:\n  builds:\n    - name: "2022"\n    - name: "2025"\n    - name: "2019"'),
 ]
 

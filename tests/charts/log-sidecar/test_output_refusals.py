@@ -132,10 +132,22 @@ def test_refusals_show_the_yaml(refusal: Callable[[Values], str], values: Values
         ({"outputs": {"x": {"type": "sumologic"}}}, "missing property 'url'"),
         (to("opensearch", httpUser="a"), "httpPasswd"),
         (to("forward", username="a"), "sharedKey"),
+        (to("http", secretHeaders={"X-Key": {"name": "a"}}), "missing property 'key'"),
+        (to("http", httpUser="a", httpPasswd={"name": "", "key": "b"}), "/httpPasswd/name"),
         (to("http", retires=3), "'retires' not allowed"),
         (to("stdout", compress=""), "'compress' not allowed"),
     ],
-    ids=["empty host", "no host", "no URL", "user alone", "user without key", "misspelled", "option of another type"],
+    ids=[
+        "empty host",
+        "no host",
+        "no URL",
+        "user alone",
+        "user without key",
+        "key missing",
+        "name empty",
+        "misspelled",
+        "option of another type",
+    ],
 )
 def test_schema_knows_what_a_type_needs(refusal: Callable[[Values], str], values: Values, says: str) -> None:
     """An output has what its type requires and no option of another one."""

@@ -163,8 +163,12 @@ def test_claim_keeps_files_and_positions(take: Take) -> None:
             {"sidecar": {"engine": "tail"}, "logs": {"files": [{"name": "a", "path": "/srv/logs/*.log"}]}},
             "sidecar:\n  engine: fluent-bit",
         ),
+        (
+            {"sidecar": {"extraEnv": [{"name": "NATIVE", "value": "a"}]}},
+            '"NATIVE" twice, once from the chart itself. Change or remove one in sidecar.extraEnv.',
+        ),
     ],
-    ids=["application", "path", "no volume", "no claim", "drain", "glob"],
+    ids=["application", "path", "no volume", "no claim", "drain", "glob", "duplicate"],
 )
 def test_wrong_values_are_refused(refused: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
     """The chart's checks hold for parts too, and the message says below which key of the other chart to write."""

@@ -23,18 +23,42 @@ wait
 """
 
 
-@pytest.mark.parametrize("engine", START)
-def test_signal_before_the_agent_starts_still_drains(engine: str, tmp_path: Path) -> None:
-    """SIGTERM in the moment before the agent has a process ID: it starts, drains and ends, and nothing outlives it."""
-    agent = tmp_path / "agent"
+# Called by the scripts before they start the agent.
+MKDIR = """\
+#!/bin/sh
+kill -TERM "$PPID"
+exec /bin/mkdir "$@"
+"""
+
+
+def run(script: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Run a script with the functions that precede it in the container."""
+    agent = folder / "agent"
     agent.write_text(AGENT, encoding="utf-8")
     agent.chmod(0o755)
-    script = (SCRIPTS / f"{engine}.sh").read_text(encoding="utf-8")
-    assert script.count(START[engine]) == 1
-    script = script.replace(START[engine], f"\nkill -TERM $${START[engine]}")
     follow = 'follow() { echo started; { until ! kill -0 "$life" 2>/dev/null; do sleep 0.1; done; echo ended; } & }\n'
     text = (SCRIPTS / "quiet.sh").read_text(encoding="utf-8") + follow + script
     environment = {**os.environ, "NATIVE": "true", "DRAIN_SECONDS": "2", "MESSAGES": "true", "AGENT": str(agent)}
-    environment |= {"STATE_DIR": str(tmp_path / "state"), "CONFIG": str(tmp_path / "config")}
-    ended = subprocess.run(["sh", "-c", text], env=environment, capture_output=True, text=True, timeout=20)
+    environment |= {"STATE_DIR": str(folder / "state"), "CONFIG": str(folder / "config")}
+    environment["PATH"] = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(["sh", "-c", text], env=environment, capture_output=True, text=True, timeout=20)
+
+
+@pytest.mark.parametrize("engine", START)
+def test_signal_before_the_agent_starts_still_drains(engine: str, tmp_path: Path) -> None:
+    """SIGTERM in the moment before the agent has a process ID: it starts, drains and ends, and nothing outlives it."""
+    script = (SCRIPTS / f"{engine}.sh").read_text(encoding="utf-8")
+    assert script.count(START[engine]) == 1
+    ended = run(script.replace(START[engine], f"\nkill -TERM $${START[engine]}"), tmp_path)
+    assert (ended.returncode, ended.stdout.split(), ended.stderr) == (0, ["started", "ended"], "")
+
+
+@pytest.mark.parametrize("engine", ["fluent-bit", "fluentd"])
+def test_signal_while_the_configuration_is_prepared_still_drains(engine: str, tmp_path: Path) -> None:
+    """SIGTERM while the script creates its folder: the agent starts, drains and ends."""
+    mkdir = tmp_path / "bin" / "mkdir"
+    mkdir.parent.mkdir()
+    mkdir.write_text(MKDIR, encoding="utf-8")
+    mkdir.chmod(0o755)
+    ended = run((SCRIPTS / f"{engine}.sh").read_text(encoding="utf-8"), tmp_path)
     assert (ended.returncode, ended.stdout.split(), ended.stderr) == (0, ["started", "ended"], "")

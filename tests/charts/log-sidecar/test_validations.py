@@ -186,11 +186,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         'logs.volume.existing.name is "data", and extraVolumes has no volume of that name',
         "extraVolumes:\n  - name: data\n    emptyDir: {}",
     ),
-    "volume of the chart's name": (
-        {"extraVolumes": [{"name": "state", "emptyDir": {}}]},
-        'extraVolumes has a volume "state", the name of one of the chart\'s own',
-        "extraVolumes:\n  - name: my-state",
-    ),
     "volume called logs": (
         {"extraVolumes": [{"name": "logs", "emptyDir": {}}]},
         "extraVolumes has a volume `logs`, the name of the chart's own",
@@ -205,11 +200,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         {"app": {"kind": "DaemonSet"}, "logs": {"volume": {"type": "persistentVolumeClaim"}}},
         "several pods of a DaemonSet would write to one claim",
         "app:\n  kind: StatefulSet",
-    ),
-    "two containers with one name": (
-        {"sidecar": {"name": "app"}},
-        'Two containers of the pod are called "app"',
-        "sidecar:\n  name: log-sidecar",
     ),
     "name too long": (
         {"sidecar": {"name": "s" * 60, "perFile": True}},

@@ -35,27 +35,29 @@ def pod_of(made: Manifests, block: str) -> Pod:
         ("my-observability-stack", {}, "my-observability-stack-"),
         ("x", {"nameOverride": "metrics"}, "x-metrics-"),
         ("x", {"fullnameOverride": "metrics"}, "metrics-"),
-        ("r" * 53, {}, "r" * 30),
     ],
-    ids=["release", "release-has-it", "name", "full-name", "long"],
+    ids=["release", "release-has-it", "name", "full-name"],
 )
 def test_names(install: Install, release: str, values: dict[str, Any], start: str) -> None:
     """Objects are called after the release and the chart, or as the values say, and each name is one of its kind."""
     made = install({**ON, **values, "server": {"replicas": 2, "shards": 1}}, release=release)
     named = [item for item in made if not item["metadata"]["name"].startswith(("amp-iamproxy", "prometheus-"))]
     assert [item["metadata"]["name"] for item in named if not item["metadata"]["name"].startswith(start)] == []
-    # Kubernetes puts a hash of eleven characters behind the name of a workload, into a label.
-    assert all(len(item["metadata"]["name"]) <= 52 for item in named)
     assert len(made.names()) == len(made)
 
 
-def test_roles_of_two_releases_have_two_names(install: Install) -> None:
-    """Roles of the whole cluster are named after the namespace too."""
-    names = [
-        {item["metadata"]["name"] for item in install(namespace=space).select("ClusterRole")} for space in ("a", "b")
-    ]
-    assert len(names[0]) == 2
-    assert not names[0] & names[1]
+def test_two_releases_share_no_folder_of_a_node(install: Install) -> None:
+    """Positions and buffers of release c in namespace a-b are not those of release b-c in namespace a."""
+    folders = set()
+    for namespace, release in (("a-b", "c"), ("a", "b-c")):
+        [pod] = install(
+            {"metrics": {"enabled": False}, "logs": {"enabled": True}}, namespace=namespace, release=release
+        ).pods()
+        folders |= {volume["hostPath"]["path"] for volume in pod.spec["volumes"] if volume["name"] == "state"}
+    assert folders == {
+        "/var/lib/observability-stack/c-observability-stack-logs.a-b",
+        "/var/lib/observability-stack/b-c-observability-stack-logs.a",
+    }
 
 
 @each

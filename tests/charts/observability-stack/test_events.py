@@ -18,8 +18,8 @@ NAME = "x-observability-stack-events"
 ROLE = "arn:aws:iam::444455556666:role/logs"
 CLUSTER = {"name": "shop", "region": "eu-west-1"}
 OBJECTS = {
-    ("ClusterRole", f"prometheus-{NAME}"),
-    ("ClusterRoleBinding", f"prometheus-{NAME}"),
+    ("ClusterRole", f"{NAME}.prometheus"),
+    ("ClusterRoleBinding", f"{NAME}.prometheus"),
     ("ConfigMap", NAME),
     ("Deployment", NAME),
     ("NetworkPolicy", NAME),
@@ -41,10 +41,10 @@ def test_one_collector_that_may_read_events_only(install: Install) -> None:
     made = install(values())
     assert made.names() == OBJECTS
     assert install(values(enabled=False)).names() == set()
-    assert made.one("ClusterRole", f"prometheus-{NAME}")["rules"] == [
+    assert made.one("ClusterRole", f"{NAME}.prometheus")["rules"] == [
         {"apiGroups": [""], "resources": ["events"], "verbs": ["list", "watch"]}
     ]
-    [subject] = made.one("ClusterRoleBinding", f"prometheus-{NAME}")["subjects"]
+    [subject] = made.one("ClusterRoleBinding", f"{NAME}.prometheus")["subjects"]
     assert subject == {"kind": "ServiceAccount", "name": NAME, "namespace": "prometheus"}
     spec = made.one("Deployment", NAME)["spec"]
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
@@ -66,7 +66,9 @@ def test_one_collector_that_may_read_events_only(install: Install) -> None:
 
 def test_state_is_on_a_claim_if_asked(install: Install) -> None:
     """The next pod knows what was sent then; the claim goes with the release: its content is soon of no use."""
-    made = install(values(persistence={"type": "claim", "storageClassName": "gp3"}))
+    made = install(
+        values(persistence={"type": "persistentVolumeClaim", "persistentVolumeClaim": {"storageClassName": "gp3"}})
+    )
     assert made.names() == OBJECTS | {("PersistentVolumeClaim", NAME)}
     claim = made.one("PersistentVolumeClaim", NAME)
     assert (claim["spec"]["storageClassName"], claim["metadata"].get("annotations")) == ("gp3", None)
@@ -89,19 +91,21 @@ def test_events_go_to_the_group_of_the_cluster(install: Install) -> None:
     assert source["db"].startswith(state) and config["service"]["storage.path"].startswith(state)
     assert (output["log_stream_name"], "log_stream_prefix" in output) == ("events", False)
     assert (output["retry_limit"], output["storage.total_limit_size"]) == ("no_limits", "64M")
-    own = {"group": "/shop/events", "retentionDays": 0, "groupClass": "INFREQUENT_ACCESS", "lookbackMinutes": 5}
-    logs = {"output": {"retries": 7, "roleArn": ROLE, "cloudwatch": {"createGroups": False}}}
-    config = config_of(install({**values(**own), "logs": logs}))
+    output = {"logGroupName": "/shop/{pipeline}", "logRetentionDays": 0, "logGroupClass": "INFREQUENT_ACCESS"}
+    output |= {"retryLimit": 7, "roleArn": ROLE, "autoCreateGroup": False, "logStreamName": "own"}
+    config = config_of(install({**values(lookbackMinutes=5), "outputs": {"cloudwatch": output}}))
     [source], [output] = config["pipeline"]["inputs"], config["pipeline"]["outputs"]
     assert (output["log_group_name"], output["log_group_class"]) == ("/shop/events", "INFREQUENT_ACCESS")
     assert (output["auto_create_group"], "log_retention_days" in output) == (False, False)
+    assert (output["log_stream_name"], "log_stream_prefix" in output) == ("own", False)
     assert (output["retry_limit"], output["role_arn"], source["kube_retention_time"]) == (7, ROLE, "5m")
 
 
 def test_events_go_where_logs_go(install: Install) -> None:
     """With logs or without, to another backend too, which is told the cluster, with the password of the Secret."""
-    output = {"type": "elasticsearch", "elasticsearch": {"host": "es.example.com"}, "secret": {"name": "es"}}
-    made = install({**values(), "logs": {"output": output}})
+    login = {"httpUser": {"name": "es", "key": "username"}, "httpPasswd": {"name": "es", "key": "password"}}
+    search = {"type": "elasticsearch", "host": "es.example.com", **login}
+    made = install({**values(), "outputs": {"cloudwatch": {"enabled": False}, "search": search}})
     assert made.names() == OBJECTS
     config = config_of(made)["pipeline"]
     assert [(one["name"], one["host"], one["match"]) for one in config["outputs"]] == [
@@ -109,17 +113,18 @@ def test_events_go_where_logs_go(install: Install) -> None:
     ]
     assert config["inputs"][0]["processors"]["logs"][-1]["record"] == ["cluster shop", "pipeline events"]
     [container] = made.pods()[0].containers()
-    secrets = {entry["name"]: entry["valueFrom"]["secretKeyRef"] for entry in container["env"]}
+    secrets = {entry["name"]: entry["valueFrom"].get("secretKeyRef") for entry in container["env"]}
     assert secrets == {
-        "OUTPUT_USER": {"name": "es", "key": "username"},
-        "OUTPUT_PASSWORD": {"name": "es", "key": "password"},
+        "HOST_NAME": None,
+        "OUTPUT_SEARCH__HTTP_USER": login["httpUser"],
+        "OUTPUT_SEARCH__HTTP_PASSWD": login["httpPasswd"],
     }
 
 
 def test_a_backend_that_lacks_its_address_is_refused(refusal: Callable[..., str]) -> None:
-    """The message shows the YAML to write, also where events alone are on."""
-    said = refusal({**values(), "logs": {"output": {"type": "firehose"}}})
-    assert "firehose:\n      deliveryStream:" in said
+    """The message names the place, also where only events are enabled."""
+    said = refusal({**values(), "outputs": {"stream": {"type": "firehose"}}})
+    assert "at '/outputs/stream': missing property 'deliveryStream'" in said
 
 
 @pytest.mark.parametrize(
@@ -159,7 +164,8 @@ def test_configuration_is_sound(install: Install, chart: Path, tmp_path: Path) -
     [pod] = [pod for pod in made.pods() if pod.owner["metadata"]["name"] == NAME]
     [container] = pod.containers()
     text = made.one("ConfigMap", NAME)["data"]["fluent-bit.yaml"]
-    assert fluentbit.faults(fluentbit.parse(text), mounts=fluentbit.mounts_of(pod, container)) == []
+    config = fluentbit.parse(text, environment={"HOST_NAME": "node-1"})
+    assert fluentbit.faults(config, mounts=fluentbit.mounts_of(pod, container), several=True) == []
     program = images.fluent_bit()
     if program is None:
         pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
@@ -183,9 +189,9 @@ def test_notes_have_policy_and_commands(notes: Callable[..., str]) -> None:
     assert account == f"system:serviceaccount:prometheus:{NAME}"
     assert "aws logs tail /aws/containerinsights/shop/events --region eu-west-1" in text
     assert "aws logs delete-log-group --region eu-west-1 --log-group-name /aws/containerinsights/shop/events" in text
-    assert "sends those of the last 60 minutes again" in text
-    output = {"cloudwatch": {"createGroups": False}}
-    kept = notes({**values(persistence={"type": "claim"}), "logs": {"output": output}})
+    assert "sends the events of the last 60 minutes again" in text
+    given = {"outputs": {"cloudwatch": {"autoCreateGroup": False}}}
+    kept = notes({**values(persistence={"type": "persistentVolumeClaim"}), **given})
     assert policies(kept)[0]["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
-    assert "sends those of the last" not in kept
+    assert "sends the events of the last" not in kept
     assert "/events" not in notes(values(enabled=False))

@@ -19,6 +19,7 @@ from .test_logs import values as fluent_bit_values
 Install = Callable[..., Manifests]
 EXAMPLE = ROOT / "values" / "examples" / "fluentd-elasticsearch.yaml"
 NAME = "fluentd-logs"
+LOGIN = {"httpUser": {"name": "search", "key": "user"}, "httpPasswd": {"name": "search", "key": "password"}}
 FIXED = "FLUENT_ELASTICSEARCH"
 
 
@@ -31,10 +32,11 @@ Loader.add_constructor("!fluent/s", lambda loader, node: ("embedded", loader.con
 
 @pytest.fixture
 def article(install: Install) -> Callable[..., Manifests]:
-    """The values of the example, with others in `logs`, installed as it says."""
+    """The values of the example, with others in `logs` and `outputs`, installed as it says."""
 
-    def made(**logs: Any) -> Manifests:
-        return install({"logs": logs}, files=[EXAMPLE], release="fluentd", namespace="logging")
+    def made(*, outputs: dict[str, Any] | None = None, **logs: Any) -> Manifests:
+        values = {"logs": logs, "outputs": outputs or {}}
+        return install(values, files=[EXAMPLE], release="fluentd", namespace="logging")
 
     return made
 
@@ -117,7 +119,7 @@ def test_sources_are_those_of_fluent_bit(article: Callable[..., Manifests], inst
 
 def test_every_pipeline_has_a_buffer_that_blocks(article: Callable[..., Manifests]) -> None:
     """What does not fit waits in the log files; a chunk that is sent again is stored once; no id is used twice."""
-    made = article(application={"bufferSize": "64M"}, output={"retries": 7})
+    made = article(application={"storage": {"totalLimitSize": "64M"}}, outputs={"elasticsearch": {"retryLimit": 7}})
     labels = parts(made, "label")
     assert set(labels) == {"@APPLICATION", "@DATAPLANE", "@HOST"}
     ids = [*parts(made, "source")]
@@ -150,7 +152,7 @@ def test_parts_of_a_line_are_joined(article: Callable[..., Manifests]) -> None:
 
 def test_a_change_of_the_engine_changes_one_object(article: Callable[..., Manifests]) -> None:
     """The DaemonSet keeps its name and selector, so that no node has two agents, which would send all twice."""
-    other = article(engine="fluent-bit", fluentd={"user": ""})
+    other = article(engine="fluent-bit")
     specs = [made.one("DaemonSet", NAME)["spec"] for made in (article(), other)]
     assert specs[0]["selector"] == specs[1]["selector"]
     assert ("ConfigMap", "fluentdconf") not in other.names()
@@ -168,10 +170,10 @@ def test_configuration_of_the_user(article: Callable[..., Manifests]) -> None:
 def test_opensearch(article: Callable[..., Manifests]) -> None:
     """With its image the same goes to OpenSearch, under its own names; without ids where they are not wanted."""
     made = article(
-        fluentd={"user": "", "image": {"tag": "v1.19.3-debian-opensearch-1.1"}},
-        output={
-            "type": "opensearch",
-            "opensearch": {"host": "logs.example.com", "awsAuth": False, "generateId": False},
+        fluentd={"image": {"tag": "v1.19.3-debian-opensearch-1.1"}},
+        outputs={
+            "elasticsearch": {"enabled": False},
+            "search": {"type": "opensearch", "host": "logs.example.com", "generateId": False, **LOGIN},
         },
     )
     *filters, last = parts(made, "label")["@HOST"]["config"]
@@ -181,30 +183,86 @@ def test_opensearch(article: Callable[..., Manifests]) -> None:
     [container] = agent(made).containers()
     env = {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in container["env"]}
     assert (env["FLUENT_OPENSEARCH_SCHEME"], env["FLUENT_OPENSEARCH_PORT"]) == ("https", "443")
-    assert env["FLUENT_OPENSEARCH_USER"]["secretKeyRef"] == {"name": "efk-pw-elastic", "key": "username"}
+    assert env["FLUENT_OPENSEARCH_USER"]["secretKeyRef"] == LOGIN["httpUser"]
+
+
+def test_several_outputs_at_once(article: Callable[..., Manifests]) -> None:
+    """A copy of each record reaches every output that receives it, each with a buffer, variables and ids of its own."""
+    second = {"type": "elasticsearch", "host": "b.example.com", "logstashFormat": True, "generateId": False, **LOGIN}
+    made = article(outputs={"second": {**second, "match": {"pipelines": ["host"]}}})
+    labels = parts(made, "label")
+    assert {name: label["config"][-1]["match"]["$type"] for name, label in labels.items()} == {
+        "@APPLICATION": "elasticsearch",
+        "@DATAPLANE": "elasticsearch",
+        "@HOST": "copy",
+    }
+    first, other = labels["@HOST"]["config"][-1]["match"]["store"]
+    assert (first["$id"], other["$id"]) == ("elasticsearch-host", "second-host")
+    assert (first["buffer"]["path"], other["buffer"]["path"]) == (
+        "/var/lib/fluentd/buffer-host-elasticsearch",
+        "/var/lib/fluentd/buffer-host-second",
+    )
+    assert other["host"] == ("embedded", "#{ENV['OUTPUT_SECOND__HOST']}")
+    # The hash that the other output needs is no field of this one's documents.
+    assert (other["remove_keys"], "id_key" in other, other["logstash_format"]) == ("_hash", False, True)
+    [container] = agent(made).containers()
+    env = {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in container["env"]}
+    assert env["OUTPUT_SECOND__HOST"] == "b.example.com"
+    assert env["OUTPUT_SECOND__PASSWORD"] == {"secretKeyRef": LOGIN["httpPasswd"]}
+
+
+def test_namespaces_are_split(article: Callable[..., Manifests]) -> None:
+    """An output for certain namespaces has a label, whose filters keep their records and no others."""
+    shop = {
+        "type": "elasticsearch",
+        "host": "shop.example.com",
+        "match": {"namespaces": {"include": ["shop", "shop-*"]}},
+    }
+    made = article(outputs={"shop": shop, "elasticsearch": {"match": {"namespaces": {"exclude": ["shop", "shop-*"]}}}})
+    labels = parts(made, "label")
+    assert set(labels) == {"@APPLICATION", "@ELASTICSEARCH-APPLICATION", "@SHOP-APPLICATION", "@DATAPLANE", "@HOST"}
+    stores = labels["@APPLICATION"]["config"][-1]["match"]["store"]
+    assert [(one["$type"], one["$label"]) for one in stores] == [
+        ("relabel", "@ELASTICSEARCH-APPLICATION"),
+        ("relabel", "@SHOP-APPLICATION"),
+    ]
+    names = {"key": "$.kubernetes.namespace_name", "pattern": "/^(?:shop|shop-.*)$/"}
+    for name, option in {"SHOP": "regexp", "ELASTICSEARCH": "exclude"}.items():
+        grep, output = labels[f"@{name}-APPLICATION"]["config"]
+        assert grep["filter"] == {"$type": "grep", "$tag": "**", option: names}
+        assert output["match"]["$id"] == f"{name.lower()}-application"
+
+
+OFF = {"enabled": False}
+OPENSEARCH = {"type": "opensearch", "host": "x"}
 
 
 @pytest.mark.parametrize(
-    ("logs", "said"),
+    ("values", "said"),
     [
-        ({"output": {"type": "cloudwatch"}}, "logs:\n  engine: fluent-bit"),
-        ({"output": {"type": "opensearch", "opensearch": {"host": "x", "awsAuth": True}}}, "awsAuth: false"),
         (
-            {"output": {"type": "opensearch", "opensearch": {"host": "x", "awsAuth": False}}},
-            "tag: v1.19.3-debian-opensearch-1.1",
+            {"outputs": {"cloudwatch": {"enabled": True}}},
+            "`outputs.cloudwatch.type` is cloudwatch, but fluentd sends to",
         ),
-        ({"application": {"multiline": ["java"]}}, "logs.application.multiline is set"),
-        ({"metadata": {"labels": True}}, "logs.metadata.labels is set"),
+        ({"outputs": {"search": {**OPENSEARCH, "awsAuth": True}}}, "`outputs.search.awsAuth` is set"),
+        ({"outputs": {"search": OPENSEARCH}}, "tag: v1.19.3-debian-opensearch-1.1"),
+        ({"outputs": {"elasticsearch": {"index": "eks-%Y.%m.%d"}}}, "    logstashFormat: true"),
         (
-            {"application": {"enabled": False}, "dataplane": {"enabled": False}, "host": {"enabled": False}},
-            "for nothing",
+            {"outputs": {"elasticsearch": {"tls": {"vhost": "es.example.com"}}}},
+            "`outputs.elasticsearch.tls.vhost` is set",
+        ),
+        ({"logs": {"application": {"multiline": ["java"]}}}, "`logs.application.multiline` is set"),
+        ({"logs": {"metadata": {"labels": True}}}, "`logs.metadata.labels` is set"),
+        (
+            {"logs": {"application": OFF, "dataplane": OFF, "host": OFF}},
+            "every pipeline below `logs` is disabled",
         ),
     ],
-    ids=["CloudWatch", "signature", "image", "multiline", "labels", "nothing"],
+    ids=["CloudWatch", "signature", "image", "date", "vhost", "multiline", "labels", "nothing"],
 )
-def test_what_it_does_not_do_is_refused(refusal: Callable[..., str], logs: dict[str, Any], said: str) -> None:
-    """The message shows the YAML to write."""
-    assert said in refusal({"logs": logs}, files=[EXAMPLE])
+def test_what_it_does_not_do_is_refused(refusal: Callable[..., str], values: dict[str, Any], said: str) -> None:
+    """The message says what fluentd lacks and shows the YAML to write."""
+    assert said in refusal(values, files=[EXAMPLE])
 
 
 def test_fluentd_takes_the_configuration(article: Callable[..., Manifests], tmp_path: Path) -> None:

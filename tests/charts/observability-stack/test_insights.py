@@ -20,8 +20,8 @@ SCHEMA = Path(__file__).parents[3] / "../shared/data/cloudwatch-agent-schema.jso
 NAME = "x-observability-stack-container-insights"
 PERFORMANCE = "arn:aws:logs:eu-west-1:ACCOUNT:log-group:/aws/containerinsights/shop/performance:*"
 KINDS = {
-    ("ClusterRole", f"prometheus-{NAME}"),
-    ("ClusterRoleBinding", f"prometheus-{NAME}"),
+    ("ClusterRole", f"{NAME}.prometheus"),
+    ("ClusterRoleBinding", f"{NAME}.prometheus"),
     ("ConfigMap", NAME),
     ("ConfigMap", "cwagent-clusterleader"),
     ("DaemonSet", NAME),
@@ -177,17 +177,17 @@ def test_agents_own_translator_takes_it(install: Install, tmp_path: Path, values
     ],
 )
 def test_values_are_strict(refusal: Callable[..., str], values: dict[str, Any], says: str) -> None:
-    """What the agent would ignore without a word, or would not start with, is refused."""
+    """Values that the agent would silently ignore, or not start with, are rejected."""
     assert says in refusal(insights(values))
 
 
 def test_refusals(refusal: Callable[..., str], install: Install) -> None:
     """Nothing is collected twice, and no kubelet is asked by a right that is enough to run commands in pods."""
     twice = insights({"installer": "addOn", "addOn": {"containerLogs": True}}, logs={"enabled": True})
-    assert "each line would be collected, and billed, twice" in refusal(twice)
+    assert "every line would be collected, and billed, twice" in refusal(twice)
     windows = insights({"windows": {"enabled": True}}, identity={"type": "podIdentity"})
-    assert "which AWS documents for Linux nodes only" in refusal(windows)
-    with pytest.raises(Exception, match="asks the agent for nodes/proxy"):
+    assert "which EKS supports on Linux nodes only" in refusal(windows)
+    with pytest.raises(Exception, match="requires nodes/proxy of the agent"):
         install(insights(), kubernetes="1.32.0")
     assert not install(insights({"installer": "addOn"}), kubernetes="1.32.0").names()
 
@@ -252,7 +252,7 @@ def test_probes_ask_the_agents_own_extension(install: Install) -> None:
 
 
 def test_only_application_signals_are_let_in(install: Install) -> None:
-    """Nobody may talk to the agent, unless applications send it signals: then to those ports, on their own node.
+    """No pod can access the agent, unless applications send it signals: then these ports, on their own node.
 
     The proxy beside them signs what it is sent with the agent's role: it is for the namespace, and for peers named.
     """

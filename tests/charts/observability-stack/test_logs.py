@@ -21,8 +21,8 @@ NAME = "x-observability-stack-logs"
 PREFIX = "/aws/containerinsights/shop"
 CLUSTER = {"name": "shop", "region": "eu-west-1"}
 OBJECTS = {
-    ("ClusterRole", f"prometheus-{NAME}"),
-    ("ClusterRoleBinding", f"prometheus-{NAME}"),
+    ("ClusterRole", f"{NAME}.prometheus"),
+    ("ClusterRoleBinding", f"{NAME}.prometheus"),
     ("ConfigMap", NAME),
     ("DaemonSet", NAME),
     ("NetworkPolicy", NAME),
@@ -83,7 +83,7 @@ def check(made: Manifests, folder: Path) -> None:
     read = [path for path in map(fluentbit.pod_log, NAMESPACES, NAMESPACES) if fluentbit.inputs_of(config, path)]
     pod = agent(made)
     mounts = [*fluentbit.mounts_of(pod, pod.containers()[0]), TOKEN]
-    assert fluentbit.faults(config, paths=read, mounts=mounts) == []
+    assert fluentbit.faults(config, paths=read, mounts=mounts, several=True) == []
     program = images.fluent_bit()
     if program is None:
         pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
@@ -99,12 +99,12 @@ def test_one_agent_on_each_node(install: Install) -> None:
     made = install(values())
     assert made.names() == OBJECTS
     assert install(values(enabled=False)).names() == set()
-    role = made.one("ClusterRole", f"prometheus-{NAME}")["rules"]
+    role = made.one("ClusterRole", f"{NAME}.prometheus")["rules"]
     assert role == [{"apiGroups": [""], "resources": ["nodes/pods"], "verbs": ["get"]}]
-    [subject] = made.one("ClusterRoleBinding", f"prometheus-{NAME}")["subjects"]
+    [subject] = made.one("ClusterRoleBinding", f"{NAME}.prometheus")["subjects"]
     assert subject == {"kind": "ServiceAccount", "name": "fluent-bit", "namespace": "prometheus"}
     by_api = install(values(metadata={"from": "api"}))
-    assert by_api.one("ClusterRole", f"prometheus-{NAME}")["rules"][0]["resources"] == ["pods"]
+    assert by_api.one("ClusterRole", f"{NAME}.prometheus")["rules"][0]["resources"] == ["pods"]
     by_tag = install(values(metadata={"from": "tag"}))
     assert by_tag.names() == {entry for entry in OBJECTS if "ClusterRole" not in entry[0]}
     assert agent(by_tag).spec["automountServiceAccountToken"] is False
@@ -119,7 +119,7 @@ def test_pod_of_the_agent(install: Install) -> None:
     assert pod.spec["securityContext"]["runAsUser"] == 0
     assert box["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     paths = {volume["name"]: volume["hostPath"] for volume in pod.spec["volumes"] if "hostPath" in volume}
-    state = {"path": f"/var/lib/observability-stack/prometheus-{NAME}", "type": "DirectoryOrCreate"}
+    state = {"path": f"/var/lib/observability-stack/{NAME}.prometheus", "type": "DirectoryOrCreate"}
     journal = {"path": "/var/log/journal", "type": "DirectoryOrCreate"}
     assert paths == {"state": state, "logs": {"path": "/var/log"}, "journal": journal}
     assert {mount["name"] for mount in box["volumeMounts"] if not mount.get("readOnly")} == {"state"}
@@ -262,32 +262,32 @@ OFF = {"enabled": False}
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "no pipeline": (
         {"application": OFF, "dataplane": OFF, "host": OFF},
-        "logs.enabled is true, but no pipeline of logs is enabled",
+        "`logs.enabled` is true, but every pipeline below `logs` is disabled",
         "logs:\n  application:\n    enabled: true",
     ),
     "nothing to read": (
         {"host": {"journal": []}},
-        "logs.host has neither `journal` nor `files`: it reads nothing",
+        "`logs.host` is enabled, but `journal` and `files` are empty, so the pipeline reads nothing",
         "logs:\n  host:\n    enabled: false",
     ),
     "namespace in both": (
         {"application": {"namespaces": {"include": ["a", "b"], "exclude": ["b"]}}},
-        "Namespace b is in logs.application.namespaces.include and in exclude",
+        "Namespace b is in both `include` and `exclude` of `logs.application.namespaces`",
         "exclude: []",
     ),
     "labels by tag": (
         {"metadata": {"from": "tag", "labels": True}},
-        "logs.metadata.labels is true, but logs.metadata.from: tag adds only names",
+        "`logs.metadata.labels` is true, but `logs.metadata.from: tag` adds only names",
         "logs:\n  metadata:\n    from: kubelet",
     ),
     "memory": (
         {"storage": {"maxChunksUp": 100}},
-        "logs.storage.maxChunksUp is 100, so the agent can use 264Mi, but logs.resources.limits.memory is 256Mi",
+        "`logs.storage.maxChunksUp` is 100, so the agent can use 264Mi, but `logs.resources.limits.memory` is 256Mi",
         "logs:\n  storage:\n    maxChunksUp: 96",
     ),
     "old image": (
         {"image": {"tag": "4.0.1"}},
-        "logs.image.tag is 4.0.1, but Fluent Bit before 5.1.1 has known vulnerabilities",
+        "`logs.image.tag` is 4.0.1, but Fluent Bit before 5.1.1 has known vulnerabilities",
         "logs:\n  image:\n    tag: 5.1.1",
     ),
 }
@@ -304,5 +304,5 @@ def test_wrong_values_are_refused(refusal: Callable[..., str], logs: dict[str, A
 def test_kubelets_of_old_are_not_asked(helm: Any) -> None:
     """Before 1.33 a kubelet gives its pods only to those who could run commands in any of them."""
     refused = helm.template(CHART, values=values(), kube_version="1.32.0")
-    assert "logs.metadata.from is kubelet, but before Kubernetes 1.33" in refused.stderr
+    assert "`logs.metadata.from` is kubelet, but before Kubernetes 1.33" in refused.stderr
     assert helm.template(CHART, values=values(metadata={"from": "api"}), kube_version="1.32.0").exit_code == 0

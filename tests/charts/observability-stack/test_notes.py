@@ -20,8 +20,13 @@ def amp(host: str = "eu-west-1.amazonaws.com", **sigv4: str) -> dict[str, Any]:
 
 def policies(text: str) -> list[dict[str, Any]]:
     """Return the first statement of each policy in a text."""
+    return [found[0] for found in statements(text)]
+
+
+def statements(text: str) -> list[list[dict[str, Any]]]:
+    """Return the statements of each policy in a text."""
     documents = re.findall(r"^  \{\n.*?^  \}$", text, re.MULTILINE | re.DOTALL)
-    return [json.loads(document)["Statement"][0] for document in documents]
+    return [json.loads(document)["Statement"] for document in documents]
 
 
 def test_commands_find_what_they_name(notes: Notes, install: Callable[..., Manifests]) -> None:
@@ -61,7 +66,7 @@ def test_role_of_another_account(notes: Notes) -> None:
     """With a role to assume, the pod's own role may do that alone, and the notes say what the other needs."""
     text = notes({"server": amp(role_arn=ROLE)})
     assert policies(text)[0] == {"Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": [ROLE]}
-    assert f"The role {ROLE} has to trust it" in text
+    assert f"The role {ROLE} must trust it" in text
 
 
 def test_trust_is_for_one_service_account(notes: Notes) -> None:
@@ -132,19 +137,19 @@ def test_leftovers_are_listed(
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ({}, "A new EKS cluster has none: as long as this shows no class"),
+        ({}, "A new EKS cluster has none. If this command shows no class"),
         (
             {"server": {"persistence": {"persistentVolumeClaim": {"storageClassName": "gp3"}}}},
             "on a claim of storage class gp3.",
         ),
         (
             {"server": amp()},
-            "An uninstall leaves nothing in the cluster, apart from claims of an earlier configuration",
+            "Uninstalling keeps only claims of an earlier configuration",
         ),
         ({"server": amp()}, "serviceAccounts.server.roleArn is not set"),
-        ({"server": amp()}, "not sent any more, for which server.replicas: 2 is the remedy"),
-        ({"server": amp()}, 'The cluster is called "eks" in the label `cluster`'),
-        ({"server": amp(), "identity": {"type": "node"}}, "metadata has a hop limit of 2"),
+        ({"server": amp()}, "To avoid that, set server.replicas: 2."),
+        ({"server": amp()}, 'The label `cluster` is "eks"'),
+        ({"server": amp(), "identity": {"type": "node"}}, "instance metadata has a hop limit of 2"),
         ({"server": amp(), "alertmanager": {"enabled": True}}, "an agent evaluates no rules"),
     ],
 )

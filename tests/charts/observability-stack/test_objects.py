@@ -15,8 +15,8 @@ ROLE = "arn:aws:iam::111122223333:role/amp"
 AGENT = {"server": {"remoteWrite": [REMOTE]}}
 
 SERVER = {
-    ("ClusterRole", f"prometheus-{NAME}-server"),
-    ("ClusterRoleBinding", f"prometheus-{NAME}-server"),
+    ("ClusterRole", f"{NAME}-server.prometheus"),
+    ("ClusterRoleBinding", f"{NAME}-server.prometheus"),
     ("ConfigMap", f"{NAME}-server"),
     ("ConfigMap", f"{NAME}-rules"),
     ("NetworkPolicy", f"{NAME}-server"),
@@ -27,8 +27,8 @@ SERVER = {
 CLAIM = {("PersistentVolumeClaim", f"{NAME}-server")}
 COMPONENTS = {
     "kubeStateMetrics": {
-        ("ClusterRole", f"prometheus-{NAME}-kube-state-metrics"),
-        ("ClusterRoleBinding", f"prometheus-{NAME}-kube-state-metrics"),
+        ("ClusterRole", f"{NAME}-kube-state-metrics.prometheus"),
+        ("ClusterRoleBinding", f"{NAME}-kube-state-metrics.prometheus"),
         ("Deployment", f"{NAME}-kube-state-metrics"),
         ("NetworkPolicy", f"{NAME}-kube-state-metrics"),
         ("ServiceAccount", f"{NAME}-kube-state-metrics"),
@@ -161,13 +161,13 @@ def _policy(made: Manifests) -> dict[str, Any]:
 
 
 def test_one_pod_has_no_budget(install: Install) -> None:
-    """A budget for a single pod would keep its node from being drained for ever."""
+    """A budget for a single pod would keep its node from being drained forever."""
     assert not install().select("PodDisruptionBudget")
 
 
 def test_role_of_prometheus_is_the_least(install: Install) -> None:
     """It may find targets and read metrics: no ConfigMap, no Secret, no nodes/proxy, and no verb that writes."""
-    rules = install().one("ClusterRole", f"prometheus-{NAME}-server")["rules"]
+    rules = install().one("ClusterRole", f"{NAME}-server.prometheus")["rules"]
     assert {
         (what, verb)
         for rule in rules
@@ -189,7 +189,7 @@ def test_role_of_kube_state_metrics_follows_its_kinds(install: Install) -> None:
     """It may list what it is told to read, in the right API groups, and nothing else."""
     kinds = ["pods", "deployments", "ingresses"]
     made = install({"kubeStateMetrics": {"resourceKinds": kinds}})
-    rules = made.one("ClusterRole", f"prometheus-{NAME}-kube-state-metrics")["rules"]
+    rules = made.one("ClusterRole", f"{NAME}-kube-state-metrics.prometheus")["rules"]
     assert {(*rule["apiGroups"], *rule["resources"]) for rule in rules} == {
         ("", "pods"),
         ("apps", "deployments"),
@@ -226,7 +226,7 @@ def test_policies_let_in_only_who_has_to(install: Install) -> None:
 
 
 def test_node_exporter_has_a_policy_in_a_network_of_its_own(install: Install) -> None:
-    """Only Prometheus may ask it there; in the network of the node, where no policy is heeded, it has none."""
+    """Only Prometheus can access it there; in the host network, where policies have no effect, it has none."""
     name = f"{NAME}-node-exporter"
     made = install({"nodeExporter": {"hostNetwork": False}})
     [rule] = made.one("NetworkPolicy", name)["spec"]["ingress"]

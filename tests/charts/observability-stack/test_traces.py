@@ -182,17 +182,17 @@ def test_changed_configuration_rolls_the_pods(install: Install) -> None:
     [
         (
             {"xrayDaemon": {"bufferMegabytes": 48}},
-            "traces.xrayDaemon.bufferMegabytes is 48, and the container's limit of 64Mi would be reached before it",
+            "`traces.xrayDaemon.bufferMegabytes` is 48, but the container's memory limit is 64Mi",
             {"xrayDaemon": {"resources": {"limits": {"memory": "72Mi"}}}},
         ),
         (
             {"engine": "otel", "otel": {"memoryLimitMegabytes": 400}},
-            "traces.otel.memoryLimitMegabytes is 400, and the container's limit of 256Mi",
+            "`traces.otel.memoryLimitMegabytes` is 400, but the container's memory limit is 256Mi",
             {"otel": {"resources": {"limits": {"memory": "500Mi"}}}},
         ),
         (
             {"hostPort": True, "updateStrategy": {"rollingUpdate": {"maxSurge": 1}}},
-            "traces.hostPort is true, and traces.updateStrategy starts a new pod beside the old one",
+            "`traces.hostPort` is true, but `traces.updateStrategy` starts the new pod while the old one",
             {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": "10%"}}},
         ),
     ],
@@ -201,7 +201,7 @@ def test_changed_configuration_rolls_the_pods(install: Install) -> None:
 def test_what_cannot_work_is_refused(
     install: Install, refusal: Callable[..., str], settings: dict[str, Any], said: str, shown: dict[str, Any]
 ) -> None:
-    """The message says what is wrong, and what it says to write mends it; what is off is not looked at."""
+    """The message says what is wrong, and the YAML in it fixes that; parts that are disabled are not checked."""
     message = refusal(traces(**settings))
     assert said in message
     written = yaml.safe_load(message[message.index("\ntraces:\n") :].partition("\n\n")[0])
@@ -237,5 +237,5 @@ def test_notes_lead_to_a_trace(notes: Callable[..., str], engine: str) -> None:
     assert "system:serviceaccount:prometheus:xray-daemon" in json.dumps(trust)
     assert iam.faults(policy) == []
     assert iam.faults(trust, trust=True) == []
-    assert "serviceAccounts.traces.roleArn is not set. Until it is, the X-Ray daemon has no credentials" in text
+    assert "serviceAccounts.traces.roleArn is not set. Until it is" in text
     assert "X-Ray keeps traces for 30 days" in text

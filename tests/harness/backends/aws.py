@@ -15,6 +15,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from harness.backends.pki import Authority
+from harness.backends.ports import free_port
 from harness.backends.receivers import Trouble
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Aws(Trouble):
         self._server: BaseWSGIServer | None = None
         self._clients: dict[str, Any] = {}
         self.host = host
-        self.port = port
+        self.port = port or free_port(host)
         self._listen()
 
     def client(self, service: str) -> Any:
@@ -105,7 +106,6 @@ class Aws(Trouble):
                 request_handler=_Quiet,
                 ssl_context=self._certificate,
             )
-            self.port = self._server.server_port
             threading.Thread(target=self._server.serve_forever, name="aws", daemon=True).start()
 
     def _close(self) -> None:

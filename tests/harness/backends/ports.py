@@ -1,4 +1,4 @@
-"""Ports for programs that have to be told which port to listen on."""
+"""Ports for programs that must be told which port to listen on, and for servers that close and listen again."""
 
 import os
 import socket
@@ -36,7 +36,7 @@ def free_port(host: str = "127.0.0.1") -> int:
             lock.acquire(blocking=False)
         except Timeout:
             continue
-        if _listens(host, port) or lock.lock_counter > 1:
+        if _listens(host, port):
             lock.release()
             continue
         _held.append(lock)

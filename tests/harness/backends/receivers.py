@@ -23,6 +23,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from harness.backends.pki import Authority
+from harness.backends.ports import free_port
 
 HOST = "127.0.0.1"
 _KEYS = Credentials("test", "test")
@@ -112,7 +113,7 @@ class Receiver(Trouble):
     ) -> None:
         super().__init__()
         self.host = host
-        self.port = 0
+        self.port = free_port(host)
         self.records: list[dict[str, Any]] = []
         self.headers: Message = Message()
         self.paths: set[str] = set()
@@ -196,7 +197,6 @@ class Receiver(Trouble):
             self._server.socket = self._tls.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
             )
-        self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=(0.05,), name="Receiver", daemon=True).start()
 
     def _close(self) -> None:

@@ -196,6 +196,20 @@ def programs(names: tuple[str, ...], build: bool) -> None:
         click.echo(f"{name:24} {found.version:10} {found.path or 'not built yet'}")
 
 
+@program.command()
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="[FILE]...")
+def prose(files: tuple[Path, ...]) -> int:
+    """List the words to avoid (.vale) in all texts or in FILEs; exit with status 1 if there are any."""
+    from harness.cli import prose  # noqa: PLC0415
+
+    root = Path.cwd()
+    found = prose.findings(root, files or prose.texts(root))
+    for line in found:
+        click.echo(line)
+    click.echo(f"findings: {len(found)}, files: {len({line.partition(':')[0] for line in found})}")
+    return 1 if found else 0
+
+
 _check = click.option("--check", is_flag=True, help="Write nothing; exit with status 1 if a file is out of date.")
 
 

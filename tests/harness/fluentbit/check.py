@@ -1,6 +1,7 @@
 """Finds faults in a configuration, one sentence each."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -60,6 +61,21 @@ _WINDOWS = {
     "winlog": _COMMON | {"channels", "db", "interval_nsec", "interval_sec", "string_inserts", "use_ansi"},
 }
 
+# Options that tell destinations of records apart; for CloudWatch Logs, so does the log group.
+_DESTINATION = (
+    "name",
+    "region",
+    "role_arn",
+    "endpoint",
+    "host",
+    "port",
+    "uri",
+    "path",
+    "index",
+    "bucket",
+    "delivery_stream",
+)
+
 Options = Mapping[str, Mapping[str, Any]]
 
 
@@ -71,6 +87,7 @@ def faults(
     mounts: Sequence[Mount] | None = None,
     parsers: Iterable[str] = (),
     options: Mapping[str, Any] | None = None,
+    several: bool = False,
 ) -> list[str]:
     """Return the faults of a configuration.
 
@@ -83,13 +100,14 @@ def faults(
         parsers: parsers in the image.
         options: the options of every plugin, from Fluent Bit's ``-J`` and ``data/``; without them, names are not
             checked.
+        several: several outputs may receive a record, if no two of them deliver it to the same destination.
     """
     found = [*config.odd, *(f"${{{name}}} has no value" for name in sorted(config.unset))]
     found += _names(config, options)
     found += _tags(config)
     found += _parsers(config, set(parsers))
     found += _globs(config)
-    found += _routes(config, list(paths), list(records))
+    found += _routes(config, list(paths), list(records), several=several)
     found += _stores(config)
     for output in config.outputs:
         found += _cloudwatch(output)
@@ -156,7 +174,9 @@ def _globs(config: Config) -> Iterator[str]:
                 yield f"{plugin}: {path} has a bracket expression, which is not supported on Windows"
 
 
-def _routes(config: Config, paths: list[str], records: list[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
+def _routes(
+    config: Config, paths: list[str], records: list[tuple[str, Mapping[str, Any]]], *, several: bool
+) -> Iterator[str]:
     for path in paths:
         readers = inputs_of(config, path)
         if len(readers) > 1:
@@ -165,13 +185,15 @@ def _routes(config: Config, paths: list[str], records: list[tuple[str, Mapping[s
     tags = [tag for _, tag, _ in tried] + [tag for tag, _ in records]
     for source, tag, record in [*tried, *((None, tag, record) for tag, record in records)]:
         found = ends(config, tag, record)
-        reached = [end.output for end in found if isinstance(end, Delivery)]
+        arrived = [end for end in found if isinstance(end, Delivery)]
+        places = Counter(map(_destination, arrived))
+        reached = [end.output for end in arrived if not several or places[_destination(end)] > 1]
         label = f"{source}: " if source else ""
         if not found:
             yield f"{label}no output matches the tag {tag}; its records are lost"
         elif len(reached) > 1:
             yield f"{label}the tag {tag} reaches {_listed(reached)}: its records are duplicated, and billed each time"
-    yield from _overlaps(config)
+    yield from _overlaps(config, several=several)
     yield from _idle(config, tags)
     for plugin in config.filters:
         for tag in tags if plugin.name == "kubernetes" else []:
@@ -192,14 +214,20 @@ def _examples(plugin: Plugin, config: Config, paths: list[str]) -> list[str]:
     return own or [pattern.replace("*", pod, 1).replace("*", "x") for pattern in tag_patterns(plugin)]
 
 
-def _overlaps(config: Config) -> Iterator[str]:
+def _destination(end: Delivery) -> tuple[str, ...]:
+    """Return what tells the place that a record is delivered to from others."""
+    return (end.group, *(end.output.get(option) for option in _DESTINATION))
+
+
+def _overlaps(config: Config, *, several: bool) -> Iterator[str]:
     """Find tags that two outputs match, beyond the given examples."""
     plain = [output for output in config.outputs if output.get("match") and "match_regex" not in output.options]
     for source in config.inputs:
         for pattern in tag_patterns(source) if source.get("tag") else []:
             for one, other in combinations(plain, 2):
                 shared = meeting([pattern, one.get("match"), other.get("match")])
-                if shared is not None and len(deliveries(config, shared)) > 1:
+                found = deliveries(config, shared) if shared is not None else []
+                if len(found) > 1 and (not several or len(set(map(_destination, found))) < len(found)):
                     both = f"{one} and {other} both match {shared}"
                     yield f"{source}: {both}: its records are duplicated, and billed twice"
 

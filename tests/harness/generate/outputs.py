@@ -9,32 +9,6 @@ import yaml
 
 Option = dict[str, Any]
 
-_INTRODUCTION = """\
-# Outputs
-
-`make generate` writes this page from charts/shared/outputs.yaml.
-
-Every chart that collects logs has the map `outputs`. Each entry has a `type` and the options of that type below.
-`enabled: false` switches an entry off. `match` limits it to some of the records: `match.files` in log-sidecar,
-`match.pipelines`, `match.namespaces.include` and `match.namespaces.exclude` in the node agents.
-
-```yaml
-outputs:
-  archive:
-    type: s3
-    bucket: my-logs
-    region: eu-west-1
-```
-
-A Secret or ConfigMap is referred to by `{name: ..., key: ...}`. Some options accept placeholders:
-
-| chart | placeholders |
-| --- | --- |
-| log-sidecar | `{namespace}`, `{pod}`, `{container}`, `{node}`, `{region}`; `{file}` in log group and stream names |
-| fluent-bit-windows, observability-stack | `{cluster}`, `{region}`, `{pipeline}`, `{node}` |
-
-"""
-
 # What templates need of an option; the rest is for the schema and the docs.
 _FOR_TEMPLATES = ("option", "default", "secret", "file", "header", "placeholders", "when", "since5")
 _KEYS = {*_FOR_TEMPLATES, "defaults", "schema", "description", "required", "example", "unless", "charts"}
@@ -178,7 +152,8 @@ def stale_page(root: Path) -> dict[Path, str]:
         The file and the text that it has to have, or nothing if it has that text.
     """
     charts = sorted(path.parent.name for path in root.glob("charts/*/Chart.yaml"))
-    text = _INTRODUCTION + page(load(root / "charts" / "shared"), charts)
+    shared = root / "charts" / "shared"
+    text = (shared / "outputs.md").read_text(encoding="utf-8") + "\n" + page(load(shared), charts)
     file = root / "docs" / "outputs.md"
     return {} if file.exists() and file.read_text(encoding="utf-8") == text else {file: text}
 

@@ -1,7 +1,4 @@
-{{/*
-What LogMonitor 2.2.1 passes over in silence. The schema lets the usual mistakes through, so that they are refused here
-with the line to write instead.
-*/}}
+{{/* Settings that LogMonitor 2.2.1 silently ignores. The schema permits common mistakes, so that the message here shows the fix. */}}
 
 {{/* Keys of a source by its type. */}}
 {{- define "fluent-bit-windows.sourceKeys" -}}
@@ -37,7 +34,7 @@ Process: [type, customLogFormat]
 {{- end }}
 {{- range $key := list "includeSubdirectories" "startAtOldestRecord" "eventFormatMultiLine" }}
 {{- if kindIs "string" (get $source $key) }}{{- if hasKey $source $key }}
-{{ $place }}: {{ $key }} is a text, which LogMonitor passes over. Write:
+{{ $place }}: {{ $key }} is a string, which LogMonitor ignores. Write:
           {{ $key }}: {{ ternary "true" "false" (eq (get $source $key | lower) "true") }}{{ "\f" }}
 {{- end }}{{- end }}
 {{- end }}
@@ -47,7 +44,7 @@ Process: [type, customLogFormat]
 {{- end }}
 {{- end -}}
 
-{{/* A key in another case is passed over: dict "place", "given" <map>, "allowed" <names>, "of" <what they belong to>. */}}
+{{/* LogMonitor ignores a key in another case: dict "place", "given" <map>, "allowed" <names>, "of" <what they belong to>. */}}
 {{- define "fluent-bit-windows.checkKeys" -}}
 {{- $all := . -}}
 {{- range $key, $value := .given }}
@@ -73,16 +70,16 @@ Process: [type, customLogFormat]
 {{- with .source }}
 {{- $directory := .directory | default "" }}
 {{- if not (regexMatch "^[A-Za-z]:([/\\\\]|$)" $directory) }}{{ if not (hasKey . "Directory") }}
-{{ $place }}: directory is {{ $directory | quote }}, and has to be a path with its drive. Write:
+{{ $place }}: directory is {{ $directory | quote }}, but must be a path with a drive. Write:
           directory: C:\inetpub\logs{{ "\f" }}
 {{- end }}{{ end }}
 {{- if and (regexMatch "^[A-Za-z]:[/\\\\]*$" $directory) (eq (toString .includeSubdirectories) "true") }}
-{{ $place }}: LogMonitor reads no drive with all of its folders. Write a folder:
+{{ $place }}: LogMonitor cannot read a whole drive. Write a directory:
           directory: {{ substr 0 2 $directory }}\logs
           includeSubdirectories: true{{ "\f" }}
 {{- end }}
 {{- if kindIs "string" .waitInSeconds }}{{ if hasKey . "waitInSeconds" }}
-{{ $place }}: waitInSeconds is a text, which LogMonitor passes over. Write:
+{{ $place }}: waitInSeconds is a string, which LogMonitor ignores. Write:
           waitInSeconds: {{ ternary .waitInSeconds "300" (regexMatch "^[0-9]+$" .waitInSeconds) }}{{ "\f" }}
 {{- end }}{{ end }}
 {{- end }}
@@ -124,7 +121,7 @@ Process: [type, customLogFormat]
             - providerName: "IIS: WWW Server"{{ "\f" }}
 {{- end }}
 {{- if and (hasKey . "keywords") (not (kindIs "string" .keywords)) }}
-{{ $at }}: keywords is a number, which LogMonitor passes over. Write:
+{{ $at }}: keywords is a number, which LogMonitor ignores. Write:
               keywords: {{ .keywords | int64 | toString | quote }}{{ "\f" }}
 {{- end }}
 {{- end }}

@@ -1,11 +1,11 @@
-{{/* Refusals of workloads; each message shows the YAML to write. Messages end with a form feed. */}}
+{{/* Rules about workloads. */}}
 
 {{- define "fluent-bit-windows.checkWorkloads" -}}
 {{- $seen := dict -}}
 {{- range $index, $item := .Values.workloads }}
 {{- $where := printf "workloads[%d] (%s)" $index .name }}
 {{- if hasKey $seen .name }}
-{{ $where }}: two workloads have this name. Write another:
+{{ $where }}: two workloads have this name. Choose another:
 workloads:
   - name: {{ .name }}-{{ $index }}{{ "\f" }}
 {{- end }}
@@ -18,8 +18,8 @@ fullnameOverride: {{ include "fluent-bit-windows.fullname" $ | trunc (sub 62 (le
 {{- $workload := mustMergeOverwrite (deepCopy $.Values.workloadDefaults) $item }}
 {{- $builds := list }}
 {{- range $.Values.windows.builds }}{{ $builds = append $builds .name }}{{ end }}
-{{- if and (not (include "fluent-bit-windows.isHostProcess" $)) (not (has $workload.build $builds)) }}
-{{ $where }}: its build is {{ $workload.build }}, whose nodes have no agent, so that nobody would send its logs on. Write:
+{{- if and (ne $.Values.mode "hostProcess") (not (has $workload.build $builds)) }}
+{{ $where }}: its build is {{ $workload.build }}, whose nodes have no agent to deliver its logs. Write:
 windows:
   builds:
 {{- range append $builds $workload.build }}
@@ -56,7 +56,7 @@ workloads:
 {{- end }}
 {{- range .service.ports }}
 {{- if and (kindIs "string" .targetPort) (not (has .targetPort $names)) }}
-{{ $where }}: its Service sends to the port {{ .targetPort }}, and ports has none of this name. Write:
+{{ $where }}: its Service refers to port {{ .targetPort }}, which is not in ports. Write:
     ports:
       - name: {{ .targetPort }}
         containerPort: {{ .port }}{{ "\f" }}
@@ -75,54 +75,47 @@ workloads:
       minReplicas: {{ $scaling.maxReplicas }}{{ "\f" }}
 {{- end }}
 {{- if and $scaling.enabled (not $scaling.cpuPercent) (not $scaling.memoryPercent) }}
-{{ $where }}: autoscaling is enabled and nothing says when to scale. Write:
+{{ $where }}: autoscaling is enabled without a target. Write:
     autoscaling:
       cpuPercent: 80{{ "\f" }}
 {{- end }}
 {{- $budget := .podDisruptionBudget }}
 {{- if and $budget.enabled (eq (toString $budget.minAvailable) "") (eq (toString $budget.maxUnavailable) "") }}
-{{ $where }}: its disruption budget says nothing. Write:
+{{ $where }}: its disruption budget has no limit. Write:
     podDisruptionBudget:
       maxUnavailable: 1{{ "\f" }}
-{{- end }}
-{{- range .extraVolumes }}
-{{- if has .name (list "logmonitor" "logmonitor-config") }}
-{{ $where }}: extraVolumes has a volume {{ .name | quote }}, the name of one of the chart's own. Write another:
-    extraVolumes:
-      - name: my-{{ .name }}{{ "\f" }}
-{{- end }}
 {{- end }}
 {{- end }}
 {{- end -}}
 
-{{/* What LogMonitor is started with, and from where. */}}
+{{/* Rules about LogMonitor. */}}
 {{- define "fluent-bit-windows.checkLogMonitor" -}}
 {{- $where := .where -}}
 {{- $settings := .workload.logMonitor -}}
 {{- if and (ne $settings.from "entrypoint") (not .workload.command) }}
-{{ $where }}: LogMonitor has nothing to start, as it takes the place of the image's entry point. Write what that is:
+{{ $where }}: LogMonitor has nothing to start, because it replaces the image's entry point. Write the command:
     command:
       - C:\ServiceMonitor.exe
       - w3svc
-or, when the entry point of the image is LogMonitor itself:
+or, if the entry point of the image is LogMonitor:
     logMonitor:
       from: entrypoint{{ "\f" }}
 {{- end }}
 {{- if and (eq $settings.from "entrypoint") .workload.command }}
-{{ $where }}: command replaces the entry point, which logMonitor.from says to leave alone. Write:
+{{ $where }}: command is set, but logMonitor.from: entrypoint uses the image's own command. Write:
     command: []
     logMonitor:
       from: entrypoint{{ "\f" }}
 {{- end }}
 {{- if ne $settings.from "initContainer" }}
 {{- if $settings.sources }}
-{{ $where }}: logMonitor.sources is for a configuration that the chart writes; this image brings its own. Write:
+{{ $where }}: logMonitor.sources is set, but the image contains its own configuration. Write:
     logMonitor:
       from: initContainer{{ "\f" }}
 {{- end }}
 {{- else }}
 {{- if not (and $settings.image $settings.image.repository) }}
-{{ $where }}: logMonitor.image is not set, the image that LogMonitor.exe is copied from. Write:
+{{ $where }}: logMonitor.image, which LogMonitor.exe is copied from, is not set. Write:
     logMonitor:
       image:
         registry: 111122223333.dkr.ecr.us-east-1.amazonaws.com

@@ -2,17 +2,27 @@
 
 {{/*
 The workloads, as a JSON list: each with what `workloadDefaults` says where it says nothing itself, its component, the
-name of its objects and, where the chart writes it, LogMonitorConfig.json as text.
+name of its objects, `lists` and `serviceLists` as fluent-bit-windows.checkPod expects them and, where the chart writes
+it, LogMonitorConfig.json as text.
 */}}
 {{- define "fluent-bit-windows.workloads" -}}
 {{- $made := list -}}
-{{- range .Values.workloads -}}
-{{- $workload := mustMergeOverwrite (deepCopy $.Values.workloadDefaults) . -}}
-{{- $_ := set $workload "component" (printf "workload-%s" .name) -}}
-{{- $_ := set $workload "objectName" (printf "%s-%s" (include "fluent-bit-windows.fullname" $) .name) -}}
+{{- range $index, $item := .Values.workloads -}}
+{{- $workload := mustMergeOverwrite (deepCopy $.Values.workloadDefaults) $item -}}
+{{- $_ := set $workload "component" (printf "workload-%s" $item.name) -}}
+{{- $_ := set $workload "objectName" (printf "%s-%s" (include "fluent-bit-windows.fullname" $) $item.name) -}}
 {{- if eq $workload.logMonitor.from "initContainer" -}}
 {{- $_ := set $workload "config" (include "fluent-bit-windows.logMonitorConfig" $workload.logMonitor) -}}
 {{- end -}}
+{{- $lists := list -}}
+{{- range $field := list "env" "extraVolumeMounts" "extraVolumes" "ports" "topologySpreadConstraints" -}}
+{{- $path := ternary (printf "workloads[%d]" $index) "workloadDefaults" (hasKey $item $field) -}}
+{{- $block := pick $workload $field -}}
+{{- $lists = concat $lists (list (dict "path" $path "block" $block) (dict "path" $path "block" $block "container" $item.name)) -}}
+{{- end -}}
+{{- $_ := set $workload "lists" $lists -}}
+{{- $path := ternary (printf "workloads[%d]" $index) "workloadDefaults" (hasKey ($item.service | default dict) "ports") -}}
+{{- $_ := set $workload "serviceLists" (list (dict "path" (printf "%s.service" $path) "block" $workload.service)) -}}
 {{- $made = append $made $workload -}}
 {{- end -}}
 {{- $made | toJson -}}

@@ -1,6 +1,9 @@
 # Fluent Bit stops reading the moment it gets SIGTERM, so a shell stands before it: the application's
 # last lines get through first, then Fluent Bit may end.
 set -u
+# A signal that arrives before the agent runs, also while its configuration is written, counts afterwards.
+early=
+trap early=yes TERM INT
 mkdir -p "$STATE_DIR"
 # A pod that has no ConfigMap of this chart, such as one that the sidecar is injected into.
 if [ -n "${CONFIG_DATA:-}" ]; then
@@ -68,6 +71,7 @@ drain() {
   exit "$code"
 }
 trap drain TERM INT
+[ -z "$early" ] || drain
 # The kubelet lets a crashed container wait, and does not start it again once the application has ended: Fluent Bit is
 # started again here. When it ends three times within seconds, that is for the kubelet to show.
 ends=0

@@ -1,5 +1,8 @@
 # fluentd stops reading at SIGTERM, so a shell stands before it: the application's last lines get through first.
 set -u
+# A signal that arrives before the agent runs, also while its configuration is written, counts afterwards.
+early=
+trap early=yes TERM INT
 mkdir -p "$STATE_DIR"
 # A pod that has no ConfigMap of this chart.
 if [ -n "${CONFIG_DATA:-}" ]; then
@@ -15,9 +18,6 @@ drain() {
   wait "$!"
   exit $?
 }
-# A signal that comes before the agent has a process ID counts afterwards.
-early=
-trap early=yes TERM INT
 "$AGENT" --no-supervisor --config "$CONFIG" &
 trap drain TERM INT
 [ -z "$early" ] || drain

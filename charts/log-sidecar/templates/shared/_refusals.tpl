@@ -14,6 +14,12 @@ helpers>. A check returns messages that are separated by form feeds, which no va
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- include "log-sidecar.stop" (dict "root" .root "messages" $messages) -}}
+{{- end -}}
+
+{{/* Stops with messages, or not at all if there are none: dict "root" $ "messages" <list>. */}}
+{{- define "log-sidecar.stop" -}}
+{{- $messages := .messages -}}
 {{- if and $messages (not .root.Chart.IsRoot) -}}
 {{- $where := "What follows is about the values below `%s:` of the chart that has this one as a dependency." -}}
 {{- $messages = prepend $messages (printf $where .root.Chart.Name) -}}
@@ -23,7 +29,7 @@ helpers>. A check returns messages that are separated by form feeds, which no va
 {{- end -}}
 {{- end -}}
 
-{{/* YAML to write instead, in a refusal: dict "path" <path, parted by points> "value" <text>. */}}
+{{/* YAML to write instead, in a refusal: dict "path" <path, separated by dots> "value" <text>. */}}
 {{- define "log-sidecar.write" -}}
 {{- $steps := splitList "." .path -}}
 {{- range $depth, $step := $steps }}

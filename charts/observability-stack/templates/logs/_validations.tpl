@@ -1,4 +1,4 @@
-{{/* Rules for logs and events, which apply where they are enabled. */}}
+{{/* Checks of logs and events, where they are enabled. */}}
 
 {{- define "observability-stack.checkLogs" -}}
 {{- if or .Values.logs.enabled .Values.events.enabled -}}
@@ -31,70 +31,45 @@
 {{- include "observability-stack.checkOutputMatches" (set $given "names" $names) -}}
 {{- range $output := $given.outputs }}
 {{- $pipelines := dig "match" "pipelines" list $output }}
-{{- if and $pipelines (not (has "application" $pipelines)) }}
 {{- range $path, $value := dict "match.namespaces" (dig "match" "namespaces" dict $output) "logGroupTemplate" (get $output "logGroupTemplate") "logStreamTemplate" (get $output "logStreamTemplate") }}
-{{- if or (and $value (kindIs "map" $value)) (contains "$kubernetes" (toString $value)) }}
-outputs.{{ $output.name }}.{{ $path }} is set, but outputs select by namespace and pod in the pipeline application only, and match.pipelines does not contain it. Remove it, or write:
-outputs:
-  {{ $output.name }}:
-    match:
-      pipelines: {{ append $pipelines "application" | toJson }}{{ "\f" }}
-{{- end }}
-{{- end }}
+{{- include "observability-stack.reject" (list (and $pipelines (not (has "application" $pipelines)) (or (and $value (kindIs "map" $value)) (contains "$kubernetes" (toString $value))))
+  (printf "`outputs.%s.%s` selects by namespace or pod, but `match.pipelines` does not contain application, the only pipeline with pod metadata in its tags. Remove the option, or add the pipeline." $output.name $path)
+  (printf "outputs.%s.match.pipelines" $output.name) (append $pipelines "application")) }}
 {{- end }}
 {{- end }}
 {{- end -}}
 
 {{- define "observability-stack.checkLogPipelines" -}}
 {{- $values := .Values.logs -}}
-{{- if not (include "observability-stack.pipelines" (dict "root" . "component" "logs") | fromJsonArray) }}
-logs.enabled is true, but no pipeline of logs is enabled: there is nothing to deliver. Write one of:
-logs:
-  enabled: false
-logs:
-  application:
-    enabled: true{{ "\f" }}
-{{- end }}
+{{- include "observability-stack.reject" (list (not (include "observability-stack.pipelines" (dict "root" . "component" "logs") | fromJsonArray))
+  "`logs.enabled` is true, but every pipeline below `logs` is disabled."
+  "logs.enabled" false "logs.application.enabled" true) }}
 {{- range $name, $other := dict "dataplane" "pods" "host" "files" }}
 {{- $pipeline := get $values $name }}
-{{- if and $pipeline.enabled (not $pipeline.journal) (not (get $pipeline $other)) }}
-logs.{{ $name }} has neither `journal` nor `{{ $other }}`: it reads nothing. Write:
-logs:
-  {{ $name }}:
-    enabled: false{{ "\f" }}
-{{- end }}
+{{- include "observability-stack.reject" (list (and $pipeline.enabled (not $pipeline.journal) (not (get $pipeline $other)))
+  (printf "`logs.%s` is enabled, but `journal` and `%s` are empty, so the pipeline reads nothing." $name $other)
+  (printf "logs.%s.enabled" $name) false) }}
 {{- end }}
 {{- $namespaces := $values.application.namespaces }}
 {{- range $namespaces.include }}
-{{- if has . $namespaces.exclude }}
-Namespace {{ . }} is in logs.application.namespaces.include and in exclude. Remove it from one of them:
-logs:
-  application:
-    namespaces:
-      exclude: {{ without $namespaces.exclude . | toJson }}{{ "\f" }}
-{{- end }}
+{{- include "observability-stack.reject" (list (has . $namespaces.exclude)
+  (printf "Namespace %s is in both `include` and `exclude` of `logs.application.namespaces`. Remove it from one of them." .)
+  "logs.application.namespaces.exclude" (without $namespaces.exclude .)) }}
 {{- end }}
 {{- end -}}
 
 {{- define "observability-stack.checkLogMetadata" -}}
 {{- $metadata := .Values.logs.metadata -}}
-{{- if and (eq $metadata.from "kubelet") (semverCompare "<1.33-0" .Capabilities.KubeVersion.Version) }}
-logs.metadata.from is kubelet, but before Kubernetes 1.33 a kubelet requires nodes/proxy, which permits commands in any pod. Write:
-logs:
-  metadata:
-    from: api{{ "\f" }}
-{{- end }}
+{{- include "observability-stack.reject" (list (and (eq $metadata.from "kubelet") (semverCompare "<1.33-0" .Capabilities.KubeVersion.Version))
+  "`logs.metadata.from` is kubelet, but before Kubernetes 1.33 the kubelet requires nodes/proxy, a permission to run commands in any pod."
+  "logs.metadata.from" "api") }}
 {{- range $name := list "labels" "annotations" }}
-{{- if and (eq $metadata.from "tag") (get $metadata $name) }}
-logs.metadata.{{ $name }} is true, but logs.metadata.from: tag adds only names. Write:
-logs:
-  metadata:
-    from: kubelet{{ "\f" }}
-{{- end }}
+{{- include "observability-stack.reject" (list (and (eq $metadata.from "tag") (get $metadata $name))
+  (printf "`logs.metadata.%s` is true, but `logs.metadata.from: tag` adds only names." $name) "logs.metadata.from" "kubelet") }}
 {{- end }}
 {{- end -}}
 
-{{/* A chunk in memory has up to 2 MB, and Fluent Bit itself uses up to 64. */}}
+{{/* A chunk uses up to 2 MB of memory, and Fluent Bit itself up to 64. */}}
 {{- define "observability-stack.checkLogAgent" -}}
 {{- $values := .Values.logs -}}
 {{- $limit := ($values.resources.limits | default dict).memory | default "" | toString -}}
@@ -103,24 +78,15 @@ logs:
 {{- if hasKey $mebibytes $unit }}
 {{- $room := mulf (trimSuffix $unit $limit | float64) (get $mebibytes $unit) | int }}
 {{- $needed := add 64 (mul 2 $values.storage.maxChunksUp) | int }}
-{{- if gt $needed $room }}
-logs.storage.maxChunksUp is {{ $values.storage.maxChunksUp }}, so the agent can use {{ $needed }}Mi, but logs.resources.limits.memory is {{ $limit }}: it would be killed during an outage. Write one of:
-logs:
-  resources:
-    limits:
-      memory: {{ $needed }}Mi
-logs:
-  storage:
-    maxChunksUp: {{ max 8 (div (sub $room 64) 2) }}{{ "\f" }}
-{{- end }}
+{{- include "observability-stack.reject" (list (gt $needed $room)
+  (printf "`logs.storage.maxChunksUp` is %v, so the agent can use %dMi, but `logs.resources.limits.memory` is %s: the agent would be OOM-killed during an outage." $values.storage.maxChunksUp $needed $limit)
+  "logs.resources.limits.memory" (printf "%dMi" $needed)
+  "logs.storage.maxChunksUp" (max 8 (div (sub $room 64) 2))) }}
 {{- end }}
 {{- $version := $values.image.tag }}
 {{- if and (not $values.image.digest) (regexMatch "^v?[0-9]+\\.[0-9]+\\.[0-9]+$" $version) }}
-{{- if semverCompare "<5.1.1" $version }}
-logs.image.tag is {{ $version }}, but Fluent Bit before 5.1.1 has known vulnerabilities or is no longer supported. Write:
-logs:
-  image:
-    tag: 5.1.1{{ "\f" }}
-{{- end }}
+{{- include "observability-stack.reject" (list (semverCompare "<5.1.1" $version)
+  (printf "`logs.image.tag` is %s, but Fluent Bit before 5.1.1 has known vulnerabilities or is no longer supported." $version)
+  "logs.image.tag" "5.1.1") }}
 {{- end }}
 {{- end -}}

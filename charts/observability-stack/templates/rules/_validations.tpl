@@ -1,35 +1,26 @@
-{{/* An alert that is switched off by a name that no alert has would go on ringing. */}}
+{{/* Checks of `rules`. A misspelled name in `disabledAlerts` would leave the alert enabled. */}}
 {{- define "observability-stack.checkDisabledAlerts" -}}
-{{- if .Values.rules.disabledAlerts -}}
 {{- $known := list -}}
-{{- range $key, $_ := .Values.rules.files -}}
+{{- range $key, $_ := ternary .Values.rules.files dict (gt (len .Values.rules.disabledAlerts) 0) -}}
 {{- range ($.Files.Get (printf "files/rules/%s.yaml" (kebabcase $key)) | fromYaml).groups -}}
 {{- range .rules }}{{ with .alert }}{{ $known = append $known . }}{{ end }}{{ end -}}
 {{- end -}}
 {{- end -}}
 {{- range .Values.rules.disabledAlerts -}}
-{{- if not (has . $known) }}
-rules.disabledAlerts has {{ . }}, and the chart has no alert of that name. It has:
-  {{ sortAlpha $known | join ", " | wrapWith 100 "\n  " }}{{ "\f" }}
-{{- end }}
-{{- end -}}
+{{- include "observability-stack.reject" (list (not (has . $known))
+  (printf "`rules.disabledAlerts` has %s, but the chart has no alert of that name. Its alerts are:\n  %s" . (sortAlpha $known | join ", " | wrapWith 100 "\n  "))) }}
 {{- end -}}
 {{- end -}}
 
-{{/* Of two groups of one name AMP takes none. */}}
+{{/* AMP rejects a file in which two groups share a name. */}}
 {{- define "observability-stack.checkRuleGroups" -}}
-{{- if .Values.rules.groups -}}
-{{- $seen := dict -}}
-{{- range $name, $groups := include "observability-stack.ruleFiles" . | fromJson -}}
+{{- $seen := list -}}
+{{- range $name, $groups := ternary (include "observability-stack.ruleFiles" . | fromJson) dict (gt (len .Values.rules.groups) 0) -}}
 {{- range $groups -}}
-{{- if hasKey $seen .name }}
-rules.groups has a group named {{ .name }}, and there is one of that name already. Give yours another:
-rules:
-  groups:
-    - name: my-{{ .name }}{{ "\f" }}
-{{- end }}
-{{- $_ := set $seen .name true -}}
-{{- end -}}
+{{- include "observability-stack.reject" (list (has .name $seen)
+  (printf "`rules.groups` has a group named %s, but another group has that name." .name)
+  "rules.groups" (list (dict "name" (printf "my-%s" .name)))) }}
+{{- $seen = append $seen .name -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

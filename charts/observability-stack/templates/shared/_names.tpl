@@ -6,17 +6,38 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* Not longer than 50, so that a suffix still fits into 63. Argument: the root. */}}
+{{/* Never cut: two releases would share a name. `observability-stack.checkFullname` rejects what is too long. Argument: the root. */}}
 {{- define "observability-stack.fullname" -}}
-{{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
-{{- else -}}
 {{- $name := include "observability-stack.name" . -}}
-{{- ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) | trunc 50 | trimSuffix "-" -}}
-{{- end -}}
+{{- $ofRelease := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
+{{- .Values.fullnameOverride | default $ofRelease -}}
 {{- end -}}
 
-{{/* Selectors are for ever: nothing that a user or a release can change belongs here. dict "root" $ "component" <name>. */}}
+{{/*
+Rejects a full name that is no DNS label, or too long for the suffixes of the chart's objects: `observability-stack.fullnameLimit` of
+the chart returns how many characters it may have. Argument: the root.
+*/}}
+{{- define "observability-stack.checkFullname" -}}
+{{- $name := include "observability-stack.fullname" . -}}
+{{- $limit := include "observability-stack.fullnameLimit" . | int -}}
+{{- if or (gt (len $name) $limit) (not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name)) }}
+{{- $named := .Values.fullnameOverride | default .Release.Name }}
+{{- $legal := ternary $name (printf "%s-%s" .Chart.Name $named) (regexMatch "^[A-Za-z]" $name) }}
+{{- $legal = regexReplaceAll "[^-a-z0-9]+" (lower $legal) "-" | trunc $limit }}
+The names of the objects would start with {{ $name | quote }}, from {{ ternary (printf "the release name %q" .Release.Name) "fullnameOverride" (eq .Values.fullnameOverride "") }}. Kubernetes requires names that start with a letter, end with a letter or digit, and contain only lowercase letters, digits and dashes. At most {{ $limit }} characters leave room for the suffixes of this chart. Write:
+fullnameOverride: {{ regexReplaceAll "-+$" $legal "" }}{{ "\f" }}
+{{- end }}
+{{- end -}}
+
+{{/*
+Name of an object of the whole cluster: dict "root" $ "name" <full name, or that of a component>. Neither part contains a
+dot. Joined by a dash, namespace a-b with release c and namespace a with release b-c would share a name.
+*/}}
+{{- define "observability-stack.clusterWideName" -}}
+{{- printf "%s.%s" .name .root.Release.Namespace -}}
+{{- end -}}
+
+{{/* Selectors never change: nothing that a user or a release can change belongs here. dict "root" $ "component" <name>. */}}
 {{- define "observability-stack.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "observability-stack.name" .root | quote }}
 app.kubernetes.io/instance: {{ .root.Release.Name | quote }}

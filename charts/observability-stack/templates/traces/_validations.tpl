@@ -1,4 +1,4 @@
-{{/* What is wrong with `traces`: memory that the engine's limit cannot hold, and updates that Kubernetes refuses. */}}
+{{/* Checks of `traces`: memory limits and rolling updates. */}}
 {{- define "observability-stack.checkTraces" -}}
 {{- $traces := .Values.traces }}
 {{- if $traces.enabled }}
@@ -8,26 +8,16 @@
 {{- $unit := get (dict "Mi" 1 "Gi" 1024) (regexFind "[A-Za-z]+$" $limit) }}
 {{- if $unit }}
 {{- $room := mulf (regexFind "^[0-9.]+" $limit | float64) $unit | floor | int }}
-{{- $asked := ternary $traces.xrayDaemon.bufferMegabytes $traces.otel.memoryLimitMegabytes $daemon | int }}
-{{- /* What the daemon takes besides its buffer, and what Go leaves to its collector of garbage. */}}
+{{- $option := ternary "bufferMegabytes" "memoryLimitMegabytes" $daemon }}
+{{- $asked := get (get $traces $key) $option | int }}
+{{- /* The daemon uses 24 MiB besides its buffer; the collector needs headroom for garbage collection. */}}
 {{- $needed := ternary (add $asked 24) (div (mul $asked 5) 4) $daemon | int }}
-{{- if gt $needed $room }}
-traces.{{ $key }}.{{ ternary "bufferMegabytes" "memoryLimitMegabytes" $daemon }} is {{ $asked }}, and the container's limit of {{ $limit }} would be reached before it: the kernel would kill the engine, and what waits in it would be lost. Write:
-traces:
-  {{ $key }}:
-    resources:
-      limits:
-        memory: {{ $needed }}Mi{{ "\f" }}
+{{- include "observability-stack.reject" (list (gt $needed $room)
+  (printf "`traces.%s.%s` is %d, but the container's memory limit is %s: the container would be OOM-killed, and buffered traces would be lost." $key $option $asked $limit)
+  (printf "traces.%s.resources.limits.memory" $key) (printf "%dMi" $needed)) }}
 {{- end }}
-{{- end }}
-{{- if and $traces.hostPort (not (has (dig "rollingUpdate" "maxSurge" 0 $traces.updateStrategy | toString) (list "0" "0%"))) }}
-traces.hostPort is true, and traces.updateStrategy starts a new pod beside the old one, for which the node's port is not free. Write:
-traces:
-  updateStrategy:
-    type: RollingUpdate
-    rollingUpdate:
-      maxSurge: 0
-      maxUnavailable: 10%{{ "\f" }}
-{{- end }}
+{{- include "observability-stack.reject" (list (and $traces.hostPort (not (has (dig "rollingUpdate" "maxSurge" 0 $traces.updateStrategy | toString) (list "0" "0%"))))
+  "`traces.hostPort` is true, but `traces.updateStrategy` starts the new pod while the old one still holds the node's port."
+  "traces.updateStrategy" (dict "type" "RollingUpdate" "rollingUpdate" (dict "maxSurge" 0 "maxUnavailable" "10%"))) }}
 {{- end }}
 {{- end -}}

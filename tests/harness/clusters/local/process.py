@@ -148,7 +148,9 @@ def stop(nodes: Sequence[Node]) -> None:
     for node in nodes:
         _remove_cgroups(node.cgroup)
         if node == node.cluster.first:
-            # The kernel removes network namespaces some time after their last process, one after another.
+            # A network namespace outlives its processes for minutes while an unacknowledged connection remains in it,
+            # and with it this end of the cable.
+            subprocess.run(["ip", "link", "delete", node.interface], capture_output=True)
             _until(lambda path=Path("/sys/class/net", node.interface): not path.exists(), _STOP_SECONDS)
 
 

@@ -1,46 +1,30 @@
-{{/* Features of Fluent Bit that fluentd lacks in this chart. */}}
+{{/* Checks of `logs.engine: fluentd`: features that only Fluent Bit supports in this chart. */}}
 {{- define "observability-stack.checkFluentd" -}}
 {{- $values := .Values.logs -}}
-{{- $other := "Remove it, or write:\nlogs:\n  engine: fluent-bit\f" }}
 {{- range include "observability-stack.fluentdOutputs" . | fromJsonArray }}
 {{- $path := printf "outputs.%s" .name }}
 {{- if not (has .type (list "elasticsearch" "opensearch")) }}
-{{ $path }}.type is {{ .type }}, but logs.engine: fluentd sends to elasticsearch and opensearch only. Write one of:
-logs:
-  engine: fluent-bit
-outputs:
-  {{ .name }}:
-    enabled: false{{ "\f" }}
+{{- include "observability-stack.reject" (list true
+  (printf "`%s.type` is %s, but fluentd sends to elasticsearch and opensearch only." $path .type)
+  "logs.engine" "fluent-bit" (printf "%s.enabled" $path) false) }}
 {{- else }}
-{{- if .awsAuth }}
-{{ $path }}.awsAuth is true, but fluentd does not sign requests here. {{ $other }}
-{{- end }}
-{{- if .tls.vhost }}
-{{ $path }}.tls.vhost is set, but fluentd has no such option. {{ $other }}
+{{- range $option, $set := dict "awsAuth" .awsAuth "tls.vhost" .tls.vhost }}
+{{- include "observability-stack.reject" (list $set
+  (printf "`%s.%s` is set, but fluentd does not support it. Remove it, or switch the engine." $path $option) "logs.engine" "fluent-bit") }}
 {{- end }}
 {{- $option := ternary "logstashPrefix" "index" .logstashFormat }}
-{{- if regexMatch "%|\\{node\\}" (get . $option) }}
-{{ $path }}.{{ $option }} is {{ get . $option | quote }}, but fluentd fills in neither dates nor nodes here. For one index a day, write:
-outputs:
-  {{ .name }}:
-    logstashFormat: true{{ "\f" }}
-{{- end }}
-{{- $backend := ternary "opensearch" "elasticsearch" (eq .type "elasticsearch") }}
+{{- include "observability-stack.reject" (list (regexMatch "%|\\{node\\}" (get . $option))
+  (printf "`%s.%s` is %q, but fluentd replaces neither dates nor {node} there. Use daily indexes instead." $path $option (get . $option))
+  (printf "%s.logstashFormat" $path) true) }}
 {{- $image := $values.fluentd.image }}
-{{- if and (not $image.digest) (contains $backend $image.tag) }}
-logs.fluentd.image.tag is {{ $image.tag }}, an image for {{ $backend }}, but {{ $path }}.type is {{ .type }}. Write for example:
-logs:
-  fluentd:
-    image:
-      tag: {{ ternary "v1.19.3-debian-elasticsearch8-1.1" "v1.19.3-debian-opensearch-1.1" (eq .type "elasticsearch") }}{{ "\f" }}
+{{- $elastic := eq .type "elasticsearch" }}
+{{- include "observability-stack.reject" (list (and (not $image.digest) (contains (ternary "opensearch" "elasticsearch" $elastic) $image.tag))
+  (printf "`logs.fluentd.image.tag` is %s, but `%s.type` is %s, which this image does not support." $image.tag $path .type)
+  "logs.fluentd.image.tag" (ternary "v1.19.3-debian-elasticsearch8-1.1" "v1.19.3-debian-opensearch-1.1" $elastic)) }}
 {{- end }}
 {{- end }}
-{{- end }}
-{{- range $path := list "application.multiline" "application.parseJson" "application.rateLimit" "dataplane.rateLimit" "host.rateLimit" "metadata.labels" "metadata.annotations" "extraFilters" }}
-{{- $found := $values }}
-{{- range splitList "." $path }}{{ $found = get $found . }}{{ end }}
-{{- if $found }}
-logs.{{ $path }} is set, but logs.engine: fluentd does not support it. {{ $other }}
-{{- end }}
+{{- range list "application.multiline" "application.parseJson" "application.rateLimit" "dataplane.rateLimit" "host.rateLimit" "metadata.labels" "metadata.annotations" "extraFilters" }}
+{{- include "observability-stack.reject" (list (include "observability-stack.at" (dict "values" $values "path" .) | fromJson).value
+  (printf "`logs.%s` is set, but fluentd does not support it. Remove it, or switch the engine." .) "logs.engine" "fluent-bit") }}
 {{- end }}
 {{- end -}}
