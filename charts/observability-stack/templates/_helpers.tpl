@@ -1,24 +1,24 @@
-{{/* Names and choices that several templates of this chart share. */}}
+{{/* Names and settings that several components use. */}}
 
 {{/*
-Characters of the longest full name: `-container-insights-windows` behind it makes 63, the length of a label. Names of
-StatefulSets, which may have 52, end with `-alertmanager` or `-server-99-9` at the longest.
+Maximum length of the full name. With the suffix `-container-insights-windows` it reaches 63 characters, the limit of a label.
+StatefulSets allow 52; their longest suffixes are `-alertmanager` and `-server-99-9`.
 */}}
 {{- define "observability-stack.fullnameLimit" -}}
 36
 {{- end -}}
 
-{{/* Name of an object of a component: dict "root" $ "component" <name>. */}}
+{{/* Name of a component's objects: dict "root" $ "component" <name>. */}}
 {{- define "observability-stack.componentName" -}}
 {{- printf "%s-%s" (include "observability-stack.fullname" .root) .component -}}
 {{- end -}}
 
-{{/* Name of a component's role of the whole cluster, and of its folder on each node; arguments as above. */}}
+{{/* Name of a component's ClusterRole and of its directory on nodes; arguments as above. */}}
 {{- define "observability-stack.clusterWideComponentName" -}}
 {{- include "observability-stack.clusterWideName" (dict "root" .root "name" (include "observability-stack.componentName" .)) -}}
 {{- end -}}
 
-{{/* dict "root" $ "component" <name> and, if it has another's account, "identity" <name of that component>. */}}
+{{/* Name of a service account: dict "root" $ "component" <name> and, if it uses the account of another component, "identity" <its name>. */}}
 {{- define "observability-stack.serviceAccountName" -}}
 {{- $component := .identity | default .component -}}
 {{- $account := get .root.Values.serviceAccounts (include "observability-stack.valuesKey" $component) -}}
@@ -26,7 +26,7 @@ StatefulSets, which may have 52, end with `-alertmanager` or `-server-99-9` at t
 {{- default (ternary $name "default" $account.create) $account.name -}}
 {{- end -}}
 
-{{/* ARN of the IAM role of a service account, empty if it has none: dict "root" $ "account" <key of serviceAccounts>. */}}
+{{/* ARN of the IAM role of a service account, or nothing: dict "root" $ "account" <key of serviceAccounts>. */}}
 {{- define "observability-stack.roleArn" -}}
 {{- $account := get .root.Values.serviceAccounts .account -}}
 {{- $account.roleArn | default (get $account.annotations "eks.amazonaws.com/role-arn") -}}
@@ -39,22 +39,22 @@ StatefulSets, which may have 52, end with `-alertmanager` or `-server-99-9` at t
 {{- merge $role $account.annotations | toJson -}}
 {{- end -}}
 
-{{/* Whether Prometheus is an agent, which only writes to remotes. */}}
+{{/* Whether Prometheus runs in agent mode, which only forwards samples (remote write). */}}
 {{- define "observability-stack.prometheusIsAgent" -}}
 {{- $server := .Values.server -}}
 {{- if or (eq $server.mode "agent") (and (eq $server.mode "auto") (gt (len $server.remoteWrite) 0)) }}true{{ end -}}
 {{- end -}}
 
-{{/* Whether each pod of Prometheus has a claim, which outlives it. */}}
+{{/* Whether Prometheus stores its data in PersistentVolumeClaims. */}}
 {{- define "observability-stack.prometheusHasClaim" -}}
 {{- $type := .Values.server.persistence.type -}}
 {{- if or (eq $type "persistentVolumeClaim") (and (eq $type "auto") (not (include "observability-stack.prometheusIsAgent" .))) }}true{{ end -}}
 {{- end -}}
 
 {{/*
-The pods of Prometheus, as a JSON list: shard, replica, component, name, file. Each is a StatefulSet of its own with a
-claim that is an object of its own: the claim templates of a StatefulSet can never be changed, and a change between
-agent and server would ask for just that. The first one has the same name whatever the others are.
+The instances of Prometheus, a JSON list of maps with shard, replica, component, name and file. Each instance is a StatefulSet
+with a separate claim: `volumeClaimTemplates` are immutable, and switching between agent and server would change them. The
+name of the first instance does not depend on the number of instances.
 */}}
 {{- define "observability-stack.prometheusInstances" -}}
 {{- $instances := list -}}
@@ -68,7 +68,7 @@ agent and server would ask for just that. The first one has the same name whatev
 {{- $instances | toJson -}}
 {{- end -}}
 
-{{/* Labels that fit the pods of Prometheus, however many there are: the selector of a policy or budget. */}}
+{{/* Selector of all Prometheus pods, for NetworkPolicies and the PodDisruptionBudget. */}}
 {{- define "observability-stack.serverSelector" -}}
 matchLabels:
   app.kubernetes.io/name: {{ include "observability-stack.name" . | quote }}

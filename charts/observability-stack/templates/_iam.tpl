@@ -1,8 +1,7 @@
-{{/* The least that AWS has to allow, for the values given. */}}
+{{/* Least-privilege IAM policies for the given values. */}}
 
 {{/*
-What the address of a remote tells of a workspace of AMP: region and workspace; nothing for another backend.
-Argument: the URL; returns a JSON map.
+Region and ID of the AMP workspace that a remote-write URL names, as a JSON map; empty for other backends. Argument: the URL.
 */}}
 {{- define "observability-stack.ampWorkspace" -}}
 {{- $host := regexFind "^https?://[^/?#]+" . | lower -}}
@@ -14,7 +13,7 @@ Argument: the URL; returns a JSON map.
 {{- end -}}
 {{- end -}}
 
-{{/* Statements of the role that writes, as a JSON list; empty where no remote is a workspace of AMP. */}}
+{{/* IAM statements for remote write, as a JSON list; empty if no remote is an AMP workspace. */}}
 {{- define "observability-stack.remoteWriteStatements" -}}
 {{- $resources := list -}}
 {{- $roles := list -}}
@@ -34,8 +33,8 @@ Argument: the URL; returns a JSON map.
 {{- end -}}
 
 {{/*
-The trust policy of a role: dict "root" $ "account" <key of serviceAccounts> "component" <name> and, where another
-installer creates the account, its "namespace" and "name".
+Trust policy of a role: dict "root" $ "account" <key of serviceAccounts> "component" <name> and, for a service account that
+another installer creates, "namespace" and "name".
 */}}
 {{- define "observability-stack.accountTrustPolicy" -}}
 {{- $cluster := .root.Values.cluster -}}

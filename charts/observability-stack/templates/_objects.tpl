@@ -1,13 +1,13 @@
 {{/*
-Whole objects, which several components have alike: dict "root" $ "component" <name> and what each says besides. A
-component's values are those below its name in camel case, `kubeStateMetrics` for kube-state-metrics.
+Objects that several components have. Arguments: dict "root" $ "component" <name>, and those that each helper names. The values
+of a component are at its name in camel case: `kubeStateMetrics` for kube-state-metrics.
 */}}
 
 {{- define "observability-stack.valuesKey" -}}
 {{- . | replace "-" " " | title | nospace | untitle -}}
 {{- end -}}
 
-{{/* Whether this chart runs a component. */}}
+{{/* Whether a component is enabled and installed by this chart. */}}
 {{- define "observability-stack.runs" -}}
 {{- $values := .root.Values -}}
 {{- $block := get $values (include "observability-stack.valuesKey" .component) -}}
@@ -16,7 +16,7 @@ component's values are those below its name in camel case, `kubeStateMetrics` fo
 {{- if and $block.enabled (or $values.metrics.enabled (not $measures)) (not $addOn) }}true{{ end -}}
 {{- end -}}
 
-{{/* Whether a component's service account is bound to a role. */}}
+{{/* Whether the chart binds a component's service account to a role. */}}
 {{- define "observability-stack.bindsRole" -}}
 {{- $values := .root.Values -}}
 {{- if and $values.rbac.create (include "observability-stack.runs" .) -}}
@@ -28,7 +28,7 @@ true
 {{- end -}}
 {{- end -}}
 
-{{/* Metadata of an object that is named after its component; further "name" where it is not, and "annotations". */}}
+{{/* Metadata of an object; also "annotations" and, if it is not named after its component, "name". */}}
 {{- define "observability-stack.componentMetadata" -}}
 {{- $name := dict "name" (include "observability-stack.componentName" .) -}}
 {{- include "observability-stack.metadata" (merge (pick . "root" "component" "name" "annotations") $name) -}}
@@ -51,7 +51,7 @@ automountServiceAccountToken: false
 {{- end }}
 {{- end -}}
 
-{{/* Role and subject of a binding; further "kind" and "name" of the role. */}}
+{{/* Role and subject of a binding; also "kind" and "name" of the role. */}}
 {{- define "observability-stack.binding" -}}
 {{- $account := include "observability-stack.serviceAccountName" (dict "root" .root "component" .component) -}}
 roleRef:
@@ -74,7 +74,7 @@ metadata:
 {{- end }}
 {{- end -}}
 
-{{/* Further "data" <YAML map> and, where it differs, "name". */}}
+{{/* Also "data" <YAML map> and, if it is not named after its component, "name". */}}
 {{- define "observability-stack.configMap" -}}
 apiVersion: v1
 kind: ConfigMap
@@ -84,7 +84,8 @@ data:
   {{- .data | nindent 2 }}
 {{- end -}}
 
-{{/* A policy that admits Prometheus and what the values name: further "ports" <names> and "from" <peers, if any>. */}}
+{{/* Allows traffic from Prometheus and from the peers in the values: also "ports" <names> and "from" <peers, if any>,
+or "ingress" <rules>, which replace them. */}}
 {{- define "observability-stack.networkPolicy" -}}
 {{- if and (include "observability-stack.runs" .) .root.Values.networkPolicy.enabled }}
 apiVersion: networking.k8s.io/v1
@@ -102,20 +103,22 @@ spec:
   policyTypes:
     - Ingress
   ingress:
+    {{- if hasKey . "ingress" }}
+    {{- toYaml .ingress | nindent 4 }}
+    {{- else }}
     - from:
         - podSelector:
             {{- include "observability-stack.serverSelector" .root | nindent 12 }}
-        {{- with .from }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
+        {{- with .from }}{{ toYaml . | nindent 8 }}{{ end }}
       ports:
         {{- range .ports }}
         - port: {{ . | quote }}
         {{- end }}
+    {{- end }}
 {{- end }}
 {{- end -}}
 
-{{/* Further "values" <block with service.port and service.annotations> and, where it differs, "name". */}}
+{{/* Also "values" <block with service.port and service.annotations> and, if it is not named after its component, "name". */}}
 {{- define "observability-stack.httpService" -}}
 apiVersion: v1
 kind: Service
@@ -130,7 +133,27 @@ spec:
       targetPort: http
 {{- end -}}
 
-{{/* Further "persistence" <block> "annotations" <map> and, where it differs, "name". */}}
+{{/*
+Service of a node agent, which clients reach on their own node. It needs a cluster IP, since `internalTrafficPolicy` does not
+apply to headless Services: also "name" and "annotations" if it has its own, and "ports" <list of name, port, protocol>.
+*/}}
+{{- define "observability-stack.nodeService" -}}
+{{- $ports := list -}}
+{{- range .ports }}{{ $ports = append $ports (merge (dict "targetPort" .name "port" (int .port)) .) }}{{ end -}}
+apiVersion: v1
+kind: Service
+metadata:
+  {{- include "observability-stack.componentMetadata" . | nindent 2 }}
+spec:
+  type: ClusterIP
+  internalTrafficPolicy: Local
+  selector:
+    {{- include "observability-stack.selectorLabels" . | nindent 4 }}
+  ports:
+    {{- toYaml $ports | nindent 4 }}
+{{- end -}}
+
+{{/* Also "persistence" <block> "annotations" <map> and, if it is not named after its component, "name". */}}
 {{- define "observability-stack.claim" -}}
 apiVersion: v1
 kind: PersistentVolumeClaim
@@ -141,8 +164,8 @@ spec:
 {{- end -}}
 
 {{/*
-A workload: further "kind" <name> "spec" <map of fields beside selector and template> and what
-observability-stack.podTemplate reads.
+A workload: also "kind" <name> "spec" <map of the fields except selector and template> and the arguments of
+observability-stack.podTemplate.
 */}}
 {{- define "observability-stack.workload" -}}
 apiVersion: apps/v1
@@ -163,7 +186,7 @@ spec:
     {{- $template | nindent 4 }}
 {{- end -}}
 
-{{/* One pod on each node; "updateStrategy" <map> where it is not that of the component's values. */}}
+{{/* A DaemonSet; also "updateStrategy" <map> to override the one in the values of the component. */}}
 {{- define "observability-stack.daemonSet" -}}
 {{- $values := .values | default (get .root.Values (include "observability-stack.valuesKey" .component)) -}}
 {{- $strategy := .updateStrategy | default (include "observability-stack.updateStrategy" $values.updateStrategy | fromYaml) -}}
@@ -171,7 +194,7 @@ spec:
 {{- include "observability-stack.workload" (merge $own .) -}}
 {{- end -}}
 
-{{/* One pod, which ends before the next one starts. */}}
+{{/* A Deployment with one replica, which stops before its replacement starts. */}}
 {{- define "observability-stack.singleton" -}}
 {{- $spec := dict "replicas" 1 "revisionHistoryLimit" 3 "strategy" (dict "type" "Recreate") -}}
 {{- include "observability-stack.workload" (merge (dict "kind" "Deployment" "spec" $spec) .) -}}

@@ -1,4 +1,4 @@
-{{/* Outputs of logs and events: one of Fluent Bit for each pipeline that an output of the values receives. */}}
+{{/* Outputs of logs and events: a Fluent Bit output for each pair of an output in the values and a pipeline that it receives. */}}
 
 {{/* Directory of positions and buffers in the containers of Fluent Bit. */}}
 {{- define "observability-stack.stateDir" -}}
@@ -75,8 +75,8 @@
 {{- end -}}
 
 {{/*
-Fields that say where records are from, for a pipeline that reaches a backend other than CloudWatch, whose log groups and
-streams say so; a JSON list of filters. dict "root" $ "pipeline" <name> "record" <further fields> "options" <alias and match>.
+Filters that add the origin of records (cluster, pipeline), for backends other than CloudWatch, where log groups and streams name
+it; a JSON list. dict "root" $ "pipeline" <name> "record" <further fields> "options" <alias and match>.
 */}}
 {{- define "observability-stack.originFilter" -}}
 {{- $filters := list -}}
@@ -93,13 +93,8 @@ streams say so; a JSON list of filters. dict "root" $ "pipeline" <name> "record"
 {{- define "observability-stack.outputPart" -}}
 {{- $outputs := include "observability-stack.receivers" (dict "root" .root "pipelines" (include "observability-stack.pipelines" . | fromJsonArray)) | fromJsonArray -}}
 {{- if eq .part "Env" -}}
-- name: HOST_NAME
-  valueFrom:
-    fieldRef:
-      fieldPath: spec.nodeName
-{{- with include "observability-stack.outputEnv" $outputs }}
-{{ . }}
-{{- end }}
+{{ include "observability-stack.fieldEnv" (list "HOST_NAME spec.nodeName") | trim }}
+{{- with include "observability-stack.outputEnv" $outputs }}{{ . | nindent 0 }}{{ end }}
 {{- else -}}
 {{- include (printf "observability-stack.output%s" .part) (dict "outputs" $outputs "prefix" "ca-" "directory" (include "observability-stack.caDirectory" .root)) -}}
 {{- end -}}

@@ -1,6 +1,6 @@
-{{/* Parts of pods that all components share. */}}
+{{/* Pods of all components. */}}
 
-{{/* Probes by HTTP: dict "values" <block of the component> "paths" <name of a probe: path> and, if not `http`, "ports". */}}
+{{/* HTTP probes: dict "values" <block of the component> "paths" <paths by probe> and, for ports other than `http`, "ports". */}}
 {{- define "observability-stack.httpProbes" -}}
 {{- $handlers := dict -}}
 {{- range $name, $path := .paths -}}
@@ -11,10 +11,10 @@
 {{- end -}}
 
 {{/*
-The pod of a component: dict "root" $ "component" <name> "container" <name of a helper for what is particular to its
-container>; further "values" <block, if not the component's> "identity" <component whose service account it has>
-"containerName" <name> "volumes" <name of a helper> "scope" <argument of both helpers, if not the root> "token" true for
-access to the API server, "checksums" <map of annotations> "hostNetwork" true "os" windows.
+Pod template of a component: dict "root" $ "component" <name> "container" <helper for the component's own fields of the
+container>. Optional: "values" <block, default: that of the component> "identity" <component whose service account it uses>
+"containerName" <name> "volumes" <helper> "scope" <argument of both helpers, default: the root> "token" true (access to the
+API server) "checksums" <map of annotations> "hostNetwork" true "os" windows.
 */}}
 {{- define "observability-stack.podTemplate" -}}
 {{- $values := .values | default (get .root.Values (include "observability-stack.valuesKey" .component)) -}}
@@ -73,7 +73,7 @@ spec:
   {{- end }}
 {{- end -}}
 
-{{/* The volume of a component's data: dict "persistence" <block> "claim" <name, empty for scratch space> and "name", if not data. */}}
+{{/* Data volume: dict "persistence" <block> "claim" <name, or empty for an emptyDir> and, if it is not `data`, "name". */}}
 {{- define "observability-stack.dataVolume" -}}
 - name: {{ .name | default "data" }}
   {{- if .claim }}
@@ -86,16 +86,45 @@ spec:
 {{- end -}}
 
 {{/*
-A rule for a proxy that signs whatever it is sent with the role of its pod, and asks nobody who he is: for the release's
-own namespace and for peers that are named. Argument: dict "port" <name> "from" <peers>.
+Ingress rule for an X-Ray proxy, which signs every request with the role of its pod and authenticates no client: allows only
+the release's namespace and the given peers. Argument: dict "port" <name> "from" <peers>.
 */}}
 {{- define "observability-stack.proxyRule" -}}
 from:
   - podSelector: {}
-  {{- with .from }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- with .from }}{{ toYaml . | nindent 2 }}{{ end }}
 ports:
   - port: {{ .port }}
     protocol: TCP
+{{- end -}}
+
+{{/* Environment variables from fields of the pod. Argument: a list of `<variable> <field path>`. */}}
+{{- define "observability-stack.fieldEnv" -}}
+{{- range . }}
+{{- $pair := splitList " " . }}
+- name: {{ first $pair }}
+  valueFrom:
+    fieldRef:
+      fieldPath: {{ last $pair }}
+{{- end }}
+{{- end -}}
+
+{{/* Volumes of host paths. Argument: a list of `<name> <path>`. */}}
+{{- define "observability-stack.hostVolumes" -}}
+{{- range . }}
+{{- $pair := splitList " " . }}
+- name: {{ first $pair }}
+  hostPath:
+    path: {{ last $pair }}
+{{- end }}
+{{- end -}}
+
+{{/* Read-only mounts. Argument: a list of `<volume> <path>`. */}}
+{{- define "observability-stack.readOnlyMounts" -}}
+{{- range . }}
+{{- $pair := splitList " " . }}
+- name: {{ first $pair }}
+  mountPath: {{ last $pair }}
+  readOnly: true
+{{- end }}
 {{- end -}}

@@ -242,20 +242,20 @@ OPENSEARCH = {"type": "opensearch", "host": "x"}
     [
         (
             {"outputs": {"cloudwatch": {"enabled": True}}},
-            "outputs.cloudwatch.type is cloudwatch, but logs.engine: fluentd",
+            "`outputs.cloudwatch.type` is cloudwatch, but fluentd sends to",
         ),
-        ({"outputs": {"search": {**OPENSEARCH, "awsAuth": True}}}, "outputs.search.awsAuth is true"),
+        ({"outputs": {"search": {**OPENSEARCH, "awsAuth": True}}}, "`outputs.search.awsAuth` is set"),
         ({"outputs": {"search": OPENSEARCH}}, "tag: v1.19.3-debian-opensearch-1.1"),
         ({"outputs": {"elasticsearch": {"index": "eks-%Y.%m.%d"}}}, "    logstashFormat: true"),
         (
             {"outputs": {"elasticsearch": {"tls": {"vhost": "es.example.com"}}}},
-            "outputs.elasticsearch.tls.vhost is set",
+            "`outputs.elasticsearch.tls.vhost` is set",
         ),
-        ({"logs": {"application": {"multiline": ["java"]}}}, "logs.application.multiline is set"),
-        ({"logs": {"metadata": {"labels": True}}}, "logs.metadata.labels is set"),
+        ({"logs": {"application": {"multiline": ["java"]}}}, "`logs.application.multiline` is set"),
+        ({"logs": {"metadata": {"labels": True}}}, "`logs.metadata.labels` is set"),
         (
             {"logs": {"application": OFF, "dataplane": OFF, "host": OFF}},
-            "there is nothing to deliver",
+            "every pipeline below `logs` is disabled",
         ),
     ],
     ids=["CloudWatch", "signature", "image", "date", "vhost", "multiline", "labels", "nothing"],

@@ -184,10 +184,10 @@ def test_values_are_strict(refusal: Callable[..., str], values: dict[str, Any], 
 def test_refusals(refusal: Callable[..., str], install: Install) -> None:
     """Nothing is collected twice, and no kubelet is asked by a right that is enough to run commands in pods."""
     twice = insights({"installer": "addOn", "addOn": {"containerLogs": True}}, logs={"enabled": True})
-    assert "each line would be collected, and billed, twice" in refusal(twice)
+    assert "every line would be collected, and billed, twice" in refusal(twice)
     windows = insights({"windows": {"enabled": True}}, identity={"type": "podIdentity"})
-    assert "which AWS documents for Linux nodes only" in refusal(windows)
-    with pytest.raises(Exception, match="asks the agent for nodes/proxy"):
+    assert "which EKS supports on Linux nodes only" in refusal(windows)
+    with pytest.raises(Exception, match="requires nodes/proxy of the agent"):
         install(insights(), kubernetes="1.32.0")
     assert not install(insights({"installer": "addOn"}), kubernetes="1.32.0").names()
 

@@ -262,32 +262,32 @@ OFF = {"enabled": False}
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "no pipeline": (
         {"application": OFF, "dataplane": OFF, "host": OFF},
-        "logs.enabled is true, but no pipeline of logs is enabled",
+        "`logs.enabled` is true, but every pipeline below `logs` is disabled",
         "logs:\n  application:\n    enabled: true",
     ),
     "nothing to read": (
         {"host": {"journal": []}},
-        "logs.host has neither `journal` nor `files`: it reads nothing",
+        "`logs.host` is enabled, but `journal` and `files` are empty, so the pipeline reads nothing",
         "logs:\n  host:\n    enabled: false",
     ),
     "namespace in both": (
         {"application": {"namespaces": {"include": ["a", "b"], "exclude": ["b"]}}},
-        "Namespace b is in logs.application.namespaces.include and in exclude",
+        "Namespace b is in both `include` and `exclude` of `logs.application.namespaces`",
         "exclude: []",
     ),
     "labels by tag": (
         {"metadata": {"from": "tag", "labels": True}},
-        "logs.metadata.labels is true, but logs.metadata.from: tag adds only names",
+        "`logs.metadata.labels` is true, but `logs.metadata.from: tag` adds only names",
         "logs:\n  metadata:\n    from: kubelet",
     ),
     "memory": (
         {"storage": {"maxChunksUp": 100}},
-        "logs.storage.maxChunksUp is 100, so the agent can use 264Mi, but logs.resources.limits.memory is 256Mi",
+        "`logs.storage.maxChunksUp` is 100, so the agent can use 264Mi, but `logs.resources.limits.memory` is 256Mi",
         "logs:\n  storage:\n    maxChunksUp: 96",
     ),
     "old image": (
         {"image": {"tag": "4.0.1"}},
-        "logs.image.tag is 4.0.1, but Fluent Bit before 5.1.1 has known vulnerabilities",
+        "`logs.image.tag` is 4.0.1, but Fluent Bit before 5.1.1 has known vulnerabilities",
         "logs:\n  image:\n    tag: 5.1.1",
     ),
 }
@@ -304,5 +304,5 @@ def test_wrong_values_are_refused(refusal: Callable[..., str], logs: dict[str, A
 def test_kubelets_of_old_are_not_asked(helm: Any) -> None:
     """Before 1.33 a kubelet gives its pods only to those who could run commands in any of them."""
     refused = helm.template(CHART, values=values(), kube_version="1.32.0")
-    assert "logs.metadata.from is kubelet, but before Kubernetes 1.33" in refused.stderr
+    assert "`logs.metadata.from` is kubelet, but before Kubernetes 1.33" in refused.stderr
     assert helm.template(CHART, values=values(metadata={"from": "api"}), kube_version="1.32.0").exit_code == 0

@@ -235,8 +235,8 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         values(
             outputs={"x": {"type": "http", **HOST, "match": {"pipelines": ["host"], "namespaces": {"include": ["a"]}}}}
         ),
-        "outputs.x.match.namespaces is set, but outputs select by namespace and pod in the pipeline application only",
-        'pipelines: ["host","application"]',
+        "`outputs.x.match.namespaces` selects by namespace or pod, but `match.pipelines` does not contain application",
+        "pipelines:\n      - host\n      - application",
     ),
     "template of no pod": (
         values(
@@ -249,8 +249,8 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
                 }
             }
         ),
-        "outputs.x.logGroupTemplate is set, but outputs select by namespace and pod in the pipeline application only",
-        'pipelines: ["host","application"]',
+        "`outputs.x.logGroupTemplate` selects by namespace or pod, but `match.pipelines` does not contain application",
+        "pipelines:\n      - host\n      - application",
     ),
     "placeholder": (
         values(outputs={"cloudwatch": {"logGroupName": "/logs/{pod}"}}),

@@ -217,11 +217,14 @@ def test_what_rules_read_is_scraped(helm: Helm) -> None:
 @pytest.mark.parametrize(
     ("rules", "says"),
     [
-        ({"disabledAlerts": ["NodeNotRedy"]}, "rules.disabledAlerts has NodeNotRedy, and the chart has no alert"),
-        ({"disabledAlerts": ["node:memory_used:ratio"]}, "no alert of that name. It has:\n  AlertmanagerConfigRefused"),
+        ({"disabledAlerts": ["NodeNotRedy"]}, "`rules.disabledAlerts` has NodeNotRedy, but the chart has no alert"),
+        (
+            {"disabledAlerts": ["node:memory_used:ratio"]},
+            "no alert of that name. Its alerts are:\n  AlertmanagerConfigRefused",
+        ),
         (
             {"groups": [{"name": "nodes", "rules": [{"alert": "A", "expr": "up == 0"}]}]},
-            "rules:\n  groups:\n    - name: my-nodes",
+            "rules:\n  groups:\n  - name: my-nodes",
         ),
         ({"groups": [{"name": "g", "rules": [{"alert": "A", "expression": "up == 0"}]}]}, "expression"),
         (

@@ -182,17 +182,17 @@ def test_changed_configuration_rolls_the_pods(install: Install) -> None:
     [
         (
             {"xrayDaemon": {"bufferMegabytes": 48}},
-            "traces.xrayDaemon.bufferMegabytes is 48, and the container's limit of 64Mi would be reached before it",
+            "`traces.xrayDaemon.bufferMegabytes` is 48, but the container's memory limit is 64Mi",
             {"xrayDaemon": {"resources": {"limits": {"memory": "72Mi"}}}},
         ),
         (
             {"engine": "otel", "otel": {"memoryLimitMegabytes": 400}},
-            "traces.otel.memoryLimitMegabytes is 400, and the container's limit of 256Mi",
+            "`traces.otel.memoryLimitMegabytes` is 400, but the container's memory limit is 256Mi",
             {"otel": {"resources": {"limits": {"memory": "500Mi"}}}},
         ),
         (
             {"hostPort": True, "updateStrategy": {"rollingUpdate": {"maxSurge": 1}}},
-            "traces.hostPort is true, and traces.updateStrategy starts a new pod beside the old one",
+            "`traces.hostPort` is true, but `traces.updateStrategy` starts the new pod while the old one",
             {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": "10%"}}},
         ),
     ],

@@ -32,20 +32,20 @@ def account(**settings: Any) -> dict[str, Any]:
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "rewritten annotation": (
         account(annotations={"eks.amazonaws.com.proxy.example.com/role-arn": ROLE}),
-        'serviceAccounts.server.annotations has "eks.amazonaws.com.proxy.example.com/role-arn", which is not the key '
-        "that EKS reads. Write:",
+        '`serviceAccounts.server.annotations` has the key "eks.amazonaws.com.proxy.example.com/role-arn", but EKS '
+        f"reads only {KEY}. Write:",
         f"serviceAccounts:\n  server:\n    annotations:\n      {KEY}: {ROLE}",
     ),
     "misspelt annotation": (
         account(annotations={"eks.amazonaws.co/role-arn": ROLE}),
-        'has "eks.amazonaws.co/role-arn", which is not the key that EKS reads. Write',
+        'has the key "eks.amazonaws.co/role-arn", but EKS reads only',
         f"{KEY}: {ROLE}",
     ),
     "rewritten host": (
         remote(AMP.replace("amazonaws.com", "amazonaws.com.proxy.example.com"), **SIGNED),
-        "server.remoteWrite[0].url has the host aps-workspaces.eu-west-1.amazonaws.com.proxy.example.com, which is not "
-        "an endpoint of Amazon Managed Service for Prometheus",
-        f"server:\n  remoteWrite:\n    - url: {AMP}",
+        "`server.remoteWrite[0].url` has the host aps-workspaces.eu-west-1.amazonaws.com.proxy.example.com, which is "
+        "not an endpoint of Amazon Managed Service for Prometheus",
+        f"server:\n  remoteWrite:\n  - url: {AMP}",
     ),
     "misspelled host": (
         remote(AMP.replace("workspaces.eu-west-1.amazonaws.com", "workspaces-fips.cn-north-1.amazonaws.com.c")),
@@ -62,121 +62,126 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "query instead of write": (
         remote(AMP.replace("remote_write", "query"), **SIGNED),
-        'server.remoteWrite[0].url ends in "/workspaces/ws-1234-abcd/api/v1/query", which is no remote-write endpoint',
-        f"server:\n  remoteWrite:\n    - url: {AMP}",
+        '`server.remoteWrite[0].url` has the path "/workspaces/ws-1234-abcd/api/v1/query", which is not',
+        f"server:\n  remoteWrite:\n  - url: {AMP}",
     ),
     "slash at the end": (
         remote(f"{AMP}/", **SIGNED),
-        "which is no remote-write endpoint of a workspace",
+        "which is not the remote-write endpoint of a workspace",
         f"- url: {AMP}",
     ),
     "workspace alone": (
         remote("https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1234-abcd/", **SIGNED),
-        "which is no remote-write endpoint of a workspace",
+        "which is not the remote-write endpoint of a workspace",
         f"- url: {AMP}",
     ),
     "host alone": (
         remote("https://mimir.example.com"),
-        'server.remoteWrite[0].url ends in "", which is no remote-write endpoint',
-        "server:\n  remoteWrite:\n    - url: https://mimir.example.com/api/v1/write",
+        '`server.remoteWrite[0].url` has the path "", which is not a remote-write endpoint',
+        "server:\n  remoteWrite:\n  - url: https://mimir.example.com/api/v1/write",
     ),
     "pages of Prometheus": (
         remote("https://p.example.com/graph"),
-        'ends in "/graph"',
+        'has the path "/graph"',
         "https://p.example.com/api/v1/write",
     ),
-    "http to AWS": (remote(AMP.replace("https", "http"), **SIGNED), "answers to https only", f"- url: {AMP}"),
+    "http to AWS": (remote(AMP.replace("https", "http"), **SIGNED), "requires https", f"- url: {AMP}"),
     "unsigned to AWS": (
         remote(AMP),
-        "takes signed requests only, and sigv4 is missing",
-        f"    - url: {AMP}\n      sigv4:\n        region: eu-west-1",
+        "which requires signed requests, but `sigv4` is missing",
+        f"  - sigv4:\n      region: eu-west-1\n    url: {AMP}",
     ),
     "other region": (
         remote(AMP, sigv4={"region": "us-east-1"}),
-        "server.remoteWrite[0].sigv4.region is us-east-1, and the workspace of its url is in eu-west-1",
-        f"    - url: {AMP}\n      sigv4:\n        region: eu-west-1",
+        "`server.remoteWrite[0].sigv4.region` is us-east-1, but the workspace is in eu-west-1",
+        f"  - sigv4:\n      region: eu-west-1\n    url: {AMP}",
     ),
     "two ways to authenticate": (
         remote(AMP, **SIGNED, basic_auth={"username": "a", "password_file": "/b"}),
-        "server.remoteWrite[0] has sigv4 and basic_auth, and Prometheus takes one way",
+        "`server.remoteWrite[0]` has sigv4 and basic_auth, but Prometheus accepts one authentication method. Remove "
+        "basic_auth.",
         "",
     ),
     "signed header": (
         remote(AMP, **SIGNED, headers={"Authorization": "x"}),
-        "server.remoteWrite[0].headers has Authorization, which the signature sets",
+        "`server.remoteWrite[0].headers` has Authorization, which the signature (`sigv4`) sets",
         "",
     ),
     "password": (
         remote(basic_auth={"username": "a", "password": "hunter2"}),
-        "server.remoteWrite[0].basic_auth.password is a secret, and would stand in a ConfigMap",
-        "    - basic_auth:\n        password_file: /etc/remote/password",
+        "`server.remoteWrite[0].basic_auth.password` is a secret, which the chart would write to a ConfigMap",
+        "  - basic_auth:\n      password_file: /etc/remote/password",
     ),
     "secret key": (
         remote(AMP, sigv4={"region": "eu-west-1", "access_key": "A", "secret_key": "hunter2"}),
-        "server.remoteWrite[0].sigv4.secret_key is a secret",
+        "`server.remoteWrite[0].sigv4.secret_key` is a secret",
         "",
     ),
-    "token": (remote(bearer_token="hunter2"), "bearer_token is a secret", "bearer_token_file: /etc/remote/token"),
+    "token": (remote(bearer_token="hunter2"), "bearer_token` is a secret", "bearer_token_file: /etc/remote/token"),
     "agent of nothing": (
         {"server": {"mode": "agent"}},
-        "server.mode is agent, and server.remoteWrite is empty",
+        "`server.mode` is agent, but `server.remoteWrite` is empty",
         "server:\n  mode: server",
     ),
     "pairs of parts": (
         {"server": {**remote()["server"], "replicas": 2, "shards": 3}},
-        "server.replicas is 2 and server.shards is 3: a remote takes the samples of one replica",
+        "`server.replicas` is 2 and `server.shards` is 3, but a backend that deduplicates replicas accepts one replica",
         "server:\n  shards: 1",
     ),
     "own label cluster": (
         {"server": {"externalLabels": {"cluster": "shop"}}},
-        "server.externalLabels has cluster, which the chart sets itself",
-        'cluster:\n  name: "shop"',
+        "`server.externalLabels.cluster` is set, but the chart sets this label from `cluster.name`",
+        "cluster:\n  name: shop",
     ),
     "two roles": (
         account(roleArn=f"{ROLE}-2", annotations={KEY: ROLE}),
-        f"serviceAccounts.server.roleArn and its annotation {KEY} name different roles",
+        f"`serviceAccounts.server.roleArn` and the annotation {KEY} name different roles",
         f"serviceAccounts:\n  server:\n    roleArn: {ROLE}",
     ),
     "role with pod identity": (
         {"identity": {"type": "podIdentity"}, **account(annotations={KEY: ROLE})},
-        "identity.type is podIdentity, but serviceAccounts.server names a role for IRSA, which would take precedence",
+        "`identity.type` is podIdentity, but `serviceAccounts.server` names a role for IRSA, which would take",
         "identity:\n  type: irsa",
     ),
     "role without an account": (
         account(roleArn=ROLE, create=False),
-        "serviceAccounts.server names a role, but serviceAccounts.server.create is false",
+        "`serviceAccounts.server` names a role, but `serviceAccounts.server.create` is false",
         "serviceAccounts:\n  server:\n    create: true",
     ),
     "timeout": (
         {"scrape": {"interval": "30s", "timeout": "1m"}},
-        "scrape.timeout (1m) is longer than scrape.interval (30s): Prometheus would not start",
+        "`scrape.timeout` (1m) is longer than `scrape.interval` (30s), so Prometheus would not start",
         "scrape:\n  timeout: 30s",
     ),
-    "no interval": ({"scrape": {"interval": "0s"}}, "scrape.interval is 0s", "scrape:\n  interval: 60s"),
+    "no interval": (
+        {"scrape": {"interval": "0s"}},
+        "`scrape.interval` is 0s, which is less than a second",
+        "scrape:\n  interval: 60s",
+    ),
     "job twice": (
         {"scrape": {"extraConfigs": [{"job_name": "kubelet"}]}},
-        'scrape.extraConfigs[0] is called "kubelet", as another job is',
+        '`scrape.extraConfigs[0].job_name` is "kubelet", which another job uses',
         "",
     ),
     "nameless job": (
         {"scrape": {"extraConfigs": [{}]}},
-        "scrape.extraConfigs[0] has no job_name",
-        "scrape:\n  extraConfigs:\n    - job_name: ...",
+        "`scrape.extraConfigs[0]` has no `job_name`",
+        "scrape:\n  extraConfigs:\n  - job_name: my-job",
     ),
     "more than the volume": (
         {"server": {"persistence": {"persistentVolumeClaim": {"size": "4Gi"}}}},
-        "server.retention.size (6GB) does not fit into the volume (4Gi)",
+        "`server.retention.size` (6GB) does not fit into the volume (4Gi)",
         "server:\n  retention:\n    size: 3072MB",
     ),
     "unknown kind": (
         {"kubeStateMetrics": {"resourceKinds": ["pod"]}},
-        'kubeStateMetrics.resourceKinds has "pod", which kube-state-metrics does not know by itself',
+        '`kubeStateMetrics.resourceKinds` has "pod", which kube-state-metrics does not support',
         "",
     ),
     "secrets of the cluster": (
         {"kubeStateMetrics": {"resourceKinds": ["pods", "secrets"]}},
-        "kubeStateMetrics.resourceKinds has secrets: its role could read all secrets",
-        'kubeStateMetrics:\n  resourceKinds: ["pods"]',
+        "`kubeStateMetrics.resourceKinds` has secrets, which would give kube-state-metrics access to all secrets",
+        "kubeStateMetrics:\n  resourceKinds:\n  - pods",
     ),
 }
 
@@ -202,7 +207,7 @@ def test_refusal_shows_what_to_write(
             "us-east-1.amazonaws.com.proxy.example.com/",
             "us-east-1.amazonaws.com/workspaces/",
         ),
-        ("region: us-east-1", "region: eu-west-1", "the workspace of its url is in us-east-1"),
+        ("region: us-east-1", "region: eu-west-1", "but the workspace is in us-east-1"),
     ],
     ids=["key", "host", "region"],
 )
@@ -275,5 +280,5 @@ def test_all_faults_are_told_at_once(refusal: Callable[..., str]) -> None:
     message = refusal(
         {**remote(AMP), **account(roleArn=ROLE), "scrape": {"timeout": "2m"}, "identity": {"type": "node"}}
     )
-    for part in ("sigv4 is missing", "scrape.timeout (2m)", "identity.type is node"):
+    for part in ("`sigv4` is missing", "`scrape.timeout` (2m)", "`identity.type` is node"):
         assert message.count(part) == 1

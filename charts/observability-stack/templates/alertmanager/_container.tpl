@@ -9,11 +9,9 @@ args:
   - --storage.path=/alertmanager
   - --data.retention={{ $values.retention }}
   - --web.listen-address=:{{ $values.service.port | int }}
-  # One alone has no peers to talk to.
+  # Disable clustering: there is one replica.
   - --cluster.listen-address=
-  {{- with $values.extraArgs }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- with $values.extraArgs }}{{ toYaml . | nindent 2 }}{{ end }}
 ports:
   - name: http
     containerPort: {{ $values.service.port | int }}
@@ -24,9 +22,7 @@ volumeMounts:
     readOnly: true
   - name: data
     mountPath: /alertmanager
-  {{- with $values.extraVolumeMounts }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- with $values.extraVolumeMounts }}{{ toYaml . | nindent 2 }}{{ end }}
 {{- end -}}
 
 {{- define "observability-stack.alertmanagerVolumes" -}}
@@ -41,7 +37,5 @@ volumeMounts:
     name: {{ $name | quote }}
   {{- end }}
 {{ include "observability-stack.dataVolume" (dict "persistence" $values.persistence "claim" (ternary $name "" (eq $values.persistence.type "persistentVolumeClaim"))) }}
-{{- with $values.extraVolumes }}
-{{ toYaml . }}
-{{- end }}
+{{- with $values.extraVolumes }}{{ toYaml . | nindent 0 }}{{ end }}
 {{- end -}}

@@ -1,24 +1,24 @@
-{{/* The configuration of the CloudWatch agent, and of the add-on that installs the same agent. */}}
+{{/* Configuration of the CloudWatch agent and of the EKS add-on that installs it. */}}
 
-{{/* Whether this chart runs the agent; it does not where the add-on does. Argument: the root. */}}
+{{/* Whether the chart installs the agent, rather than the add-on. Argument: the root. */}}
 {{- define "observability-stack.runsInsights" -}}
 {{- $insights := .Values.containerInsights -}}
 {{- if and $insights.enabled (eq $insights.installer "chart") }}true{{ end -}}
 {{- end -}}
 
-{{/* Whether a DaemonSet of the agent runs on Windows nodes too. Argument: the root. */}}
+{{/* Whether the agent also runs on Windows nodes. Argument: the root. */}}
 {{- define "observability-stack.runsWindowsInsights" -}}
 {{- if and (include "observability-stack.runsInsights" .) .Values.containerInsights.windows.enabled }}true{{ end -}}
 {{- end -}}
 
-{{/* The log group of the metrics, whose name the agent fixes. Argument: the root. */}}
+{{/* Log group of the metrics; the agent determines its name. Argument: the root. */}}
 {{- define "observability-stack.performanceGroup" -}}
 /aws/containerinsights/{{ .Values.cluster.name }}/performance
 {{- end -}}
 
 {{/*
-The agent's configuration as a JSON map: dict "root" $, and "windows" true for Windows nodes, whose agent knows nothing
-of applications. The agent ignores a key that it does not know; the schema of the values does not.
+Configuration of the agent, as a JSON map: dict "root" $ and, for Windows nodes, which do not support Application Signals,
+"windows" true. The agent ignores unknown keys; the values schema rejects them.
 */}}
 {{- define "observability-stack.insightsConfig" -}}
 {{- $insights := .root.Values.containerInsights -}}
@@ -45,13 +45,13 @@ of applications. The agent ignores a key that it does not know; the schema of th
 {{- $config | toJson -}}
 {{- end -}}
 
-{{/* What the agent answers probes with; it is OpenTelemetry's, and the agent takes it beside its own configuration. */}}
+{{/* OpenTelemetry configuration of the health check extension, which the agent merges with its own configuration. */}}
 {{- define "observability-stack.insightsHealth" -}}
 {{- dict "extensions" (dict "health_check" (dict "endpoint" (printf "0.0.0.0:%d" (int .Values.containerInsights.healthPort))))
   "service" (dict "extensions" (list "health_check")) | toYaml -}}
 {{- end -}}
 
-{{/* The files of the ConfigMap. Argument: the root. */}}
+{{/* Data of the ConfigMap. Argument: the root. */}}
 {{- define "observability-stack.insightsData" -}}
 cwagentconfig.json: |
   {{- include "observability-stack.insightsConfig" (dict "root" .) | fromJson | toPrettyJson | nindent 2 }}
@@ -64,8 +64,8 @@ windows.json: |
 {{- end -}}
 
 {{/*
-The add-on's configuration as a JSON map: the same agent, and what the add-on would run besides only where it was asked
-for. Argument: the root.
+Configuration of the add-on, as a JSON map: the same agent, and the add-on's other components only if the values enable them.
+Argument: the root.
 */}}
 {{- define "observability-stack.addOnConfig" -}}
 {{- $insights := .Values.containerInsights -}}

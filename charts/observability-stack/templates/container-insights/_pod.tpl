@@ -1,6 +1,6 @@
-{{/* The pods of the CloudWatch agent. */}}
+{{/* Pods of the CloudWatch agent. */}}
 
-{{/* The values of the pods, with the affinity that they have where none is given, as JSON. Argument: the root. */}}
+{{/* Values of the pods with their default affinity, as JSON. Argument: the root. */}}
 {{- define "observability-stack.insightsPodValues" -}}
 {{- $values := deepCopy .Values.containerInsights -}}
 {{- if not $values.affinity -}}
@@ -11,32 +11,16 @@
 {{- $values | toJson -}}
 {{- end -}}
 
-{{/* What the agent has to be told of its node, as environment. Argument: the root. */}}
+{{/* Environment variables. Argument: the root. */}}
 {{- define "observability-stack.insightsEnv" -}}
-- name: HOST_IP
-  valueFrom:
-    fieldRef:
-      fieldPath: status.hostIP
-- name: HOST_NAME
-  valueFrom:
-    fieldRef:
-      fieldPath: spec.nodeName
-- name: K8S_NODE_NAME
-  valueFrom:
-    fieldRef:
-      fieldPath: spec.nodeName
-- name: K8S_NAMESPACE
-  valueFrom:
-    fieldRef:
-      fieldPath: metadata.namespace
+{{- $fields := list "HOST_IP status.hostIP" "HOST_NAME spec.nodeName" "K8S_NODE_NAME spec.nodeName" "K8S_NAMESPACE metadata.namespace" -}}
+{{ include "observability-stack.fieldEnv" $fields | trim }}
 {{- if ne .Values.identity.type "node" }}
-# Without the instance's metadata the agent would take its node for a machine outside of AWS, and ask for a file of keys.
+# Without instance metadata, the agent would assume an on-premises host and require a credentials file.
 - name: RUN_WITH_IRSA
   value: "True"
 {{- end }}
-{{- with .Values.containerInsights.extraEnv }}
-{{ toYaml . }}
-{{- end }}
+{{- with .Values.containerInsights.extraEnv }}{{ toYaml . | nindent 0 }}{{ end }}
 {{- end -}}
 
 {{- define "observability-stack.insightsContainer" -}}
@@ -63,7 +47,7 @@ volumeMounts:
   - name: config
     mountPath: /etc/cwagentconfig
     readOnly: true
-  # The agent translates its configuration into these, and keeps nothing in them that it could not make again.
+  # The agent writes its translated configuration here. Nothing in these directories has to survive a restart.
   - name: scratch
     mountPath: /opt/aws/amazon-cloudwatch-agent/etc
     subPath: etc
@@ -76,23 +60,9 @@ volumeMounts:
   - name: scratch
     mountPath: /tmp
     subPath: tmp
-  - name: rootfs
-    mountPath: /rootfs
-    readOnly: true
-  - name: sys
-    mountPath: /sys
-    readOnly: true
-  - name: disks
-    mountPath: /dev/disk
-    readOnly: true
-  - name: containerd
-    mountPath: /run/containerd/containerd.sock
-    readOnly: true
-  {{- if $insights.metrics.accelerated }}
-  - name: pod-resources
-    mountPath: /var/lib/kubelet/pod-resources
-    readOnly: true
-  {{- end }}
+  {{- $mounts := list "rootfs /rootfs" "sys /sys" "disks /dev/disk" "containerd /run/containerd/containerd.sock" }}
+  {{- if $insights.metrics.accelerated }}{{ $mounts = append $mounts "pod-resources /var/lib/kubelet/pod-resources" }}{{ end }}
+  {{- include "observability-stack.readOnlyMounts" $mounts | trim | nindent 2 }}
 {{- end -}}
 
 {{- define "observability-stack.insightsVolumes" -}}
@@ -107,26 +77,12 @@ volumeMounts:
 - name: scratch
   emptyDir:
     sizeLimit: 64Mi
-- name: rootfs
-  hostPath:
-    path: /
-- name: sys
-  hostPath:
-    path: /sys
-- name: disks
-  hostPath:
-    path: /dev/disk
-- name: containerd
-  hostPath:
-    path: /run/containerd/containerd.sock
-{{- if .Values.containerInsights.metrics.accelerated }}
-- name: pod-resources
-  hostPath:
-    path: /var/lib/kubelet/pod-resources
-{{- end }}
+{{- $volumes := list "rootfs /" "sys /sys" "disks /dev/disk" "containerd /run/containerd/containerd.sock" }}
+{{- if .Values.containerInsights.metrics.accelerated }}{{ $volumes = append $volumes "pod-resources /var/lib/kubelet/pod-resources" }}{{ end }}
+{{- include "observability-stack.hostVolumes" $volumes | trim | nindent 0 }}
 {{- end -}}
 
-{{/* What applications send to, where Application Signals are on. */}}
+{{/* Ports of Application Signals. */}}
 {{- define "observability-stack.applicationSignalsPorts" -}}
 - name: otlp-grpc
   port: 4315
@@ -137,8 +93,8 @@ volumeMounts:
 {{- end -}}
 
 {{/*
-The values of the pods on Windows nodes, as JSON: host processes, as the agent reads its kubelet and the host's own
-counters. Argument: the root.
+Values of the pods on Windows nodes, as JSON. They are HostProcess containers: the agent reads the kubelet and the performance
+counters of the host. Argument: the root.
 */}}
 {{- define "observability-stack.insightsWindowsValues" -}}
 {{- $insights := .Values.containerInsights -}}

@@ -1,8 +1,8 @@
-{{/* Fluent Bit's configuration of the collector of events: data, rendered as YAML. */}}
+{{/* Fluent Bit configuration of the events collector. */}}
 
 {{/*
-`db` contains the IDs of events that were read: without it, a start would read those of the last hour again. An event whose
-count grows is read again when its ID is removed, after the lookback.
+`db` stores the IDs of events that were read, so that a restart does not read the events of the last hour again. An event whose
+count increases is read again once its ID expires, after the lookback.
 */}}
 {{- define "observability-stack.eventsInput" -}}
 name: kubernetes_events
@@ -12,7 +12,7 @@ db: {{ include "observability-stack.stateDir" . }}/events.db
 db.sync: normal
 db.locking: true
 kube_retention_time: {{ .Values.events.lookbackMinutes | int }}m
-# Pages: Fluent Bit keeps a whole answer in memory.
+# Page size: Fluent Bit keeps a whole response in memory.
 kube_request_limit: 250
 interval_sec: 1
 interval_nsec: 0
@@ -20,19 +20,18 @@ storage.type: filesystem
 processors:
   logs:
     {{- include "observability-stack.eventsFilters" . | fromJsonArray | toYaml | nindent 4 }}
-# In a thread of its own it would store events as read before they are in the buffer, and a kill would lose them.
+# A separate thread would mark events as read before they are buffered, and a crash would lose them.
 threaded: false
 {{- end -}}
 
-{{/* A regular expression that one of several words fits as a whole. Argument: the list. */}}
+{{/* A regular expression that matches exactly the given words. Argument: the list. */}}
 {{- define "observability-stack.eventsWords" -}}
 ^(?:{{ join "|" . }})$
 {{- end -}}
 
 {{/*
-Filters, as a JSON list. They run before a record counts as read; otherwise an alert would report events that are excluded on
-purpose. `managedFields` is a third of an event and helps nobody; filters remove keys of the first level only, so it is lifted
-there and the other fields are put back.
+Filters, as a JSON list. They are processors of the input, since otherwise an alert would report excluded events as lost.
+`managedFields` makes up a third of an event. Filters remove only top-level keys, so `metadata` is lifted and nested again.
 */}}
 {{- define "observability-stack.eventsFilters" -}}
 {{- $events := .Values.events -}}

@@ -7,9 +7,7 @@ args:
   - /etc/events/fluent-bit.yaml
 env:
   {{- include "observability-stack.outputPart" (dict "root" . "component" "events" "part" "Env") | nindent 2 }}
-  {{- with $values.extraEnv }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- with $values.extraEnv }}{{ toYaml . | nindent 2 }}{{ end }}
 ports:
   - name: http
     containerPort: 2020
@@ -20,12 +18,8 @@ volumeMounts:
     readOnly: true
   - name: state
     mountPath: {{ include "observability-stack.stateDir" . }}
-  {{- with include "observability-stack.outputPart" (dict "root" . "component" "events" "part" "Mounts") }}
-  {{- . | nindent 2 }}
-  {{- end }}
-  {{- with $values.extraVolumeMounts }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- with include "observability-stack.outputPart" (dict "root" . "component" "events" "part" "Mounts") }}{{ . | nindent 2 }}{{ end }}
+  {{- with $values.extraVolumeMounts }}{{ toYaml . | nindent 2 }}{{ end }}
 {{- end -}}
 
 {{- define "observability-stack.eventsVolumes" -}}
@@ -35,10 +29,6 @@ volumeMounts:
   configMap:
     name: {{ $name | quote }}
 {{ include "observability-stack.dataVolume" (dict "name" "state" "persistence" $values.persistence "claim" (ternary $name "" (eq $values.persistence.type "persistentVolumeClaim"))) }}
-{{- with include "observability-stack.outputPart" (dict "root" . "component" "events" "part" "Volumes") }}
-{{ . }}
-{{- end }}
-{{- with $values.extraVolumes }}
-{{ toYaml . }}
-{{- end }}
+{{- with include "observability-stack.outputPart" (dict "root" . "component" "events" "part" "Volumes") }}{{ . | nindent 0 }}{{ end }}
+{{- with $values.extraVolumes }}{{ toYaml . | nindent 0 }}{{ end }}
 {{- end -}}

@@ -1,4 +1,4 @@
-{{/* API groups of the kinds that kube-state-metrics reads; what is not listed is of the core group. */}}
+{{/* Kinds that kube-state-metrics supports, by API group. */}}
 {{- define "observability-stack.kindsByApiGroup" -}}
 admissionregistration.k8s.io: [mutatingwebhookconfigurations, validatingwebhookconfigurations]
 apps: [daemonsets, deployments, replicasets, statefulsets]
@@ -23,9 +23,7 @@ args:
   {{- with $values.labelsAllowlist }}
   - --metric-labels-allowlist={{ join "," . }}
   {{- end }}
-  {{- with $values.extraArgs }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- with $values.extraArgs }}{{ toYaml . | nindent 2 }}{{ end }}
 ports:
   - name: http
     containerPort: 8080

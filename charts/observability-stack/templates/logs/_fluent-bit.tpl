@@ -1,13 +1,13 @@
 {{/*
-Fluent Bit's configuration on a node: one set of data, rendered as YAML. Tags begin with their pipeline: application.pods.*,
-dataplane.pods.*, dataplane.journal, host.journal and host.files.*.
+Fluent Bit configuration of the node agent. Tags begin with their pipeline: application.pods.*, dataplane.pods.*,
+dataplane.journal, host.journal and host.files.*.
 */}}
 
 {{/* One input, as JSON: dict "root" $ "source" <of observability-stack.logSources>. */}}
 {{- define "observability-stack.logInput" -}}
 {{- $logs := .root.Values.logs -}}
 {{- $source := .source -}}
-{{- /* Chunks that do not fit into memory go to the disk; a paused input would lose files that are rotated meanwhile. */ -}}
+{{- /* Excess chunks go to disk. A paused input would lose files that are rotated in the meantime. */ -}}
 {{- $common := dict
   "alias" $source.name
   "db" (printf "%s/%s.db" (include "observability-stack.stateDir" .) $source.name)
@@ -49,14 +49,14 @@ dataplane.pods.*, dataplane.journal, host.journal and host.files.*.
 {{- end -}}
 {{- end -}}
 
-{{/* The kubelet's answer names every pod of the node, so the API server gets no request. */}}
+{{/* Adds pod metadata. The kubelet knows every pod of its node, so the API server gets no requests. */}}
 {{- define "observability-stack.metadataFilter" -}}
 {{- $values := .Values.logs -}}
 {{- $metadata := $values.metadata -}}
 name: kubernetes
 alias: metadata
 match_regex: ^(application|dataplane)\.pods\.
-# Removed by its length; the parser accepts what follows either pipeline.
+# Fluent Bit removes the prefix by its length; the parser accepts the tags of both pipelines.
 kube_tag_prefix: dataplane.
 regex_parser: pods
 merge_log: {{ $values.application.parseJson }}
@@ -71,16 +71,16 @@ annotations: false
 {{- else }}
 labels: {{ $metadata.labels }}
 annotations: {{ $metadata.annotations }}
-# No limit: the answer of a full node would be truncated, and requested again with each record.
+# No limit: the response of a full node would be truncated, and requested again for each record.
 buffer_size: 0
-# The first answer about a new pod has neither its address nor its container's ID.
+# The first response about a new pod lacks its address and container ID.
 kube_meta_cache_ttl: {{ $metadata.kubeMetaCacheTtl | int }}
 tls.verify: {{ not $metadata.insecureSkipVerify }}
 {{- if eq $metadata.from "kubelet" }}
 use_kubelet: true
 kubelet_host: ${NODE_IP}
 kubelet_port: 10250
-# Resolved at the start but not used: a name would delay the agent on a node whose DNS is not available yet.
+# Resolved at startup but not used: a host name would delay the agent while DNS is not available.
 kube_url: https://127.0.0.1:443
 {{- end }}
 {{- end }}
@@ -124,7 +124,7 @@ kube_url: https://127.0.0.1:443
 {{- end -}}
 {{- if or $values.application.enabled (and $values.dataplane.enabled $values.dataplane.pods) -}}
 {{- if $values.joinParts -}}
-{{- /* The runtime's mark of partial lines, which the parser has joined. */ -}}
+{{- /* The runtime's flag of partial lines, which the parser has joined. */ -}}
 {{- $filters = append $filters (dict "name" "record_modifier" "alias" "parts" "match_regex" "^(application|dataplane)\\.pods\\." "remove_key" "_p") -}}
 {{- end -}}
 {{- $filters = append $filters (include "observability-stack.metadataFilter" . | fromYaml) -}}

@@ -1,11 +1,11 @@
-{{/* The pod of the agent on a node, Fluent Bit or fluentd. */}}
+{{/* Pods of the node agent, Fluent Bit or fluentd. */}}
 
-{{/* Directory of the node for positions and buffers; each release has its own. */}}
+{{/* Host directory of read positions and buffers, separate for each release. */}}
 {{- define "observability-stack.logsStatePath" -}}
 {{- default (printf "/var/lib/observability-stack/%s" (include "observability-stack.clusterWideComponentName" (dict "root" . "component" "logs"))) .Values.logs.state.hostPath -}}
 {{- end -}}
 
-{{/* The values of the agent: `logs`, for fluentd with its image and resources; as JSON. */}}
+{{/* Values of the pods, as JSON: `logs`, for fluentd with its image and resources. */}}
 {{- define "observability-stack.logsValues" -}}
 {{- $own := ternary (pick .Values.logs.fluentd "image" "resources") dict (eq .Values.logs.engine "fluentd") -}}
 {{- merge (deepCopy $own) .Values.logs | toJson -}}
@@ -25,14 +25,9 @@ env:
   {{- include "observability-stack.fluentdEnv" . | nindent 2 }}
   {{- else }}
   {{- include "observability-stack.outputPart" (dict "root" . "component" "logs" "part" "Env") | nindent 2 }}
-  - name: NODE_IP
-    valueFrom:
-      fieldRef:
-        fieldPath: status.hostIP
+  {{- include "observability-stack.fieldEnv" (list "NODE_IP status.hostIP") | trim | nindent 2 }}
   {{- end }}
-  {{- with $values.extraEnv }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- with $values.extraEnv }}{{ toYaml . | nindent 2 }}{{ end }}
 {{- with $values.extraEnvFrom }}
 envFrom:
   {{- toYaml . | nindent 2 }}
@@ -56,7 +51,7 @@ volumeMounts:
   - name: logs
     mountPath: /var/log
     readOnly: true
-    # Directories that are mounted there later, or already, are seen too.
+    # Include file systems that the host mounts below, also later.
     mountPropagation: HostToContainer
   {{- if include "observability-stack.readsJournal" . }}
   - name: journal
@@ -67,12 +62,8 @@ volumeMounts:
   - name: tmp
     mountPath: /tmp
   {{- end }}
-  {{- with include "observability-stack.outputPart" (dict "root" . "component" "logs" "part" "Mounts") }}
-  {{- . | nindent 2 }}
-  {{- end }}
-  {{- with $values.extraVolumeMounts }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- with include "observability-stack.outputPart" (dict "root" . "component" "logs" "part" "Mounts") }}{{ . | nindent 2 }}{{ end }}
+  {{- with $values.extraVolumeMounts }}{{ toYaml . | nindent 2 }}{{ end }}
 {{- end -}}
 
 {{- define "observability-stack.logsVolumes" -}}
@@ -99,15 +90,11 @@ volumeMounts:
   emptyDir:
     sizeLimit: 64Mi
 {{- end }}
-{{- with include "observability-stack.outputPart" (dict "root" . "component" "logs" "part" "Volumes") }}
-{{ . }}
-{{- end }}
-{{- with .Values.logs.extraVolumes }}
-{{ toYaml . }}
-{{- end }}
+{{- with include "observability-stack.outputPart" (dict "root" . "component" "logs" "part" "Volumes") }}{{ . | nindent 0 }}{{ end }}
+{{- with .Values.logs.extraVolumes }}{{ toYaml . | nindent 0 }}{{ end }}
 {{- end -}}
 
-{{/* Prometheus' job `pods` finds the agent's metrics by these. */}}
+{{/* Annotations: the scrape job `pods` of Prometheus discovers the agent by them. */}}
 {{- define "observability-stack.logsAnnotations" -}}
 {{- $fluentd := include "observability-stack.logsByFluentd" . -}}
 prometheus.io/scrape: "true"

@@ -1,6 +1,6 @@
-{{/* What both engines read on a node. */}}
+{{/* Sources of logs on a node, for both engines. */}}
 
-{{/* Whether the engine is Fluent Bit, or fluentd. */}}
+{{/* Whether logs are enabled with Fluent Bit, or with fluentd. */}}
 {{- define "observability-stack.logsByFluentBit" -}}
 {{- if and .Values.logs.enabled (eq .Values.logs.engine "fluent-bit") }}true{{ end -}}
 {{- end -}}
@@ -15,8 +15,8 @@
 {{- end -}}
 
 {{/*
-The sources, as a JSON list. Each has a `name`, a `pipeline` and a `kind`: `pods` (with `paths`, and `exclude`, the beginnings
-of paths), `files` (with `paths`) or `journal` (with `matches`). Pods log to /var/log/pods/<namespace>_<pod>_<uid>/<container>/
+The sources, as a JSON list. Each has a `name`, a `pipeline` and a `kind`: `pods` (with `paths`, and `exclude`, a list of path
+prefixes), `files` (with `paths`) or `journal` (with `matches`). Pods log to /var/log/pods/<namespace>_<pod>_<uid>/<container>/
 <restarts>.log. The links in /var/log/containers name only the newest file, so files that the kubelet rotates while no
 agent runs would be lost.
 */}}
@@ -28,7 +28,7 @@ agent runs would be lost.
 {{- if $logs.application.enabled -}}
 {{- $include := list -}}
 {{- range $logs.application.namespaces.include }}{{ $include = append $include (printf "/var/log/pods/%s_" .) }}{{ end -}}
-{{- /* The agent's own messages about lines that it cannot send would cause more of them. */ -}}
+{{- /* Exclude the agent's own log: errors about failed deliveries would cause more errors. */ -}}
 {{- $exclude := prepend $dataplane (printf "/var/log/pods/%s_%s-" .Release.Namespace (include "observability-stack.componentName" (dict "root" . "component" "logs"))) -}}
 {{- range $logs.application.namespaces.exclude }}{{ $exclude = append $exclude (printf "/var/log/pods/%s_" .) }}{{ end -}}
 {{- $sources = append $sources (dict "kind" "pods" "name" "application" "pipeline" "application" "folders" ($include | default (list "/var/log/pods/")) "exclude" $exclude) -}}

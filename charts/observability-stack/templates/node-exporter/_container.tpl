@@ -6,19 +6,14 @@ args:
   - --path.rootfs=/host/root
   - --path.udev.data=/host/root/run/udev/data
   - --web.listen-address={{ if $values.hostNetwork }}$(HOST_IP){{ end }}:{{ $values.port | int }}
-  # What comes and goes with pods says nothing of the node, and would be new series with each of them.
+  # Exclude file systems and network devices of pods: each pod would add series that say nothing about the node.
   - --collector.filesystem.mount-points-exclude=^/(dev|proc|sys|run/.+|var/lib/(kubelet|containerd|containers|docker)/.+)($|/)
   - --collector.filesystem.fs-types-exclude=^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tmpfs|tracefs)$
   - --collector.netclass.ignored-devices=^(veth.*|eni.*|cali.*|lxc.*)$
   - --collector.netdev.device-exclude=^(veth.*|eni.*|cali.*|lxc.*)$
-  {{- with $values.extraArgs }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- with $values.extraArgs }}{{ toYaml . | nindent 2 }}{{ end }}
 env:
-  - name: HOST_IP
-    valueFrom:
-      fieldRef:
-        fieldPath: status.hostIP
+  {{- include "observability-stack.fieldEnv" (list "HOST_IP status.hostIP") | trim | nindent 2 }}
 ports:
   - name: http
     containerPort: {{ $values.port | int }}
@@ -27,27 +22,11 @@ ports:
     {{- end }}
 {{ include "observability-stack.httpProbes" (dict "values" $values "paths" (dict "livenessProbe" "/" "readinessProbe" "/")) | trim }}
 volumeMounts:
-  - name: proc
-    mountPath: /host/proc
-    readOnly: true
-  - name: sys
-    mountPath: /host/sys
-    readOnly: true
-  - name: root
-    mountPath: /host/root
-    readOnly: true
-    # Disks that are mounted later are seen too.
+  {{- include "observability-stack.readOnlyMounts" (list "proc /host/proc" "sys /host/sys" "root /host/root") | trim | nindent 2 }}
+    # Include file systems that the host mounts later.
     mountPropagation: HostToContainer
 {{- end -}}
 
 {{- define "observability-stack.nodeExporterVolumes" -}}
-- name: proc
-  hostPath:
-    path: /proc
-- name: sys
-  hostPath:
-    path: /sys
-- name: root
-  hostPath:
-    path: /
+{{ include "observability-stack.hostVolumes" (list "proc /proc" "sys /sys" "root /") | trim }}
 {{- end -}}

@@ -3,9 +3,7 @@
 args:
   - --web.listen-address=:{{ $values.service.port | int }}
   - --persistence.file=/data/metrics
-  {{- with $values.extraArgs }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- with $values.extraArgs }}{{ toYaml . | nindent 2 }}{{ end }}
 ports:
   - name: http
     containerPort: {{ $values.service.port | int }}

@@ -1,9 +1,8 @@
 {{/*
-Rules: files/rules is their one source. A server evaluates them itself; of an agent they go to the service that it
-writes to. What values say is set into them as data.
+Rules of files/rules with the values applied. A server evaluates them itself; in agent mode they are for the backend.
 */}}
 
-{{/* Groups of one file without the alerts that are switched off: dict "root" $ "file" <name>; a JSON list. */}}
+{{/* Groups of a file without disabled alerts: dict "root" $ "file" <name>; a JSON list. */}}
 {{- define "observability-stack.ruleGroups" -}}
 {{- $rules := .root.Values.rules -}}
 {{- $groups := list -}}
@@ -21,14 +20,14 @@ writes to. What values say is set into them as data.
 {{- $groups | toJson -}}
 {{- end -}}
 
-{{/* Groups by the name of their file, as JSON. */}}
+{{/* Groups by file name, as JSON. */}}
 {{- define "observability-stack.ruleFiles" -}}
 {{- $files := dict -}}
 {{- if .Values.rules.enabled -}}
 {{- range $key, $on := .Values.rules.files -}}
 {{- $name := kebabcase $key -}}
 {{- $groups := include "observability-stack.ruleGroups" (dict "root" $ "file" $name) | fromJsonArray -}}
-{{- /* Where there is none, nobody would ever answer for it. */}}
+{{- /* Without an Alertmanager, its absence would trigger an alert. */}}
 {{- $there := or (ne $key "alertmanager") (and $.Values.alertmanager.enabled (not (include "observability-stack.prometheusIsAgent" $))) -}}
 {{- if and $on $there $groups }}{{ $_ := set $files $name $groups }}{{ end -}}
 {{- end -}}
@@ -42,12 +41,12 @@ writes to. What values say is set into them as data.
 {{- if and .Values.metrics.enabled .Values.server.enabled $rules.enabled (or $rules.groups (has true (values $rules.files))) }}true{{ end -}}
 {{- end -}}
 
-{{/* Whether Prometheus evaluates rules itself, from the folder that its pods mount. */}}
+{{/* Whether Prometheus evaluates the rules itself. */}}
 {{- define "observability-stack.evaluatesRules" -}}
 {{- if and (include "observability-stack.hasRules" .) (not (include "observability-stack.prometheusIsAgent" .)) }}true{{ end -}}
 {{- end -}}
 
-{{/* A file for each subject, or, for AMP, all of them in one: the data of the ConfigMap. */}}
+{{/* Data of the ConfigMap: a file for each subject or, in agent mode, one file for AMP. */}}
 {{- define "observability-stack.rulesData" -}}
 {{- $data := dict -}}
 {{- $every := list -}}
@@ -55,16 +54,14 @@ writes to. What values say is set into them as data.
 {{- $_ := set $data (printf "%s.yaml" $name) (dict "groups" $groups | toYaml) -}}
 {{- $every = concat $every $groups -}}
 {{- end -}}
-{{- if include "observability-stack.prometheusIsAgent" . -}}
-{{- $data = dict "amp-rules.yaml" (dict "groups" $every | toYaml) -}}
-{{- end -}}
+{{- if include "observability-stack.prometheusIsAgent" . }}{{ $data = dict "amp-rules.yaml" (dict "groups" $every | toYaml) }}{{ end -}}
 {{- $data | toYaml -}}
 {{- end -}}
 
-{{/* What to do so that AMP evaluates the rules, for the notes. */}}
+{{/* How to load the rules into AMP, for NOTES. */}}
 {{- define "observability-stack.rulesNotes" -}}
 {{- if and (include "observability-stack.hasRules" .) (include "observability-stack.prometheusIsAgent" .) }}
-Rules: an agent evaluates none. They are in one file, for whoever has the samples:
+Rules: Prometheus in agent mode evaluates no rules. Save them for the backend that stores the samples:
 
   kubectl get configmap {{ include "observability-stack.componentName" (dict "root" . "component" "rules") }} --namespace {{ .Release.Namespace }} -o jsonpath='{.data.amp-rules\.yaml}' > amp-rules.yaml
 {{- range include "observability-stack.remotesWithDefaults" . | fromJsonArray }}
@@ -72,10 +69,10 @@ Rules: an agent evaluates none. They are in one file, for whoever has the sample
 {{- if and $workspace.region $workspace.id }}
 {{- $arguments := printf "--region %s --workspace-id %s --name %s" $workspace.region $workspace.id $.Release.Name }}
 
-A workspace gets them once, for all clusters that write to it; after an upgrade by put-rule-groups-namespace:
+Load them into the workspace once, for all clusters that write to it. To update them, use put-rule-groups-namespace:
 
   aws amp create-rule-groups-namespace {{ $arguments }} --data fileb://amp-rules.yaml
-  aws amp delete-rule-groups-namespace {{ $arguments }}    # an uninstall leaves them
+  aws amp delete-rule-groups-namespace {{ $arguments }}    # after an uninstall
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -1,4 +1,4 @@
-{{/* Arguments of Prometheus: dict "root" $ "instance" <item of prometheusInstances>. */}}
+{{/* Command-line flags of Prometheus: dict "root" $ "instance" <item of prometheusInstances>. */}}
 {{- define "observability-stack.prometheusArgs" -}}
 {{- $server := .root.Values.server -}}
 - --config.file=/etc/prometheus/{{ .instance.file }}
@@ -15,7 +15,5 @@
 - --storage.tsdb.retention.size={{ . }}
 {{- end }}
 {{- end }}
-{{- with $server.extraArgs }}
-{{ toYaml . }}
-{{- end }}
+{{- with $server.extraArgs }}{{ toYaml . | nindent 0 }}{{ end }}
 {{- end -}}

@@ -1,6 +1,6 @@
-{{/* Prometheus' configuration, as data. */}}
+{{/* Configuration of Prometheus. */}}
 
-{{/* Labels of all that is sent; a pair differs in `__replica__` alone. dict "root" $ "instance" <item of prometheusInstances>. */}}
+{{/* External labels; replicas differ only in `__replica__`. dict "root" $ "instance" <item of prometheusInstances>. */}}
 {{- define "observability-stack.externalLabels" -}}
 {{- $values := .root.Values -}}
 {{- $labels := dict "cluster" $values.cluster.name -}}
@@ -8,7 +8,7 @@
 {{- mergeOverwrite (dict) $values.server.externalLabels $labels | toJson -}}
 {{- end -}}
 
-{{/* Where a server sends its alerts. A pair has to send the same, so what tells them apart is dropped. */}}
+{{/* Alerting. Replicas must send identical alerts for Alertmanager to deduplicate, so `__replica__` is dropped. */}}
 {{- define "observability-stack.alertingConfig" -}}
 {{- $sd := include "observability-stack.ownPods" (dict "root" . "components" (list "alertmanager")) | fromJsonArray -}}
 alert_relabel_configs:
@@ -37,7 +37,7 @@ alertmanagers:
 {{- $config | toYaml -}}
 {{- end -}}
 
-{{/* A file for each pod: they differ in shard and replica. Argument: the root. */}}
+{{/* A configuration file for each instance, which differ in shard and replica. Argument: the root. */}}
 {{- define "observability-stack.prometheusConfigData" -}}
 {{- $files := dict -}}
 {{- range include "observability-stack.prometheusInstances" . | fromJsonArray -}}

@@ -1,6 +1,6 @@
-{{/* The pods of Prometheus. */}}
+{{/* Pods of Prometheus. */}}
 
-{{/* The values of the pods, as JSON: without an affinity of the user, several of them spread over nodes. */}}
+{{/* Values of the pods, as JSON. Several instances prefer different nodes, unless the values set an affinity. */}}
 {{- define "observability-stack.serverPodValues" -}}
 {{- $server := .Values.server -}}
 {{- if or $server.affinity (le (mul $server.replicas $server.shards) 1) -}}
@@ -18,7 +18,7 @@
 {{- $checksums | toJson -}}
 {{- end -}}
 
-{{/* dict "root" $ "instance" <item of prometheusInstances>; the volumes too. */}}
+{{/* Container, and volumes below: dict "root" $ "instance" <item of prometheusInstances>. */}}
 {{- define "observability-stack.serverContainer" -}}
 {{- $server := .root.Values.server -}}
 args:
@@ -46,9 +46,7 @@ volumeMounts:
   {{- end }}
   - name: data
     mountPath: /prometheus
-  {{- with $server.extraVolumeMounts }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- with $server.extraVolumeMounts }}{{ toYaml . | nindent 2 }}{{ end }}
 {{- end -}}
 
 {{- define "observability-stack.serverVolumes" -}}
@@ -62,7 +60,5 @@ volumeMounts:
     name: {{ include "observability-stack.componentName" (dict "root" .root "component" "rules") | quote }}
 {{- end }}
 {{ include "observability-stack.dataVolume" (dict "persistence" $server.persistence "claim" (ternary .instance.name "" (ne "" (include "observability-stack.prometheusHasClaim" .root)))) }}
-{{- with $server.extraVolumes }}
-{{ toYaml . }}
-{{- end }}
+{{- with $server.extraVolumes }}{{ toYaml . | nindent 0 }}{{ end }}
 {{- end -}}

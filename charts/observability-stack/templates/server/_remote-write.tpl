@@ -1,8 +1,7 @@
-{{/* Where samples are sent, and which of them. */}}
+{{/* Remote write. */}}
 
 {{/*
-Metrics that the chart's own rules and dashboards use, of the jobs that are about the cluster: a JSON map of the job's
-name to a list of metrics. Empty when everything is sent.
+Metrics that the chart's rules and dashboards use, by scrape job, as a JSON map of lists; empty if `scrape.allowList` is disabled.
 */}}
 {{- define "observability-stack.allowedMetrics" -}}
 {{- $list := .Files.Get "files/allow-list.yaml" | fromYaml -}}
@@ -16,8 +15,8 @@ name to a list of metrics. Empty when everything is sent.
 {{- end -}}
 
 {{/*
-Relabelling that leaves of the cluster's own jobs what is allowed, and all of others: a JSON list. A metric that is not
-allowed is marked first and unmarked where a list has it, as these expressions know no "not".
+Relabeling that keeps the allowed metrics of the cluster's jobs and all metrics of other jobs, as a JSON list. Regular
+expressions have no negation, so all metrics are marked first, and allowed ones are unmarked.
 */}}
 {{- define "observability-stack.writeRelabel" -}}
 {{- $allowed := include "observability-stack.allowedMetrics" . | fromJson -}}
@@ -25,7 +24,7 @@ allowed is marked first and unmarked where a list has it, as these expressions k
 {{- if $allowed -}}
 {{- $ours := keys $allowed | sortAlpha -}}
 {{- $steps = append $steps (dict "source_labels" (list "job") "regex" (join "|" $ours) "target_label" "__tmp_drop" "replacement" "1") -}}
-{{- /* Prometheus adds these to every scrape; one that any list has is of use for all jobs. */}}
+{{- /* Prometheus adds these to every scrape. One that any job allows is kept for all jobs. */}}
 {{- $added := list "scrape_duration_seconds" "scrape_samples_post_metric_relabeling" "scrape_samples_scraped" "scrape_series_added" -}}
 {{- range $allowed }}{{ range . }}{{ $added = without $added . }}{{ end }}{{ end -}}
 {{- with $added -}}
@@ -40,9 +39,9 @@ allowed is marked first and unmarked where a list has it, as these expressions k
 {{- end -}}
 
 {{/*
-Size of the queue of a remote: dict "root" $ "remote" <map>; a JSON map, empty where no pace is given. As many shards as
-it takes to send five times what is measured, so that what waits after an outage of an hour is gone in a quarter of
-one: 5 x samples/s x seconds for a request / batch; a capacity of five batches. Each part has its share.
+Queue size of a remote: dict "root" $ "remote" <map>; a JSON map, empty without `server.queue.samplesPerSecond`. The shards can
+send five times the expected rate, so that the backlog of a one-hour outage is sent in 15 minutes: 5 x samples per second x
+seconds per request / batch size, divided among the shards of Prometheus. The capacity is five batches.
 */}}
 {{- define "observability-stack.queueConfig" -}}
 {{- $server := .root.Values.server -}}
@@ -56,7 +55,7 @@ one: 5 x samples/s x seconds for a request / batch; a capacity of five batches. 
 {{- $queue | toJson -}}
 {{- end -}}
 
-{{/* Remotes as Prometheus reads them, with what goes without saying: a JSON list. */}}
+{{/* Remotes with the defaults of the chart, as a JSON list. */}}
 {{- define "observability-stack.remotesWithDefaults" -}}
 {{- $remotes := list -}}
 {{- range .Values.server.remoteWrite -}}
@@ -66,7 +65,7 @@ one: 5 x samples/s x seconds for a request / batch; a capacity of five batches. 
 {{- if and $workspace.region (kindIs "map" $remote.sigv4) (not $remote.sigv4.region) -}}
 {{- $_ := set $remote "sigv4" (mergeOverwrite (dict) $remote.sigv4 (dict "region" $workspace.region)) -}}
 {{- end -}}
-{{- /* Without it, what a throttling backend turns away is thrown away. */}}
+{{- /* Without it, samples that a backend throttles are dropped. */}}
 {{- $sized := include "observability-stack.queueConfig" (dict "root" $ "remote" $remote) | fromJson -}}
 {{- $_ := set $remote "queue_config" (mergeOverwrite (dict "retry_on_http_429" true) $sized ($remote.queue_config | default dict)) -}}
 {{- $remotes = append $remotes $remote -}}
@@ -74,7 +73,7 @@ one: 5 x samples/s x seconds for a request / batch; a capacity of five batches. 
 {{- $remotes | toJson -}}
 {{- end -}}
 
-{{/* The same, as they stand in the configuration. */}}
+{{/* The `remote_write` section of the configuration, as a JSON list. */}}
 {{- define "observability-stack.remoteWriteConfig" -}}
 {{- $steps := include "observability-stack.writeRelabel" . | fromJsonArray -}}
 {{- $remotes := list -}}

@@ -1,9 +1,9 @@
 {{/*
-Scrape configurations, as data: each job is a YAML document without anything of the user's in it, and what values say
-is set into it. Targets are endpoints, never the address of a Service, which would reach another pod every time.
+Scrape configurations. Each job is a constant YAML document, to which adaptJob applies the values. Targets are endpoints: the
+address of a Service would reach a different pod with each scrape.
 */}}
 
-{{/* Where the pods of a component of this release are: dict "root" $ "component" <names>. */}}
+{{/* Service discovery of pods of this release: dict "root" $ "components" <names>. */}}
 {{- define "observability-stack.ownPods" -}}
 {{- $selector := printf "app.kubernetes.io/name=%s,app.kubernetes.io/instance=%s,app.kubernetes.io/component in (%s)" (include "observability-stack.name" .root) .root.Release.Name (join "," .components) -}}
 {{- list (dict "role" "pod" "namespaces" (dict "names" (list .root.Release.Namespace)) "selectors" (list (dict "role" "pod" "label" $selector))) | toJson -}}
@@ -25,10 +25,10 @@ relabel_configs:
 {{- define "observability-stack.job.cadvisor" -}}
 {{ include "observability-stack.job.kubelet" . }}
 metrics_path: /metrics/cadvisor
-# The kubelet's own times are up to 15 s old; AMP takes samples in the order of their times.
+# Timestamps of the kubelet are up to 15 s old, and AMP rejects samples that are out of order.
 honor_timestamps: false
 metric_relabel_configs:
-  # Of the node's own slices only the sum is kept; what the machine has (`machine_*`) has neither label.
+  # Keep pods and the root cgroup, and drop other cgroups. Metrics `machine_*` have neither label.
   - source_labels: [id, pod]
     separator: ;
     regex: /?;|.*;.+
@@ -45,7 +45,7 @@ authorization:
   credentials_file: /var/run/secrets/kubernetes.io/serviceaccount/token
 tls_config:
   ca_file: /var/run/secrets/kubernetes.io/serviceaccount/ca.crt
-  # Its certificate is for its name; the addresses behind it need not be in it.
+  # The certificate is valid for this name, but not necessarily for the addresses of the endpoints.
   server_name: kubernetes.default.svc
 relabel_configs:
   - source_labels: [__meta_kubernetes_service_name, __meta_kubernetes_endpointslice_port_name]
@@ -53,7 +53,7 @@ relabel_configs:
     action: keep
 {{- end -}}
 
-{{/* Pods of this release, which adaptJob looks up by their labels. */}}
+{{/* Pods of this release; adaptJob adds the service discovery. */}}
 {{- define "observability-stack.job.prometheus" -}}
 relabel_configs:
   - source_labels: [__meta_kubernetes_pod_container_port_name]
@@ -72,13 +72,12 @@ relabel_configs:
 {{- end -}}
 
 {{/*
-Its series are about other pods, whose names they have: those of its own would be in their way. How its own lists and
-watches go it says on its other port.
+honor_labels: its series carry the names of other pods, which must not be overwritten.
 */}}
 {{- define "observability-stack.job.kube-state-metrics" -}}
 honor_labels: true
 relabel_configs:
-  # The second one has its figures of itself: whether it may list what it tells about.
+  # The port telemetry has its own metrics, such as failed list and watch requests.
   - source_labels: [__meta_kubernetes_pod_container_port_name]
     regex: http|telemetry
     action: keep
@@ -88,13 +87,13 @@ relabel_configs:
 {{ include "observability-stack.job.prometheus" . }}
 {{- end -}}
 
-{{/* What was pushed says itself which job it is of. */}}
+{{/* honor_labels: pushed metrics carry their own job label. */}}
 {{- define "observability-stack.job.pushgateway" -}}
 honor_labels: true
 {{ include "observability-stack.job.prometheus" . }}
 {{- end -}}
 
-{{/* Annotated pods. A port that is annotated may be undeclared, so that it is nobody's; then no container is named. */}}
+{{/* Annotated pods. An annotated port belongs to no known container, so such targets have no label container. */}}
 {{- define "observability-stack.job.pods" -}}
 kubernetes_sd_configs:
   - role: pod
@@ -105,7 +104,7 @@ relabel_configs:
   - source_labels: [__meta_kubernetes_pod_phase]
     regex: Pending|Succeeded|Failed|Completed
     action: drop
-  # A container without a port, or with one of UDP, answers nobody.
+  # Without an annotated port, skip containers that declare no TCP port.
   - source_labels: [__meta_kubernetes_pod_annotation_prometheus_io_port, __meta_kubernetes_pod_container_port_protocol]
     regex: ;(UDP|SCTP)?
     action: drop
@@ -161,12 +160,12 @@ relabel_configs:
     target_label: node
 {{- end -}}
 
-{{/* Jobs whose targets are pods of this release, with their key among the values: a JSON map. */}}
+{{/* Jobs whose targets are pods of this release, with their keys in the values: a JSON map. */}}
 {{- define "observability-stack.ownJobs" -}}
 {"alertmanager": "alertmanager", "kube-state-metrics": "kubeStateMetrics", "node-exporter": "nodeExporter", "prometheus": "server", "pushgateway": "pushgateway"}
 {{- end -}}
 
-{{/* Which jobs there are, in order, as a JSON list of names. */}}
+{{/* Sorted names of the enabled jobs, as a JSON list. */}}
 {{- define "observability-stack.jobNames" -}}
 {{- $own := include "observability-stack.ownJobs" . | fromJson -}}
 {{- $jobs := list -}}
@@ -178,7 +177,7 @@ relabel_configs:
 {{- $jobs | sortAlpha | toJson -}}
 {{- end -}}
 
-{{/* What the values say about a job: dict "root" $ "name" <job> "job" <map>, which it changes. */}}
+{{/* Applies the values to a job: dict "root" $ "name" <job> "job" <map, changed in place>. */}}
 {{- define "observability-stack.adaptJob" -}}
 {{- $scrape := .root.Values.scrape -}}
 {{- if has .name (list "kubelet" "cadvisor") -}}
@@ -200,7 +199,7 @@ relabel_configs:
 {{- with int $scrape.limits.samples }}{{ $_ := set $.job "sample_limit" . }}{{ end -}}
 {{- with int $scrape.limits.labels }}{{ $_ := set $.job "label_limit" . }}{{ end -}}
 {{- end -}}
-{{- /* An agent need not even remember what it does not send; a server keeps it for its own queries. */}}
+{{- /* An agent drops metrics that it does not send at the scrape; a server keeps them for queries. */}}
 {{- if include "observability-stack.prometheusIsAgent" .root -}}
 {{- with get (include "observability-stack.allowedMetrics" .root | fromJson) .name -}}
 {{- $keep := dict "source_labels" (list "__name__") "regex" (join "|" .) "action" "keep" -}}

@@ -1,6 +1,6 @@
-{{/* What the pods that take traces are, by `traces.engine`, and what they read. */}}
+{{/* Configuration of the trace collector, by `traces.engine`. */}}
 
-{{/* The values of the engine beside those that are the same for both, as JSON. */}}
+{{/* Values of the engine merged with those of both engines, as JSON. */}}
 {{- define "observability-stack.tracesValues" -}}
 {{- $traces := .Values.traces -}}
 {{- $engine := get $traces (ternary "xrayDaemon" "otel" (eq $traces.engine "xray-daemon")) -}}
@@ -15,7 +15,7 @@
 {{- default (include "observability-stack.tracesName" .) .Values.traces.service.name -}}
 {{- end -}}
 
-{{/* Ports of the engine, as a JSON list; those of X-Ray are the same for both. */}}
+{{/* Ports of the engine, as a JSON list; both engines have those of X-Ray. */}}
 {{- define "observability-stack.tracesPorts" -}}
 {{- $ports := list
   (dict "name" "xray-udp" "port" 2000 "protocol" "UDP")
@@ -30,11 +30,11 @@
 {{- $ports | toJson -}}
 {{- end -}}
 
-{{/* The file that the engine reads, as YAML: the daemon's `cfg.yaml`, or the collector's configuration. */}}
+{{/* Configuration file of the engine, as YAML. */}}
 {{- define "observability-stack.tracesConfig" -}}
 {{- $traces := .Values.traces -}}
 {{- if eq $traces.engine "xray-daemon" -}}
-{{- /* Without a buffer of its own it takes 1% of the node's memory, whatever the container's limit. */ -}}
+{{- /* The daemon's default buffer is 1% of the node's memory, regardless of the container's limit. */ -}}
 {{- dict
   "Version" 2
   "TotalBufferSizeMB" (int $traces.xrayDaemon.bufferMegabytes)
@@ -52,7 +52,7 @@
 {{- $traces := .Values.traces -}}
 {{- $region := .Values.cluster.region -}}
 {{- $limit := int $traces.otel.memoryLimitMegabytes -}}
-{{- /* An address without a host is every address of the pod, of IPv6 too. */ -}}
+{{- /* An address without a host also listens on IPv6. */ -}}
 {{- $proxy := dict "endpoint" ":2000" "region" $region "local_mode" true -}}
 {{- $exporter := dict "region" $region "local_mode" true "indexed_attributes" $traces.otel.indexedAttributes -}}
 {{- with $traces.endpoint -}}

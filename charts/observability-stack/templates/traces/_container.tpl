@@ -4,18 +4,16 @@
 args:
   {{- if $daemon }}
   - --config=/etc/traces/config.yaml
-  # The image's own arguments bind IPv4 addresses only, and what stands in the file does not replace them.
+  # The arguments of the image bind IPv4 addresses only and take precedence over the configuration file.
   - --bind=:2000
   - --bind-tcp=:2000
   {{- else }}
   - --config=/etc/traces/config.yaml
   {{- end }}
-  {{- with $traces.extraArgs }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- with $traces.extraArgs }}{{ toYaml . | nindent 2 }}{{ end }}
 {{- $env := $traces.extraEnv }}
 {{- if not $daemon }}
-{{- /* The collector gives memory back before it has to refuse spans. */}}
+{{- /* Collect garbage before the memory limiter refuses spans. */}}
 {{- $env = prepend $env (dict "name" "GOMEMLIMIT" "value" (printf "%dMiB" (div (mul 4 (int $traces.memoryLimitMegabytes)) 5))) }}
 {{- end }}
 {{- with $env }}
@@ -36,13 +34,13 @@ ports:
     containerPort: 13133
   {{- end }}
 {{- if semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version }}
-{{- /* The node's rules still lead here for a moment after a new pod has taken over. */}}
+{{- /* The node's rules route traffic here for a moment after the replacement is ready. */}}
 lifecycle:
   preStop:
     sleep:
       seconds: 5
 {{- end }}
-{{- /* The daemon has no page of its own: what is asked at its TCP port, it asks X-Ray. */}}
+{{- /* The daemon has no health endpoint: it forwards every HTTP request to X-Ray. */}}
 {{- $handler := ternary (dict "tcpSocket" (dict "port" "xray-tcp")) (dict "httpGet" (dict "path" "/" "port" "health")) $daemon }}
 {{ include "observability-stack.probes" (dict "values" $traces "handlers" (dict "livenessProbe" $handler "readinessProbe" $handler)) }}
 volumeMounts:

@@ -1,6 +1,6 @@
 {{/*
-fluentd's configuration on a node, in YAML (fluentd 1.15 and newer): data, rendered once. The sources are those of Fluent
-Bit; each pipeline is a label with its filters and outputs.
+fluentd configuration of the node agent, in YAML (fluentd 1.15 and newer). The sources are those of Fluent Bit; each pipeline is a
+label with its filters and outputs.
 */}}
 
 {{- define "observability-stack.fluentdStateDir" -}}
@@ -8,9 +8,9 @@ Bit; each pipeline is a label with its filters and outputs.
 {{- end -}}
 
 {{/*
-One source, as JSON: dict "root" $ "source" <of observability-stack.logSources>. fluentd reads a list of texts as a list of
-sections, so such a list is written as JSON. containerd logs `<time> <stream> <P for a part, F for an end> <text>`; the
-filter that joins parts removes the fields that it is given, so the stream has two names.
+One source, as JSON: dict "root" $ "source" <of observability-stack.logSources>. fluentd reads a list of strings as a list
+of sections, so such a list is written as JSON. containerd logs `<time> <stream> <P for a part, F for an end> <text>`; the
+filter that joins parts removes the fields that it uses, so the stream is captured twice.
 */}}
 {{- define "observability-stack.fluentdSource" -}}
 {{- $logs := .root.Values.logs -}}
@@ -55,7 +55,7 @@ filter that joins parts removes the fields that it is given, so the stream has t
 
 {{/*
 Filters of a pipeline: dict "root" $ "pipeline" <name> "outputs" <list>; a JSON list. Parts of a line are joined, and the names
-of a pod are those in its file's path: the API server gets no request.
+of a pod are taken from the path of its file, so the API server gets no requests.
 */}}
 {{- define "observability-stack.fluentdFilters" -}}
 {{- $filters := list -}}
@@ -84,8 +84,8 @@ of a pod are those in its file's path: the API server gets no request.
 {{- end -}}
 
 {{/*
-Outputs of fluentd, as a JSON list. Each has `variables`, the prefix of its environment variables: for the first output of a
-type the one of the article, which the image's own configuration uses too.
+Outputs of fluentd, as a JSON list. Each has `variables`, the prefix of its environment variables. The first output of a type
+has the prefix that the image's own configuration uses.
 */}}
 {{- define "observability-stack.fluentdOutputs" -}}
 {{- $outputs := list -}}
@@ -99,8 +99,8 @@ type the one of the article, which the image's own configuration uses too.
 {{- end -}}
 
 {{/*
-The bulk API, as JSON: dict "root" $ "pipeline" <name> "output" <map> "hashed" <whether records have a hash>. Chunks that do
-not fit into the buffer stay in the log files: reading waits.
+The bulk API, as JSON: dict "root" $ "pipeline" <name> "output" <map> "hashed" <whether records have a hash>. A full buffer
+blocks the input, and unread lines stay in the log files.
 */}}
 {{- define "observability-stack.fluentdStore" -}}
 {{- $output := .output -}}
@@ -155,7 +155,7 @@ not fit into the buffer stay in the log files: reading waits.
 {{- $store | toJson -}}
 {{- end -}}
 
-{{/* Labels of a pipeline, and of outputs for certain namespaces, as a JSON list: dict "root" $ "pipeline" <name>. */}}
+{{/* Labels of a pipeline and of its outputs that select namespaces, as a JSON list: dict "root" $ "pipeline" <name>. */}}
 {{- define "observability-stack.fluentdLabels" -}}
 {{- $outputs := list -}}
 {{- range include "observability-stack.fluentdOutputs" .root | fromJsonArray -}}
@@ -189,8 +189,7 @@ not fit into the buffer stay in the log files: reading waits.
 {{- end -}}
 
 {{/*
-The whole configuration, as YAML. A value that is nothing but `${NAME}` becomes an embedded string of fluentd, which reads
-the environment.
+The whole configuration, as YAML. A value `${NAME}` becomes embedded Ruby that reads the environment variable.
 */}}
 {{- define "observability-stack.fluentdConfig" -}}
 {{- $logs := .Values.logs -}}
@@ -213,7 +212,7 @@ the environment.
 {{- range include "observability-stack.fluentdOutputs" . | fromJsonArray -}}
 {{- $texts := dict "HOST" .host "PORT" (.port | int | toString) "SCHEME" (ternary "https" "http" .tls.enabled) -}}
 {{- if hasPrefix "FLUENT_" .variables -}}
-{{- /* The image's start script would change the configuration, which is read-only. */ -}}
+{{- /* The image's start script would edit the configuration, which is read-only. */ -}}
 {{- $_ := set $texts "SED_DISABLE" "true" -}}
 {{- end -}}
 {{- $variables := .variables -}}
