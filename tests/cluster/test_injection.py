@@ -125,7 +125,7 @@ def test_injected_sidecar_can_do_nothing_but_read(cases: Stage, eventually: Call
         ({"metadata.annotations.log-sidecar/path": "/a/b"}, "The annotation log-sidecar/path is unknown."),
         ({"metadata.annotations.log-sidecar/inject": ...}, 'Write log-sidecar/inject: "true".'),
         ({"metadata.annotations.log-sidecar/inject": "yes"}, "log-sidecar/inject is 'yes'"),
-        ({"metadata.annotations.log-sidecar/paths": ...}, "log-sidecar/paths does not say which log files"),
+        ({"metadata.annotations.log-sidecar/paths": ...}, "log-sidecar/paths is missing or empty"),
         ({"metadata.annotations.log-sidecar/paths": "a.log"}, "log-sidecar/paths has the relative path 'a.log'"),
         ({"metadata.annotations.log-sidecar/paths": "/a/../b/c"}, "log-sidecar/paths has '/a/../b/c'"),
         ({"metadata.annotations.log-sidecar/paths": "/a.log"}, "log-sidecar/paths has '/a.log'"),
@@ -136,7 +136,7 @@ def test_injected_sidecar_can_do_nothing_but_read(cases: Stage, eventually: Call
         ({"metadata.annotations.log-sidecar/rotation": "no"}, "log-sidecar/rotation is 'no'"),
         (
             {"metadata.annotations.log-sidecar/engine": "tail", "metadata.annotations.log-sidecar/profile": "java"},
-            "log-sidecar/profile is 'java', whose multi-line records",
+            "log-sidecar/profile is 'java', whose multiline records",
         ),
         (
             {"metadata.annotations.log-sidecar/engine": "tail", "metadata.annotations.log-sidecar/profile": "backend"},
@@ -147,7 +147,7 @@ def test_injected_sidecar_can_do_nothing_but_read(cases: Stage, eventually: Call
             "log-sidecar/paths has the glob '/a/*'",
         ),
         ({"metadata.annotations.log-sidecar/containers": "app,api"}, "names 'api', and the pod's containers are app."),
-        ({"spec.nodeSelector": {"kubernetes.io/os": "windows"}}, "log-sidecar/inject is on a pod for Windows"),
+        ({"spec.nodeSelector": {"kubernetes.io/os": "windows"}}, "log-sidecar/inject is set on a Windows pod"),
         ({"spec.initContainers": [{"name": "log-sidecar", "image": "x"}]}, "the pod has one of this name"),
         (
             {"metadata.annotations.log-sidecar/profile": "backend", "spec.terminationGracePeriodSeconds": 11},
