@@ -77,23 +77,23 @@ the conditions before it. Messages have no line breaks: the API server drops tho
 - if: variables.named.exists(n, !object.spec.containers.exists(c, c.name == n))
   say: >-
     {{ printf "The annotation %scontainers names '" $p | toJson }} + variables.named.filter(n, !object.spec.containers.exists(c, c.name == n))[0] +
-    "', and the pod's containers are " + object.spec.containers.map(c, string(c.name)).join(", ") + {{ printf ". Write %scontainers with one of these." $p | toJson }}
+    "', but the pod's containers are " + object.spec.containers.map(c, string(c.name)).join(", ") + {{ printf ". Write %scontainers with one of these." $p | toJson }}
 - if: variables.namesakes
   say: >-
-    {{ printf "The annotation %sinject asks for the container %s, and the pod has one of this name that was not made for these annotations. Remove or rename it." $p $injection.name | toJson }}
+    {{ printf "The annotation %sinject requests the container %s, but the pod has a container with this name that was not created for these annotations. Remove or rename it." $p $injection.name | toJson }}
 - if: variables.ambiguous.size() > 0
   say: >-
     {{ printf "The annotation %spaths has files in " $p | toJson }} + variables.ambiguous[0] + ", where the containers " +
     variables.holders[variables.directories.indexOf(variables.ambiguous[0])].map(m, m.container).distinct().join(", ") +
-    {{ printf " mount different volumes. Write %scontainers with the one that writes there." $p | toJson }}
+    {{ printf " mount different volumes. Name the container that writes there in %scontainers." $p | toJson }}
 - if: variables.shared.exists(s, s.expression != "")
   say: >-
     {{ printf "The annotation %spaths has files in " $p | toJson }} + variables.shared.filter(s, s.expression != "")[0].path +
-    ", which is mounted with a subPathExpr; the sidecar could not resolve it. Mount it with a subPath."
+    ", which is mounted with a subPathExpr. The sidecar cannot resolve it: use subPath instead."
 - if: variables.homeless.size() > 0 && variables.named.size() == 0 && object.spec.containers.size() > 1
   say: >-
     {{ printf "The annotation %spaths has files in " $p | toJson }} + variables.homeless[0] + ", where none of the containers " +
-    object.spec.containers.map(c, string(c.name)).join(", ") + {{ printf " mounts a volume. Write %scontainers with those that write there, and they get one." $p | toJson }}
+    object.spec.containers.map(c, string(c.name)).join(", ") + {{ printf " mounts a volume. Name the containers that write there in %scontainers; the chart adds a volume to them." $p | toJson }}
 - if: variables.engine == "fluent-bit" && object.spec.?terminationGracePeriodSeconds.orValue(30) < {{ toJson $graces }}[?variables.profile].orValue(0)
   say: >-
     {{ printf "The annotation %sprofile is '" $p | toJson }} + variables.profile + "', whose sidecar delivers for up to " + string({{ toJson $graces }}[?variables.profile].orValue(0)) +
@@ -101,11 +101,11 @@ the conditions before it. Messages have no line breaks: the API server drops tho
     ". Write at least terminationGracePeriodSeconds: " + string({{ toJson $graces }}[?variables.profile].orValue(0)) + " in the pod."
 - if: variables.engine == "fluent-bit" && object.spec.?hostNetwork.orValue(false)
   say: >-
-    {{ printf "The annotation %sinject is on a pod of the host's network, where the metrics of two sidecars would share a port. Write %sengine: tail." $p $p | toJson }}
+    {{ printf "The annotation %sinject is set on a pod with hostNetwork, where two sidecars would listen on the same port. Write %sengine: tail." $p $p | toJson }}
 - if: variables.engine == "fluent-bit" && object.spec.containers.exists(c, c.?ports.orValue([]).exists(p, p.containerPort == {{ toJson $ports }}[variables.profile]))
   say: >-
     "A container of the pod has the port " + string({{ toJson $ports }}[variables.profile]) +
-    {{ printf ", that of the sidecar's HTTP server. Write %sengine: tail, or %sprofile with a profile that has another httpServer.port." $p $p | toJson }}
+    {{ printf ", the port of the sidecar's HTTP server. Write %sengine: tail, or %sprofile with a profile that has another httpServer.port." $p $p | toJson }}
 {{- end -}}
 
 {{/* The message that rejects a pod, or "", as one CEL expression. */}}
