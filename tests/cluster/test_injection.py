@@ -166,7 +166,7 @@ def test_injected_sidecar_can_do_nothing_but_read(cases: Stage, eventually: Call
                 "spec.containers.0.volumeMounts": [mount("a", "/var/log/app")],
                 "spec.containers.1": {"name": "web", "image": "x", "volumeMounts": [mount("b", "/var/log")]},
             },
-            "where the containers app, web mount different volumes. Name the container that writes there in log-sidecar/containers",
+            "mount different volumes. Name the container that writes there in log-sidecar/containers",
         ),
     ],
     ids=lambda value: ", ".join(key.rpartition(".")[2] for key in value) if isinstance(value, dict) else "",

@@ -223,7 +223,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "budget for a Pod": (
         {"app": {"kind": "Pod"}, "podDisruptionBudget": {"enabled": True}},
-        "podDisruptionBudget.enabled is true, but a PodDisruptionBudget requires a Deployment or StatefulSet, and app.kind is Pod",
+        "a PodDisruptionBudget requires a Deployment or StatefulSet, and app.kind is Pod",
         "podDisruptionBudget:\n  enabled: false",
     ),
     "Service without ports": (
