@@ -299,7 +299,7 @@ def refused() -> Iterator[Any]:
         "no pattern for the first line",
         {"a": {"multiline": "regex"}},
     )
-    yield "prefix", {"annotationPrefix": "logs.kubernetes.io"}, "a name of Kubernetes itself", None
+    yield "prefix", {"annotationPrefix": "logs.kubernetes.io"}, "Kubernetes reserves this domain", None
 
 
 @pytest.mark.parametrize(("values", "says", "write"), [pytest.param(*case[1:], id=case[0]) for case in refused()])

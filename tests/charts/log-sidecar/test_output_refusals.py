@@ -75,12 +75,12 @@ REFUSED: dict[str, tuple[Values, str, str]] = {
     ),
     "buffer larger than its volume": (
         to("http", storage={"totalLimitSize": "512M"}),
-        "outputs.http.storage.totalLimitSize is 512M, but Kubernetes evicts the pod when the volume of the buffers",
+        "outputs.http.storage.totalLimitSize is 512M, but Kubernetes evicts the pod when the volume",
         "sidecar:\n  state:\n    sizeLimit: 550Mi",
     ),
     "buffers that are too large together": (
         {**both(HTTP, {"type": "s3", "bucket": "x"}), "sidecar": {}},
-        "outputs.a.storage.totalLimitSize is 128M, outputs.b.storage.totalLimitSize is 128M, but Kubernetes evicts",
+        "outputs.a.storage.totalLimitSize is 128M, outputs.b.storage.totalLimitSize is 128M, but Kubernetes",
         "sidecar:\n  state:\n    sizeLimit: 306Mi",
     ),
     "buffers of several sidecars": (
