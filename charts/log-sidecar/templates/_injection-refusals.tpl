@@ -1,7 +1,7 @@
 {{/*
-What a pod is refused for: a YAML list of CEL conditions and CEL texts, of which the first whose condition holds counts.
-The text keeps one policy from touching the pod, and is the message of the other. A condition may rely on what was
-asked before it. No text has line breaks: the API server drops a message that has.
+The reasons to reject a pod: a YAML list of CEL conditions and messages, of which the first whose condition holds applies.
+A message keeps the mutating policy from changing the pod, and is the message of the validating one. A condition may rely on
+the conditions before it. Messages have no line breaks: the API server drops those that have.
 */}}
 {{- define "log-sidecar.injectionRefusals" -}}
 {{- $injection := .Values.injection -}}
@@ -108,7 +108,7 @@ asked before it. No text has line breaks: the API server drops a message that ha
     {{ printf ", that of the sidecar's HTTP server. Write %sengine: tail, or %sprofile with a profile that has another httpServer.port." $p $p | toJson }}
 {{- end -}}
 
-{{/* The sentence that a pod is refused with, or "", as one CEL expression. */}}
+{{/* The message that rejects a pod, or "", as one CEL expression. */}}
 {{- define "log-sidecar.injectionRefusal" -}}
 {{- range include "log-sidecar.injectionRefusals" . | fromYamlArray }}
 {{ .if }} ?

@@ -11,8 +11,8 @@ _HEAD = """# Values and program options
 
 `make generate` writes this page from the values files of the charts.
 
-The tables list every value that sets an option of a program, such as Fluent Bit or Prometheus, named as in
-the documentation of the program. [Outputs](outputs.md) lists the options of each type of output in the same way.
+The tables list every value that sets an option of a program, such as Fluent Bit or Prometheus, with the option's name
+in the documentation of the program. [Outputs](outputs.md) lists the options of each type of output in the same way.
 `VALUES.md` of each chart lists all of its values.
 """
 
