@@ -27,7 +27,7 @@ bench: $(READY)  ## measure the engines and compare with docs/benchmarks (ARGS=-
 generate: $(READY)  ## write generated files: the charts' copies of charts/shared
 	@$(BIN)/python -m harness generate
 
-docs: $(READY)  ## write each chart's README from values.yaml and README.md.gotmpl
+docs: $(READY)  ## write each chart's README.md and VALUES.md from values.yaml and *.md.gotmpl
 	@$(BIN)/python -m harness docs
 
 lint: $(READY)  ## check style and types

@@ -53,7 +53,7 @@ def test_bulk_api_gets_every_record(sidecar: Start, tmp_path: Path, kind: str) -
 
 
 def test_opensearch_service_checks_the_signature(sidecar: Start, tmp_path: Path) -> None:
-    """Requests are signed by SigV4 for the region and service, which the receiver computes anew."""
+    """Requests are signed by SigV4 for the region and service, and the receiver verifies the signature."""
     with BulkReceiver(tls=tmp_path / "pki", signed=("eu-west-1", "aoss")) as receiver:
         aws = {"awsAuth": True, "region": "eu-west-1", "awsServiceName": "aoss", "tls": {"caConfigMap": SECRET}}
         values = to("opensearch", receiver.port, logstashFormat=True, logstashPrefix="shop", **aws)

@@ -257,7 +257,7 @@ def test_bulk_api_gets_every_record(kind: str, tmp_path: Path, node: Callable[..
 
 @pytest.mark.parametrize("service", ["es", "aoss"])
 def test_opensearch_service_gets_signed_requests(service: str, tmp_path: Path, node: Callable[..., Node]) -> None:
-    """Each request is signed for the cluster's region and the service, which the receiver computes anew."""
+    """Each request is signed for the cluster's region and the service, and the receiver verifies the signature."""
     with BulkReceiver(tls=tmp_path / "pki", signed=(REGION, service)) as receiver:
         place = {"host": HOST, "port": receiver.port, "tls": {"caFile": str(receiver.ca)}}
         backend = {"type": "opensearch", "awsAuth": True, "awsServiceName": service, **place}
@@ -352,7 +352,7 @@ def test_records_are_joined_parsed_and_bounded(node: Callable[..., Node], backen
 
 @pytest.mark.parametrize("join", [True, False], ids=["joined", "apart"])
 def test_parts_of_a_line(join: bool, node: Callable[..., Node], backend: JsonReceiver) -> None:
-    """They are one record; or each is one, and a line without end takes no memory."""
+    """Parts of a line become one record, or one record each; then even an endless line needs no memory."""
     made = node(metadata={"from": "tag"}, joinParts=join)
     parts = 3 if join else 2000
     made.write("web-1", *("x" * 16384 for _ in range(parts)), flag="P")

@@ -77,7 +77,7 @@ def http_that_fails(sidecar: Start, folder: Path) -> None:
 
 
 def doubles_are_retried_chunks(sidecar: Start, folder: Path) -> None:
-    """What an HTTP backend took without an answer comes again: no more than what was tried again."""
+    """Records that an HTTP backend stored without answering are delivered again: at most those of retried chunks."""
     with JsonReceiver() as receiver:
         started = sidecar(to("http", receiver.port))
         writer = started.begin(LINES)

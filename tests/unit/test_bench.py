@@ -29,7 +29,7 @@ def measured(
 
 
 def test_results_are_read_back_as_written() -> None:
-    """What `--write` committed is what the next run is compared with: a new loss or double is named."""
+    """The next run is compared with the committed results: a new loss or duplicate is named."""
     good = {(name, LATE): measured() for name in readers.NAMES}
     report.write(good, full=False)
     assert report.worse(good) == []

@@ -1,6 +1,6 @@
-{{/* The demo application: what it reads, and how it sends its lines to a backend itself. */}}
+{{/* The demo application: its environment, and the settings with which it sends its own logs to a backend. */}}
 
-{{/* Environment that the demo reads, as list of environment variables. */}}
+{{/* The environment variables of the demo; returns a YAML list. */}}
 {{- define "log-sidecar.demoEnv" -}}
 {{- $demo := .Values.app.demo -}}
 {{- if include "log-sidecar.demoShips" . -}}
@@ -41,7 +41,7 @@
 {{- end }}
 {{- end -}}
 
-{{/* Whether the demo sends its lines to an output itself. */}}
+{{/* Whether the demo sends its logs to an output itself. */}}
 {{- define "log-sidecar.demoShips" -}}
 {{- if and (include "log-sidecar.hasDemo" .) (ne .Values.app.demo.logTo "file") }}true{{ end -}}
 {{- end -}}
@@ -88,7 +88,7 @@
 | toPrettyJson -}}
 {{- end -}}
 
-{{/* What the demo's ConfigMap holds besides, as YAML map; nothing for a demo that writes a file and no traces. */}}
+{{/* Additional data of the demo's ConfigMap, as a YAML map; nothing for a demo that writes to a file and sends no traces. */}}
 {{- define "log-sidecar.demoData" -}}
 {{- $data := dict -}}
 {{- if include "log-sidecar.demoShips" . -}}
@@ -100,29 +100,30 @@
 {{- if $data }}{{ toYaml $data }}{{ end -}}
 {{- end -}}
 
-{{/* The endpoint of traces has to have the form that the protocol requires. */}}
+{{/* The trace endpoint must match the protocol. */}}
 {{- define "log-sidecar.checkTraces" -}}
 {{- $traces := .Values.app.demo.traces }}
-{{- if include "log-sidecar.hasDemo" . }}
-{{- if and (eq $traces.protocol "xray") (not (regexMatch "^[^/]+:[0-9]+$" $traces.endpoint)) }}
-app.demo.traces.protocol is xray, and app.demo.traces.endpoint is {{ $traces.endpoint | quote }}: it has to be a host and a port. Write for example:{{ include "log-sidecar.write" (dict "path" "app.demo.traces.endpoint" "value" "xray-service.prometheus:2000") }}{{ "\f" }}
-{{- end }}
-{{- if and (eq $traces.protocol "otlp") (not (regexMatch "^https?://" $traces.endpoint)) }}
-app.demo.traces.protocol is otlp, and app.demo.traces.endpoint is {{ $traces.endpoint | quote }}: it has to begin with http:// or https://. Write for example:{{ include "log-sidecar.write" (dict "path" "app.demo.traces.endpoint" "value" "http://xray-service.prometheus:4318") }}{{ "\f" }}
+{{- $forms := dict
+  "xray" (list "^[^/]+:[0-9]+$" "a host and a port" "xray-service.prometheus:2000")
+  "otlp" (list "^https?://" "an http:// or https:// URL" "http://xray-service.prometheus:4318")
+}}
+{{- with and (include "log-sidecar.hasDemo" .) (get $forms $traces.protocol) }}
+{{- if not (regexMatch (index . 0) $traces.endpoint) }}
+app.demo.traces.protocol is {{ $traces.protocol }}, but app.demo.traces.endpoint is {{ $traces.endpoint | quote }}, not {{ index . 1 }}. Write for example:{{ include "log-sidecar.write" (dict "path" "app.demo.traces.endpoint" "value" (index . 2)) }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end -}}
 
-{{/* What the demo needs to send its lines itself, and what only Fluent Bit can do. */}}
+{{/* Requirements of a demo that sends its own logs, and outputs that only Fluent Bit supports. */}}
 {{- define "log-sidecar.checkShip" -}}
 {{- if include "log-sidecar.demoShips" . }}
 {{- $name := .Values.app.demo.logTo }}
 {{- if .Values.sidecar.enabled }}
-app.demo.logTo is {{ $name }}, and the sidecar would wait for files that are never written. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.enabled" "value" "false") }}{{ "\f" }}
+app.demo.logTo is {{ $name }}, but sidecar.enabled is true: the sidecar would wait for files that the demo never writes. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.enabled" "value" "false") }}{{ "\f" }}
 {{- end }}
 {{- $outputs := include "log-sidecar.activeOutputs" . | fromJsonArray }}
 {{- if not $outputs }}
-app.demo.logTo is {{ $name }}, and outputs has no enabled output of that name. Write for example:
+app.demo.logTo is {{ $name }}, and outputs has no enabled output with that name. Write for example:
 outputs:
   {{ $name }}:
     type: http
@@ -131,14 +132,14 @@ outputs:
 {{- end }}
 {{- range $outputs }}
 {{- if not (has .type (list "elasticsearch" "http" "opensearch" "sumologic")) }}
-app.demo.logTo is {{ $name }}, and the demo cannot send to {{ .type }}, only over HTTP. Write for example:
+app.demo.logTo is {{ $name }}, but the demo cannot send to {{ .type }}: it supports only HTTP backends. Write for example:
 outputs:
   {{ $name }}:
     type: http
     host: logs.example.com{{ "\f" }}
 {{- end }}
 {{- if .awsAuth }}
-app.demo.logTo is {{ $name }}, and the demo cannot sign requests (SigV4). Write:{{ include "log-sidecar.write" (dict "path" (printf "outputs.%s.awsAuth" $name) "value" "false") }}{{ "\f" }}
+app.demo.logTo is {{ $name }}, but the demo cannot sign requests (SigV4). Write:{{ include "log-sidecar.write" (dict "path" (printf "outputs.%s.awsAuth" $name) "value" "false") }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- with $outputs }}{{ include "log-sidecar.checkOutputSettings" (dict "root" $ "outputs" .) }}{{ end }}

@@ -1,6 +1,6 @@
 {{/* The configuration of the fluent-bit engine: data, rendered once. */}}
 
-{{/* Names of compressed copies: their lines were read before they were compressed. */}}
+{{/* Patterns of compressed copies, whose lines were read before they were compressed. */}}
 {{- define "log-sidecar.compressed" -}}
 *.gz,*.zip,*.bz2,*.xz,*.zst
 {{- end -}}

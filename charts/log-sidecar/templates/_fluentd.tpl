@@ -139,29 +139,29 @@ what fluentd calls an embedded string, which reads the environment.
 {{- regexReplaceAll "(?m): \\$\\{(OUTPUT_[A-Z0-9_]+)\\}$" $text ": !fluent/s \"#{ENV['${1}']}\"" -}}
 {{- end -}}
 
-{{/* What the fluentd engine does not do here, and fluent-bit does. */}}
+{{/* Settings that the fluentd engine does not support. */}}
 {{- define "log-sidecar.checkFluentd" -}}
 {{- if and .Values.sidecar.enabled (eq .Values.sidecar.engine "fluentd") }}
 {{- $other := "Write:\nsidecar:\n  engine: fluent-bit\f" }}
 {{- range include "log-sidecar.activeOutputs" . | fromJsonArray }}
 {{- if not (has .type (list "stdout" "elasticsearch")) }}
-outputs.{{ .name }}.type is {{ .type }}, and the fluentd engine sends only to stdout and elasticsearch. {{ $other }}
+outputs.{{ .name }}.type is {{ .type }}, but the fluentd engine supports only stdout and elasticsearch. {{ $other }}
 {{- end }}
 {{- if dig "match" "files" list . }}
-outputs.{{ .name }}.match is set, and the fluentd engine sends every file to every output. {{ $other }}
+outputs.{{ .name }}.match is set, but the fluentd engine sends every file to every output. {{ $other }}
 {{- end }}
 {{- if eq .type "elasticsearch" }}
 {{- $name := ternary .logstashPrefix .index .logstashFormat }}
 {{- if contains "{" $name }}
-outputs.{{ .name }}: the index {{ $name | quote }} has placeholders, and the fluentd engine replaces none. Write one name for all pods, or change the engine. {{ $other }}
+outputs.{{ .name }}: the index {{ $name | quote }} has placeholders, but the fluentd engine does not replace them. Use one name for all pods, or change the engine. {{ $other }}
 {{- end }}
 {{- if .tls.vhost }}
-outputs.{{ .name }}.tls.vhost is set, and the fluentd engine has no such option. {{ $other }}
+outputs.{{ .name }}.tls.vhost is set, but the fluentd engine does not support it. {{ $other }}
 {{- end }}
 {{- end }}
 {{- end }}
 {{- if lt (float64 .Values.sidecar.fluentd.drainSeconds) (mul 2 (int .Values.sidecar.fluentd.refreshInterval) | float64) }}
-sidecar.fluentd.drainSeconds is {{ .Values.sidecar.fluentd.drainSeconds }}, shorter than two scans for new files, one every {{ .Values.sidecar.fluentd.refreshInterval }} s. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.fluentd.drainSeconds" "value" (mul 2 (int .Values.sidecar.fluentd.refreshInterval))) }}{{ "\f" }}
+sidecar.fluentd.drainSeconds is {{ .Values.sidecar.fluentd.drainSeconds }}, less than two scan intervals (sidecar.fluentd.refreshInterval: {{ .Values.sidecar.fluentd.refreshInterval }}): the last lines could be lost. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.fluentd.drainSeconds" "value" (mul 2 (int .Values.sidecar.fluentd.refreshInterval))) }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end -}}

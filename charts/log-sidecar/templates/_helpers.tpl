@@ -1,4 +1,4 @@
-{{/* Names and choices that several templates of this chart share; what all charts share is in _log-sidecar.tpl. */}}
+{{/* Names and choices that several templates of this chart share; shared/ holds the helpers of all charts. */}}
 
 {{/* Characters of the longest full name: a StatefulSet or CronJob may have 52, as Kubernetes appends eleven in a label. */}}
 {{- define "log-sidecar.fullnameLimit" -}}
@@ -31,17 +31,17 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Whether the application's pod runs to its end: "true" for a Job or CronJob. */}}
+{{/* Whether the application's pod runs to completion: "true" for a Job or CronJob. */}}
 {{- define "log-sidecar.runsToEnd" -}}
 {{- if has .Values.app.kind (list "Job" "CronJob") }}true{{ end -}}
 {{- end -}}
 
-{{/* Whether there is a Service before the application. */}}
+{{/* Whether the application has a Service. */}}
 {{- define "log-sidecar.hasService" -}}
 {{- if and .Values.app.enabled .Values.app.service.enabled (not (include "log-sidecar.runsToEnd" .)) }}true{{ end -}}
 {{- end -}}
 
-{{/* Whether the chart makes a claim of its own, apart from those of a StatefulSet. */}}
+{{/* Whether the chart creates a PersistentVolumeClaim, other than those of a StatefulSet. */}}
 {{- define "log-sidecar.createsClaim" -}}
 {{- $volume := .Values.logs.volume -}}
 {{- if and .Values.app.enabled (eq $volume.type "persistentVolumeClaim") (not $volume.persistentVolumeClaim.existingClaim) -}}

@@ -1,4 +1,4 @@
-{{/* What AWS outputs need of IAM, for the notes. Argument: the root. */}}
+{{/* The IAM policies that AWS outputs require, for NOTES.txt. Argument: the root. */}}
 {{- define "log-sidecar.iamNotes" -}}
 {{- $names := dict "container" .Values.app.name "namespace" .Release.Namespace "node" "*" "pod" "*" "region" "REGION" -}}
 {{- $sections := list -}}

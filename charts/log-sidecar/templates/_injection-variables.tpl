@@ -1,6 +1,6 @@
-{{/* What both policies compute of a pod, as YAML list of CEL variables; one is evaluated when it is first asked for. */}}
+{{/* The CEL variables of both policies, as a YAML list; each is evaluated when it is first used. */}}
 
-{{/* Characters of a path, and what must not stand in the first folder: Fluent Bit's globs. */}}
+{{/* The characters of a path; the first directory must not contain globs. */}}
 {{- define "log-sidecar.injectionPath" -}}
 ^/[A-Za-z0-9._@%+=:~-]+(/[A-Za-z0-9._@%+=:~*?\[\]-]+)+$
 {{- end -}}
@@ -91,7 +91,7 @@
     {{- include "log-sidecar.injectionRefusal" . | nindent 4 }}
 {{- end -}}
 
-{{/* What only the policy that adds the sidecar computes. */}}
+{{/* The CEL variables of the mutating policy only. */}}
 {{- define "log-sidecar.injectionParts" -}}
 {{- $injection := .Values.injection -}}
 - name: writer
@@ -156,7 +156,7 @@
 {{- end }}
 {{- end -}}
 
-{{/* The operations that change a pod, one list for each step; each adds one thing, as the API server wants it. */}}
+{{/* The JSON Patch operations, one list for each step. */}}
 {{- define "log-sidecar.injectionPatch" -}}
 {{- $injection := .Values.injection -}}
 variables.refusal != "" || variables.sidecars.size() > 0 ? [] :

@@ -1,9 +1,9 @@
 {{/*
-Injection: two admission policies, of which one adds the sidecar to pods that ask for it by annotation, and the other
-refuses what it cannot add. Both are written in CEL and share their variables (_injection-variables.tpl).
+Injection: two admission policies. One adds the sidecar to pods that request it by annotation; the other
+rejects pods to which it cannot be added. Both are written in CEL and share their variables (_injection-variables.tpl).
 */}}
 
-{{/* Name of the policies and bindings. They belong to no namespace, so it has that of the release in it. */}}
+{{/* Name of the policies and bindings. They are cluster-scoped, so it contains the release's namespace. */}}
 {{- define "log-sidecar.injectionName" -}}
 {{- include "log-sidecar.clusterWideName" (dict "root" . "name" (include "log-sidecar.fullname" .)) -}}
 {{- end -}}
@@ -43,7 +43,7 @@ only key `$cel` holds an expression, which stays as it is.
 {{- end -}}
 {{- end -}}
 
-{{/* A map over which another is laid, in depth; unlike mergeOverwrite it also takes `false`, 0 and "" from above. */}}
+{{/* Merges the map "above" over "below", recursively; unlike mergeOverwrite, also `false`, 0 and "" override. */}}
 {{- define "log-sidecar.overlay" -}}
 {{- $merged := deepCopy .below -}}
 {{- range $key, $value := .above -}}
@@ -97,7 +97,7 @@ only the chart's own pod has. dict "root" $ "profile" <map> "engine" "tail"; ret
 {{- dict "ca" (printf "%s-ca" .Values.injection.name) | toJson -}}
 {{- end -}}
 
-{{/* The engine of a profile that names none: dict "root" $ "profile" <map>. */}}
+{{/* The default engine of a profile: dict "root" $ "profile" <map>. */}}
 {{- define "log-sidecar.injectionEngine" -}}
 {{- $engine := .root.Values.sidecar.engine -}}
 {{- .profile.engine | default (ternary $engine "fluent-bit" (has $engine (list "fluent-bit" "tail"))) -}}
@@ -153,7 +153,7 @@ volume for it, and `volumes`.
 {{- include "log-sidecar.cel" $all -}}
 {{- end -}}
 
-{{/* Which requests the policies look at. Neither the cluster's own pods nor those of this release are touched. */}}
+{{/* The requests that the policies match. Pods in kube-system and in the namespace of the release are excluded. */}}
 {{- define "log-sidecar.injectionMatch" -}}
 {{- $selector := .Values.injection.namespaceSelector -}}
 {{- $excluded := concat (list "kube-system" .Release.Namespace) .Values.injection.excludeNamespaces | uniq -}}

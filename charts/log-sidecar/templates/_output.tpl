@@ -45,7 +45,7 @@ the root; returns a JSON list, empty for the engines that have no outputs.
 {{- with without (include "log-sidecar.typesOf" . | fromJsonArray) "stdout" }}true{{ end -}}
 {{- end -}}
 
-{{/* Seconds that Fluent Bit may take to deliver what it has read, after the drain. Argument: the root. */}}
+{{/* How long Fluent Bit may deliver records after the drain, in seconds. Argument: the root. */}}
 {{- define "log-sidecar.grace" -}}
 {{- if include "log-sidecar.hasBackend" (dict "outputs" (include "log-sidecar.activeOutputs" . | fromJsonArray)) -}}
 {{- .Values.sidecar.grace | int -}}
@@ -77,7 +77,7 @@ paths, which can be of several containers.
 {{- .sidecar.container | default (ternary "" .root.Values.app.name $foreign) -}}
 {{- end -}}
 
-{{/* What placeholders in the values of outputs stand for: dict "root" $ "sidecar" <map>; returns JSON. */}}
+{{/* The replacements of placeholders in the values of outputs: dict "root" $ "sidecar" <map>; returns JSON. */}}
 {{- define "log-sidecar.outputNames" -}}
 {{- dict
   "container" (include "log-sidecar.outputContainer" . | default "all")

@@ -4,7 +4,7 @@ the context of the dependency, `(index .Subcharts "log-sidecar")`, return a YAML
 wrong values.
 */}}
 
-{{/* The volumes have the dependency's name in theirs, as the other chart has volumes of its own. */}}
+{{/* Volume names start with the dependency's name, to avoid collisions with the other chart's volumes. */}}
 {{- define "log-sidecar.parts.volumeNames" -}}
 {{- $volumes := dict -}}
 {{- range list "logs" "state" "ca" -}}
@@ -85,26 +85,16 @@ wrong values.
 
 {{- define "log-sidecar.checkParts" -}}
 {{- if .Values.app.enabled }}
-app.enabled is true: the chart would install an application of its own beside yours, which takes parts of it. Write:{{ include "log-sidecar.write" (dict "path" "app.enabled" "value" "false") }}{{ "\f" }}
+app.enabled is true: the chart would install its own application in addition to yours. Write:{{ include "log-sidecar.write" (dict "path" "app.enabled" "value" "false") }}{{ "\f" }}
 {{- end }}
 {{- end -}}
 
 {{- define "log-sidecar.checkPartsVolume" -}}
 {{- $volume := .Values.logs.volume -}}
 {{- if and (eq $volume.type "existing") (not $volume.existing.name) }}
-logs.volume.type is existing, and logs.volume.existing.name does not say which volume of your pod holds the logs. Write:
-logs:
-  volume:
-    type: existing
-    existing:
-      name: my-logs{{ "\f" }}
+logs.volume.type is existing, but logs.volume.existing.name is empty. Write the name of your pod's volume for the logs:{{ include "log-sidecar.write" (dict "path" "logs.volume.existing.name" "value" "my-logs") }}{{ "\f" }}
 {{- end }}
 {{- if and (eq $volume.type "persistentVolumeClaim") (not $volume.persistentVolumeClaim.existingClaim) }}
-logs.volume.type is persistentVolumeClaim, and for another chart's pod this one makes no claim. Write the name of yours:
-logs:
-  volume:
-    type: persistentVolumeClaim
-    persistentVolumeClaim:
-      existingClaim: my-logs{{ "\f" }}
+logs.volume.type is persistentVolumeClaim, but this chart creates no claim for the pod of another chart. Write the name of your claim:{{ include "log-sidecar.write" (dict "path" "logs.volume.persistentVolumeClaim.existingClaim" "value" "my-logs") }}{{ "\f" }}
 {{- end }}
 {{- end -}}

@@ -1,4 +1,4 @@
-{{/* The application's pod, the same in every kind of workload. */}}
+{{/* The application's pod, identical in every kind of workload. */}}
 
 {{/* Whether the application has a mount of its own at the log directory. */}}
 {{- define "log-sidecar.appMountsLogs" -}}
@@ -155,7 +155,7 @@ emptyDir:
 {{- $constraints | toYaml -}}
 {{- end -}}
 
-{{/* Annotations of the pod: a changed configuration makes new pods. */}}
+{{/* Annotations of the pod: a changed configuration recreates the pods. */}}
 {{- define "log-sidecar.podAnnotations" -}}
 {{- $annotations := dict "kubectl.kubernetes.io/default-container" .Values.app.name -}}
 {{- if include "log-sidecar.hasDemo" . -}}
@@ -206,7 +206,7 @@ emptyDir:
     annotations:
       {{- toYaml . | nindent 6 }}
     {{- end }}
-    {{- /* Not the chart's version: these templates can never be changed. */}}
+    {{- /* Without the chart's version, as these templates are immutable. */}}
     labels:
       {{- include "log-sidecar.selectorLabels" (dict "root" . "component" "app") | nindent 6 }}
   spec:
@@ -245,7 +245,7 @@ terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds | int64 
 {{- with $restart }}
 restartPolicy: {{ . | quote }}
 {{- end }}
-{{- /* A native sidecar comes first: it starts before all others and ends after them. */}}
+{{- /* A native sidecar comes first: it starts before all other containers and stops after them. */}}
 {{- with concat $native .Values.extraInitContainers }}
 initContainers:
   {{- toYaml . | nindent 2 }}

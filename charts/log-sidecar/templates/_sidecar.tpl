@@ -1,4 +1,4 @@
-{{/* The sidecars: which there are, and the container of each. */}}
+{{/* The sidecars and their containers. */}}
 
 {{/*
 The sidecars as JSON list, one for all files or one for each:
@@ -14,7 +14,7 @@ of the pod's volumes, {"logs": ..., "config": ..., "state": ...}, where these ar
 {{- end -}}
 {{- end -}}
 
-{{/* The same whoever's the pod is: dict "root" $ and, if it is not the chart's, "inline" and "volumes" as above. */}}
+{{/* The sidecars of any pod: dict "root" $ and, if it is not the chart's, "inline" and "volumes" as above. */}}
 {{- define "log-sidecar.listSidecars" -}}
 {{- $values := .root.Values -}}
 {{- $sidecars := list -}}
@@ -42,7 +42,7 @@ order. A copy (copytruncate) holds lines that were already read.
 {{- append $rotated .path | uniq | toJson -}}
 {{- end -}}
 
-{{/* Seconds that a sidecar reads on; one more when its last record is held back, as more lines could belong to it. */}}
+{{/* How long a sidecar keeps reading, in seconds; one more where the last record is held back, as more lines could belong to it. */}}
 {{- define "log-sidecar.drainSeconds" -}}
 {{- $held := 0 -}}
 {{- range .sidecar.files -}}{{- if .multiline -}}{{- $held = 1 -}}{{- end -}}{{- end -}}
@@ -50,7 +50,7 @@ order. A copy (copytruncate) holds lines that were already read.
 {{- addf ($settings.drainSeconds | default .root.Values.sidecar.drainSeconds) $held -}}
 {{- end -}}
 
-{{/* The values of the engine, of which the other engines know nothing: `fluentBit` for `fluent-bit`. */}}
+{{/* The key of the engine's own values: `fluentBit` for `fluent-bit`. */}}
 {{- define "log-sidecar.engineKey" -}}
 {{- .Values.sidecar.engine | replace "-" " " | title | nospace | untitle -}}
 {{- end -}}
@@ -84,12 +84,12 @@ subPath: {{ $volume.existing.subPath | quote }}
 {{- end }}
 {{- end -}}
 
-{{/* Folder of a sidecar's positions and buffers. */}}
+{{/* Directory of a sidecar's positions and buffers. */}}
 {{- define "log-sidecar.stateDir" -}}
 {{- printf "/var/lib/log-sidecar/%s" .name -}}
 {{- end -}}
 
-{{/* What every script reads, as list of environment variables: dict "root" $ "sidecar" <map>. */}}
+{{/* The environment variables that every script reads, as a YAML list: dict "root" $ "sidecar" <map>. */}}
 {{- define "log-sidecar.scriptEnv" -}}
 {{- $values := .root.Values -}}
 {{- $watch := list -}}
@@ -101,7 +101,7 @@ subPath: {{ $volume.existing.subPath | quote }}
   (dict "name" "DRAIN_SECONDS" "value" (include "log-sidecar.drainSeconds" .))
 -}}
 {{- if not $values.sidecar.native -}}
-{{- /* What is left for waiting when the drain and the agent's own end still have to fit. */ -}}
+{{- /* The time left for waiting, after the drain and the shutdown of the agent. */ -}}
 {{- $end := add (include "log-sidecar.drainSeconds" . | float64 | ceil) (include "log-sidecar.grace" .root | int) 1 -}}
 {{- $longest := sub $values.terminationGracePeriodSeconds $end -}}
 {{- $env = concat $env (list
@@ -113,7 +113,7 @@ subPath: {{ $volume.existing.subPath | quote }}
 {{- $env | toYaml -}}
 {{- end -}}
 
-{{/* Where an agent finds its program, configuration and state, as list of environment variables; as above. */}}
+{{/* The paths of an agent's binary, configuration and state, as environment variables; arguments as above. */}}
 {{- define "log-sidecar.agentEnv" -}}
 {{- $settings := get .root.Values.sidecar (include "log-sidecar.engineKey" .root) -}}
 {{- $config := dict "name" "CONFIG" "value" (printf "/etc/log-sidecar/%s" (include "log-sidecar.configFile" .)) -}}
@@ -130,7 +130,7 @@ subPath: {{ $volume.existing.subPath | quote }}
 {{- end -}}
 
 {{/*
-What the tail engine follows, as shell function: one process for all files, so that no line is written into the
+The shell function of the tail engine that follows files: one process for all files, so that no line is written into the
 middle of another; with labels one for each, whose lines are then written one by one.
 */}}
 {{- define "log-sidecar.tailFollow" -}}
@@ -208,7 +208,7 @@ env:
 {{- $mounts = append $mounts (dict "name" $config "mountPath" "/etc/log-sidecar" "readOnly" true) -}}
 {{- end -}}
 {{- if and (include "log-sidecar.engineKeepsState" .root) (eq .root.Values.logs.volume.type "persistentVolumeClaim") -}}
-{{- /* Beside the files that it describes, so that a new pod goes on where the old one ended. */ -}}
+{{- /* On the same volume as the log files, so that a new pod resumes where the old one stopped. */ -}}
 {{- $mounts = append $mounts (dict "name" $logs.name "mountPath" "/var/lib/log-sidecar" "subPath" ".log-sidecar") -}}
 {{- else if include "log-sidecar.engineKeepsState" .root -}}
 {{- $state := include "log-sidecar.volumeName" (merge (dict "volume" "state") $scope) -}}

@@ -5,7 +5,7 @@ The engine `sumologic-collector`: Sumo Logic's own collector, as its image docum
 
 {{/*
 One source: https://help.sumologic.com/docs/send-data/use-json-configure-sources/json-parameters-installed-sources.
-A path that ends in "*" lets the collector know a rotated file again; compressed files it leaves out by itself.
+A path that ends in "*" lets the collector recognize rotated files; it skips compressed files by default.
 Arguments: dict "root" $ "file" <map>; returns JSON.
 */}}
 {{- define "log-sidecar.sumologicSource" -}}
@@ -56,12 +56,12 @@ env:
         fieldPath: metadata.name
   - name: SUMO_COLLECTOR_NAME_PREFIX
     value: {{ $settings.namePrefix | quote }}
-  {{- /* The values are what counts, also when somebody edits the source in the web application. */}}
+  {{- /* The chart's values take precedence over changes in the web application. */}}
   - name: SUMO_SYNC_SOURCES
     value: "true"
   - name: SUMO_COLLECTOR_EPHEMERAL
     value: "true"
-  {{- /* A restarted container takes its own name over. */}}
+  {{- /* A restarted container reuses its collector name. */}}
   - name: SUMO_CLOBBER
     value: "true"
   - name: SUMO_JAVA_MEMORY_MAX
@@ -72,12 +72,12 @@ env:
   {{- end }}
 {{- end -}}
 
-{{/* What the collector cannot do, or needs. */}}
+{{/* Settings that the collector requires or does not support. */}}
 {{- define "log-sidecar.checkSumologic" -}}
 {{- if and .Values.sidecar.enabled (eq .Values.sidecar.engine "sumologic-collector") }}
 {{- range $key := list "accessId" "accessKey" }}
 {{- if not (get $.Values.sidecar.sumologicCollector $key) }}
-sidecar.engine is sumologic-collector, and sidecar.sumologicCollector.{{ $key }} is not set. Create a Secret with kubectl create secret generic sumologic --from-literal=accessId=... --from-literal=accessKey=... and write:
+sidecar.engine is sumologic-collector, but sidecar.sumologicCollector.{{ $key }} is not set. Create a Secret with `kubectl create secret generic sumologic --from-literal=accessId=... --from-literal=accessKey=...`. Write:
 sidecar:
   sumologicCollector:
     {{ $key }}:
@@ -87,7 +87,7 @@ sidecar:
 {{- end }}
 {{- range include "log-sidecar.outputs" . | fromJsonArray }}
 {{- if ne .type "stdout" }}
-outputs.{{ .name }}.type is {{ .type }}, and the sumologic-collector engine delivers to Sumo Logic itself. Write one of:
+outputs.{{ .name }}.type is {{ .type }}, but the sumologic-collector engine sends only to Sumo Logic. Write one of:
 outputs:
   {{ .name }}:
     enabled: false
@@ -95,14 +95,16 @@ sidecar:
   engine: fluent-bit{{ "\f" }}
 {{- end }}
 {{- end }}
-{{- if ne .Values.sidecar.logLevel "warn" }}
-sidecar.logLevel is {{ .Values.sidecar.logLevel }}, and the sumologic-collector engine has no setting for it in its image. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.logLevel" "value" "warn") }}{{ "\f" }}
+{{- $fixed := dict
+  "logLevel" (list "warn" "the image of the sumologic-collector engine has no log level")
+  "perFile" (list "false" "one Sumo Logic collector already has a source for each file")
+  "fileLabel" (list "false" "the sumologic-collector engine identifies each file by its source name")
+}}
+{{- range $key, $rule := $fixed }}
+{{- $value := get $.Values.sidecar $key | toString }}
+{{- if ne $value (first $rule) }}
+sidecar.{{ $key }} is {{ $value }}, but {{ last $rule }}. Write:{{ include "log-sidecar.write" (dict "path" (printf "sidecar.%s" $key) "value" (first $rule)) }}{{ "\f" }}
 {{- end }}
-{{- if .Values.sidecar.perFile }}
-sidecar.perFile is true, and one collector has a source for each file already. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.perFile" "value" "false") }}{{ "\f" }}
-{{- end }}
-{{- if .Values.sidecar.fileLabel }}
-sidecar.fileLabel is true, and the sumologic-collector engine tells the file by the name of its source. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.fileLabel" "value" "false") }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -1,15 +1,16 @@
-{{/* Settings of the injection that cannot work. */}}
+{{/* Checks of the injection settings. */}}
 {{- define "log-sidecar.checkInjection" -}}
 {{- $injection := .Values.injection -}}
+{{- $cluster := printf "Kubernetes %s" .Capabilities.KubeVersion.Version -}}
+{{- $without := "" -}}
 {{- if semverCompare "<1.36.0-0" .Capabilities.KubeVersion.Version }}
-injection.enabled is true, and Kubernetes {{ .Capabilities.KubeVersion.Version }} does not serve MutatingAdmissionPolicy, which came with 1.36. Upgrade the cluster, or let the chart run the application with its sidecar, without injection. Write:
-injection:
-  enabled: false
-app:
-  enabled: true{{ "\f" }}
+{{- $without = printf "%s does not serve MutatingAdmissionPolicy, which requires 1.36. Upgrade the cluster" $cluster }}
 {{- else if and (.Capabilities.APIVersions.Has "v1/Pod") (not (.Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy")) }}
-{{- /* `helm template` knows kinds only when it is told some; a cluster tells all. */}}
-injection.enabled is true, and this cluster of Kubernetes {{ .Capabilities.KubeVersion.Version }} does not serve MutatingAdmissionPolicy of admissionregistration.k8s.io/v1: its API server runs without it (--runtime-config). Switch it on, or let the chart run the application with its sidecar, without injection. Write:
+{{- /* `helm template` knows only the kinds that it is given; a cluster lists all of them. */}}
+{{- $without = printf "this %s cluster does not serve MutatingAdmissionPolicy (admissionregistration.k8s.io/v1). Enable it in the API server (`--runtime-config`)" $cluster }}
+{{- end }}
+{{- with $without }}
+injection.enabled is true, but {{ . }}, or deploy the application and its sidecar without injection. Write:
 injection:
   enabled: false
 app:
@@ -20,7 +21,7 @@ app:
 {{- end }}
 {{- $domain := splitList "." $injection.annotationPrefix -}}
 {{- if or (has "k8s" $domain) (has "kubernetes" $domain) }}
-injection.annotationPrefix is {{ $injection.annotationPrefix | quote }}, a name of Kubernetes itself. Write:{{ include "log-sidecar.write" (dict "path" "injection.annotationPrefix" "value" "log-sidecar") }}{{ "\f" }}
+injection.annotationPrefix is {{ $injection.annotationPrefix | quote }}, but Kubernetes reserves this domain. Write:{{ include "log-sidecar.write" (dict "path" "injection.annotationPrefix" "value" "log-sidecar") }}{{ "\f" }}
 {{- end }}
 {{- end -}}
 
@@ -33,7 +34,7 @@ injection.annotationPrefix is {{ $injection.annotationPrefix | quote }}, a name 
 {{- if not (or $given.type (hasKey $.root.Values.outputs $output)) }}{{ $unknown = append $unknown $output }}{{ end -}}
 {{- end -}}
 {{- range $unknown }}
-injection.profiles.{{ $name }}.outputs.{{ . }} has no type, and outputs has no output of that name. Write for example:{{ include "log-sidecar.write" (dict "path" (printf "injection.profiles.%s.outputs.%s.type" $name .) "value" "cloudwatch") }}{{ "\f" }}
+injection.profiles.{{ $name }}.outputs.{{ . }} has no type, and outputs has no output with that name. Write for example:{{ include "log-sidecar.write" (dict "path" (printf "injection.profiles.%s.outputs.%s.type" $name .) "value" "cloudwatch") }}{{ "\f" }}
 {{- end }}
 {{- $multiline := $profile.multiline | default "" -}}
 {{- $tail := eq (include "log-sidecar.injectionEngine" (dict "root" .root "profile" $profile)) "tail" -}}
@@ -46,7 +47,7 @@ injection:
       multiline: {{ $multiline }}{{ "\f" }}
 {{- end }}
 {{- if and (eq $multiline "regex") (not (dig "multilineRegex" "start" "" $profile)) }}
-injection.profiles.{{ $name }} has no rule for the first line of a record. Write:
+injection.profiles.{{ $name }} has `multiline: regex`, but no pattern for the first line of a record. Write:
 injection:
   profiles:
     {{ $name }}:
@@ -59,7 +60,7 @@ injection:
 {{- include "log-sidecar.injectionRoot" $scope -}}
 {{- range $output := include "log-sidecar.outputs" $scope.made | fromJsonArray }}
 {{- if and $tail (ne .type "stdout") }}
-injection.profiles.{{ $name }}: the tail engine only writes to stdout, and outputs.{{ .name }}.type is {{ .type }}. Write one of:
+injection.profiles.{{ $name }}: the tail engine writes only to stdout, but outputs.{{ .name }}.type is {{ .type }}. Write one of:
 injection:
   profiles:
     {{ $name }}:

@@ -1,4 +1,4 @@
-{{/* What two kinds of workload share. */}}
+{{/* The Job specification, for Jobs and CronJobs. */}}
 
 {{- define "log-sidecar.jobSpec" -}}
 {{- $job := .Values.app.job -}}

@@ -6,22 +6,6 @@ together.
 {{- include "observability-stack.refuse" (dict "root" . "checks" (list "Fullname" "Accounts" "Mode" "Remotes" "Secrets" "Labels" "Identity" "Scrape" "Storage" "Kinds" "DisabledAlerts" "RuleGroups" "Traces" "Logs" "Insights")) -}}
 {{- end -}}
 
-{{/*
-A message if a condition holds, nothing otherwise. Argument: a list of the condition, the problem, and pairs of a path and
-its new value, which are shown as YAML; several pairs are alternatives.
-*/}}
-{{- define "observability-stack.reject" -}}
-{{- if first . }}
-{{- $pairs := slice . 2 }}
-{{ index . 1 }}{{ with $pairs }} Write{{ if gt (len .) 2 }} one of{{ end }}:{{ end }}
-{{- range $index := untilStep 0 (len $pairs) 2 }}
-{{- $yaml := index $pairs (add1 $index) }}
-{{- range index $pairs $index | splitList "." | reverse }}{{ $yaml = dict . $yaml }}{{ end }}
-{{ toYaml $yaml }}
-{{- end }}{{ "\f" }}
-{{- end }}
-{{- end -}}
-
 {{/* Every bound role requires a service account of its own. */}}
 {{- define "observability-stack.checkAccounts" -}}
 {{- range $component := list "server" "kube-state-metrics" "logs" "events" "container-insights" -}}

@@ -202,7 +202,7 @@ def environment(box: dict[str, Any], data: dict[str, str]) -> dict[str, str]:
 
 @pytest.mark.parametrize("spelling", SPELT)
 def test_config_map_of_the_article(install: Install, agent: Callable[..., dict[str, Any]], spelling: str) -> None:
-    """The article's ConfigMap is read by its name alone, its keys spelt as in it or as its commands' variables are."""
+    """The article's ConfigMap needs only its name; its keys may be the article's or the variables of its commands."""
     data = {"cluster.name": "shop", "logs.region": "eu-west-1", **SPELT[spelling]}
     text = install(INFO).one("ConfigMap")["data"]["fluent-bit.yaml"]
     found = fluentbit.parse(text, environment=environment(agent(INFO), data))

@@ -119,7 +119,7 @@ def test_several_outputs_are_copies(config: Callable[..., Parts]) -> None:
     [
         (
             {"sidecar": ENGINE, "outputs": {"a": {"type": "cloudwatch"}}},
-            "outputs.a.type is cloudwatch, and the fluentd",
+            "outputs.a.type is cloudwatch, but the fluentd",
         ),
         ({"sidecar": ENGINE, "outputs": {"stdout": {"match": {"files": ["app"]}}}}, "sends every file to every output"),
         ({"sidecar": ENGINE, "outputs": {"a": {**SEARCH, "tls": {"vhost": "y"}}}}, "outputs.a.tls.vhost is set"),

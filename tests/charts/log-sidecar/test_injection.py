@@ -100,7 +100,7 @@ def test_cluster_without_the_api_is_refused(helm: Helm, version: str) -> None:
     with pytest.raises(HelmError) as caught:
         helm.render(CHART, values=ON, kube_version=f"v{version}.9-eks-1a2b3c4")
     assert (
-        f"v{version}.9-eks-1a2b3c4 does not serve MutatingAdmissionPolicy, which came with 1.36" in caught.value.stderr
+        f"v{version}.9-eks-1a2b3c4 does not serve MutatingAdmissionPolicy, which requires 1.36" in caught.value.stderr
     )
     written = caught.value.stderr.partition("Write:\n")[2].partition("\n\n")[0]
     assert yaml.safe_load(written) == {"injection": {"enabled": False}, "app": {"enabled": True}}
@@ -112,7 +112,7 @@ def test_cluster_with_the_api_switched_off_is_refused(helm: Helm) -> None:
     served = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"
     with pytest.raises(HelmError) as caught:
         helm.render(CHART, values=ON, kube_version="v1.36.0", api_versions=["v1/Pod"])
-    assert "this cluster of Kubernetes v1.36.0 does not serve MutatingAdmissionPolicy" in caught.value.stderr
+    assert "this Kubernetes v1.36.0 cluster does not serve MutatingAdmissionPolicy" in caught.value.stderr
     written = caught.value.stderr.partition("Write:\n")[2].partition("\n\n")[0]
     assert yaml.safe_load(written) == {"injection": {"enabled": False}, "app": {"enabled": True}}
     assert helm.render(CHART, values=ON, kube_version="v1.36.0", api_versions=["v1/Pod", served])
@@ -287,19 +287,19 @@ def refused() -> Iterator[Any]:
     none = {"outputs": {"stdout": {"enabled": False}}}
     yield "output", {"profiles": {"a": none}}, "In injection.profiles.a: No output is enabled", None
     large = {"outputs": {"b": {"type": "cloudwatch", "storage": {"totalLimitSize": "1G"}}}}
-    says = "In injection.profiles.a: outputs.b.storage.totalLimitSize is 1G, and the pod is evicted"
+    says = "In injection.profiles.a: outputs.b.storage.totalLimitSize is 1G, but Kubernetes evicts the pod"
     yield "buffer", {"profiles": {"a": large}}, says, None
     file = {"outputs": {"b": {"type": "cloudwatch", "match": {"files": ["app"]}}}}
-    yield "file", {"profiles": {"a": file}}, 'In injection.profiles.a: outputs.b.match.files has "app"', None
+    yield "file", {"profiles": {"a": file}}, 'In injection.profiles.a: outputs.b.match.files contains "app"', None
     unknown = {"outputs": {"other": {"enabled": True}}}
     yield "type", {"profiles": {"a": unknown}}, "injection.profiles.a.outputs.other has no type", None
     yield (
         "regex",
         {"profiles": {"a": {"multiline": "regex"}}},
-        "has no rule for the first line",
+        "no pattern for the first line",
         {"a": {"multiline": "regex"}},
     )
-    yield "prefix", {"annotationPrefix": "logs.kubernetes.io"}, "a name of Kubernetes itself", None
+    yield "prefix", {"annotationPrefix": "logs.kubernetes.io"}, "Kubernetes reserves this domain", None
 
 
 @pytest.mark.parametrize(("values", "says", "write"), [pytest.param(*case[1:], id=case[0]) for case in refused()])

@@ -68,7 +68,7 @@ def test_an_address_that_does_not_fit_is_refused(
 ) -> None:
     """The message shows an address as the protocol wants it."""
     said = refusal(traced(protocol, endpoint))
-    assert f'app.demo.traces.protocol is {protocol}, and app.demo.traces.endpoint is "{endpoint}"' in said
+    assert f'app.demo.traces.protocol is {protocol}, but app.demo.traces.endpoint is "{endpoint}"' in said
     assert f"app:\n  demo:\n    traces:\n      endpoint: {shown}" in said
 
 

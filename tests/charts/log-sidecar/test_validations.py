@@ -46,12 +46,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "path that is not clean": (
         files({"name": "a", "path": "/var/log/app//a.log"}),
-        'the path "/var/log/app//a.log" has "..", "." or a doubled slash in it',
+        'the path "/var/log/app//a.log" contains "..", "." or a double slash',
         "logs:\n  files:\n    - name: a\n      path: /var/log/app/a.log",
     ),
     "relative directory": (
         {"logs": {"directory": "var/log/app"}},
-        'logs.directory is "var/log/app": it has to be an absolute path',
+        'logs.directory is "var/log/app", but it must be an absolute path',
         "logs:\n  directory: /var/log/app",
     ),
     "no files": (
@@ -61,73 +61,73 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "two files with one name": (
         files(A, {"name": "a", "path": "/var/log/app/b.log"}),
-        'logs.files[1] has the name "a", which logs.files[0] has already',
+        'logs.files[1] has the name "a", which logs.files[0] already uses',
         "logs:\n  files:\n    - name: a\n      path: /var/log/app/a.log\n"
         "    - name: a-2\n      path: /var/log/app/b.log",
     ),
     "two files with one path": (
         files(A, {"name": "b", "path": "/var/log/app/a.log"}),
-        "logs.files[1] (b) has the path of logs.files[0]: its lines would come twice",
+        "logs.files[1] (b) has the same path as logs.files[0]: its lines would be duplicated",
         "logs:\n  files:\n    - name: a\n      path: /var/log/app/a.log",
     ),
     "file that a glob matches too": (
         files({"name": "all", "path": "/var/log/app/*.log"}, A),
-        'logs.files: "/var/log/app/a.log" (a) is matched by "/var/log/app/*.log" (all) too',
+        'logs.files: "/var/log/app/a.log" (a) is also matched by "/var/log/app/*.log" (all)',
         'logs:\n  files:\n    - name: all\n      path: "/var/log/app/*.log"',
     ),
     "rotated names of a copy": (
         files({**A, "rotation": "copytruncate", "rotated": ["/var/log/app/a.log.*"]}),
-        "logs.files[0] (a) has `rotated` although its rotation copies",
+        "logs.files[0] (a) sets `rotated`, but `copytruncate` copies lines",
         "logs:\n  files:\n    - name: a\n      path: /var/log/app/a.log\n      rotation: copytruncate",
     ),
     "Job with replicas": (
         {"app": {"kind": "Job", "replicas": 3}},
-        "app.replicas is 3, and a Job has no replicas",
+        "app.replicas is 3, but a Job has no replicas",
         "app:\n  kind: Job\n  replicas: null\n  job:\n    completions: 3\n    parallelism: 3",
     ),
     "DaemonSet with replicas": (
         {"app": {"kind": "DaemonSet", "replicas": 3}},
-        "app.replicas is 3, and a DaemonSet has no replicas",
+        "app.replicas is 3, but a DaemonSet has no replicas",
         "app:\n  kind: DaemonSet\n  replicas: null",
     ),
     "Job with a plain sidecar": (
         {"app": {"kind": "Job"}, "sidecar": {"native": False}},
-        "sidecar.native is false, and a plain sidecar never ends: it would hold the Job open",
+        "sidecar.native is false, but a plain sidecar never exits: the Job would never complete",
         "sidecar:\n  native: true",
     ),
     "CronJob with a plain sidecar": (
         {"app": {"kind": "CronJob"}, "sidecar": {"native": False}},
-        "it would hold the CronJob open",
+        "the CronJob would never complete",
         "sidecar:\n  native: true",
     ),
     "grace period too short": (
         {"sidecar": {"native": False}, "terminationGracePeriodSeconds": 8},
-        "sidecar.quietSeconds (5) and sidecar.drainSeconds (1) do not fit into terminationGracePeriodSeconds (8)",
+        "sidecar.quietSeconds (5) and sidecar.drainSeconds (1) do not fit within terminationGracePeriodSeconds (8)",
         "terminationGracePeriodSeconds: 10",
     ),
     "drain too short": (
         {"sidecar": {"fluentBit": {"refreshInterval": 2}}},
-        "sidecar.drainSeconds is 1, shorter than two scans for new files",
+        "sidecar.drainSeconds is 1, less than two scan intervals",
         "sidecar:\n  drainSeconds: 4",
     ),
     "Job that is restarted always": (
         {"app": {"kind": "Job", "restartPolicy": "Always"}},
-        "app.restartPolicy is Always, and a Job has to end",
-        "app:\n  kind: Job\n  restartPolicy: OnFailure",
+        "app.restartPolicy is Always, but a Job must run to completion",
+        "app:\n  restartPolicy: OnFailure",
     ),
     "Deployment that is never restarted": (
         {"app": {"restartPolicy": "Never"}},
-        "app.restartPolicy is Never, and the pods of a Deployment are always restarted",
-        'app:\n  kind: Deployment\n  restartPolicy: ""',
+        "app.restartPolicy is Never, but a Deployment always restarts its containers",
+        'app:\n  restartPolicy: ""',
     ),
     "Pod with an update strategy": (
         {"app": {"kind": "Pod", "updateStrategy": {"type": "Recreate"}}},
-        "app.updateStrategy is set, and a Pod has none",
-        "app:\n  kind: Pod\n  updateStrategy: {}",
+        "app.updateStrategy is set, but a Pod has no update strategy",
+        "app:\n  updateStrategy: {}",
     ),
     "update strategy of another kind": (
         {"app": {"kind": "StatefulSet", "updateStrategy": {"type": "Recreate"}}},
-        "app.updateStrategy.type is Recreate, which a StatefulSet does not know",
+        "app.updateStrategy.type is Recreate, which a StatefulSet does not support",
         "updateStrategy:\n    type: RollingUpdate",
     ),
     "update strategy with a setting of another kind": (
@@ -147,58 +147,58 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "tail with rotated names": (
         {**files({**A, "rotated": ["/var/log/app/a.log.*"]}), "sidecar": {"engine": "tail"}},
-        "logs.files[0] (a): the tail engine follows the file by name and reads no rotated names",
+        "logs.files[0] (a): the tail engine follows the file by name and does not read rotated files",
         "sidecar:\n  engine: fluent-bit",
     ),
     "demo with a command": (
         {"app": {"command": ["serve"], "args": ["--fast"]}},
-        "app.command or app.args is set while the demo application is on",
+        "app.command or app.args is set, but the demo application is enabled",
         'app:\n  demo:\n    enabled: false\n  command: ["serve"]\n  args: ["--fast"]',
     ),
     "nothing to run": (
         {"app": {"demo": {"enabled": False}}},
-        'the image "docker/library/python" does nothing by itself',
+        'the image "docker/library/python" contains no application',
         'app:\n  command: ["python3", "-c", "print(\'hello\')"]',
     ),
     "demo that writes to a glob": (
         {"logs": {"files": [{"name": "a", "path": "/var/log/app/*.log"}]}},
-        'The demo application writes to logs.files[0].path, and "/var/log/app/*.log" is a glob',
+        'The demo application writes to logs.files[0].path, but "/var/log/app/*.log" is a glob',
         "logs:\n  files:\n    - name: a\n      path: /var/log/app/app.log",
     ),
     "demo that rotates otherwise": (
         {"logs": {"files": [{**A, "rotation": "copytruncate"}]}},
-        "The demo application rotates by renaming, and logs.files[0].rotation is copytruncate",
+        "The demo application renames its log to rotate it, but logs.files[0].rotation is copytruncate",
         "app:\n  demo:\n    rotateBytes: 0",
     ),
     "demo without a port": (
         {"app": {"ports": [], "service": {"enabled": False}}},
-        "The demo application listens on the first of app.ports, and there is none",
+        "The demo application listens on the first port of app.ports, but app.ports is empty",
         "app:\n  ports:\n    - name: http\n      containerPort: 5000",
     ),
     "no name of a volume": (
         {"logs": {"volume": {"type": "existing"}}},
-        "logs.volume.existing.name does not say which volume holds the logs",
+        "logs.volume.existing.name is empty",
         "logs:\n  volume:\n    type: existing\n    existing:\n      name: my-logs\n"
         "extraVolumes:\n  - name: my-logs\n    emptyDir: {}",
     ),
     "volume that is not there": (
         {"logs": {"volume": {"type": "existing", "existing": {"name": "data"}}}},
-        'logs.volume.existing.name is "data", and extraVolumes has no volume of that name',
+        'logs.volume.existing.name is "data", but extraVolumes has no volume with that name',
         "extraVolumes:\n  - name: data\n    emptyDir: {}",
     ),
     "volume called logs": (
         {"extraVolumes": [{"name": "logs", "emptyDir": {}}]},
-        "extraVolumes has a volume `logs`, the name of the chart's own",
+        "extraVolumes contains the volume `logs`, a name that the chart uses itself",
         "logs:\n  volume:\n    type: existing\n    existing:\n      name: logs",
     ),
     "claim for several pods": (
         {"app": {"replicas": 2}, "logs": {"volume": {"type": "persistentVolumeClaim"}}},
-        "several pods of a Deployment would write to one claim",
+        "all pods of a Deployment would write to the same claim",
         "app:\n  kind: StatefulSet",
     ),
     "claim for a DaemonSet": (
         {"app": {"kind": "DaemonSet"}, "logs": {"volume": {"type": "persistentVolumeClaim"}}},
-        "several pods of a DaemonSet would write to one claim",
+        "all pods of a DaemonSet would write to the same claim",
         "app:\n  kind: StatefulSet",
     ),
     "name too long": (
@@ -208,22 +208,22 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "port in use": (
         {"app": {"ports": [{"name": "http", "containerPort": 2020}]}},
-        "The port 2020 is in app.ports, and the sidecar's HTTP server listens on it",
+        "Port 2020 is in app.ports, but the sidecar's HTTP server listens on it",
         "sidecar:\n  fluentBit:\n    httpServer:\n      port: 12020",
     ),
     "two roles": (
         {"serviceAccount": {"roleArn": ROLE, "annotations": {"eks.amazonaws.com/role-arn": f"{ROLE}-2"}}},
-        "serviceAccount.roleArn and serviceAccount.annotations name two roles",
+        "serviceAccount.roleArn and serviceAccount.annotations specify different roles",
         f"serviceAccount:\n  roleArn: {ROLE}\n  annotations:\n    eks.amazonaws.com/role-arn: {ROLE}",
     ),
     "role of another account": (
         {"serviceAccount": {"roleArn": ROLE, "create": False, "name": "own"}},
-        "serviceAccount.roleArn is set, and serviceAccount.create is false",
+        "serviceAccount.roleArn is set, but serviceAccount.create is false",
         "serviceAccount:\n  create: true",
     ),
     "budget for a Pod": (
         {"app": {"kind": "Pod"}, "podDisruptionBudget": {"enabled": True}},
-        "podDisruptionBudget.enabled is true, and a budget is for a Deployment or StatefulSet, not for a Pod",
+        "a PodDisruptionBudget requires a Deployment or StatefulSet, and app.kind is Pod",
         "podDisruptionBudget:\n  enabled: false",
     ),
     "Service without ports": (
@@ -233,17 +233,17 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "Service of a port that is not there": (
         {"app": {"ports": [{"name": "web", "containerPort": 8080}]}},
-        'app.service.ports[0].targetPort is "http", and app.ports has no port of that name',
+        'app.service.ports[0].targetPort is "http", but app.ports has no port with that name',
         "app:\n  service:\n    ports:\n      - port: 80\n        targetPort: web",
     ),
     "load balancer of a ClusterIP": (
         {"app": {"service": {"loadBalancerClass": "service.k8s.aws/nlb"}}},
-        "app.service.loadBalancerClass is set, and the Service is a ClusterIP",
+        "app.service.loadBalancerClass is set, but app.service.type is ClusterIP",
         "app:\n  service:\n    type: LoadBalancer",
     ),
     "traffic policy of a ClusterIP": (
         {"app": {"service": {"externalTrafficPolicy": "Local"}}},
-        "app.service.externalTrafficPolicy is set, and the Service is a ClusterIP",
+        "app.service.externalTrafficPolicy is set, but app.service.type is ClusterIP",
         'app:\n  service:\n    externalTrafficPolicy: ""',
     ),
 }

@@ -216,7 +216,7 @@ _check = click.option("--check", is_flag=True, help="Write nothing; exit with st
 @program.command()
 @_check
 def docs(check: bool) -> int:
-    """Write each chart's README from its values and README.md.gotmpl."""
+    """Write each chart's README.md and VALUES.md from its values and the templates `*.md.gotmpl`."""
     from harness.generate import readme  # noqa: PLC0415
 
     return _told(readme.write(check=check), "make docs", check)

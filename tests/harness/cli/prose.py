@@ -11,7 +11,7 @@ from harness.errors import HarnessError
 _FOLDERS = ("docs", "charts", "values", "src", "tests")
 _SUFFIXES = {".md", ".gotmpl", ".yaml", ".tpl", ".txt", ".sh", ".py"}
 # Copies of charts/shared and of each chart's values, which are checked themselves.
-_GENERATED = ("charts/*/templates/shared/*", "charts/*/README.md")
+_GENERATED = ("charts/*/templates/shared/*", "charts/*/README.md", "charts/*/VALUES.md")
 # Its sentences contain the words to avoid.
 _SAMPLES = "tests/policy/test_prose.py"
 

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from harness.generate import outputs, schemas, templates
+from harness.generate import options, outputs, schemas, templates
 
 __all__ = ["generate"]
 
 
 def generate(root: Path, *, check: bool = False) -> list[Path]:
-    """Write the charts' copies of shared files, and the reference of outputs.
+    """Write the charts' copies of shared files, and the references of outputs and options.
 
     Args:
         root: the checkout.
@@ -19,7 +19,7 @@ def generate(root: Path, *, check: bool = False) -> list[Path]:
     """
     changed: dict[Path, str | None] = {**templates.copies(root / "charts"), **schemas.stale(root / "charts")}
     if (root / "charts" / "shared" / "outputs.yaml").exists():
-        changed |= outputs.stale_page(root)
+        changed |= {**outputs.stale_page(root), **options.stale(root)}
     if not check:
         for path, text in changed.items():
             if text is None:

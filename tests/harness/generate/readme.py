@@ -1,4 +1,4 @@
-"""Generates each chart's README with helm-docs, from values.yaml and README.md.gotmpl."""
+"""Generates the Markdown pages of each chart, such as README.md, with helm-docs from values.yaml and `*.md.gotmpl`."""
 
 import subprocess
 from pathlib import Path
@@ -10,7 +10,7 @@ CHARTS = Path(__file__).parents[3] / "charts"
 
 
 def write(*, check: bool = False, charts: Path = CHARTS) -> list[Path]:
-    """Write the README of each chart with a README.md.gotmpl.
+    """Write the page of each template `*.md.gotmpl` in a chart's folder, such as README.md of README.md.gotmpl.
 
     Args:
         check: do not write files.
@@ -23,13 +23,13 @@ def write(*, check: bool = False, charts: Path = CHARTS) -> list[Path]:
         HarnessError: helm-docs rejects a chart.
     """
     changed = []
-    for template in sorted(charts.glob("*/README.md.gotmpl")):
-        readme = template.with_name("README.md")
+    for template in sorted(charts.glob("*/*.md.gotmpl")):
+        page = template.with_suffix("")
         text = _render(template)
-        if not readme.exists() or readme.read_text(encoding="utf-8") != text:
-            changed.append(readme)
+        if not page.exists() or page.read_text(encoding="utf-8") != text:
+            changed.append(page)
             if not check:
-                readme.write_text(text, encoding="utf-8")
+                page.write_text(text, encoding="utf-8")
     return changed
 
 
@@ -38,6 +38,6 @@ def _render(template: Path) -> str:
     command += ["--chart-search-root", str(template.parent), "--template-files", template.name]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0 or done.stderr:
-        raise HarnessError(f"helm-docs cannot write the README of {template.parent.name}: {done.stderr.strip()}")
+        raise HarnessError(f"helm-docs cannot render {template.parent.name}/{template.name}: {done.stderr.strip()}")
     # A dry run prints one newline more than it would write.
     return done.stdout.rstrip("\n") + "\n"

@@ -36,3 +36,19 @@ helpers>. A check returns messages that are separated by form feeds, which no va
 {{ repeat (mul 2 $depth | int) " " }}{{ $step }}:{{ if eq (add1 $depth | int) (len $steps) }} {{ $.value }}{{ end }}
 {{- end }}
 {{- end -}}
+
+{{/*
+A message if a condition holds, nothing otherwise. Argument: a list of the condition, the problem, and pairs of a path and
+its new value, which are shown as YAML; several pairs are alternatives.
+*/}}
+{{- define "observability-stack.reject" -}}
+{{- if first . }}
+{{- $pairs := slice . 2 }}
+{{ index . 1 }}{{ with $pairs }} Write{{ if gt (len .) 2 }} one of{{ end }}:{{ end }}
+{{- range $index := untilStep 0 (len $pairs) 2 }}
+{{- $yaml := index $pairs (add1 $index) }}
+{{- range index $pairs $index | splitList "." | reverse }}{{ $yaml = dict . $yaml }}{{ end }}
+{{ toYaml $yaml }}
+{{- end }}{{ "\f" }}
+{{- end }}
+{{- end -}}
