@@ -125,18 +125,18 @@ def test_injected_sidecar_can_do_nothing_but_read(cases: Stage, eventually: Call
         ({"metadata.annotations.log-sidecar/path": "/a/b"}, "The annotation log-sidecar/path is unknown."),
         ({"metadata.annotations.log-sidecar/inject": ...}, 'Write log-sidecar/inject: "true".'),
         ({"metadata.annotations.log-sidecar/inject": "yes"}, "log-sidecar/inject is 'yes'"),
-        ({"metadata.annotations.log-sidecar/paths": ...}, "log-sidecar/paths does not say which log files"),
+        ({"metadata.annotations.log-sidecar/paths": ...}, "log-sidecar/paths is missing or empty"),
         ({"metadata.annotations.log-sidecar/paths": "a.log"}, "log-sidecar/paths has the relative path 'a.log'"),
         ({"metadata.annotations.log-sidecar/paths": "/a/../b/c"}, "log-sidecar/paths has '/a/../b/c'"),
         ({"metadata.annotations.log-sidecar/paths": "/a.log"}, "log-sidecar/paths has '/a.log'"),
         ({"metadata.annotations.log-sidecar/paths": "/a/$(b)"}, "log-sidecar/paths has '/a/$(b)'"),
-        ({"metadata.annotations.log-sidecar/paths": "/a/b\n/c/d"}, "An annotation of log-sidecar/ is wrong"),
+        ({"metadata.annotations.log-sidecar/paths": "/a/b\n/c/d"}, "An annotation of log-sidecar/ is invalid"),
         ({"metadata.annotations.log-sidecar/profile": "big"}, "'big'. The cluster has backend, default, java, small."),
         ({"metadata.annotations.log-sidecar/engine": "cat"}, "log-sidecar/engine is 'cat'"),
         ({"metadata.annotations.log-sidecar/rotation": "no"}, "log-sidecar/rotation is 'no'"),
         (
             {"metadata.annotations.log-sidecar/engine": "tail", "metadata.annotations.log-sidecar/profile": "java"},
-            "log-sidecar/profile is 'java', whose multi-line records",
+            "log-sidecar/profile is 'java', whose multiline records",
         ),
         (
             {"metadata.annotations.log-sidecar/engine": "tail", "metadata.annotations.log-sidecar/profile": "backend"},
@@ -146,14 +146,14 @@ def test_injected_sidecar_can_do_nothing_but_read(cases: Stage, eventually: Call
             {"metadata.annotations.log-sidecar/engine": "tail", "metadata.annotations.log-sidecar/paths": "/a/*"},
             "log-sidecar/paths has the glob '/a/*'",
         ),
-        ({"metadata.annotations.log-sidecar/containers": "app,api"}, "names 'api', and the pod's containers are app."),
-        ({"spec.nodeSelector": {"kubernetes.io/os": "windows"}}, "log-sidecar/inject is on a pod for Windows"),
-        ({"spec.initContainers": [{"name": "log-sidecar", "image": "x"}]}, "the pod has one of this name"),
+        ({"metadata.annotations.log-sidecar/containers": "app,api"}, "names 'api', but the pod's containers are app."),
+        ({"spec.nodeSelector": {"kubernetes.io/os": "windows"}}, "log-sidecar/inject is set on a Windows pod"),
+        ({"spec.initContainers": [{"name": "log-sidecar", "image": "x"}]}, "the pod has a container with this name"),
         (
             {"metadata.annotations.log-sidecar/profile": "backend", "spec.terminationGracePeriodSeconds": 11},
             "Write at least terminationGracePeriodSeconds: 12 in the pod.",
         ),
-        ({"spec.hostNetwork": True}, "log-sidecar/inject is on a pod of the host's network"),
+        ({"spec.hostNetwork": True}, "log-sidecar/inject is set on a pod with hostNetwork"),
         ({"spec.containers.0.ports": [{"containerPort": 2020}]}, "has the port 2020"),
         ({"spec.containers.1": {"name": "web", "image": "x"}}, "none of the containers app, web mounts a volume"),
         (
@@ -166,7 +166,7 @@ def test_injected_sidecar_can_do_nothing_but_read(cases: Stage, eventually: Call
                 "spec.containers.0.volumeMounts": [mount("a", "/var/log/app")],
                 "spec.containers.1": {"name": "web", "image": "x", "volumeMounts": [mount("b", "/var/log")]},
             },
-            "where the containers app, web mount different volumes. Write log-sidecar/containers",
+            "mount different volumes. Name the container that writes there in log-sidecar/containers",
         ),
     ],
     ids=lambda value: ", ".join(key.rpartition(".")[2] for key in value) if isinstance(value, dict) else "",
@@ -204,7 +204,7 @@ def test_injected_pod_created_again_is_left_as_it_is(apps: Stage) -> None:
     again = {**made, "metadata": {key: made["metadata"][key] for key in ("name", "annotations")}}
     assert dry_run(apps, again)["spec"]["initContainers"] == made["spec"]["initContainers"]
     again["metadata"]["annotations"]["log-sidecar/paths"] = "/var/log/app/other.log"
-    assert "was not made for these annotations" in refusal(apps, again)
+    assert "was not created for these annotations" in refusal(apps, again)
 
 
 def test_profile_sends_to_a_backend(apps: Stage, eventually: Callable[..., None]) -> None:

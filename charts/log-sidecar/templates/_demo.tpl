@@ -103,12 +103,13 @@
 {{/* The trace endpoint must match the protocol. */}}
 {{- define "log-sidecar.checkTraces" -}}
 {{- $traces := .Values.app.demo.traces }}
-{{- if include "log-sidecar.hasDemo" . }}
-{{- if and (eq $traces.protocol "xray") (not (regexMatch "^[^/]+:[0-9]+$" $traces.endpoint)) }}
-app.demo.traces.protocol is xray, but app.demo.traces.endpoint is {{ $traces.endpoint | quote }}, not a host and a port. Write for example:{{ include "log-sidecar.write" (dict "path" "app.demo.traces.endpoint" "value" "xray-service.prometheus:2000") }}{{ "\f" }}
-{{- end }}
-{{- if and (eq $traces.protocol "otlp") (not (regexMatch "^https?://" $traces.endpoint)) }}
-app.demo.traces.protocol is otlp, but app.demo.traces.endpoint is {{ $traces.endpoint | quote }}, not an http:// or https:// URL. Write for example:{{ include "log-sidecar.write" (dict "path" "app.demo.traces.endpoint" "value" "http://xray-service.prometheus:4318") }}{{ "\f" }}
+{{- $forms := dict
+  "xray" (list "^[^/]+:[0-9]+$" "a host and a port" "xray-service.prometheus:2000")
+  "otlp" (list "^https?://" "an http:// or https:// URL" "http://xray-service.prometheus:4318")
+}}
+{{- with and (include "log-sidecar.hasDemo" .) (get $forms $traces.protocol) }}
+{{- if not (regexMatch (index . 0) $traces.endpoint) }}
+app.demo.traces.protocol is {{ $traces.protocol }}, but app.demo.traces.endpoint is {{ $traces.endpoint | quote }}, not {{ index . 1 }}. Write for example:{{ include "log-sidecar.write" (dict "path" "app.demo.traces.endpoint" "value" (index . 2)) }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end -}}

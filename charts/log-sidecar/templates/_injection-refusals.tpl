@@ -29,7 +29,7 @@ the conditions before it. Messages have no line breaks: the API server drops tho
     "The annotation " + variables.unknown[0] + {{ printf " is unknown. Write one of %s." (join ", " $known) | toJson }}
 - if: variables.inject == ""
   say: >-
-    {{ printf "The pod has annotations of %s, and no %sinject says whether it wants the sidecar. Write %sinject: \"true\"." $p $p $p | toJson }}
+    {{ printf "The pod has annotations below %s, but no %sinject. Write %sinject: \"true\"." $p $p $p | toJson }}
 - if: variables.inject == "false"
   say: '""'
 - if: variables.inject != "true"
@@ -37,11 +37,11 @@ the conditions before it. Messages have no line breaks: the API server drops tho
     {{ printf "The annotation %sinject is '" $p | toJson }} + variables.inject + {{ printf "'. Write %sinject: \"true\" or \"false\"." $p | toJson }}
 - if: variables.paths.size() == 0
   say: >-
-    {{ printf "The annotation %spaths does not say which log files the sidecar reads. Write %spaths: /var/log/app/app.log, with commas between several." $p $p | toJson }}
+    {{ printf "The annotation %spaths is missing or empty. Write %spaths: /var/log/app/app.log, or several paths separated by commas." $p $p | toJson }}
 - if: variables.paths.exists(p, !p.startsWith("/"))
   say: >-
     {{ printf "The annotation %spaths has the relative path '" $p | toJson }} + variables.paths.filter(p, !p.startsWith("/"))[0] +
-    {{ printf "'. Write it as the containers see it, %spaths: /var/log/app/app.log." $p | toJson }}
+    {{ printf "'. Write the absolute path in the container, %spaths: /var/log/app/app.log." $p | toJson }}
 - if: variables.paths.exists(p, !p.matches({{ include "log-sidecar.injectionPath" . | toJson }}) || (p + "/").contains("/../") || (p + "/").contains("/./"))
   say: >-
     {{ printf "The annotation %spaths has '" $p | toJson }} + variables.paths.filter(p, !p.matches({{ include "log-sidecar.injectionPath" . | toJson }}) ||
@@ -49,7 +49,7 @@ the conditions before it. Messages have no line breaks: the API server drops tho
     {{ printf "'. A path is a file or glob in a folder that has a name, of letters, digits and ._@%%+=:~-, without '..'. Write %spaths: /var/log/app/*.log." $p | toJson }}
 - if: variables.paths.exists(p, (p + "/").startsWith("/var/lib/log-sidecar/"))
   say: >-
-    {{ printf "The annotation %spaths points into /var/lib/log-sidecar, where the sidecar keeps its state. Write the logs to another folder." $p | toJson }}
+    {{ printf "The annotation %spaths points into /var/lib/log-sidecar, where the sidecar keeps its state. Write the logs to another directory." $p | toJson }}
 - if: '!(variables.profile in {{ keys $injection.profiles | sortAlpha | toJson }})'
   say: >-
     {{ printf "The annotation %sprofile is '" $p | toJson }} + variables.profile + {{ printf "'. The cluster has %s." (keys $injection.profiles | sortAlpha | join ", ") | toJson }}
@@ -61,7 +61,7 @@ the conditions before it. Messages have no line breaks: the API server drops tho
     {{ printf "The annotation %srotation is '" $p | toJson }} + variables.rotation + {{ printf "'. Write %srotation: rename or copytruncate." $p | toJson }}
 - if: object.spec.?os.?name.orValue("") == "windows" || object.spec.?nodeSelector[?"kubernetes.io/os"].orValue("") == "windows"
   say: >-
-    {{ printf "The annotation %sinject is on a pod for Windows, and the sidecar runs on Linux. Remove it." $p | toJson }}
+    {{ printf "The annotation %sinject is set on a Windows pod, but the sidecar requires Linux. Remove it." $p | toJson }}
 - if: variables.engine == "tail" && variables.paths.exists(p, p.matches("[*?\\[]"))
   say: >-
     {{ printf "The annotation %spaths has the glob '" $p | toJson }} + variables.paths.filter(p, p.matches("[*?\\[]"))[0] +
@@ -69,31 +69,31 @@ the conditions before it. Messages have no line breaks: the API server drops tho
 - if: variables.engine == "tail" && {{ printf "!(variables.profile in %s)" (toJson $plain) }}
   say: >-
     {{ printf "The annotation %sprofile is '" $p | toJson }} + variables.profile +
-    {{ printf "', whose multi-line records the tail engine cannot join. Write %sengine: fluent-bit, or another profile." $p | toJson }}
+    {{ printf "', whose multiline records the tail engine cannot join. Write %sengine: fluent-bit, or another profile." $p | toJson }}
 - if: variables.engine == "tail" && variables.profile in {{ toJson $backends }}
   say: >-
     {{ printf "The annotation %sprofile is '" $p | toJson }} + variables.profile +
-    {{ printf "', which sends to a backend; the tail engine writes to stdout only. Write %sengine: fluent-bit, or another profile." $p | toJson }}
+    {{ printf "', which sends to a backend, but the tail engine writes only to stdout. Write %sengine: fluent-bit, or another profile." $p | toJson }}
 - if: variables.named.exists(n, !object.spec.containers.exists(c, c.name == n))
   say: >-
     {{ printf "The annotation %scontainers names '" $p | toJson }} + variables.named.filter(n, !object.spec.containers.exists(c, c.name == n))[0] +
-    "', and the pod's containers are " + object.spec.containers.map(c, string(c.name)).join(", ") + {{ printf ". Write %scontainers with one of these." $p | toJson }}
+    "', but the pod's containers are " + object.spec.containers.map(c, string(c.name)).join(", ") + {{ printf ". Write %scontainers with one of these." $p | toJson }}
 - if: variables.namesakes
   say: >-
-    {{ printf "The annotation %sinject asks for the container %s, and the pod has one of this name that was not made for these annotations. Remove or rename it." $p $injection.name | toJson }}
+    {{ printf "The annotation %sinject requests the container %s, but the pod has a container with this name that was not created for these annotations. Remove or rename it." $p $injection.name | toJson }}
 - if: variables.ambiguous.size() > 0
   say: >-
     {{ printf "The annotation %spaths has files in " $p | toJson }} + variables.ambiguous[0] + ", where the containers " +
     variables.holders[variables.directories.indexOf(variables.ambiguous[0])].map(m, m.container).distinct().join(", ") +
-    {{ printf " mount different volumes. Write %scontainers with the one that writes there." $p | toJson }}
+    {{ printf " mount different volumes. Name the container that writes there in %scontainers." $p | toJson }}
 - if: variables.shared.exists(s, s.expression != "")
   say: >-
     {{ printf "The annotation %spaths has files in " $p | toJson }} + variables.shared.filter(s, s.expression != "")[0].path +
-    ", which is mounted with a subPathExpr; the sidecar could not resolve it. Mount it with a subPath."
+    ", which is mounted with a subPathExpr. The sidecar cannot resolve it: use subPath instead."
 - if: variables.homeless.size() > 0 && variables.named.size() == 0 && object.spec.containers.size() > 1
   say: >-
     {{ printf "The annotation %spaths has files in " $p | toJson }} + variables.homeless[0] + ", where none of the containers " +
-    object.spec.containers.map(c, string(c.name)).join(", ") + {{ printf " mounts a volume. Write %scontainers with those that write there, and they get one." $p | toJson }}
+    object.spec.containers.map(c, string(c.name)).join(", ") + {{ printf " mounts a volume. Name the containers that write there in %scontainers; the chart adds a volume to them." $p | toJson }}
 - if: variables.engine == "fluent-bit" && object.spec.?terminationGracePeriodSeconds.orValue(30) < {{ toJson $graces }}[?variables.profile].orValue(0)
   say: >-
     {{ printf "The annotation %sprofile is '" $p | toJson }} + variables.profile + "', whose sidecar delivers for up to " + string({{ toJson $graces }}[?variables.profile].orValue(0)) +
@@ -101,11 +101,11 @@ the conditions before it. Messages have no line breaks: the API server drops tho
     ". Write at least terminationGracePeriodSeconds: " + string({{ toJson $graces }}[?variables.profile].orValue(0)) + " in the pod."
 - if: variables.engine == "fluent-bit" && object.spec.?hostNetwork.orValue(false)
   say: >-
-    {{ printf "The annotation %sinject is on a pod of the host's network, where the metrics of two sidecars would share a port. Write %sengine: tail." $p $p | toJson }}
+    {{ printf "The annotation %sinject is set on a pod with hostNetwork, where two sidecars would listen on the same port. Write %sengine: tail." $p $p | toJson }}
 - if: variables.engine == "fluent-bit" && object.spec.containers.exists(c, c.?ports.orValue([]).exists(p, p.containerPort == {{ toJson $ports }}[variables.profile]))
   say: >-
     "A container of the pod has the port " + string({{ toJson $ports }}[variables.profile]) +
-    {{ printf ", that of the sidecar's HTTP server. Write %sengine: tail, or %sprofile with a profile that has another httpServer.port." $p $p | toJson }}
+    {{ printf ", the port of the sidecar's HTTP server. Write %sengine: tail, or %sprofile with a profile that has another httpServer.port." $p $p | toJson }}
 {{- end -}}
 
 {{/* The message that rejects a pod, or "", as one CEL expression. */}}

@@ -92,19 +92,9 @@ app.enabled is true: the chart would install its own application in addition to 
 {{- define "log-sidecar.checkPartsVolume" -}}
 {{- $volume := .Values.logs.volume -}}
 {{- if and (eq $volume.type "existing") (not $volume.existing.name) }}
-logs.volume.type is existing, but logs.volume.existing.name is empty. Set it to the volume of your pod that holds the logs. Write:
-logs:
-  volume:
-    type: existing
-    existing:
-      name: my-logs{{ "\f" }}
+logs.volume.type is existing, but logs.volume.existing.name is empty. Write the name of your pod's volume for the logs:{{ include "log-sidecar.write" (dict "path" "logs.volume.existing.name" "value" "my-logs") }}{{ "\f" }}
 {{- end }}
 {{- if and (eq $volume.type "persistentVolumeClaim") (not $volume.persistentVolumeClaim.existingClaim) }}
-logs.volume.type is persistentVolumeClaim, but this chart creates no claim for the pod of another chart. Write the name of your claim:
-logs:
-  volume:
-    type: persistentVolumeClaim
-    persistentVolumeClaim:
-      existingClaim: my-logs{{ "\f" }}
+logs.volume.type is persistentVolumeClaim, but this chart creates no claim for the pod of another chart. Write the name of your claim:{{ include "log-sidecar.write" (dict "path" "logs.volume.persistentVolumeClaim.existingClaim" "value" "my-logs") }}{{ "\f" }}
 {{- end }}
 {{- end -}}

@@ -95,14 +95,16 @@ sidecar:
   engine: fluent-bit{{ "\f" }}
 {{- end }}
 {{- end }}
-{{- if ne .Values.sidecar.logLevel "warn" }}
-sidecar.logLevel is {{ .Values.sidecar.logLevel }}, but the image of the sumologic-collector engine has no log level. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.logLevel" "value" "warn") }}{{ "\f" }}
+{{- $fixed := dict
+  "logLevel" (list "warn" "the image of the sumologic-collector engine has no log level")
+  "perFile" (list "false" "one Sumo Logic collector already has a source for each file")
+  "fileLabel" (list "false" "the sumologic-collector engine identifies each file by its source name")
+}}
+{{- range $key, $rule := $fixed }}
+{{- $value := get $.Values.sidecar $key | toString }}
+{{- if ne $value (first $rule) }}
+sidecar.{{ $key }} is {{ $value }}, but {{ last $rule }}. Write:{{ include "log-sidecar.write" (dict "path" (printf "sidecar.%s" $key) "value" (first $rule)) }}{{ "\f" }}
 {{- end }}
-{{- if .Values.sidecar.perFile }}
-sidecar.perFile is true, but one Sumo Logic collector already has a source for each file. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.perFile" "value" "false") }}{{ "\f" }}
-{{- end }}
-{{- if .Values.sidecar.fileLabel }}
-sidecar.fileLabel is true, but the sumologic-collector engine identifies each file by its source name. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.fileLabel" "value" "false") }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -18,26 +18,22 @@ logs:
 {{- range $path := prepend ($file.rotated | default list) $file.path }}
 {{- /* The field to write: the path of the file, or one of its rotated names. */}}
 {{- $field := ternary "path: " (printf "path: %s\n      rotated:\n        - " $file.path) (eq $path $file.path) }}
+{{- $inside := printf "%s/%s" $directory (base $path) }}
+{{- $fault := "" }}
 {{- if not (isAbs $path) }}
-logs.files[{{ $index }}] ({{ $file.name }}): the path {{ $path | quote }} is relative. Write the absolute path in the container:
-logs:
-  files:
-    - name: {{ $file.name }}
-      {{ $field }}{{ $directory }}/{{ base $path }}{{ "\f" }}
+{{- $fault = "is relative. Write the absolute path in the container:" }}
 {{- else if not (hasPrefix (printf "%s/" $directory) (clean $path)) }}
-logs.files[{{ $index }}] ({{ $file.name }}): the path {{ $path | quote }} is outside logs.directory, the only directory that both containers mount. Write one of:
-logs:
-  directory: {{ dir (clean $path) }}
-logs:
-  files:
-    - name: {{ $file.name }}
-      {{ $field }}{{ $directory }}/{{ base $path }}{{ "\f" }}
+{{- $fault = printf "is outside logs.directory, the only directory that both containers mount. Write one of:\nlogs:\n  directory: %s" (dir (clean $path)) }}
 {{- else if ne (clean $path) $path }}
-logs.files[{{ $index }}] ({{ $file.name }}): the path {{ $path | quote }} contains "..", "." or a double slash. Write:
+{{- $fault = "contains \"..\", \".\" or a double slash. Write:" }}
+{{- $inside = clean $path }}
+{{- end }}
+{{- with $fault }}
+logs.files[{{ $index }}] ({{ $file.name }}): the path {{ $path | quote }} {{ . }}
 logs:
   files:
     - name: {{ $file.name }}
-      {{ $field }}{{ clean $path }}{{ "\f" }}
+      {{ $field }}{{ $inside }}{{ "\f" }}
 {{- end }}
 {{- end }}
 {{- if hasKey $names $file.name }}

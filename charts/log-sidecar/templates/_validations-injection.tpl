@@ -1,15 +1,16 @@
 {{/* Checks of the injection settings. */}}
 {{- define "log-sidecar.checkInjection" -}}
 {{- $injection := .Values.injection -}}
+{{- $cluster := printf "Kubernetes %s" .Capabilities.KubeVersion.Version -}}
+{{- $without := "" -}}
 {{- if semverCompare "<1.36.0-0" .Capabilities.KubeVersion.Version }}
-injection.enabled is true, but Kubernetes {{ .Capabilities.KubeVersion.Version }} does not serve MutatingAdmissionPolicy, which requires 1.36. Upgrade the cluster, or deploy the application and its sidecar without injection. Write:
-injection:
-  enabled: false
-app:
-  enabled: true{{ "\f" }}
+{{- $without = printf "%s does not serve MutatingAdmissionPolicy, which requires 1.36. Upgrade the cluster" $cluster }}
 {{- else if and (.Capabilities.APIVersions.Has "v1/Pod") (not (.Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy")) }}
 {{- /* `helm template` knows only the kinds that it is given; a cluster lists all of them. */}}
-injection.enabled is true, but this Kubernetes {{ .Capabilities.KubeVersion.Version }} cluster does not serve MutatingAdmissionPolicy (admissionregistration.k8s.io/v1). Enable it in the API server (`--runtime-config`), or deploy the application and its sidecar without injection. Write:
+{{- $without = printf "this %s cluster does not serve MutatingAdmissionPolicy (admissionregistration.k8s.io/v1). Enable it in the API server (`--runtime-config`)" $cluster }}
+{{- end }}
+{{- with $without }}
+injection.enabled is true, but {{ . }}, or deploy the application and its sidecar without injection. Write:
 injection:
   enabled: false
 app:

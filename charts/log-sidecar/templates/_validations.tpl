@@ -78,39 +78,21 @@ app:
 {{- end }}{{ "\f" }}
 {{- end }}
 {{- if and (include "log-sidecar.runsToEnd" .) (eq $app.restartPolicy "Always") }}
-app.restartPolicy is Always, but a {{ $app.kind }} must run to completion. Write:
-app:
-  kind: {{ $app.kind }}
-  restartPolicy: OnFailure{{ "\f" }}
+app.restartPolicy is Always, but a {{ $app.kind }} must run to completion. Write:{{ include "log-sidecar.write" (dict "path" "app.restartPolicy" "value" "OnFailure") }}{{ "\f" }}
 {{- end }}
 {{- if and (has $app.kind (list "Deployment" "StatefulSet" "DaemonSet")) (has $app.restartPolicy (list "OnFailure" "Never")) }}
-app.restartPolicy is {{ $app.restartPolicy }}, but a {{ $app.kind }} always restarts its containers. Write:
-app:
-  kind: {{ $app.kind }}
-  restartPolicy: ""{{ "\f" }}
+app.restartPolicy is {{ $app.restartPolicy }}, but a {{ $app.kind }} always restarts its containers. Write:{{ include "log-sidecar.write" (dict "path" "app.restartPolicy" "value" "\"\"") }}{{ "\f" }}
 {{- end }}
 {{- $type := get $app.updateStrategy "type" }}
 {{- if and $type (has $app.kind (list "Deployment" "StatefulSet" "DaemonSet")) (eq $type (ternary "OnDelete" "Recreate" (eq $app.kind "Deployment"))) }}
-app.updateStrategy.type is {{ $type }}, which a {{ $app.kind }} does not support. Write:
-app:
-  kind: {{ $app.kind }}
-  updateStrategy:
-    type: RollingUpdate{{ "\f" }}
+app.updateStrategy.type is {{ $type }}, which a {{ $app.kind }} does not support. Write:{{ include "log-sidecar.write" (dict "path" "app.updateStrategy.type" "value" "RollingUpdate") }}{{ "\f" }}
 {{- end }}
 {{- $rolling := get $app.updateStrategy "rollingUpdate" }}
 {{- if and (eq $app.kind "StatefulSet") (kindIs "map" $rolling) (not (kindIs "invalid" (dig "maxSurge" nil $rolling))) }}
-app.updateStrategy.rollingUpdate.maxSurge is set, but a StatefulSet deletes each old pod before it creates the new one. Write:
-app:
-  kind: StatefulSet
-  updateStrategy:
-    rollingUpdate:
-      maxSurge: null{{ "\f" }}
+app.updateStrategy.rollingUpdate.maxSurge is set, but a StatefulSet deletes each old pod before it creates the new one. Write:{{ include "log-sidecar.write" (dict "path" "app.updateStrategy.rollingUpdate.maxSurge" "value" "null") }}{{ "\f" }}
 {{- end }}
 {{- if and $app.updateStrategy (not (has $app.kind (list "Deployment" "StatefulSet" "DaemonSet"))) }}
-app.updateStrategy is set, but a {{ $app.kind }} has no update strategy. Write:
-app:
-  kind: {{ $app.kind }}
-  updateStrategy: {}{{ "\f" }}
+app.updateStrategy is set, but a {{ $app.kind }} has no update strategy. Write:{{ include "log-sidecar.write" (dict "path" "app.updateStrategy" "value" "{}") }}{{ "\f" }}
 {{- end }}
 {{- end -}}
 

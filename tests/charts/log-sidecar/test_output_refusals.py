@@ -75,12 +75,12 @@ REFUSED: dict[str, tuple[Values, str, str]] = {
     ),
     "buffer larger than its volume": (
         to("http", storage={"totalLimitSize": "512M"}),
-        "outputs.http.storage.totalLimitSize is 512M, but Kubernetes evicts the pod when the volume of the buffers",
+        "outputs.http.storage.totalLimitSize is 512M, but Kubernetes evicts the pod when the volume",
         "sidecar:\n  state:\n    sizeLimit: 550Mi",
     ),
     "buffers that are too large together": (
         {**both(HTTP, {"type": "s3", "bucket": "x"}), "sidecar": {}},
-        "outputs.a.storage.totalLimitSize is 128M, outputs.b.storage.totalLimitSize is 128M, but Kubernetes evicts",
+        "outputs.a.storage.totalLimitSize is 128M, outputs.b.storage.totalLimitSize is 128M, but Kubernetes",
         "sidecar:\n  state:\n    sizeLimit: 306Mi",
     ),
     "buffers of several sidecars": (
@@ -118,7 +118,7 @@ REFUSED: dict[str, tuple[Values, str, str]] = {
 
 @pytest.mark.parametrize(("values", "says", "shows"), REFUSED.values(), ids=REFUSED)
 def test_refusals_show_the_yaml(refusal: Callable[[Values], str], values: Values, says: str, shows: str) -> None:
-    """What cannot work is refused with its place and the YAML to write."""
+    """Outputs that cannot work are rejected with their place and the YAML to write."""
     message = refusal(values)
     assert says in message
     assert shows in message

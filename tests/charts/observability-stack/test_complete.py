@@ -57,12 +57,12 @@ def test_a_complete_node_asks_for_little(install: Install) -> None:
     assert asked.keys() == {"node-exporter", "traces", "container-insights", "logs"}
     total = tuple(map(sum, zip(*asked.values(), strict=True)))
     assert total <= (250, 300) and total[1] <= 300
-    table = README.read_text(encoding="utf-8").partition("## What a node gives")[2].partition("\n## ")[0]
+    table = README.read_text(encoding="utf-8").partition("## Resource requests per node")[2].partition("\n## ")[0]
     told = {
         name: (int(cpu), int(memory))
         for name, cpu, memory in re.findall(r"^\| (\S+) .*?\| (\d+)m, (\d+)Mi \|", table, re.M)
     }
-    assert told == {**asked, "together": total}
+    assert told == {**asked, "total": total}
 
 
 @pytest.mark.parametrize("part", PARTS)

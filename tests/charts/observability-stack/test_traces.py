@@ -217,7 +217,7 @@ def test_notes_lead_to_a_trace(notes: Callable[..., str], engine: str) -> None:
     text = notes({**traces(engine), "cluster": {"name": "shop", "region": "eu-west-1"}})
     assert f"AWS_XRAY_DAEMON_ADDRESS={NAME}.prometheus:2000 " in text
     assert ("OTEL_EXPORTER_OTLP_ENDPOINT=http://" in text) == (engine == "otel")
-    assert ("in maintenance since February 2026" in text) == (engine == "xray-daemon")
+    assert ("in maintenance mode since February 2026" in text) == (engine == "xray-daemon")
     assert ("  traces:\n    engine: otel\n" in text) == (engine == "xray-daemon")
     assert "aws xray get-trace-summaries --region eu-west-1" in text
     policy, trust = (json.loads(found) for found in re.findall(r"^  \{\n.*?^  \}$", text, re.MULTILINE | re.DOTALL))

@@ -1,6 +1,6 @@
-{{/* What an install with this part prints: how to see that it works, its policy, and what an uninstall leaves in AWS. */}}
+{{/* Notes of an installation with Container Insights. */}}
 
-{{/* Statements of the role of the CloudWatch agent, as a JSON list. Argument: the root. */}}
+{{/* Statements of the policy of the CloudWatch agent's role, as a JSON list. Argument: the root. */}}
 {{- define "observability-stack.insightsStatements" -}}
 {{- $insights := .Values.containerInsights -}}
 {{- $region := .Values.cluster.region -}}
@@ -29,51 +29,51 @@
 {{- $chart := eq $insights.installer "chart" }}
 {{- $role := include "observability-stack.roleArn" (dict "root" . "account" "containerInsights") -}}
 {{- if $chart }}
-Container Insights: the CloudWatch agent of each node writes its measurements to the log group {{ $group }}, of which CloudWatch makes metrics{{ if not $insights.metrics.extract }}: not these, as containerInsights.metrics.extract is false{{ end }}. Whether they arrive:
+The CloudWatch agent of each node sends Container Insights to the log group {{ $group }}. {{ if $insights.metrics.extract }}CloudWatch extracts metrics from its events{{ else }}CloudWatch extracts no metrics from its events, because containerInsights.metrics.extract is false{{ end }}. To check that they arrive:
 {{- else }}
-Container Insights: nothing of it is installed by this chart; the EKS add-on is, by this command:
+The chart installs nothing for Container Insights. To install the EKS add-on:
 
   aws eks create-addon --region {{ $cluster.region }} --cluster-name {{ $cluster.name }} --addon-name amazon-cloudwatch-observability
   {{- if and (eq .Values.identity.type "irsa") $role }} --service-account-role-arn {{ $role }}{{ end }}
   {{- if eq .Values.identity.type "podIdentity" }} --pod-identity-associations serviceAccount=cloudwatch-agent,roleArn=ROLE_ARN{{ end }} --configuration-values '{{ include "observability-stack.addOnConfig" . }}'
 
-It runs in namespace amazon-cloudwatch, and makes its service account cloudwatch-agent itself. Whether measurements arrive:
+The add-on runs in namespace amazon-cloudwatch, and creates the service account cloudwatch-agent. To check that metrics arrive:
 {{- end }}
 
   aws logs tail --region {{ $cluster.region }} {{ $group }} --since 5m
   aws cloudwatch list-metrics --region {{ $cluster.region }} --namespace ContainerInsights --dimensions Name=ClusterName,Value={{ $cluster.name }}
 {{- if $chart }}
 
-The add-on amazon-cloudwatch-observability would measure, and bill, all of it a second time; this has to fail:
+The EKS add-on amazon-cloudwatch-observability must not be installed, too: it would collect the same metrics again, at the same cost. This command must fail:
 
   aws eks describe-addon --region {{ $cluster.region }} --cluster-name {{ $cluster.name }} --addon-name amazon-cloudwatch-observability
 {{- end }}
 
-The agent knows no retention: the group keeps what it gets for ever, until this is run:
+The agent sets no retention, so the log group keeps events forever. To set it:
 
   aws logs put-retention-policy --region {{ $cluster.region }} --log-group-name {{ $group }} --retention-in-days 30
 {{- if and $chart (not $insights.hostNetwork) }}
 
-Metrics by node name the node's instance, and are left out where the nodes' instance metadata has a hop limit of 1, as EKS sets nowadays: containerInsights.hostNetwork: true gets around it.
+Metrics of nodes have the instance ID as a dimension. They are missing if the instance metadata hop limit is 1, the EKS default. In that case, set containerInsights.hostNetwork: true.
 {{- end }}
 {{- if and $chart $insights.applicationSignals.enabled }}
 {{- $host := printf "%s.%s" (include "observability-stack.componentName" (dict "root" . "component" "container-insights")) .Release.Namespace }}
 
-Nobody instruments applications: their own SDK sends Application Signals to http://{{ $host }}:4316/v1/metrics and http://{{ $host }}:4316/v1/traces.
+The chart does not instrument applications. Configure their OpenTelemetry SDK to send Application Signals to http://{{ $host }}:4316/v1/metrics and http://{{ $host }}:4316/v1/traces.
 {{- end }}
 
-The least policy of the role of the CloudWatch agent (ACCOUNT is your account's number):
+The least-privilege policy of the role of the CloudWatch agent (ACCOUNT is your AWS account ID):
 
 {{ include "observability-stack.policyDocument" (include "observability-stack.insightsStatements" . | fromJsonArray) | indent 2 }}
 
 {{ if $chart }}
 {{- include "observability-stack.roleNotes" (dict "root" . "account" "containerInsights" "component" "container-insights" "who" "the CloudWatch agent" "workload" (printf "daemonset/%s" (include "observability-stack.componentName" (dict "root" . "component" "container-insights")))) }}
-{{- else if ne .Values.identity.type "node" }}Its trust policy{{ if eq .Values.identity.type "irsa" }} (OIDC_ID is the end of the cluster's issuer){{ end }}:
+{{- else if ne .Values.identity.type "node" }}Its trust policy{{ if eq .Values.identity.type "irsa" }} (OIDC_ID is the last part of the cluster's issuer URL){{ end }}:
 
 {{ include "observability-stack.accountTrustPolicy" (dict "root" . "account" "containerInsights" "component" "container-insights" "namespace" "amazon-cloudwatch" "name" "cloudwatch-agent") | indent 2 }}
 {{- end }}
 
-What Container Insights leaves in AWS, and what deletes it:
+Uninstalling keeps {{ if not $chart }}the add-on and {{ end }}the log group. To delete {{ ternary "it" "them" $chart }}:
 
 {{- if not $chart }}
 

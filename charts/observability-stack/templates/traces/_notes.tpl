@@ -1,4 +1,4 @@
-{{/* What an install with this part prints: how to see that it works, its policy, and what an uninstall leaves in AWS. */}}
+{{/* Notes of an installation with traces. */}}
 {{- define "observability-stack.tracesNotes" -}}
 {{- $traces := .Values.traces -}}
 {{- if $traces.enabled -}}
@@ -10,34 +10,34 @@
 {{- range list "GetSamplingRules" "GetSamplingStatisticSummaries" "GetSamplingTargets" "PutTelemetryRecords" "PutTraceSegments" -}}
 {{- $actions = append $actions (printf "xray:%s" .) -}}
 {{- end -}}
-Traces are taken by {{ ternary "the X-Ray daemon" "the OpenTelemetry collector" $daemon }} on every node, and sent to X-Ray in {{ $region }}. Applications find that of their own node by this environment:
+{{ ternary "The X-Ray daemon" "The ADOT Collector" $daemon }} receives traces on every Linux node, and sends them to X-Ray in {{ $region }}. Set {{ ternary "this environment variable" "these environment variables" $daemon }} in applications, to send traces to the agent of their own node:
 
-  AWS_XRAY_DAEMON_ADDRESS={{ $host }}:2000    # X-Ray's SDKs
+  AWS_XRAY_DAEMON_ADDRESS={{ $host }}:2000    # X-Ray SDKs
 {{- if not $daemon }}
-  OTEL_EXPORTER_OTLP_ENDPOINT=http://{{ $host }}:4318    # OpenTelemetry by HTTP; gRPC: port 4317
+  OTEL_EXPORTER_OTLP_ENDPOINT=http://{{ $host }}:4318    # OpenTelemetry over HTTP; port of gRPC: 4317
 {{- else }}
 
-The X-Ray daemon and X-Ray's SDKs are in maintenance since February 2026: AWS mends them, adds nothing, and recommends OpenTelemetry. The collector of AWS takes the same segments at the same address, and OTLP besides; applications notice nothing of this switch:
+The X-Ray daemon and the X-Ray SDKs are in maintenance mode since February 2026: AWS fixes them, adds no features, and recommends OpenTelemetry. The ADOT Collector accepts the same segments at the same address, and OTLP, too. You can switch without changing applications:
 
   traces:
     engine: otel
 {{- end }}
 
-Whether traces arrive, and, if not, what the pods say:
+To check that traces arrive, and to see errors:
 
   aws xray get-trace-summaries --region {{ $region }} --start-time $(($(date +%s) - 600)) --end-time $(date +%s) --query 'TraceSummaries[].Id'
   kubectl logs --namespace {{ $namespace }} daemonset/{{ include "observability-stack.tracesName" . }}
 {{- if .Values.networkPolicy.enabled }}
 
-Every pod may send traces. The proxy at TCP 2000, which signs what it is sent, is open to pods of namespace {{ $namespace }}{{ if $traces.networkPolicy.proxyFrom }} and to the peers of traces.networkPolicy.proxyFrom{{ else }} alone; traces.networkPolicy.proxyFrom opens it to others, whose SDKs follow X-Ray's sampling rules then{{ end }}.
+Every pod can send traces. The proxy at TCP 2000 signs requests with the agent's role, so {{ if $traces.networkPolicy.proxyFrom }}only pods of namespace {{ $namespace }} and the peers in traces.networkPolicy.proxyFrom have access to it{{ else }}only pods of namespace {{ $namespace }} have access to it. SDKs request X-Ray's sampling rules from it: to admit applications of other namespaces, set traces.networkPolicy.proxyFrom{{ end }}.
 {{- end }}
 
-The least policy of the role that writes traces; X-Ray knows no resources to name in it:
+The least-privilege policy of the role of {{ ternary "the X-Ray daemon" "the collector" $daemon }}. X-Ray supports no resource-level permissions for these actions:
 
 {{ include "observability-stack.policyDocument" (list (dict "Effect" "Allow" "Action" $actions "Resource" "*")) | indent 2 }}
 
 {{ include "observability-stack.roleNotes" (dict "root" . "account" "traces" "component" "traces" "who" (ternary "the X-Ray daemon" "the collector" $daemon) "workload" (printf "daemonset/%s" (include "observability-stack.tracesName" .))) }}
 
-X-Ray keeps traces for 30 days, after an uninstall too; nothing deletes them sooner, and keeping them costs nothing.
+X-Ray keeps traces for 30 days, also after uninstalling. They cannot be deleted earlier, and storing them is free.
 {{- end -}}
 {{- end -}}
