@@ -42,7 +42,8 @@ def replaced(values: dict[str, Any], path: Path_, value: Any) -> dict[str, Any]:
     changed = copy.copy(values)
     target: Any = changed
     for step in path[:-1]:
-        target[step] = copy.copy(target[step])
+        # A block that is null by default is empty.
+        target[step] = {} if target[step] is None else copy.copy(target[step])
         target = target[step]
     target[path[-1]] = value
     return changed

@@ -54,7 +54,7 @@ def test_a_reader_that_drops_and_doubles_is_found_out(tmp_path: Path) -> None:
 
 
 def test_kills_make_a_forgetful_reader_double_its_lines(tmp_path: Path) -> None:
-    """A reader without a memory of its position begins anew after each SIGKILL."""
+    """A reader that stores no position starts from the beginning after each SIGKILL."""
     options = ["--lines", "4000", "--rate", "4000"]
     measured = measure_process(reader(), tmp_path / "app.log", options, kills=2, lead=0.2, quiet=1)
     assert measured.report.lost == 0

@@ -1,9 +1,9 @@
 {{/*
-Fluent Bit's configuration: one set of data, rendered as YAML, or in the classic format for the profile `aws-legacy`.
-A pipeline of `logs` is also the first part of its tags: application.*, dataplane.*, host.*.
+Fluent Bit's configuration as data, rendered as YAML or, for the profile `aws-legacy`, in the classic format. Tags start with the
+name of their pipeline: application.*, dataplane.*, host.*.
 */}}
 
-{{/* A tag contains the path with dots as separators; the file name follows this prefix. */}}
+{{/* Prefix of the file name in tags, which contain the path with dots as separators. */}}
 {{- define "fluent-bit-windows.tagPrefix" -}}
 application.C.var.log.containers.
 {{- end -}}
@@ -17,7 +17,7 @@ application.C.var.log.containers.
 {{- join "," $paths -}}
 {{- end -}}
 
-{{/* `logs.readFromHead`, or the variable that replaces it: a JSON map with "value". */}}
+{{/* `logs.readFromHead`, or the variable that overrides it: a JSON map with "value". */}}
 {{- define "fluent-bit-windows.readFromHead" -}}
 {{- dict "value" (include "fluent-bit-windows.given" (dict "root" . "setting" "readFromHead") | default .Values.logs.readFromHead) | toJson -}}
 {{- end -}}
@@ -33,7 +33,7 @@ application.C.var.log.containers.
 {{- $options | toJson -}}
 {{- end -}}
 
-{{/* An input that reads files, as JSON: dict "root" $ "name" <alias> and the options of its own, "own" <map>. */}}
+{{/* An input that reads files, as JSON: dict "root" $ "name" <alias> "own" <options of this input>. */}}
 {{- define "fluent-bit-windows.tail" -}}
 {{- $logs := .root.Values.logs -}}
 {{- $options := dict
@@ -58,7 +58,7 @@ application.C.var.log.containers.
   "read_existing_events" (include "fluent-bit-windows.readFromHead" .root | fromJson).value
 -}}
 {{- if not (include "fluent-bit-windows.isLegacy" .root) -}}
-{{- /* Without the second option, the agent would not start on a node that lacks a channel. */ -}}
+{{- /* Without ignore_missing_channels, the agent would not start on a node that lacks a channel. */ -}}
 {{- $options = merge $options (dict "event_query" .query "ignore_missing_channels" true) -}}
 {{- end -}}
 {{- merge $options (include "fluent-bit-windows.input" . | fromJson) | toJson -}}
@@ -106,9 +106,9 @@ application.C.var.log.containers.
 {{- $filter = mergeOverwrite $filter (dict "use_tag_for_meta" true "labels" false) -}}
 {{- else -}}
 {{- $secrets := printf "%s\\var\\run\\secrets\\kubernetes.io\\serviceaccount" (include "fluent-bit-windows.drive" .) -}}
-{{- /* A host process cannot resolve names of the cluster: a name would delay its start by three minutes. */ -}}
+{{- /* A host process cannot resolve the cluster's Service names: a name would delay its start by three minutes. */ -}}
 {{- $host := ternary "${KUBERNETES_SERVICE_HOST}" "kubernetes.default.svc.cluster.local" (eq .Values.mode "hostProcess") -}}
-{{- /* With a limit on the buffer (0: none), the metadata of a large pod would be dropped. */ -}}
+{{- /* With a buffer limit, Fluent Bit would drop the metadata of large pods; 0 means no limit. */ -}}
 {{- $filter = merge $filter (dict
   "kube_url" (printf "https://%s:443" $host)
   "kube_ca_file" (printf "%s\\ca.crt" $secrets)
@@ -138,7 +138,7 @@ application.C.var.log.containers.
   "emitter_name" "records"
 ) -}}
 {{- end -}}
-{{- /* containerd's mark of partial lines, which the parser has joined. */ -}}
+{{- /* containerd's mark of partial lines, which the parser joins. */ -}}
 {{- $filters = append $filters (dict "name" "record_modifier" "alias" "parts" "match" "application.*" "remove_key" "_p") -}}
 {{- $filters = append $filters (include "fluent-bit-windows.kubernetesFilter" . | fromJson) -}}
 {{- end -}}

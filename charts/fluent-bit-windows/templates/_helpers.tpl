@@ -8,7 +8,7 @@
 {{- include "fluent-bit-windows.clusterWideName" (dict "root" . "name" (include "fluent-bit-windows.fullname" .)) -}}
 {{- end -}}
 
-{{/* Characters of the longest full name: with the build behind it, `-2022`, 63 fit into a label. */}}
+{{/* Longest full name: with the suffix of a build, such as `-2022`, it fits into the 63 characters of a label. */}}
 {{- define "fluent-bit-windows.fullnameLimit" -}}
 58
 {{- end -}}
@@ -22,7 +22,7 @@
 {"2019": "10.0.17763", "2022": "10.0.20348", "2025": "10.0.26100"}
 {{- end -}}
 
-{{/* Labels of the nodes of a build: dict "root" $ "build" <name, or empty for any>. */}}
+{{/* Node selector of a build: dict "root" $ "build" <name, or empty for any>. */}}
 {{- define "fluent-bit-windows.nodeSelector" -}}
 {{- $selector := dict "kubernetes.io/os" "windows" -}}
 {{- with .build -}}
@@ -49,8 +49,8 @@
 {{- end -}}
 
 {{/*
-Environment variables from the user's ConfigMap, as a JSON list of variable, key and whether the key is optional. A variable
-has a value only if the ConfigMap has its key, so that all variables of a setting, one after the other, are its value.
+Environment variables from the user's ConfigMap, as a JSON list of variable, key and whether the key is optional. A setting can
+have two keys, of which the ConfigMap has one. The other variable is empty, so both together are the value of the setting.
 */}}
 {{- define "fluent-bit-windows.configMapEnv" -}}
 {{- $given := .Values.cluster.configMap -}}
@@ -68,14 +68,14 @@ has a value only if the ConfigMap has its key, so that all variables of a settin
 {{- $env | toJson -}}
 {{- end -}}
 
-{{/* A setting as Fluent Bit's variables, empty if the ConfigMap does not contain it: dict "root" $ "setting" <name>. */}}
+{{/* A setting as references to its variables, empty without a ConfigMap: dict "root" $ "setting" <name>. */}}
 {{- define "fluent-bit-windows.given" -}}
 {{- range include "fluent-bit-windows.configMapEnv" .root | fromJsonArray -}}
 {{- if eq .setting $.setting }}${ {{- .variable -}} }{{ end -}}
 {{- end -}}
 {{- end -}}
 
-{{/* Whether the user's ConfigMap configures the HTTP server, whose port is then unknown here. */}}
+{{/* True if the user's ConfigMap configures the HTTP server: its port is then unknown to the chart. */}}
 {{- define "fluent-bit-windows.httpFromConfigMap" -}}
 {{- range list "httpServer" "httpPort" }}{{ include "fluent-bit-windows.given" (dict "root" $ "setting" .) }}{{ end -}}
 {{- end -}}
@@ -89,7 +89,7 @@ has a value only if the ConfigMap has its key, so that all variables of a settin
 {{- include "fluent-bit-windows.given" (dict "root" . "setting" "region") | default .Values.cluster.region -}}
 {{- end -}}
 
-{{/* Beginning of the paths of volumes: a host process finds them below a directory that the runtime names. */}}
+{{/* Root of the paths of volumes, which a host process finds below a directory that the runtime sets. */}}
 {{- define "fluent-bit-windows.drive" -}}
 {{- ternary "${CONTAINER_SANDBOX_MOUNT_POINT}" "C:" (eq .Values.mode "hostProcess") -}}
 {{- end -}}

@@ -1,11 +1,11 @@
-{{/* What the notes show about AWS. */}}
+{{/* AWS settings as the notes show them. */}}
 
-{{/* Region, or a word for it if a ConfigMap contains it. */}}
+{{/* The Region, or a placeholder if a ConfigMap contains it. */}}
 {{- define "fluent-bit-windows.shownRegion" -}}
 {{- ternary "REGION" .Values.cluster.region (ne .Values.cluster.configMap.name "") -}}
 {{- end -}}
 
-{{/* Outputs as Fluent Bit has them, with a word for the name of the cluster if a ConfigMap contains it, as JSON. */}}
+{{/* Outputs of Fluent Bit, with a placeholder for the name of the cluster if a ConfigMap contains it, as JSON. */}}
 {{- define "fluent-bit-windows.shownOutputs" -}}
 {{- include "fluent-bit-windows.fluentBitOutputs" . | replace "${CLUSTER_NAME}" "CLUSTER" -}}
 {{- end -}}

@@ -1,4 +1,4 @@
-{{/* Outputs: one of Fluent Bit for each pipeline that an output of the values receives. */}}
+{{/* Outputs: for each entry of `outputs`, one output of Fluent Bit per pipeline that it receives. */}}
 
 {{/* Names of the enabled pipelines, as JSON. */}}
 {{- define "fluent-bit-windows.pipelines" -}}
@@ -7,12 +7,15 @@
 {{- $names | toJson -}}
 {{- end -}}
 
-{{/* Texts of placeholders, as JSON; {pipeline} is added where it is known. */}}
+{{/* Values of placeholders, as JSON; {pipeline} is added where it is known. */}}
 {{- define "fluent-bit-windows.names" -}}
 {{- dict "cluster" (include "fluent-bit-windows.clusterName" .) "region" (include "fluent-bit-windows.region" .) "node" "${HOST_NAME}" | toJson -}}
 {{- end -}}
 
-{{/* One output for one pipeline, as JSON: dict "root" $ "output" <of outputs> "pipeline" <name> "alias" <name> "types" <data> "names" <map>. */}}
+{{/*
+One output for one pipeline, as JSON: dict "root" $ "output" <of fluent-bit-windows.outputs> "pipeline" <name> "alias" <name>
+"types" <data> "names" <map>.
+*/}}
 {{- define "fluent-bit-windows.pipelineOutput" -}}
 {{- $section := include "fluent-bit-windows.fluentBitOutput" (dict
   "output" .output
@@ -25,7 +28,7 @@
 ) | fromJson -}}
 {{- $match := dict "match" (printf "%s.*" .pipeline) -}}
 {{- if eq .pipeline "application" -}}
-{{- /* The namespace in a tag lies between the first two underscores; no part of a name contains one. */ -}}
+{{- /* In a tag, the namespace is between the first two underscores: names of pods and namespaces contain none. */ -}}
 {{- $prefix := printf "%s[^_]+_" (include "fluent-bit-windows.tagPrefix" . | replace "." "\\.") -}}
 {{- with include "fluent-bit-windows.outputMatchRegex" (dict "match" .output.match "prefix" $prefix) }}{{ $match = dict "match_regex" . }}{{ end -}}
 {{- else -}}

@@ -1,89 +1,57 @@
-{{/* The pod of a DaemonSet: dict "root" $ "set" <item of fluent-bit-windows.daemonSets>. */}}
+{{/* The pod of a DaemonSet. */}}
 
 {{/* Host paths, each with the path in the container if it differs, as a JSON list. */}}
 {{- define "fluent-bit-windows.hostPaths" -}}
+{{- $logs := .Values.logs -}}
 {{- $paths := list (dict "name" "state" "path" .Values.state.hostPath "mountPath" "C:\\fluent-bit-state" "readOnly" false) -}}
-{{- /* A host process sees the node's disk; a container needs links and their targets at the same paths. */}}
-{{- if ne .Values.mode "hostProcess" -}}
-{{- if .Values.logs.application.enabled -}}
-{{- $logs := list (dict "name" "container-logs" "path" "C:\\var\\log\\containers") (dict "name" "pod-logs" "path" "C:\\var\\log\\pods") -}}
-{{- if has "docker" .Values.windows.runtimes -}}
-{{- $logs = append $logs (dict "name" "docker-logs" "path" "C:\\ProgramData\\docker\\containers") -}}
+{{- /* A host process sees the disk of the node. A container requires links and their targets at the same paths. */}}
+{{- if eq .Values.mode "container" -}}
+{{- range ternary (list "containers" "pods") list $logs.application.enabled -}}
+{{- $paths = append $paths (dict "name" (printf "%s-logs" (trimSuffix "s" .)) "path" (printf "C:\\var\\log\\%s" .)) -}}
 {{- end -}}
-{{- $paths = concat $paths $logs -}}
+{{- if and $logs.application.enabled (has "docker" .Values.windows.runtimes) -}}
+{{- $paths = append $paths (dict "name" "docker-logs" "path" "C:\\ProgramData\\docker\\containers") -}}
 {{- end -}}
-{{- if .Values.logs.dataplane.enabled -}}
-{{- range $index, $directory := .Values.logs.dataplane.directories -}}
+{{- range $index, $directory := ternary $logs.dataplane.directories list $logs.dataplane.enabled -}}
 {{- $paths = append $paths (dict "name" (printf "dataplane-%d" $index) "path" $directory) -}}
-{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- $paths | toJson -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.volumes" -}}
-- name: config
-  configMap:
-    name: {{ include "fluent-bit-windows.fullname" . | quote }}
-{{- range include "fluent-bit-windows.hostPaths" . | fromJsonArray }}
-- name: {{ .name | quote }}
-  hostPath:
-    path: {{ .path | quote }}
-    # A pod does not start if a directory is missing, such as Docker's on a node with containerd.
-    type: DirectoryOrCreate
-{{- end }}
-{{- with include "fluent-bit-windows.outputVolumes" (dict "outputs" (include "fluent-bit-windows.outputs" . | fromJsonArray) "prefix" "ca-") }}
-{{ . }}
-{{- end }}
-{{- with .Values.extraVolumes }}
-{{ toYaml . }}
-{{- end }}
+{{- $volumes := list (dict "name" "config" "configMap" (dict "name" (include "fluent-bit-windows.fullname" .))) -}}
+{{- /* Without DirectoryOrCreate, a pod would not start if a directory is missing, such as Docker's on a node with containerd. */}}
+{{- range include "fluent-bit-windows.hostPaths" . | fromJsonArray -}}
+{{- $volumes = append $volumes (dict "name" .name "hostPath" (dict "path" .path "type" "DirectoryOrCreate")) -}}
+{{- end -}}
+{{- $outputs := include "fluent-bit-windows.outputs" . | fromJsonArray -}}
+{{- concat $volumes (include "fluent-bit-windows.outputVolumes" (dict "outputs" $outputs "prefix" "ca-") | fromYamlArray) .Values.extraVolumes | toYaml -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.volumeMounts" -}}
-- name: config
-  mountPath: C:\fluent-bit-config
-  readOnly: true
-{{- range include "fluent-bit-windows.hostPaths" . | fromJsonArray }}
-- name: {{ .name | quote }}
-  mountPath: {{ default .path .mountPath | quote }}
-  readOnly: {{ not (eq (toString .readOnly) "false") }}
-{{- end }}
-{{- with include "fluent-bit-windows.outputMounts" (dict "outputs" (include "fluent-bit-windows.outputs" . | fromJsonArray) "prefix" "ca-" "directory" "C:\\fluent-bit-ca" "separator" "\\") }}
-{{ . }}
-{{- end }}
-{{- with .Values.extraVolumeMounts }}
-{{ toYaml . }}
-{{- end }}
+{{- $mounts := list (dict "name" "config" "mountPath" "C:\\fluent-bit-config" "readOnly" true) -}}
+{{- range include "fluent-bit-windows.hostPaths" . | fromJsonArray -}}
+{{- $mounts = append $mounts (mergeOverwrite (dict "mountPath" .path "readOnly" true) (pick . "name" "mountPath" "readOnly")) -}}
+{{- end -}}
+{{- $outputs := dict "outputs" (include "fluent-bit-windows.outputs" . | fromJsonArray) "prefix" "ca-" "directory" "C:\\fluent-bit-ca" "separator" "\\" -}}
+{{- concat $mounts (include "fluent-bit-windows.outputMounts" $outputs | fromYamlArray) .Values.extraVolumeMounts | toYaml -}}
 {{- end -}}
 
-{{/* Environment variables that the configuration uses. Argument: the root. */}}
+{{/* Environment variables that the configuration uses. */}}
 {{- define "fluent-bit-windows.env" -}}
-- name: HOST_NAME
-  valueFrom:
-    fieldRef:
-      fieldPath: spec.nodeName
-{{- range include "fluent-bit-windows.configMapEnv" . | fromJsonArray }}
-- name: {{ .variable }}
-  valueFrom:
-    configMapKeyRef:
-      name: {{ $.Values.cluster.configMap.name | quote }}
-      key: {{ .key | quote }}
-      {{- if .optional }}
-      optional: true
-      {{- end }}
-{{- end }}
-{{- with include "fluent-bit-windows.outputEnv" (include "fluent-bit-windows.outputs" . | fromJsonArray) }}
-{{ . }}
-{{- end }}
-{{- with .Values.extraEnv }}
-{{ toYaml . }}
-{{- end }}
+{{- $env := list (dict "name" "HOST_NAME" "valueFrom" (dict "fieldRef" (dict "fieldPath" "spec.nodeName"))) -}}
+{{- range include "fluent-bit-windows.configMapEnv" . | fromJsonArray -}}
+{{- $key := dict "name" $.Values.cluster.configMap.name "key" .key -}}
+{{- if .optional }}{{ $_ := set $key "optional" true }}{{ end -}}
+{{- $env = append $env (dict "name" .variable "valueFrom" (dict "configMapKeyRef" $key)) -}}
+{{- end -}}
+{{- concat $env (include "fluent-bit-windows.outputEnv" (include "fluent-bit-windows.outputs" . | fromJsonArray) | fromYamlArray) .Values.extraEnv | toYaml -}}
 {{- end -}}
 
 {{/*
-Program and arguments. The images set the program as entry point and as command, so both are overridden. The runtime
-replaces %CONTAINER_SANDBOX_MOUNT_POINT% by the directory in which a host process finds its image and volumes.
+Program and arguments. The images set the program both as entry point and as command, so the pod overrides both. The runtime
+replaces %CONTAINER_SANDBOX_MOUNT_POINT% with the directory in which a host process finds its image and volumes.
 */}}
 {{- define "fluent-bit-windows.command" -}}
 {{- $drive := ternary "%CONTAINER_SANDBOX_MOUNT_POINT%" "C:" (eq .Values.mode "hostProcess") -}}
@@ -96,12 +64,15 @@ args:
 
 {{- define "fluent-bit-windows.agentProbes" -}}
 {{- $handlers := dict -}}
-{{- range $name, $path := ternary dict (dict "startupProbe" "/" "livenessProbe" "/" "readinessProbe" "/api/v1/health") (ne "" (include "fluent-bit-windows.httpFromConfigMap" .)) -}}
+{{- if not (include "fluent-bit-windows.httpFromConfigMap" .) -}}
+{{- range $name, $path := dict "startupProbe" "/" "livenessProbe" "/" "readinessProbe" "/api/v1/health" -}}
 {{- $_ := set $handlers $name (dict "httpGet" (dict "path" $path "port" "http")) -}}
+{{- end -}}
 {{- end -}}
 {{- include "fluent-bit-windows.probes" (dict "values" .Values "handlers" $handlers) -}}
 {{- end -}}
 
+{{/* dict "root" $ "set" <item of fluent-bit-windows.daemonSets>. */}}
 {{- define "fluent-bit-windows.podTemplate" -}}
 {{- $root := .root -}}
 {{- $values := $root.Values -}}
@@ -126,17 +97,14 @@ spec:
     {{- . | nindent 4 }}
   {{- end }}
   terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds | int64 }}
-  {{- if eq $values.mode "hostProcess" }}
-  hostNetwork: true
-  securityContext:
-    windowsOptions:
-      hostProcess: true
-      runAsUserName: {{ $values.hostProcess.runAsUserName | quote }}
-  {{- else }}
-  {{- with $values.podSecurityContext }}
+  {{- $hostProcess := eq $values.mode "hostProcess" }}
+  {{- $asHost := dict "windowsOptions" (dict "hostProcess" true "runAsUserName" $values.hostProcess.runAsUserName) }}
+  {{- with ternary $asHost $values.podSecurityContext $hostProcess }}
   securityContext:
     {{- toYaml . | nindent 4 }}
   {{- end }}
+  {{- if $hostProcess }}
+  hostNetwork: true
   {{- end }}
   containers:
     - name: fluent-bit
@@ -153,7 +121,7 @@ spec:
       ports:
         - name: http
           containerPort: {{ $values.httpServer.port | int }}
-          {{- if eq $values.mode "hostProcess" }}
+          {{- if $hostProcess }}
           hostPort: {{ $values.httpServer.port | int }}
           {{- end }}
       {{- end }}

@@ -1,4 +1,4 @@
-{{/* Rules that relate several values. A check returns messages, which are reported together. */}}
+{{/* Checks that relate several values. Each returns messages (problem, place, YAML to write), which are reported together. */}}
 {{- define "fluent-bit-windows.validate" -}}
 {{- include "fluent-bit-windows.refuse" (dict "root" . "checks" (list "Fullname" "Account" "Builds" "Images" "Mode" "Identity" "Metadata" "Legacy" "Logs" "Duplicates" "Filters" "OutputValues" "Workloads")) -}}
 {{- end -}}
@@ -12,13 +12,10 @@
 {{- define "fluent-bit-windows.checkBuilds" -}}
 {{- $seen := list -}}
 {{- range $index, $build := .Values.windows.builds }}
-{{- if has $build.name $seen }}
-windows.builds[{{ $index }}] is {{ $build.name | quote }} again: two agents on a node would deliver every line twice. Write it once:
-windows:
-  builds:
-    - name: {{ $build.name | quote }}{{ "\f" }}
-{{- end }}
-{{- $seen = append $seen $build.name }}
+{{- include "fluent-bit-windows.reject" (list (has .name $seen)
+  (printf "`windows.builds[%d]` repeats %q: two agents on a node would deliver every line twice. Set each build once." $index .name)
+  "windows.builds" (list (dict "name" .name))) }}
+{{- $seen = append $seen .name }}
 {{- end }}
 {{- end -}}
 
@@ -26,178 +23,102 @@ windows:
 {{- $builds := .Values.windows.builds -}}
 {{- $legacy := include "fluent-bit-windows.isLegacy" . -}}
 {{- $image := ternary .Values.legacy.image .Values.image (ne $legacy "") -}}
-{{- if and $image.digest (eq .Values.mode "container") (gt (len $builds) 1) }}
-{{ ternary "legacy.image" "image" (ne $legacy "") }}.digest is set, but each of the {{ len $builds }} builds has an image of its own. Set a digest for each build:
-windows:
-  builds:
-{{- range $builds }}
-    - name: {{ .name | quote }}
-      digest: sha256:...
-{{- end }}{{ "\f" }}
-{{- end }}
-{{- /* Host processes run the image of the first build only. */}}
+{{- $digests := list -}}
+{{- range $builds }}{{ $digests = append $digests (dict "name" .name "digest" "sha256:...") }}{{ end -}}
+{{- include "fluent-bit-windows.reject" (list (and $image.digest (eq .Values.mode "container") (gt (len $builds) 1))
+  (printf "`%s.digest` is set, but each of the %d Windows builds has its own image." (ternary "legacy.image" "image" (ne $legacy "")) (len $builds))
+  "windows.builds" $digests) }}
+{{- /* Host processes run only the image of the first build. */}}
 {{- range $index, $build := ternary (list (first $builds)) $builds (eq .Values.mode "hostProcess") }}
-{{- $own := or $build.tag $build.digest $image.digest }}
-{{- if not (or $own $legacy (ne $build.name "2019")) }}
-windows.builds[{{ $index }}] is "2019", for which Fluent Bit has published no image since 5.0. Write one of:
-mode: hostProcess        # with another build first: a host process runs any build's image
-profile: aws-legacy      # Fluent Bit 1.9.10
-windows:
-  builds:
-    - name: "2019"
-      tag: ...           # of your own image{{ "\f" }}
-{{- end }}
-{{- if and $legacy (eq $build.name "2025") (not $own) }}
-windows.builds[{{ $index }}] is "2025", for which AWS publishes no image. Write:
-profile: upstream{{ "\f" }}
-{{- end }}
+{{- $default := not (or .tag .digest $image.digest) }}
+{{- include "fluent-bit-windows.reject" (list (and $default (not $legacy) (eq .name "2019"))
+  (printf "`windows.builds[%d]` is 2019, for which Fluent Bit publishes no image. Run the image of another build, listed first, as a host process; use AWS's image with Fluent Bit 1.9.10; or set the tag of your own image." $index)
+  "mode" "hostProcess" "profile" "aws-legacy" "windows.builds" (list (dict "name" "2019" "tag" "..."))) }}
+{{- include "fluent-bit-windows.reject" (list (and $default $legacy (eq .name "2025"))
+  (printf "`windows.builds[%d]` is 2025, for which AWS publishes no image of Fluent Bit." $index) "profile" "upstream") }}
 {{- end }}
 {{- $version := .Values.image.tag }}
-{{- if and (not $legacy) (regexMatch "^v?[0-9]+\\.[0-9]+\\.[0-9]+$" $version) }}
-{{- if semverCompare "<5.1.1" $version }}
-image.tag is {{ $version }}, but Fluent Bit before 5.1.1 has known vulnerabilities or is no longer supported. Write:
-image:
-  tag: 5.1.1{{ "\f" }}
-{{- end }}
-{{- end }}
+{{- include "fluent-bit-windows.reject" (list (and (not $legacy) (regexMatch "^v?[0-9]+\\.[0-9]+\\.[0-9]+$" $version) (semverCompare "<5.1.1" $version))
+  (printf "`image.tag` is %s, but Fluent Bit before 5.1.1 has known vulnerabilities or is no longer supported." $version)
+  "image.tag" "5.1.1") }}
 {{- end -}}
 
-{{/* A container has its own event log, and its network is not the node's. */}}
 {{- define "fluent-bit-windows.checkMode" -}}
 {{- $logs := .Values.logs -}}
-{{- if eq .Values.mode "container" }}
-{{- if $logs.host.enabled }}
-logs.host is enabled, but a container has its own, empty event log. Write:
-mode: hostProcess{{ "\f" }}
-{{- end }}
-{{- if and $logs.dataplane.enabled $logs.dataplane.channels }}
-logs.dataplane.channels is set, but a container has its own, empty event log. Write one of:
-mode: hostProcess
-logs:
-  dataplane:
-    channels: []{{ "\f" }}
-{{- end }}
-{{- if eq $logs.metadata.from "kubelet" }}
-logs.metadata.from is kubelet, but the kubelet listens on the node's own address, which a container cannot reach. Write one of:
-mode: hostProcess
-logs:
-  metadata:
-    from: api{{ "\f" }}
-{{- end }}
-{{- end }}
+{{- $container := eq .Values.mode "container" -}}
+{{- include "fluent-bit-windows.reject" (list (and $container $logs.host.enabled)
+  "`logs.host` is enabled, but a container has its own, empty event log." "mode" "hostProcess") }}
+{{- include "fluent-bit-windows.reject" (list (and $container $logs.dataplane.enabled $logs.dataplane.channels)
+  "`logs.dataplane.channels` is set, but a container has its own, empty event log."
+  "mode" "hostProcess" "logs.dataplane.channels" list) }}
+{{- include "fluent-bit-windows.reject" (list (and $container (eq $logs.metadata.from "kubelet"))
+  "`logs.metadata.from` is kubelet, but a container cannot reach the address of the node on which the kubelet listens."
+  "mode" "hostProcess" "logs.metadata.from" "api") }}
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkIdentity" -}}
 {{- $type := .Values.identity.type -}}
 {{- $account := .Values.serviceAccount -}}
-{{- if and (eq $type "podIdentity") (not .Values.identity.allowPodIdentity) }}
-identity.type is podIdentity, which AWS documents for Linux nodes only{{ if eq .Values.mode "hostProcess" }}, and a host process is not in the pod network{{ end }}. Write one of:
-identity:
-  type: irsa
-serviceAccount:
-  roleArn: arn:aws:iam::111122223333:role/fluent-bit-windows
-identity:
-  type: podIdentity
-  allowPodIdentity: true   # if your nodes support it{{ "\f" }}
-{{- end }}
-{{- if and $account.roleArn (ne $type "irsa") }}
-serviceAccount.roleArn is set, but identity.type is {{ $type }}, which does not use it. Write:
-identity:
-  type: irsa{{ "\f" }}
-{{- end }}
-{{- if and $account.roleArn (not $account.create) }}
-serviceAccount.roleArn is set, but serviceAccount.create is false. Annotate your own service account, or write:
-serviceAccount:
-  create: true{{ "\f" }}
-{{- end }}
+{{- include "fluent-bit-windows.reject" (list (and (eq $type "podIdentity") (not .Values.identity.allowPodIdentity))
+  (printf "`identity.type` is podIdentity, which AWS documents for Linux nodes only%s. Use IRSA, or allow EKS Pod Identity if your nodes support it." (ternary ", and a host process is not in the pod network" "" (eq .Values.mode "hostProcess")))
+  "identity.type" "irsa" "identity" (dict "type" "podIdentity" "allowPodIdentity" true)) }}
+{{- include "fluent-bit-windows.reject" (list (and $account.roleArn (ne $type "irsa"))
+  (printf "`serviceAccount.roleArn` is set, but `identity.type` is %s, which does not use it." $type) "identity.type" "irsa") }}
+{{- include "fluent-bit-windows.reject" (list (and $account.roleArn (not $account.create))
+  "`serviceAccount.roleArn` is set, but `serviceAccount.create` is false. Annotate your own service account, or let the chart create one."
+  "serviceAccount.create" true) }}
 {{- $annotated := get $account.annotations "eks.amazonaws.com/role-arn" }}
-{{- if and $account.roleArn $annotated (ne $account.roleArn $annotated) }}
-serviceAccount.roleArn and the annotation eks.amazonaws.com/role-arn name different roles. Remove the annotation, or write:
-serviceAccount:
-  roleArn: {{ $annotated }}{{ "\f" }}
-{{- end }}
+{{- include "fluent-bit-windows.reject" (list (and $account.roleArn $annotated (ne $account.roleArn $annotated))
+  "`serviceAccount.roleArn` and the annotation eks.amazonaws.com/role-arn name different roles."
+  "serviceAccount.roleArn" $annotated) }}
 {{- end -}}
 
-{{/* Fields that templates of log groups and streams need, and the permission that the metadata needs. */}}
+{{/* The permission that the metadata requires, and the metadata that templates of log groups and streams require. */}}
 {{- define "fluent-bit-windows.checkMetadata" -}}
 {{- $from := .Values.logs.metadata.from -}}
-{{- if and (eq $from "kubelet") (semverCompare "<1.33-0" .Capabilities.KubeVersion.Version) }}
-logs.metadata.from is kubelet, but before Kubernetes 1.33 a kubelet requires nodes/proxy, which permits commands in any pod. Write:
-logs:
-  metadata:
-    from: api{{ "\f" }}
-{{- end }}
+{{- include "fluent-bit-windows.reject" (list (and (eq $from "kubelet") (semverCompare "<1.33-0" .Capabilities.KubeVersion.Version))
+  "`logs.metadata.from` is kubelet, but before Kubernetes 1.33 the kubelet requires access to nodes/proxy, which permits commands in any pod."
+  "logs.metadata.from" "api") }}
 {{- range $output := include "fluent-bit-windows.outputs" . | fromJsonArray }}
-{{- range $name := list "logGroupTemplate" "logStreamTemplate" }}
-{{- $template := get $output $name | default "" }}
-{{- if and (eq $from "tag") (regexMatch "\\['(labels|annotations|host|container_image|pod_ip)'\\]" $template) }}
-outputs.{{ $output.name }}.{{ $name }} is {{ $template | quote }}, but logs.metadata.from: tag adds only names and IDs. Write:
-logs:
-  metadata:
-    from: api{{ "\f" }}
-{{- end }}
+{{- range $option := list "logGroupTemplate" "logStreamTemplate" }}
+{{- $template := get $output $option | default "" }}
+{{- include "fluent-bit-windows.reject" (list (and (eq $from "tag") (regexMatch "\\['(labels|annotations|host|container_image|pod_ip)'\\]" $template))
+  (printf "`outputs.%s.%s` is %q, but with `logs.metadata.from: tag` records have only names and IDs." $output.name $option $template)
+  "logs.metadata.from" "api") }}
 {{- end }}
 {{- end }}
 {{- end -}}
 
-{{/* Features that Fluent Bit 1.9.10 lacks; those of outputs are in checkOutputs. */}}
+{{/* Features that Fluent Bit 1.9.10 lacks; checkOutputs checks those of outputs. */}}
 {{- define "fluent-bit-windows.checkLegacy" -}}
 {{- if include "fluent-bit-windows.isLegacy" . }}
-{{- if ne .Values.logs.host.eventQuery "*" }}
-logs.host.eventQuery is set, but Fluent Bit 1.9.10 cannot select events. Write:
-profile: upstream{{ "\f" }}
-{{- end }}
-{{- if .Values.logs.extraFilters }}
-logs.extraFilters are for a YAML configuration, but Fluent Bit 1.9.10 reads the classic format. Write:
-profile: upstream{{ "\f" }}
-{{- end }}
+{{- include "fluent-bit-windows.reject" (list (ne .Values.logs.host.eventQuery "*")
+  "`logs.host.eventQuery` is set, but Fluent Bit 1.9.10 cannot select events." "profile" "upstream") }}
+{{- include "fluent-bit-windows.reject" (list .Values.logs.extraFilters
+  "`logs.extraFilters` is in Fluent Bit's YAML format, but Fluent Bit 1.9.10 reads only the classic format." "profile" "upstream") }}
 {{- end }}
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkLogs" -}}
 {{- $logs := .Values.logs -}}
-{{- if not (include "fluent-bit-windows.pipelines" . | fromJsonArray) }}
-No pipeline of logs is enabled: there is nothing to deliver. Write:
-logs:
-  application:
-    enabled: true{{ "\f" }}
-{{- end }}
-{{- if and $logs.host.enabled (not $logs.host.channels) }}
-logs.host.channels is empty. Write:
-logs:
-  host:
-    channels:
-      - System{{ "\f" }}
-{{- end }}
-{{- if and $logs.dataplane.enabled (not (or $logs.dataplane.directories $logs.dataplane.channels)) }}
-logs.dataplane has neither directories nor channels. Write:
-logs:
-  dataplane:
-    enabled: false{{ "\f" }}
-{{- end }}
+{{- include "fluent-bit-windows.reject" (list (not (include "fluent-bit-windows.pipelines" . | fromJsonArray))
+  "No pipeline of `logs` is enabled, so the agent would read nothing." "logs.application.enabled" true) }}
+{{- include "fluent-bit-windows.reject" (list (and $logs.host.enabled (not $logs.host.channels))
+  "`logs.host` is enabled, but `logs.host.channels` is empty." "logs.host.channels" (list "System")) }}
+{{- include "fluent-bit-windows.reject" (list (and $logs.dataplane.enabled (not $logs.dataplane.directories) (not $logs.dataplane.channels))
+  "`logs.dataplane` is enabled, but has neither directories nor channels." "logs.dataplane.enabled" false) }}
 {{- $namespaces := $logs.application.namespaces }}
 {{- range $namespaces.include }}
-{{- if has . $namespaces.exclude }}
-Namespace {{ . }} is in logs.application.namespaces.include and in exclude. Remove it from one of them:
-logs:
-  application:
-    namespaces:
-      exclude: {{ without $namespaces.exclude . | toJson }}{{ "\f" }}
-{{- end }}
+{{- include "fluent-bit-windows.reject" (list (has . $namespaces.exclude)
+  (printf "`logs.application.namespaces` has %s in include and in exclude." .)
+  "logs.application.namespaces.exclude" (without $namespaces.exclude .)) }}
 {{- end }}
 {{- range $output := include "fluent-bit-windows.outputs" . | fromJsonArray }}
 {{- range dig "match" "namespaces" "include" list $output }}
-{{- if and (not (contains "*" .)) (or (has . $namespaces.exclude) (and $namespaces.include (not (has . $namespaces.include)))) }}
-outputs.{{ $output.name }}.match includes namespace {{ . }}, but logs.application.namespaces skips it. Write:
-logs:
-  application:
-    namespaces:
-{{- if has . $namespaces.exclude }}
-      exclude: {{ without $namespaces.exclude . | toJson }}
-{{- else }}
-      include: {{ append $namespaces.include . | toJson }}
-{{- end }}{{ "\f" }}
-{{- end }}
+{{- $excluded := has . $namespaces.exclude }}
+{{- include "fluent-bit-windows.reject" (list (and (not (contains "*" .)) (or $excluded (and $namespaces.include (not (has . $namespaces.include)))))
+  (printf "`outputs.%s.match` includes namespace %s, but `logs.application.namespaces` skips it." $output.name .)
+  (printf "logs.application.namespaces.%s" (ternary "exclude" "include" $excluded)) (ternary (without $namespaces.exclude .) (append $namespaces.include .) $excluded)) }}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -207,45 +128,33 @@ logs:
 {{- $logs := .Values.logs -}}
 {{- if $logs.dataplane.enabled }}
 {{- range $logs.dataplane.channels }}
-{{- if and $logs.host.enabled (has . $logs.host.channels) }}
-Channel {{ . | quote }} is in logs.host.channels and in logs.dataplane.channels: its events would be delivered, and billed, twice. Keep it in one of them:
-logs:
-  dataplane:
-    channels: {{ without $logs.dataplane.channels . | toJson }}{{ "\f" }}
-{{- end }}
+{{- include "fluent-bit-windows.reject" (list (and $logs.host.enabled (has . $logs.host.channels))
+  (printf "`logs.host.channels` and `logs.dataplane.channels` both have %q, so its events would be delivered and billed twice." .)
+  "logs.dataplane.channels" (without $logs.dataplane.channels .)) }}
 {{- end }}
 {{- $seen := list }}
-{{- range $logs.dataplane.directories }}
-{{- $directory := lower . }}
-{{- if has $directory $seen }}
-logs.dataplane.directories contains {{ . | quote }} twice: its lines would be delivered, and billed, twice. Keep it once.{{ "\f" }}
+{{- range $directory := $logs.dataplane.directories }}
+{{- $lower := lower . }}
+{{- include "fluent-bit-windows.reject" (list (has $lower $seen)
+  (printf "`logs.dataplane.directories` has %s twice, so its lines would be delivered and billed twice. Remove one of them." .)) }}
+{{- range list "c:\\var\\log\\containers" "c:\\var\\log\\pods" "c:\\programdata\\docker\\containers" }}
+{{- include "fluent-bit-windows.reject" (list (hasPrefix . $lower)
+  (printf "`logs.dataplane.directories` has %s, which `logs.application` reads, so its lines would be delivered and billed twice." $directory)
+  "logs.dataplane.directories" (without $logs.dataplane.directories $directory)) }}
 {{- end }}
-{{- if or (hasPrefix "c:\\var\\log\\containers" $directory) (hasPrefix "c:\\var\\log\\pods" $directory) (hasPrefix "c:\\programdata\\docker\\containers" $directory) }}
-logs.dataplane.directories contains {{ . | quote }}, which logs.application reads: its lines would be delivered, and billed, twice. Remove it.{{ "\f" }}
-{{- end }}
-{{- $seen = append $seen $directory }}
+{{- $seen = append $seen $lower }}
 {{- end }}
 {{- end }}
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkFilters" -}}
 {{- range $index, $filter := .Values.logs.extraFilters }}
-{{- if eq $filter.name "rewrite_tag" }}
-logs.extraFilters[{{ $index }}] is a rewrite_tag: no output matches its new tags, and records that it keeps would be delivered twice. Select records with outputs instead, for example:
-outputs:
-  shop:
-    type: cloudwatch
-    match:
-      namespaces:
-        include: [shop]{{ "\f" }}
-{{- end }}
-{{- if not (or (hasKey $filter "match") (hasKey $filter "match_regex")) }}
-logs.extraFilters[{{ $index }}] ({{ $filter.name }}) has no match, so Fluent Bit would not use it. Write:
-logs:
-  extraFilters:
-    - name: {{ $filter.name }}
-      match: application.*{{ "\f" }}
-{{- end }}
+{{- include "fluent-bit-windows.reject" (list (eq .name "rewrite_tag")
+  (printf "`logs.extraFilters[%d]` is a rewrite_tag: no output matches its new tags, and records that it keeps would be delivered twice. Select records in outputs instead." $index)
+  "outputs.shop" (dict "type" "cloudwatch" "match" (dict "namespaces" (dict "include" (list "shop"))))) }}
+{{- include "fluent-bit-windows.reject" (list (not (or (hasKey . "match") (hasKey . "match_regex")))
+  (printf "`logs.extraFilters[%d]` (%s) has no match, so Fluent Bit would not use it." $index .name)
+  "logs.extraFilters" (list (dict "name" .name "match" "application.*"))) }}
 {{- end }}
 {{- end -}}
 

@@ -241,7 +241,7 @@ code: |
   "storage.max_chunks_up" $settings.storage.maxChunksUp
   "storage.backlog.mem_limit" "8M"
 -}}
-{{- /* Seconds between retries: doubled each time, from this base up to this cap (Fluent Bit's own is over half an hour). */ -}}
+{{- /* Seconds between retries: twice as long each time, from this base up to this cap (Fluent Bit's own is over half an hour). */ -}}
 {{- if $backend }}{{ $service = merge $service (dict "scheduler.base" 1 "scheduler.cap" 30) }}{{ end -}}
 {{- $config := dict "service" $service "pipeline" $pipeline -}}
 {{- with $parsers }}{{ $_ := set $config "multiline_parsers" . }}{{ end -}}

@@ -1,12 +1,16 @@
 """What the tests of this chart share: its pods and its rendered configuration."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from harness.render.helm import HelmError
 from harness.render.manifests import Manifests
+
+from .workloads import workload
 
 Values = Mapping[str, Any]
 
@@ -44,3 +48,25 @@ def agent_config(install: Callable[..., Manifests]) -> Callable[..., dict[str, A
         return made
 
     return config
+
+
+@pytest.fixture
+def with_workloads(install: Callable[..., Manifests]) -> Callable[..., Manifests]:
+    """Render the chart with workloads."""
+
+    def rendered(*workloads: Values, files: tuple[Path, ...] = (), **values: Any) -> Manifests:
+        return install({"workloads": list(workloads), **values} if workloads else values, files=files)
+
+    return rendered
+
+
+@pytest.fixture
+def rejection(with_workloads: Callable[..., Manifests]) -> Callable[..., str]:
+    """Return what Helm says when it rejects a workload; fail when it accepts it."""
+
+    def message(**fields: Any) -> str:
+        with pytest.raises(HelmError) as caught:
+            with_workloads(workload(**fields))
+        return caught.value.stderr
+
+    return message

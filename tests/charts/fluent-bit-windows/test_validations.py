@@ -40,120 +40,124 @@ def namespaces(**chosen: list[str]) -> dict[str, Any]:
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "build twice": (
         builds("2022", "2022"),
-        'windows.builds[1] is "2022" again: two agents on a node',
-        'windows:\n  builds:\n    - name: "2022"',
+        '`windows.builds[1]` repeats "2022": two agents on a node',
+        'windows:\n  builds:\n  - name: "2022"',
     ),
-    "2019 has no image": (builds("2019"), "Fluent Bit has published no image since 5.0", "mode: hostProcess"),
+    "2019 has no image": (
+        builds("2019"),
+        "`windows.builds[0]` is 2019, for which Fluent Bit publishes no image",
+        'mode: hostProcess\nprofile: aws-legacy\nwindows:\n  builds:\n  - name: "2019"',
+    ),
     "2025 has no legacy image": (
         {**LEGACY, **builds("2025")},
-        'windows.builds[0] is "2025", for which AWS publishes no image',
+        "`windows.builds[0]` is 2025, for which AWS publishes no image",
         "profile: upstream",
     ),
     "one digest for two images": (
         {"image": {"digest": "sha256:" + "0" * 64}},
-        "image.digest is set, but each of the 2 builds has an image of its own",
-        'windows:\n  builds:\n    - name: "2022"\n      digest: sha256:...',
+        "`image.digest` is set, but each of the 2 Windows builds has its own image",
+        'windows:\n  builds:\n  - digest: sha256:...\n    name: "2022"',
     ),
     "old version": (
         {"image": {"tag": "4.0.13"}},
-        "image.tag is 4.0.13, but Fluent Bit before 5.1.1 has known vulnerabilities",
+        "`image.tag` is 4.0.13, but Fluent Bit before 5.1.1 has known vulnerabilities",
         "image:\n  tag: 5.1.1",
     ),
     "event log in a container": (
         logs(host={"enabled": True}),
-        "logs.host is enabled, but a container has its own, empty event log",
+        "`logs.host` is enabled, but a container has its own, empty event log",
         "mode: hostProcess",
     ),
     "channels of services in a container": (
         dataplane(channels=["EKS"]),
-        "logs.dataplane.channels is set, but a container has its own, empty event log",
+        "`logs.dataplane.channels` is set, but a container has its own, empty event log",
         "logs:\n  dataplane:\n    channels: []",
     ),
     "kubelet from a container": (
         logs(metadata={"from": "kubelet"}),
-        "logs.metadata.from is kubelet, but the kubelet listens on the node's own address",
+        "`logs.metadata.from` is kubelet, but a container cannot reach the address of the node",
         "logs:\n  metadata:\n    from: api",
     ),
     "pod identity": (
         {"identity": {"type": "podIdentity"}},
-        "identity.type is podIdentity, which AWS documents for Linux nodes only",
-        f"identity:\n  type: irsa\nserviceAccount:\n  roleArn: {ROLE}",
+        "`identity.type` is podIdentity, which AWS documents for Linux nodes only",
+        "identity:\n  type: irsa",
     ),
     "pod identity of a host process": (
         {**HOST_PROCESS, "identity": {"type": "podIdentity"}},
         "AWS documents for Linux nodes only, and a host process is not in the pod network",
-        "identity:\n  type: podIdentity\n  allowPodIdentity: true",
+        "identity:\n  allowPodIdentity: true\n  type: podIdentity",
     ),
     "role that nothing uses": (
         {"identity": {"type": "node"}, "serviceAccount": {"roleArn": ROLE}},
-        "serviceAccount.roleArn is set, but identity.type is node",
+        "`serviceAccount.roleArn` is set, but `identity.type` is node",
         "identity:\n  type: irsa",
     ),
     "role without an account": (
         {"serviceAccount": {"create": False, "roleArn": ROLE}},
-        "serviceAccount.roleArn is set, but serviceAccount.create is false",
+        "`serviceAccount.roleArn` is set, but `serviceAccount.create` is false",
         "serviceAccount:\n  create: true",
     ),
     "two roles": (
         {"serviceAccount": {"roleArn": ROLE, "annotations": {"eks.amazonaws.com/role-arn": f"{ROLE}-2"}}},
-        "serviceAccount.roleArn and the annotation eks.amazonaws.com/role-arn name different roles",
+        "`serviceAccount.roleArn` and the annotation eks.amazonaws.com/role-arn name different roles",
         f"serviceAccount:\n  roleArn: {ROLE}-2",
     ),
     "labels from a file name": (
         cloudwatch(logGroupTemplate="/a/$kubernetes['labels']['app']"),
-        "but logs.metadata.from: tag adds only names and IDs",
+        "but with `logs.metadata.from: tag` records have only names and IDs",
         "logs:\n  metadata:\n    from: api",
     ),
     "legacy query": (
         {**LEGACY, **HOST_PROCESS, **logs(host={"enabled": True, "eventQuery": "*[System]"})},
-        "logs.host.eventQuery is set, but Fluent Bit 1.9.10 cannot select events",
+        "`logs.host.eventQuery` is set, but Fluent Bit 1.9.10 cannot select events",
         "profile: upstream",
     ),
     "legacy filters": (
         {**LEGACY, "logs": {"extraFilters": [{"name": "modify", "match": "*"}]}},
-        "logs.extraFilters are for a YAML configuration",
+        "`logs.extraFilters` is in Fluent Bit's YAML format",
         "profile: upstream",
     ),
     "nothing to read": (
         logs(application={"enabled": False}),
-        "No pipeline of logs is enabled",
+        "No pipeline of `logs` is enabled",
         "logs:\n  application:\n    enabled: true",
     ),
     "no channel": (
         {**HOST_PROCESS, **logs(host={"enabled": True, "channels": []})},
-        "logs.host.channels is empty",
-        "logs:\n  host:\n    channels:\n      - System",
+        "`logs.host.channels` is empty",
+        "logs:\n  host:\n    channels:\n    - System",
     ),
     "no service": (
         dataplane(directories=[]),
-        "logs.dataplane has neither directories nor channels",
+        "`logs.dataplane` is enabled, but has neither directories nor channels",
         "logs:\n  dataplane:\n    enabled: false",
     ),
     "channel twice": (
         {**HOST_PROCESS, **logs(host={"enabled": True}, dataplane={"enabled": True, "channels": ["EKS", "System"]})},
-        'Channel "System" is in logs.host.channels and in logs.dataplane.channels: its events would be delivered',
-        'logs:\n  dataplane:\n    channels: ["EKS"]',
+        '`logs.host.channels` and `logs.dataplane.channels` both have "System", so its events would be delivered',
+        "logs:\n  dataplane:\n    channels:\n    - EKS",
     ),
-    "folder twice": (dataplane(directories=["C:\\a", "c:\\A"]), 'directories contains "c:\\\\A" twice', ""),
+    "folder twice": (dataplane(directories=["C:\\a", "c:\\A"]), "`logs.dataplane.directories` has c:\\A twice", ""),
     "folder of containers": (
-        dataplane(directories=["C:\\var\\log\\Containers"]),
-        'directories contains "C:\\\\var\\\\log\\\\Containers", which logs.application reads',
-        "",
+        dataplane(directories=["C:\\var\\log\\Containers", "C:\\a"]),
+        "`logs.dataplane.directories` has C:\\var\\log\\Containers, which `logs.application` reads",
+        "logs:\n  dataplane:\n    directories:\n    - C:\\a",
     ),
     "new tag": (
         {"logs": {"extraFilters": [{"name": "rewrite_tag", "match": "*", "rule": "$log ^ new true"}]}},
-        "logs.extraFilters[0] is a rewrite_tag: no output matches its new tags",
-        "outputs:\n  shop:\n    type: cloudwatch\n    match:\n      namespaces:\n        include: [shop]",
+        "`logs.extraFilters[0]` is a rewrite_tag: no output matches its new tags",
+        "outputs:\n  shop:\n    match:\n      namespaces:\n        include:\n        - shop\n    type: cloudwatch",
     ),
     "filter without match": (
         {"logs": {"extraFilters": [{"name": "modify"}]}},
-        "logs.extraFilters[0] (modify) has no match",
-        "logs:\n  extraFilters:\n    - name: modify\n      match: application.*",
+        "`logs.extraFilters[0]` (modify) has no match",
+        "logs:\n  extraFilters:\n  - match: application.*\n    name: modify",
     ),
     "namespace in and out": (
         namespaces(include=["a"], exclude=["a", "b"]),
-        "Namespace a is in logs.application.namespaces.include and in exclude",
-        'logs:\n  application:\n    namespaces:\n      exclude: ["b"]',
+        "`logs.application.namespaces` has a in include and in exclude",
+        "logs:\n  application:\n    namespaces:\n      exclude:\n      - b",
     ),
 }
 
@@ -173,22 +177,21 @@ def test_refusal_shows_what_to_write(
 WORD_FOR_WORD = {
     "build twice": (
         builds("2022", "2022"),
-        """windows.builds[1] is "2022" again: two agents on a node would deliver every line twice. Write it once:
+        """`windows.builds[1]` repeats "2022": two agents on a node would deliver every line twice. \
+Set each build once. Write:
 windows:
   builds:
-    - name: "2022\"""",
+  - name: "2022\"""",
     ),
     "host process with pod identity": (
         {**HOST_PROCESS, "identity": {"type": "podIdentity"}},
-        f"""identity.type is podIdentity, which AWS documents for Linux nodes only, and a host process is not in the \
-pod network. Write one of:
+        """`identity.type` is podIdentity, which AWS documents for Linux nodes only, and a host process is not in the \
+pod network. Use IRSA, or allow EKS Pod Identity if your nodes support it. Write one of:
 identity:
   type: irsa
-serviceAccount:
-  roleArn: {ROLE}
 identity:
-  type: podIdentity
-  allowPodIdentity: true   # if your nodes support it""",
+  allowPodIdentity: true
+  type: podIdentity""",
     ),
 }
 
@@ -230,7 +233,9 @@ def test_what_is_right_is_not_refused(install: Callable[..., Manifests], values:
 def test_kubelet_of_old_asks_for_too_much(refusal: Callable[..., str], install: Callable[..., Manifests]) -> None:
     """Before Kubernetes 1.33 a kubelet answers only those who may run commands in any pod."""
     values = {**HOST_PROCESS, **logs(metadata={"from": "kubelet"})}
-    assert "a kubelet requires nodes/proxy, which permits commands in any pod" in refusal(values, kubernetes="1.32.0")
+    assert "the kubelet requires access to nodes/proxy, which permits commands in any pod" in refusal(
+        values, kubernetes="1.32.0"
+    )
     assert install(values, kubernetes="1.33.0")
 
 
@@ -238,5 +243,5 @@ def test_kubelet_of_old_asks_for_too_much(refusal: Callable[..., str], install: 
 def test_all_faults_are_told_at_once(refusal: Callable[..., str]) -> None:
     """One render shows every fault, each once."""
     message = refusal({**builds("2022", "2022"), **cloudwatch(externalId="x"), **logs(metadata={"from": "kubelet"})})
-    for part in ('is "2022" again', "externalId is set", "metadata.from is kubelet"):
+    for part in ('repeats "2022"', "externalId is set", "`logs.metadata.from` is kubelet"):
         assert message.count(part) == 1

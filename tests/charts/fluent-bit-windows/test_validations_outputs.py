@@ -154,13 +154,13 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "delivered and not read": (
         {**namespaces(exclude=["a", "b"]), **apart(a=of("a"), b=without("a"))},
-        "outputs.a.match includes namespace a, but logs.application.namespaces skips it",
-        'logs:\n  application:\n    namespaces:\n      exclude: ["b"]',
+        "`outputs.a.match` includes namespace a, but `logs.application.namespaces` skips it",
+        "logs:\n  application:\n    namespaces:\n      exclude:\n      - b",
     ),
     "delivered and not included": (
         {**namespaces(include=["b"]), **apart(a=of("a"), b=without("a"))},
-        "outputs.a.match includes namespace a, but logs.application.namespaces skips it",
-        'logs:\n  application:\n    namespaces:\n      include: ["b","a"]',
+        "`outputs.a.match` includes namespace a, but `logs.application.namespaces` skips it",
+        "logs:\n  application:\n    namespaces:\n      include:\n      - b\n      - a",
     ),
     "signed and with a password": (
         added(type="opensearch", host="h", awsAuth=True, httpUser="a", httpPasswd={"name": "s", "key": "k"}),

@@ -116,7 +116,7 @@ def test_pull_secrets(install: Install) -> None:
     ],
 )
 def test_pod_wide_values(pod_spec: Callable[..., Object], field: str, given: Any) -> None:
-    """What is said of the pod stands in its specification, and is not there when nothing is said."""
+    """Settings of the pod are in its specification, and absent by default."""
     assert pod_spec({field: given})[field] == given
     if field not in ("nodeSelector", "terminationGracePeriodSeconds"):
         assert field not in pod_spec()

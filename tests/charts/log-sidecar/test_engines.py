@@ -275,7 +275,7 @@ def test_fluent_bit_that_cannot_start_ends_the_container(
 
 
 def test_fluent_bit_goes_on_where_it_was(sidecar: Callable[..., Sidecar]) -> None:
-    """Killed in the middle and started again on its state, it neither loses nor doubles."""
+    """Killed in the middle and started again on its state, it neither loses nor duplicates lines."""
     running = sidecar("fluent-bit")
     running.write("app.log", "one", "two")
     running.wait_for("two")

@@ -169,7 +169,7 @@ def test_demo_answers_with_the_lines_that_it_wrote(demo: str, tmp_path: Path) ->
 
 
 def test_demo_says_that_it_lives_and_refuses_nonsense(demo: str) -> None:
-    """`/healthz` is ok; a count that is none and a path that is not there are refused, and it lives on."""
+    """`/healthz` is ok; an invalid count and an unknown path are rejected, and it keeps running."""
     for path, status in (("/log?lines=0", 400), ("/log?lines=many", 400), ("/log?lines=1000000000", 400), ("/", 404)):
         with pytest.raises(urllib.error.HTTPError) as caught:
             get(demo + path)

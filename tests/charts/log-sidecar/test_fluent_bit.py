@@ -40,7 +40,7 @@ def test_one_configuration_for_each_sidecar(agent_config: Configs) -> None:
 
 
 def test_input_loses_nothing_in_its_defaults(agent_config: Configs) -> None:
-    """The whole input of the default install, as it was measured to lose and double nothing."""
+    """The whole input of the default install, as measured without a lost or duplicated line."""
     [tail] = agent_config()["sidecar"]["pipeline"]["inputs"]
     assert tail == {
         "name": "tail",
@@ -197,7 +197,7 @@ def test_split_lines_are_joined_by_the_input(agent_config: Configs, preset: str)
 
 @pytest.mark.parametrize("separator", ["\\n", " | "])
 def test_separator_of_joined_lines(agent_config: Configs, separator: str) -> None:
-    """What stands between joined lines comes from the values, and reaches the filter as it is."""
+    """The separator of joined lines comes from the values and reaches the filter unchanged."""
     values = with_files(app_file(multiline="go"))
     values["logs"]["multilineSeparator"] = separator
     [code] = [one["code"] for one in agent_config(values)["sidecar"]["pipeline"]["filters"] if one["name"] == "lua"]
@@ -210,7 +210,7 @@ def test_without_multiline_there_is_no_filter(agent_config: Configs) -> None:
 
 
 def test_every_option_is_one_that_fluent_bit_has(agent_config: Configs, chart: Any) -> None:
-    """No option is misspelt: Fluent Bit only warns of those it does not know."""
+    """No option is misspelled: Fluent Bit only warns about unknown ones."""
     table = chart.parents[1] / OPTIONS
     if not table.exists():
         pytest.skip("needs the table of Fluent Bit's options, ../shared/data/fluent-bit-5.1.1-options.json")

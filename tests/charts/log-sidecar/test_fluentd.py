@@ -186,7 +186,7 @@ def test_lines_arrive_across_a_rotation_and_at_the_end(fluentd: Callable[..., Fl
 
 @pytest.mark.slow
 def test_it_goes_on_where_it_was(fluentd: Callable[..., Fluentd]) -> None:
-    """Killed and started again on its positions, it neither loses nor doubles, also across a rotation."""
+    """Killed and started again on its positions, it neither loses nor duplicates lines, also across a rotation."""
     running = fluentd()
     running.write("app.log", "one", "two")
     running.wait_for("two")

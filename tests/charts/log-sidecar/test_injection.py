@@ -108,7 +108,7 @@ def test_cluster_without_the_api_is_refused(helm: Helm, version: str) -> None:
 
 
 def test_cluster_with_the_api_switched_off_is_refused(helm: Helm) -> None:
-    """A cluster tells all kinds that it serves; `helm template`, which knows none unless it is told, is let through."""
+    """A cluster lists all kinds that it serves; `helm template`, which knows none by itself, is not checked."""
     served = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"
     with pytest.raises(HelmError) as caught:
         helm.render(CHART, values=ON, kube_version="v1.36.0", api_versions=["v1/Pod"])
@@ -324,7 +324,7 @@ def test_profile_that_cannot_work_is_refused(
     [{"engin": "tail"}, {"engine": "fluentd"}, {"outputs": {"b": {"typ": "http"}}}, {"httpServer": {"port": 80}}],
 )
 def test_profile_has_a_schema(wrong: dict[str, Any]) -> None:
-    """A misspelt key or impossible value in a profile is refused, as anywhere else."""
+    """A misspelled key or impossible value in a profile is rejected, as anywhere else."""
     assert value_errors(CHART, {"injection": {"profiles": {"default": {}}}}) == []
     [error] = value_errors(CHART, {"injection": {"profiles": {"a": wrong}}})
     assert error.startswith("injection.profiles.a")

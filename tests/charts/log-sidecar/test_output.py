@@ -360,7 +360,7 @@ def test_records_keep_their_lines_at_a_backend(agent_config: Configs) -> None:
 
 @pytest.mark.parametrize("kind", BACKENDS)
 def test_every_option_is_one_that_fluent_bit_has(agent_config: Configs, chart: Any, kind: str) -> None:
-    """No option is misspelt: Fluent Bit only warns of those it does not know."""
+    """No option is misspelled: Fluent Bit only warns about unknown ones."""
     table = chart.parents[1] / OPTIONS
     if not table.exists():
         pytest.skip("needs the table of Fluent Bit's options, ../shared/data/fluent-bit-5.1.1-options.json")

@@ -118,7 +118,7 @@ REFUSED: dict[str, tuple[Values, str, str]] = {
 
 @pytest.mark.parametrize(("values", "says", "shows"), REFUSED.values(), ids=REFUSED)
 def test_refusals_show_the_yaml(refusal: Callable[[Values], str], values: Values, says: str, shows: str) -> None:
-    """What cannot work is refused with its place and the YAML to write."""
+    """Outputs that cannot work are rejected with their place and the YAML to write."""
     message = refusal(values)
     assert says in message
     assert shows in message

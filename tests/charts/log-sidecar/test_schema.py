@@ -39,7 +39,7 @@ def test_defaults_are_valid(chart: Path, defaults: dict[str, Any]) -> None:
 
 
 def test_misspelt_key_is_refused_in_every_block(chart: Path, defaults: dict[str, Any]) -> None:
-    """No block takes a key that it does not know, and the message names the key and the block."""
+    """Every block rejects unknown keys, and the message names the key and the block."""
     for path in blocks(defaults):
         [error] = value_errors(chart, nested(path, {"mispelt": 1}))
         assert error.startswith(".".join(path) or "top level")
@@ -110,7 +110,7 @@ TEXT_VALUES = [
     "text", ["a\nb: c", "a\rb", "a\tb\x00", "x\n[OUTPUT]\n"], ids=["newline", "return", "zero", "section"]
 )
 def test_no_text_can_add_a_line(chart: Path, path: tuple[str, ...], text: str) -> None:
-    """A control character is refused in every text that reaches an object or a configuration."""
+    """Control characters are rejected in every text that reaches an object or a configuration."""
     assert value_errors(chart, nested(path, text))
 
 
@@ -130,7 +130,7 @@ def test_no_text_can_add_a_line(chart: Path, path: tuple[str, ...], text: str) -
     ],
 )
 def test_no_path_can_leave_its_place(refusal: Callable[..., str], field: str, text: str) -> None:
-    """What Fluent Bit, a shell or Kubernetes would take for more than a path is refused."""
+    """Characters that have a meaning to Fluent Bit, a shell or Kubernetes are rejected in paths."""
     file = {"name": "a", "path": "/var/log/app/a.log", field: text}
     assert f"'/logs/files/0/{field}'" in refusal({"logs": {"files": [file]}})
 

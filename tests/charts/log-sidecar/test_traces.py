@@ -36,7 +36,7 @@ def address(daemon: socket.socket) -> str:
 
 
 def segment(daemon: socket.socket) -> dict[str, Any]:
-    """Return the next segment; what stands before it is what the daemon wants there."""
+    """Return the next segment, after the header that the daemon requires."""
     header, _, document = daemon.recv(65536).partition(b"\n")
     assert json.loads(header) == {"format": "json", "version": 1}
     made: dict[str, Any] = json.loads(document)
@@ -66,7 +66,7 @@ def test_traces_are_off_unless_asked_for(install: Callable[..., Manifests], app:
 def test_an_address_that_does_not_fit_is_refused(
     refusal: Callable[[Any], str], protocol: str, endpoint: str, shown: str
 ) -> None:
-    """The message shows an address as the protocol wants it."""
+    """The message shows an address that fits the protocol."""
     said = refusal(traced(protocol, endpoint))
     assert f'app.demo.traces.protocol is {protocol}, but app.demo.traces.endpoint is "{endpoint}"' in said
     assert f"app:\n  demo:\n    traces:\n      endpoint: {shown}" in said

@@ -290,10 +290,10 @@ def test_all_faults_are_told_at_once(refusal: Callable[..., str]) -> None:
     ],
 )
 def test_what_the_messages_suggest_is_taken(install: Callable[..., Manifests], values: dict[str, Any]) -> None:
-    """The neighbours of refused values, and what the messages say to write, are installed."""
+    """Valid neighbors of rejected values, and the YAML of the messages, are installed."""
     assert install(values)
 
 
 def test_nothing_is_checked_for_an_application_that_is_off(install: Callable[..., Manifests]) -> None:
-    """With `app.enabled: false` values that would be refused do no harm."""
+    """With `app.enabled: false` invalid values have no effect."""
     assert install({"app": {"enabled": False, "command": ["x"]}, "logs": {"files": []}}).names() == set()

@@ -53,7 +53,7 @@ def test_claim_of_a_deployment(install: Callable[..., Manifests], pod_spec: PodS
 
 
 def test_claim_of_each_pod_of_a_stateful_set(install: Callable[..., Manifests], pod_spec: PodSpec) -> None:
-    """A StatefulSet makes a claim for each pod, from a template that no release of the chart changes."""
+    """A StatefulSet creates a claim for each pod, from a template that no release of the chart changes."""
     values = {"app": {"kind": "StatefulSet"}, "logs": {"volume": CLAIM}}
     made = install(values)
     assert not made.select("PersistentVolumeClaim")

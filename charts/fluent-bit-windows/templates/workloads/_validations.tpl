@@ -1,139 +1,102 @@
-{{/* Rules about workloads. */}}
+{{/* Checks of workloads; the schema checks each value by itself. */}}
+
+{{/*
+A message about a workload if a condition holds: a list of the condition, the place, the problem, and pairs of a path below that
+place and its new value, as for fluent-bit-windows.reject.
+*/}}
+{{- define "fluent-bit-windows.rejectWorkload" -}}
+{{- include "fluent-bit-windows.reject" (concat (list (first .) (printf "In %s, %s" (index . 1) (index . 2))) (slice . 3)) }}
+{{- end -}}
 
 {{- define "fluent-bit-windows.checkWorkloads" -}}
-{{- $seen := dict -}}
+{{- $seen := list -}}
+{{- $builds := list -}}
+{{- range .Values.windows.builds }}{{ $builds = append $builds .name }}{{ end -}}
+{{- $fullname := include "fluent-bit-windows.fullname" . -}}
 {{- range $index, $item := .Values.workloads }}
-{{- $where := printf "workloads[%d] (%s)" $index .name }}
-{{- if hasKey $seen .name }}
-{{ $where }}: two workloads have this name. Choose another:
-workloads:
-  - name: {{ .name }}-{{ $index }}{{ "\f" }}
-{{- end }}
-{{- $_ := set $seen .name true }}
-{{- $name := printf "%s-%s" (include "fluent-bit-windows.fullname" $) .name }}
-{{- if gt (len $name) 63 }}
-{{ $where }}: the name of its objects would be {{ $name }}, longer than 63 characters. Write a shorter one:
-fullnameOverride: {{ include "fluent-bit-windows.fullname" $ | trunc (sub 62 (len .name) | int) | trimSuffix "-" }}{{ "\f" }}
-{{- end }}
-{{- $workload := mustMergeOverwrite (deepCopy $.Values.workloadDefaults) $item }}
-{{- $builds := list }}
-{{- range $.Values.windows.builds }}{{ $builds = append $builds .name }}{{ end }}
-{{- if and (ne $.Values.mode "hostProcess") (not (has $workload.build $builds)) }}
-{{ $where }}: its build is {{ $workload.build }}, whose nodes have no agent to deliver its logs. Write:
-windows:
-  builds:
-{{- range append $builds $workload.build }}
-    - name: {{ . | quote }}
-{{- end }}{{ "\f" }}
-{{- end }}
+{{- $where := printf "`workloads[%d]` (%s)" $index .name }}
+{{- $workload := mustMergeOverwrite (deepCopy $.Values.workloadDefaults) . }}
+{{- include "fluent-bit-windows.reject" (list (has .name $seen)
+  (printf "`workloads[%d].name` is %s, which is the name of another workload." $index .name) "workloads" (list (dict "name" (printf "%s-%d" .name $index)))) }}
+{{- $name := printf "%s-%s" $fullname .name }}
+{{- include "fluent-bit-windows.reject" (list (gt (len $name) 63)
+  (printf "`workloads[%d].name` is too long: its objects would be named %s, which has more than 63 characters. Shorten it, or set a shorter `fullnameOverride`." $index $name)
+  "fullnameOverride" ($fullname | trunc (sub 62 (len .name) | int) | trimSuffix "-")) }}
+{{- $watched := list }}
+{{- range append $builds $workload.build }}{{ $watched = append $watched (dict "name" .) }}{{ end }}
+{{- include "fluent-bit-windows.reject" (list (and (ne $.Values.mode "hostProcess") (not (has $workload.build $builds)))
+  (printf "`workloads[%d].build` is %s, but no agent runs on nodes of this build." $index $workload.build) "windows.builds" $watched) }}
 {{- include "fluent-bit-windows.checkWorkload" (dict "where" $where "workload" $workload) }}
 {{- include "fluent-bit-windows.checkLogMonitor" (dict "where" $where "workload" $workload) }}
+{{- $seen = append $seen .name }}
 {{- end }}
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkWorkload" -}}
 {{- $where := .where -}}
 {{- with .workload }}
-{{- if and (not .image.tag) (not .image.digest) }}
-{{ $where }}: its image has neither a tag nor a digest. Write:
-workloads:
-  - name: {{ .name }}
-    image:
-      repository: {{ .image.repository }}
-      tag: 1.0.0{{ "\f" }}
-{{- end }}
-{{- if .service.enabled }}
+{{- $service := .service }}
+{{- include "fluent-bit-windows.rejectWorkload" (list (and $service.enabled (not $service.ports))
+  $where "the Service is enabled, but has no ports." "service.ports" (list (dict "port" 80))) }}
 {{- $names := list }}
-{{- range .ports }}{{ with .name }}{{ $names = append $names . }}{{ end }}{{ end }}
-{{- if not .service.ports }}
-{{ $where }}: its Service is enabled and has no ports. Write:
-workloads:
-  - name: {{ .name }}
-    service:
-      enabled: true
-      ports:
-        - port: 80{{ "\f" }}
+{{- range .ports }}{{ $names = append $names .name }}{{ end }}
+{{- range ternary $service.ports list $service.enabled }}
+{{- include "fluent-bit-windows.rejectWorkload" (list (and (kindIs "string" .targetPort) (not (has .targetPort $names)))
+  $where (printf "the Service refers to port %v, which is not in `ports`." .targetPort)
+  "ports" (list (dict "name" .targetPort "containerPort" (int .port)))) }}
 {{- end }}
-{{- range .service.ports }}
-{{- if and (kindIs "string" .targetPort) (not (has .targetPort $names)) }}
-{{ $where }}: its Service refers to port {{ .targetPort }}, which is not in ports. Write:
-    ports:
-      - name: {{ .targetPort }}
-        containerPort: {{ .port }}{{ "\f" }}
-{{- end }}
-{{- end }}
-{{- end }}
-{{- if and .service.enabled .service.loadBalancerClass (ne .service.type "LoadBalancer") }}
-{{ $where }}: service.loadBalancerClass is set, and the Service is a {{ .service.type }}. Write:
-    service:
-      type: LoadBalancer{{ "\f" }}
-{{- end }}
+{{- include "fluent-bit-windows.rejectWorkload" (list (and $service.enabled $service.loadBalancerClass (ne $service.type "LoadBalancer"))
+  $where (printf "`service.loadBalancerClass` is set, but `service.type` is %s." $service.type) "service.type" "LoadBalancer") }}
 {{- $scaling := .autoscaling }}
-{{- if and $scaling.enabled (gt (int $scaling.minReplicas) (int $scaling.maxReplicas)) }}
-{{ $where }}: autoscaling.minReplicas is {{ $scaling.minReplicas }}, more than maxReplicas. Write:
-    autoscaling:
-      minReplicas: {{ $scaling.maxReplicas }}{{ "\f" }}
-{{- end }}
-{{- if and $scaling.enabled (not $scaling.cpuPercent) (not $scaling.memoryPercent) }}
-{{ $where }}: autoscaling is enabled without a target. Write:
-    autoscaling:
-      cpuPercent: 80{{ "\f" }}
-{{- end }}
+{{- include "fluent-bit-windows.rejectWorkload" (list (and $scaling.enabled (gt (int $scaling.minReplicas) (int $scaling.maxReplicas)))
+  $where "`autoscaling.minReplicas` is greater than `maxReplicas`." "autoscaling.minReplicas" (int $scaling.maxReplicas)) }}
+{{- include "fluent-bit-windows.rejectWorkload" (list (and $scaling.enabled (not $scaling.cpuPercent) (not $scaling.memoryPercent))
+  $where "autoscaling is enabled, but has no target." "autoscaling.cpuPercent" 80) }}
 {{- $budget := .podDisruptionBudget }}
-{{- if and $budget.enabled (eq (toString $budget.minAvailable) "") (eq (toString $budget.maxUnavailable) "") }}
-{{ $where }}: its disruption budget has no limit. Write:
-    podDisruptionBudget:
-      maxUnavailable: 1{{ "\f" }}
-{{- end }}
+{{- include "fluent-bit-windows.rejectWorkload" (list (and $budget.enabled (eq (printf "%v%v" $budget.minAvailable $budget.maxUnavailable) ""))
+  $where "the PodDisruptionBudget is enabled, but has no limit." "podDisruptionBudget.maxUnavailable" 1) }}
 {{- end }}
 {{- end -}}
 
-{{/* Rules about LogMonitor. */}}
 {{- define "fluent-bit-windows.checkLogMonitor" -}}
 {{- $where := .where -}}
-{{- $settings := .workload.logMonitor -}}
-{{- if and (ne $settings.from "entrypoint") (not .workload.command) }}
-{{ $where }}: LogMonitor has nothing to start, because it replaces the image's entry point. Write the command:
-    command:
-      - C:\ServiceMonitor.exe
-      - w3svc
-or, if the entry point of the image is LogMonitor:
-    logMonitor:
-      from: entrypoint{{ "\f" }}
-{{- end }}
-{{- if and (eq $settings.from "entrypoint") .workload.command }}
-{{ $where }}: command is set, but logMonitor.from: entrypoint uses the image's own command. Write:
-    command: []
-    logMonitor:
-      from: entrypoint{{ "\f" }}
-{{- end }}
-{{- if ne $settings.from "initContainer" }}
-{{- if $settings.sources }}
-{{ $where }}: logMonitor.sources is set, but the image contains its own configuration. Write:
-    logMonitor:
-      from: initContainer{{ "\f" }}
-{{- end }}
-{{- else }}
-{{- if not (and $settings.image $settings.image.repository) }}
-{{ $where }}: logMonitor.image, which LogMonitor.exe is copied from, is not set. Write:
-    logMonitor:
-      image:
-        registry: 111122223333.dkr.ecr.us-east-1.amazonaws.com
-        repository: logmonitor
-        tag: 2.2.1{{ "\f" }}
-{{- else if and (not $settings.image.tag) (not $settings.image.digest) }}
-{{ $where }}: logMonitor.image has neither a tag nor a digest. Write:
-    logMonitor:
-      image:
-        repository: {{ $settings.image.repository }}
-        tag: 2.2.1{{ "\f" }}
-{{- end }}
-{{- if not $settings.sources }}
-{{ $where }}: logMonitor.sources is empty, so LogMonitor would read nothing. Write:
-    logMonitor:
-      sources:
-        - type: Process{{ "\f" }}
-{{- end }}
-{{- include "fluent-bit-windows.checkSources" (dict "where" $where "settings" $settings) }}
+{{- $command := .workload.command -}}
+{{- with .workload.logMonitor -}}
+{{- $starts := eq .from "entrypoint" -}}
+{{- $copied := eq .from "initContainer" -}}
+{{- include "fluent-bit-windows.rejectWorkload" (list (and (not $starts) (not $command))
+  $where "`command` is empty, but LogMonitor replaces the entry point of the image and needs a program to start. Set the program, or use the entry point if it is LogMonitor."
+  "command" (list "C:\\ServiceMonitor.exe" "w3svc") "logMonitor.from" "entrypoint") }}
+{{- include "fluent-bit-windows.rejectWorkload" (list (and $starts $command)
+  $where "`command` is set, but with `logMonitor.from: entrypoint` the image starts LogMonitor and its program." "command" list) }}
+{{- include "fluent-bit-windows.rejectWorkload" (list (and (not $copied) .sources)
+  $where "`logMonitor.sources` is set, but LogMonitor reads the configuration in the image." "logMonitor.from" "initContainer") }}
+{{- include "fluent-bit-windows.rejectWorkload" (list (and $copied (not .image))
+  $where "`logMonitor.image`, from which to copy LogMonitor.exe, is not set."
+  "logMonitor.image" (dict "registry" "111122223333.dkr.ecr.us-east-1.amazonaws.com" "repository" "logmonitor" "tag" "2.2.1")) }}
+{{- include "fluent-bit-windows.rejectWorkload" (list (and $copied (not .sources))
+  $where "`logMonitor.sources` is empty, so LogMonitor would read nothing." "logMonitor.sources" (list (dict "type" "Process"))) }}
+{{- if $copied }}{{ include "fluent-bit-windows.checkSources" (dict "where" $where "settings" .) }}{{ end }}
+{{- end -}}
+{{- end -}}
+
+{{/* Sources that LogMonitor 2.2.1 would silently read differently. */}}
+{{- define "fluent-bit-windows.checkSources" -}}
+{{- $custom := eq .settings.logFormat "Custom" -}}
+{{- $seen := list -}}
+{{- range $index, $source := .settings.sources }}
+{{- $place := printf "`logMonitor.sources[%d]` of %s" $index $.where }}
+{{- $several := dict "EventLog" " with the channels of both" "ETW" " with the providers of both" "Process" "" }}
+{{- include "fluent-bit-windows.reject" (list (and (hasKey $several .type) (has .type $seen))
+  (printf "%s is a second source of type %s, whose settings would replace those of the first. Write one source%s." $place .type (get $several .type))) }}
+{{- include "fluent-bit-windows.rejectWorkload" (list (and $custom (not .customLogFormat))
+  $place "`logFormat` is Custom, so without `customLogFormat` every line would be empty."
+  "customLogFormat" (printf "%%TimeStamp%% %%Source%% %%%s%%" (ternary "EventData" "Message" (eq .type "ETW")))) }}
+{{- include "fluent-bit-windows.rejectWorkload" (list (and (not $custom) .customLogFormat)
+  $.where (printf "`logMonitor.sources[%d].customLogFormat` is set, but LogMonitor ignores it with `logFormat: %s`." $index $.settings.logFormat)
+  "logMonitor.logFormat" "Custom") }}
+{{- include "fluent-bit-windows.rejectWorkload" (list (and .includeSubdirectories (regexMatch "^[A-Za-z]:[/\\\\]*$" .directory))
+  $place "LogMonitor cannot read a whole drive." "directory" (printf "%s\\logs" (substr 0 2 (.directory | default "C:")))) }}
+{{- $seen = append $seen .type }}
 {{- end }}
 {{- end -}}

@@ -1,9 +1,8 @@
-{{/* Windows Deployments whose logs LogMonitor brings to stdout. */}}
+{{/* Windows Deployments whose logs LogMonitor prints to stdout. */}}
 
 {{/*
-The workloads, as a JSON list: each with what `workloadDefaults` says where it says nothing itself, its component, the
-name of its objects, `lists` and `serviceLists` as fluent-bit-windows.checkPod expects them and, where the chart writes
-it, LogMonitorConfig.json as text.
+The workloads, merged with `workloadDefaults`, as a JSON list. Each also has its component, the name of its objects, `lists` and
+`serviceLists` for fluent-bit-windows.checkPod and, if the chart writes it, `config`: LogMonitorConfig.json as text.
 */}}
 {{- define "fluent-bit-windows.workloads" -}}
 {{- $made := list -}}
@@ -12,7 +11,8 @@ it, LogMonitorConfig.json as text.
 {{- $_ := set $workload "component" (printf "workload-%s" $item.name) -}}
 {{- $_ := set $workload "objectName" (printf "%s-%s" (include "fluent-bit-windows.fullname" $) $item.name) -}}
 {{- if eq $workload.logMonitor.from "initContainer" -}}
-{{- $_ := set $workload "config" (include "fluent-bit-windows.logMonitorConfig" $workload.logMonitor) -}}
+{{- $config := dict "LogConfig" (pick $workload.logMonitor "logFormat" "sources") -}}
+{{- $_ := set $workload "config" (toPrettyJson $config) -}}
 {{- end -}}
 {{- $lists := list -}}
 {{- range $field := list "env" "extraVolumeMounts" "extraVolumes" "ports" "topologySpreadConstraints" -}}
@@ -28,25 +28,17 @@ it, LogMonitorConfig.json as text.
 {{- $made | toJson -}}
 {{- end -}}
 
-{{/* LogMonitorConfig.json of a workload; argument: its `logMonitor`. */}}
-{{- define "fluent-bit-windows.logMonitorConfig" -}}
-{{- dict "LogConfig" (dict "logFormat" .logFormat "sources" .sources) | toPrettyJson -}}
-{{- end -}}
-
 {{- define "fluent-bit-windows.logMonitorConfigName" -}}
 {{- printf "%s-logmonitor" .objectName -}}
 {{- end -}}
 
-{{/* Name of an image that belongs to a workload: dict "root" $ "image" <map>. */}}
+{{/* Image of a container of a workload: dict "root" $ "image" <map>. */}}
 {{- define "fluent-bit-windows.workloadImage" -}}
 {{- $image := mergeOverwrite (dict "registry" "" "tag" "" "digest" "") .image -}}
 {{- include "fluent-bit-windows.image" (dict "root" .root "image" $image) -}}
 {{- end -}}
 
-{{/*
-Command of a workload: LogMonitor starts the program that it is given, and passes its exit code on. The image's own
-entry point is left alone when LogMonitor is in it.
-*/}}
+{{/* Command of a workload. LogMonitor starts the program that follows, and exits with its exit code. */}}
 {{- define "fluent-bit-windows.workloadCommand" -}}
 {{- if ne .logMonitor.from "entrypoint" -}}
 {{- $folder := ternary (include "fluent-bit-windows.logMonitorCopy" .) .logMonitor.folder (eq .logMonitor.from "initContainer") -}}
@@ -59,14 +51,14 @@ args:
 {{- end }}
 {{- end -}}
 
-{{/* Where the init container puts LogMonitor: ContainerUser may make a folder in a volume, but no file in its root. */}}
+{{/* Directory of the copied LogMonitor. ContainerUser can create a directory in the root of a volume, but no file. */}}
 {{- define "fluent-bit-windows.logMonitorCopy" -}}
 C:\logmonitor-files\LogMonitor
 {{- end -}}
 
 {{/*
-Copies LogMonitor and its configuration into one folder, from which it reads both. A ConfigMap mounted there would hide
-the program, and Windows has no subPath. Arguments: dict "root" $ "workload" <map>.
+Init container that copies LogMonitor next to its configuration, where LogMonitor looks for it. A ConfigMap mounted there would
+hide the program, and Windows does not support subPath. dict "root" $ "workload" <map>.
 */}}
 {{- define "fluent-bit-windows.logMonitorCopier" -}}
 {{- $settings := .workload.logMonitor -}}
@@ -100,16 +92,10 @@ the program, and Windows has no subPath. Arguments: dict "root" $ "workload" <ma
   {{- end }}
   resources:
     {{- toYaml $workload.resources | nindent 4 }}
-  {{- if or $workload.config $workload.extraVolumeMounts }}
+  {{- $copy := dict "name" "logmonitor" "mountPath" "C:\\logmonitor-files" "readOnly" true }}
+  {{- with concat (ternary (list $copy) list (hasKey $workload "config")) $workload.extraVolumeMounts }}
   volumeMounts:
-    {{- if $workload.config }}
-    - name: logmonitor
-      mountPath: C:\logmonitor-files
-      readOnly: true
-    {{- end }}
-    {{- with $workload.extraVolumeMounts }}
     {{- toYaml . | nindent 4 }}
-    {{- end }}
   {{- end }}
 {{- end -}}
 
@@ -152,18 +138,10 @@ spec:
   {{- end }}
   containers:
     {{- include "fluent-bit-windows.workloadContainer" . | nindent 4 }}
-  {{- if or $workload.config $workload.extraVolumes }}
+  {{- $copy := dict "name" "logmonitor" "emptyDir" (dict "sizeLimit" "64Mi") }}
+  {{- $config := dict "name" "logmonitor-config" "configMap" (dict "name" (include "fluent-bit-windows.logMonitorConfigName" $workload)) }}
+  {{- with concat (ternary (list $copy $config) list (hasKey $workload "config")) $workload.extraVolumes }}
   volumes:
-    {{- if $workload.config }}
-    - name: logmonitor
-      emptyDir:
-        sizeLimit: 64Mi
-    - name: logmonitor-config
-      configMap:
-        name: {{ include "fluent-bit-windows.logMonitorConfigName" $workload | quote }}
-    {{- end }}
-    {{- with $workload.extraVolumes }}
     {{- toYaml . | nindent 4 }}
-    {{- end }}
   {{- end }}
 {{- end -}}

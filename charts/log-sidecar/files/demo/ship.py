@@ -1,6 +1,6 @@
 """Sends log lines to a backend from within the application: no file, no sidecar.
 
-What an application has to do itself then: hold lines while the backend is away, but never wait for it, nor fill its
+What an application has to do itself: hold lines while the backend is unavailable, never wait for it, nor fill its
 memory; send again, so that nothing is lost, and tell what was dropped. Only the standard library is used.
 """
 

@@ -22,7 +22,7 @@ from typing import Any
 QUEUE_LENGTH = 1000
 LARGEST_BATCH = 100
 TIMEOUT_SECONDS = 5.0
-# A Service that is made anew has another address, and nobody says so.
+# A Service that is recreated has another address, without notice.
 RESOLVE_SECONDS = 10.0
 XRAY_HEADER = b'{"format": "json", "version": 1}\n'
 ROOT = re.compile(r"1-([0-9a-f]{8})-([0-9a-f]{24})")

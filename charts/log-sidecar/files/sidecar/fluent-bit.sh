@@ -1,5 +1,5 @@
 # Fluent Bit stops reading the moment it gets SIGTERM, so a shell stands before it: the application's
-# last lines get through first, then Fluent Bit may end.
+# last lines are delivered first, then Fluent Bit may end.
 set -u
 # A signal that arrives before the agent runs, also while its configuration is written, counts afterwards.
 early=

@@ -1,4 +1,4 @@
-# fluentd stops reading at SIGTERM, so a shell stands before it: the application's last lines get through first.
+# fluentd stops reading at SIGTERM, so a shell stands before it: the application's last lines are delivered first.
 set -u
 # A signal that arrives before the agent runs, also while its configuration is written, counts afterwards.
 early=

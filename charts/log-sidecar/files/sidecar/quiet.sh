@@ -6,7 +6,7 @@ wait_for_quiet() {
   still=0
   before=
   while [ "$still" -lt "$QUIET_SECONDS" ] && [ "$left" -gt 0 ]; do
-    # Not quoted: the shell expands the globs, again at each look.
+    # Not quoted: the shell expands the globs, again in each pass.
     # shellcheck disable=SC2086
     now=$(ls -lnL --full-time $WATCH 2>/dev/null)
     [ "$now" = "$before" ] && still=$((still + 1)) || still=0

@@ -1,0 +1,211 @@
+"""LogMonitor in the pods of workloads: how it gets there, its configuration, and the settings that it would ignore."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis_jsonschema import from_schema
+from jsonschema import Draft7Validator
+
+from harness.render.helm import Helm
+from harness.render.manifests import Manifests
+
+from .workloads import ALL_VALUES, CHART, ETW, EVENTS, FILE, FILES, copied, pod_of, workload
+
+STRICT = Draft7Validator(json.loads((FILES / "LogMonitorConfig.schema.json").read_text(encoding="utf-8")))
+
+Render = Callable[..., Manifests]
+
+
+def test_baked_configuration_is_what_logmonitor_reads() -> None:
+    """The configuration beside the Dockerfile passes the strict schema, and is UTF-8 without a mark."""
+    text = (FILES / "LogMonitorConfig.json").read_bytes()
+    assert [error.message for error in STRICT.iter_errors(json.loads(text))] == []
+    assert text.startswith(b"{")
+
+
+def test_logmonitor_comes_in_three_ways(with_workloads: Render) -> None:
+    """Copied by an init container, baked in, or as the image's entry point."""
+    manifests = with_workloads(files=(ALL_VALUES,))
+    pods = {name: pod_of(manifests, f"x-fluent-bit-windows-{name}") for name in ("copied", "baked", "entrypoint")}
+    assert {name: [one["name"] for one in pod.get("initContainers", [])] for name, pod in pods.items()} == {
+        "copied": ["logmonitor"],
+        "baked": [],
+        "entrypoint": [],
+    }
+    assert {name: pod["containers"][0].get("command") for name, pod in pods.items()} == {
+        "copied": ["C:\\logmonitor-files\\LogMonitor\\LogMonitor.exe", "C:\\app\\service.exe"],
+        "baked": ["C:\\Tools\\LogMonitor\\LogMonitor.exe", "C:\\ServiceMonitor.exe", "w3svc"],
+        "entrypoint": None,
+    }
+    assert manifests.select("ConfigMap", labels={"app.kubernetes.io/component": "workload-baked"}).names() == set()
+
+
+def test_program_and_configuration_are_copied_into_one_folder(with_workloads: Render) -> None:
+    """A ConfigMap over the program's folder would hide it, and ContainerUser writes no file to a volume's root."""
+    pod = pod_of(with_workloads(workload(logMonitor=copied(FILE))))
+    [copier], [container] = pod["initContainers"], pod["containers"]
+    folder = "C:\\logmonitor-files\\LogMonitor"
+    assert copier["command"] == [
+        "cmd.exe",
+        "/S",
+        "/C",
+        f"(if not exist {folder} mkdir {folder}) && copy /Y C:\\LogMonitor\\LogMonitor.exe {folder} "
+        f"&& copy /Y C:\\logmonitor-config\\LogMonitorConfig.json {folder}",
+    ]
+    assert copier["image"] == "registry.invalid/logmonitor:1"
+    volume = {"name": "logmonitor", "mountPath": "C:\\logmonitor-files"}
+    config = {"name": "logmonitor-config", "mountPath": "C:\\logmonitor-config", "readOnly": True}
+    assert copier["volumeMounts"] == [volume, config]
+    assert container["volumeMounts"] == [{**volume, "readOnly": True}]
+    assert [volume["name"] for volume in pod["volumes"]] == ["logmonitor", "logmonitor-config"]
+    assert not any("subPath" in mount for mount in copier["volumeMounts"])
+
+
+def test_changed_configuration_makes_new_pods(with_workloads: Render) -> None:
+    """LogMonitor reads its file at its start only."""
+
+    def annotations(directory: str) -> Any:
+        manifests = with_workloads(workload(logMonitor=copied({**FILE, "directory": directory})))
+        return manifests.one("Deployment")["spec"]["template"]["metadata"]["annotations"]
+
+    assert annotations("C:\\a") != annotations("C:\\b")
+
+
+def test_written_configuration_is_the_values(with_workloads: Render) -> None:
+    """Every source is in the file as it is in the values, and the strict schema takes it."""
+    data = with_workloads(files=(ALL_VALUES,)).one("ConfigMap", "x-fluent-bit-windows-copied-logmonitor")["data"]
+    config = json.loads(data["LogMonitorConfig.json"])
+    assert [error.message for error in STRICT.iter_errors(config)] == []
+    assert config["LogConfig"]["logFormat"] == "Custom"
+    assert [source["type"] for source in config["LogConfig"]["sources"]] == ["EventLog", "File", "ETW", "Process"]
+    assert config["LogConfig"]["sources"][1]["waitInSeconds"] == 60
+
+
+SOURCE = "/workloads/0/logMonitor/sources/0"
+
+
+# What LogMonitor would silently ignore or read differently, by what the schema says.
+MISTAKES = {
+    "seconds-as-text": ({**FILE, "waitInSeconds": "60"}, f"at '{SOURCE}/waitInSeconds': got string, want number"),
+    "relative-directory": ({"type": "File", "directory": "logs"}, f"at '{SOURCE}/directory': 'logs' does not match"),
+    "no-directory": ({"type": "File"}, f"at '{SOURCE}': missing property 'directory'"),
+    "required-key-in-another-case": ({"type": "File", "Directory": "C:\\logs"}, "'Directory' not allowed"),
+    "key-in-another-case": ({**FILE, "IncludeSubdirectories": True}, "'IncludeSubdirectories' not allowed"),
+    "boolean-as-text": (
+        {**FILE, "includeSubdirectories": "True"},
+        f"at '{SOURCE}/includeSubdirectories': got string, want boolean",
+    ),
+    "word-for-a-boolean": ({**EVENTS, "startAtOldestRecord": "no"}, f"at '{SOURCE}/startAtOldestRecord': got string"),
+    "key-of-another-type": ({**FILE, "channels": []}, f"at '{SOURCE}': additional properties 'channels' not allowed"),
+    "no-channels": ({"type": "EventLog"}, f"at '{SOURCE}': missing property 'channels'"),
+    "channel-without-name": (
+        {"type": "EventLog", "channels": [{"level": "Error"}]},
+        f"at '{SOURCE}/channels/0': missing property 'name'",
+    ),
+    "name-in-another-case": ({"type": "EventLog", "channels": [{"Name": "System"}]}, "'Name' not allowed"),
+    "no-providers": ({"type": "ETW"}, f"at '{SOURCE}': missing property 'providers'"),
+    "provider-without-name": (
+        {"type": "ETW", "providers": [{"level": "Error"}]},
+        f"at '{SOURCE}/providers/0': missing property 'providerGuid'",
+    ),
+    "keywords-as-number": (
+        {"type": "ETW", "providers": [{"providerName": "x", "keywords": 3}]},
+        f"at '{SOURCE}/providers/0/keywords': got number, want string",
+    ),
+    "no-type": ({"directory": "C:\\logs"}, f"at '{SOURCE}': missing property 'type'"),
+    "type-in-another-case": ({"Type": "File", "directory": "C:\\logs"}, f"at '{SOURCE}': missing property 'type'"),
+}
+
+
+@pytest.mark.parametrize(("source", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_mistake_is_rejected_with_its_place(
+    rejection: Callable[..., str], source: dict[str, Any], message: str
+) -> None:
+    """What LogMonitor silently ignores is rejected with its path; the strict schema agrees."""
+    assert message in rejection(logMonitor=copied(source))
+    assert list(STRICT.iter_errors({"LogConfig": {"logFormat": "JSON", "sources": [source]}})) != []
+
+
+# Of keys that are sound by themselves: the format of lines, the source, what the message says, the line that it shows.
+MISFITS = {
+    "empty-lines-of-a-file": (
+        "Custom",
+        FILE,
+        "`logMonitor.sources[0]` of `workloads[0]` (web), `logFormat` is Custom",
+        "customLogFormat: '%TimeStamp% %Source% %Message%'",
+    ),
+    "empty-lines-of-etw": ("Custom", ETW, "every line would be empty", "'%TimeStamp% %Source% %EventData%'"),
+    "unused-format": (
+        "JSON",
+        {**FILE, "customLogFormat": "%Message%"},
+        "In `workloads[0]` (web), `logMonitor.sources[0].customLogFormat` is set",
+        "logMonitor:\n  logFormat: Custom",
+    ),
+    "whole-drive": (
+        "JSON",
+        {"type": "File", "directory": "C:\\", "includeSubdirectories": True},
+        "LogMonitor cannot read a whole drive",
+        "directory: C:\\logs",
+    ),
+    "another-drive": (
+        "JSON",
+        {"type": "File", "directory": "d:", "includeSubdirectories": True},
+        "LogMonitor cannot read a whole drive",
+        "directory: d:\\logs",
+    ),
+}
+
+
+@pytest.mark.parametrize(("log_format", "source", "problem", "fix"), MISFITS.values(), ids=MISFITS)
+def test_keys_that_do_not_fit_are_rejected_with_the_line_to_write(
+    rejection: Callable[..., str], log_format: str, source: dict[str, Any], problem: str, fix: str
+) -> None:
+    """Keys that LogMonitor reads differently together are rejected with the fix; the strict schema agrees."""
+    message = rejection(logMonitor=copied(source, logFormat=log_format))
+    assert problem in message
+    assert fix in message
+    assert list(STRICT.iter_errors({"LogConfig": {"logFormat": log_format, "sources": [source]}})) != []
+
+
+def test_sound_sources_are_taken(with_workloads: Render) -> None:
+    """The least of each type is enough, for the chart and for the strict schema."""
+    sources = [FILE, EVENTS, ETW, {"type": "File", "directory": "C:"}, {"type": "Process"}]
+    assert list(STRICT.iter_errors({"LogConfig": {"logFormat": "JSON", "sources": sources}})) == []
+    assert with_workloads(workload(logMonitor=copied(*sources))).select(
+        "ConfigMap", "x-fluent-bit-windows-web-logmonitor"
+    )
+
+
+@pytest.mark.slow
+def test_logmonitor_reads_every_source_that_the_schema_accepts(helm: Helm) -> None:
+    """Sources drawn from the values' schema pass the strict schema, unless the chart rejects them as a whole drive."""
+    schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
+    source = {**schema["definitions"]["logMonitorSource"], "definitions": schema["definitions"]}
+    rendered = set()
+
+    @settings(max_examples=60, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(source=from_schema(source))
+    def draw(source: dict[str, Any]) -> None:
+        log_format = "Custom" if "customLogFormat" in source else "JSON"
+        values = {"workloads": [workload(logMonitor=copied(source, logFormat=log_format))]}
+        answer = helm.template(CHART, release="x", values=values)
+        if answer.exit_code != 0:
+            assert "LogMonitor cannot read a whole drive" in answer.stderr, (source, answer.stderr)
+            return
+        config = {"LogConfig": {"logFormat": log_format, "sources": [source]}}
+        assert [error.message for error in STRICT.iter_errors(config)] == [], source
+        written = Manifests.parse(answer.stdout).one("ConfigMap", "x-fluent-bit-windows-web-logmonitor")["data"]
+        assert json.loads(written["LogMonitorConfig.json"]) == config
+        rendered.add(source["type"])
+
+    draw()
+    assert rendered == {"EventLog", "File", "ETW", "Process"}
+
+
+def test_sources_of_one_type_would_replace_each_other(rejection: Callable[..., str], with_workloads: Render) -> None:
+    """LogMonitor keeps one setting for all its channels; files, which have their own, may be several."""
+    assert "a second source of type EventLog" in rejection(logMonitor=copied(EVENTS, EVENTS))
+    assert with_workloads(workload(logMonitor=copied(FILE, {**FILE, "directory": "D:\\more"})))
