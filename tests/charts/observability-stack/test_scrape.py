@@ -212,7 +212,7 @@ def test_limits_apply_to_own_pods(scrapes: Scrapes) -> None:
         name: (job["sample_limit"], job["label_limit"]) for name, job in scrapes(ALL).items() if "label_limit" in job
     }
     assert bounded == dict.fromkeys(USERS, (50000, 60))
-    assert "sample_limit" not in str(scrapes({"scrape": {"limits": {"samples": 0}}}))
+    assert "sample_limit" not in str(scrapes({"scrape": {"sampleLimit": 0}}))
 
 
 def test_shards_split_the_targets(scrapes: Scrapes) -> None:

@@ -181,13 +181,13 @@ def test_configuration_change_replaces_the_pods(install: Install) -> None:
     ("settings", "said", "shown"),
     [
         (
-            {"xrayDaemon": {"bufferMegabytes": 48}},
-            "`traces.xrayDaemon.bufferMegabytes` is 48, but the container's memory limit is 64Mi",
+            {"xrayDaemon": {"totalBufferSizeMB": 48}},
+            "`traces.xrayDaemon.totalBufferSizeMB` is 48, but the container's memory limit is 64Mi",
             {"xrayDaemon": {"resources": {"limits": {"memory": "72Mi"}}}},
         ),
         (
-            {"engine": "otel", "otel": {"memoryLimitMegabytes": 400}},
-            "`traces.otel.memoryLimitMegabytes` is 400, but the container's memory limit is 256Mi",
+            {"engine": "otel", "otel": {"limitMib": 400}},
+            "`traces.otel.limitMib` is 400, but the container's memory limit is 256Mi",
             {"otel": {"resources": {"limits": {"memory": "500Mi"}}}},
         ),
         (
