@@ -1,4 +1,4 @@
-"""The chart's sidecar as a process of this machine, with the real fluent-bit, and no cluster."""
+"""Runs the rendered sidecar as a process on this machine, with the real Fluent Bit and without a cluster."""
 
 import contextlib
 import copy
@@ -26,13 +26,13 @@ from harness.loss.measure import finish_writer, run_writer
 from harness.render.helm import Helm
 
 CHART = Path(__file__).parents[2] / "charts" / "log-sidecar"
-# What the kubelet would write there.
+# Content that the kubelet would write.
 POD = {"OUTPUT_POD": "shop-0", "OUTPUT_NAMESPACE": "prd", "OUTPUT_NODE": "node-1"}
 OUTAGE_SECONDS = float(os.environ.get("OUTAGE_SECONDS") or 30)
 
 
 class Sidecar(ProcessFollower):
-    """The script and the configuration that the chart renders, with folders of this machine for its volumes."""
+    """The rendered script and configuration, with local folders as volumes."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Sidecar(ProcessFollower):
         for item in rendered.select("ConfigMap", component="sidecar"):
             for name, text in item["data"].items():
                 (folder / "config" / name).write_text(self._moved(text, ca))
-        # Credentials come from Secrets; here they are what the test says.
+        # Credentials come from Secrets; here the test sets them.
         environment = {entry["name"]: self._moved(entry["value"], ca) for entry in container["env"] if "value" in entry}
         environment |= {**POD, **CREDENTIALS, **secrets, "AGENT": str(agent)}
         mounting = ["/bin/sh", "-c", 'mount -t tmpfs -o size="$0" tmpfs "$1" && shift && exec "$@"']
@@ -67,27 +67,27 @@ class Sidecar(ProcessFollower):
         )
 
     def start(self) -> Self:
-        """Start it, and wait until it answers."""
+        """Start the sidecar, and wait until it responds."""
         super().start()
         self.wait_for(lambda: self._get("/api/v2/metrics/prometheus") is not None)
         return self
 
     def write(self, options: str) -> int:
-        """Run the writer to its end, see ``python -m harness.loss.writer --help``; returns how many lines it wrote."""
+        """Run the writer (``python -m harness.loss.writer --help``) to its end; return the number of written lines."""
         return finish_writer(self.begin(options)).written
 
     def begin(self, options: str) -> "subprocess.Popen[str]":
-        """Start the writer; `finish_writer` ends it."""
+        """Start the writer; `finish_writer` waits for its end."""
         return run_writer(self.file, options.split())
 
     def terminating(self) -> Callable[[], int]:
-        """Send SIGTERM as the kubelet does; returns what waits for the end and returns the status."""
+        """Send SIGTERM as the kubelet does; return a function that waits for the end and returns the exit status."""
         os.kill(self.pid, signal.SIGTERM)
         assert self._process is not None
         return self._process.wait
 
     def metric(self, metric: str, /, **labels: str) -> float:
-        """Return the value of one of fluent-bit's metrics, 0 if there is none of that name."""
+        """Return the value of a Fluent Bit metric, 0 if it does not exist."""
         wanted = [f'{key}="{value}"' for key, value in labels.items()]
         found = 0.0
         for line in (self._get("/api/v2/metrics/prometheus") or "").splitlines():
@@ -97,18 +97,18 @@ class Sidecar(ProcessFollower):
 
     @property
     def state(self) -> Path:
-        """Folder of its positions and buffers, as its own mount namespace has it."""
+        """Folder of positions and buffers, in the sidecar's mount namespace."""
         return Path(f"/proc/{self.pid}/root{self.folder}/state")
 
     def errors(self) -> str:
-        """Return what it said on stderr."""
+        """Return the output on stderr."""
         return (self.folder / "stderr").read_text(errors="replace")
 
     def wait_for(self, ready: Callable[[], bool], *, seconds: float = 60) -> None:
-        """Wait until something holds.
+        """Wait until a condition holds.
 
         Raises:
-            TimeoutError: it does not within that many seconds, or the sidecar ended; the message ends its stderr.
+            TimeoutError: it does not hold within that many seconds, or the sidecar exited; with the end of its stderr.
         """
         until = time.monotonic() + seconds
         while not ready():
@@ -138,9 +138,9 @@ class Sidecar(ProcessFollower):
 
 @contextlib.contextmanager
 def sidecars(folder: Path) -> Iterator[Callable[..., Sidecar]]:
-    """Start sidecars with these values, secrets (by the name of their variable), authority and size of their state.
+    """Start sidecars with values, secrets (by environment variable), a CA certificate, and a size of their state.
 
-    What starts them may be called from several threads.
+    The returned function is thread-safe.
     """
     agent = images.fluent_bit()
     if agent is None:
@@ -172,13 +172,13 @@ def sidecars(folder: Path) -> Iterator[Callable[..., Sidecar]]:
 
 @pytest.fixture
 def sidecar(tmp_path: Path) -> Iterator[Callable[..., Sidecar]]:
-    """Start a sidecar, see `sidecars`."""
+    """Start a sidecar as `sidecars` does."""
     with sidecars(tmp_path) as start:
         yield start
 
 
 def outage(backend: Trouble, kinds: Sequence[str]) -> None:
-    """Let a backend fail in each of these ways, for OUTAGE_SECONDS in all; returns afterwards."""
+    """Let a backend fail in each of these ways, for OUTAGE_SECONDS in total, then return."""
     backend.suffer(kinds, seconds=OUTAGE_SECONDS)
 
 

@@ -1,4 +1,4 @@
-"""Every backend gets every record once, with its fields, over TLS and with the right credentials."""
+"""Backends receive every record once, with its fields, over TLS and with credentials."""
 
 import json
 import subprocess
@@ -25,13 +25,13 @@ Start = Callable[..., Sidecar]
 
 
 def to(kind: str, port: int, **block: Any) -> dict[str, Any]:
-    """Values that send the lines to a backend of this machine, by an output that has the name of its type."""
+    """Return values with an output to a local backend, named after its type."""
     output = {"type": kind, "host": HOST, "port": port, **block}
     return {"logs": {"labels": {"cluster": "c 1"}}, "outputs": {"stdout": {"enabled": False}, kind: output}}
 
 
 def arrive(sidecar: Sidecar, receiver: Receiver, written: int) -> None:
-    """Wait for the lines, and expect each once, in order, with the fields of a record."""
+    """Wait for the lines, and check that each arrived once, in order, with the fields of a record."""
     sidecar.wait_for(lambda: len(receiver) >= written)
     assert count(receiver.lines(), written).exact
     assert {key: value for key, value in receiver.records[0].items() if key in FIELDS} == FIELDS
@@ -40,7 +40,7 @@ def arrive(sidecar: Sidecar, receiver: Receiver, written: int) -> None:
 
 @pytest.mark.parametrize("kind", ["elasticsearch", "opensearch"])
 def test_bulk_api_gets_every_record(sidecar: Start, tmp_path: Path, kind: str) -> None:
-    """Over TLS with an authority of one's own and basic authentication, into the index that the values name."""
+    """Records reach the index in the values over TLS with a private CA and basic authentication."""
     with BulkReceiver(tls=tmp_path / "pki", user="shop", password="p$ {w}") as receiver:
         login = {"httpUser": SECRET, "httpPasswd": SECRET, "tls": {"caSecret": SECRET}}
         values = to(kind, receiver.port, index="logs-{namespace}-{container}", **login)
@@ -53,7 +53,7 @@ def test_bulk_api_gets_every_record(sidecar: Start, tmp_path: Path, kind: str) -
 
 
 def test_opensearch_service_checks_the_signature(sidecar: Start, tmp_path: Path) -> None:
-    """Requests are signed by SigV4 for the region and service, and the receiver verifies the signature."""
+    """Requests have a valid SigV4 signature for the Region and service."""
     with BulkReceiver(tls=tmp_path / "pki", signed=("eu-west-1", "aoss")) as receiver:
         aws = {"awsAuth": True, "region": "eu-west-1", "awsServiceName": "aoss", "tls": {"caConfigMap": SECRET}}
         values = to("opensearch", receiver.port, logstashFormat=True, logstashPrefix="shop", **aws)
@@ -65,7 +65,7 @@ def test_opensearch_service_checks_the_signature(sidecar: Start, tmp_path: Path)
 
 @pytest.mark.parametrize("ending", ["", "\n"], ids=["url", "url-with-newline"])
 def test_sumologic_source_is_a_secret_url(sidecar: Start, tmp_path: Path, ending: str) -> None:
-    """The URL is taken into its parts by the script; category, name and host are headers."""
+    """The script splits the URL into its parts; category, name and host are headers."""
     with JsonReceiver(tls=tmp_path / "pki") as receiver:
         url = f"https://{HOST}:{receiver.port}/receiver/v1/http/ZaVnC4dhaV==?x=1{ending}"
         values = to("sumologic", 0)
@@ -81,7 +81,7 @@ def test_sumologic_source_is_a_secret_url(sidecar: Start, tmp_path: Path, ending
 
 @pytest.mark.parametrize("shape", ["json", "json_lines"])
 def test_http_gets_records_and_headers(sidecar: Start, shape: str) -> None:
-    """Both formats, headers with blanks, headers from Secrets, login, path and query."""
+    """Both formats arrive, with headers that contain spaces, headers from Secrets, credentials, path and query."""
     with JsonReceiver(user="shop", password="secret") as receiver:
         block = {
             "format": shape,
@@ -98,7 +98,7 @@ def test_http_gets_records_and_headers(sidecar: Start, shape: str) -> None:
 
 
 def test_urls_of_two_outputs_are_secrets(sidecar: Start, tmp_path: Path) -> None:
-    """Each output sends to its own URL: one over TLS to a port and a path, one without TLS and without a path."""
+    """Each output uses its own URL: one with TLS, port and path, one without TLS and path."""
     with JsonReceiver(tls=tmp_path / "pki") as first, JsonReceiver() as second:
         values = to("http", 0)
         values["outputs"] |= {
@@ -118,7 +118,7 @@ def test_urls_of_two_outputs_are_secrets(sidecar: Start, tmp_path: Path) -> None
 
 
 def test_two_backends_and_stdout_at_once(sidecar: Start) -> None:
-    """Every output receives every line once; a multiline record is one line of stdout and keeps its lines elsewhere."""
+    """Every output receives every line once; on stdout, a multiline record is one line."""
     traces = [f"#{number} failed\n\tat shop.Cart\n\tat shop.Main" for number in range(500)]
     file = {"name": "app", "path": "/var/log/app/app.log", "multiline": "regex", "multilineRegex": {"start": r"^#\d"}}
     with JsonReceiver() as http, BulkReceiver() as bulk:
@@ -155,7 +155,7 @@ def test_output_receives_its_files_only(sidecar: Start) -> None:
 
 
 def test_stranger_gets_nothing(sidecar: Start, tmp_path: Path) -> None:
-    """A server whose certificate another authority signed sees no record: they wait."""
+    """A server with a certificate of another CA receives no records, which wait in the buffer."""
     with JsonReceiver(tls=tmp_path / "pki") as receiver:
         started = sidecar(to("http", receiver.port))
         written = started.write(LINES)
@@ -165,8 +165,8 @@ def test_stranger_gets_nothing(sidecar: Start, tmp_path: Path) -> None:
         assert started.metric("fluentbit_output_dropped_records_total", name="http") == 0
 
 
-def test_refused_records_are_counted(sidecar: Start) -> None:
-    """An answer that says never (wrong credentials) drops the records, and the metric counts every one."""
+def test_rejected_records_are_counted(sidecar: Start) -> None:
+    """A permanent error, such as wrong credentials, drops the records, and a metric counts each of them."""
     with JsonReceiver(user="shop", password="other") as receiver:
         started = sidecar(to("http", receiver.port, tls={"enabled": False}))
         written = started.write(LINES)
@@ -177,7 +177,7 @@ def test_refused_records_are_counted(sidecar: Start) -> None:
 
 @pytest.mark.parametrize("layout", ["json", "raw"])
 def test_cloudwatch_gets_every_line(sidecar: Start, tmp_path: Path, layout: str) -> None:
-    """Into the group and the stream of the values' templates, which it makes, as record or as the line alone."""
+    """Fluent Bit creates the log group and stream of the templates, and sends whole records or only the line."""
     with CloudWatchLogs(tmp_path / "pki") as api:
         block = {"endpoint": HOST, "port": api.port, "logRetentionDays": 7, "tls": {"caSecret": SECRET}}
         block |= {"logGroupName": f"/eks/{{namespace}}/{layout}", "logStreamName": "{node}/{pod}.{file}"}
@@ -194,7 +194,7 @@ def test_cloudwatch_gets_every_line(sidecar: Start, tmp_path: Path, layout: str)
 
 
 def test_forward_gets_every_record(sidecar: Start, tmp_path: Path) -> None:
-    """Another Fluent Bit answers each chunk, and the shared key lets the sidecar in; bytes are as they were."""
+    """Another Fluent Bit accepts the shared key, acknowledges each chunk, and receives unchanged bytes."""
     agent = images.fluent_bit()
     port = free_port()
     server = {"name": "forward", "listen": HOST, "port": port, "shared_key": "a b$", "self_hostname": "server"}

@@ -1,4 +1,4 @@
-"""Fluent Bit as it runs on a node: its bounds in an outage, what it asks the kubelet, what it reads of a journal."""
+"""Fluent Bit as a node agent: limits in an outage, requests to the kubelet, files and journal, and outputs."""
 
 import json
 import os
@@ -31,24 +31,24 @@ pytestmark = pytest.mark.slow
 CHART = Path(__file__).parents[2] / "charts" / "observability-stack"
 NOW = "2026-11-21T10:00:00.000000001Z"
 PATIENCE_SECONDS = 60.0
-# Credentials of a Secret, by the environment variables of the pod.
+# Credentials from a Secret, by environment variable of the pod.
 LOGIN = {"OUTPUT_BACKEND__HTTP_USER": "shop", "OUTPUT_BACKEND__HTTP_PASSWD": "p$ {w}"}
 USER, PASSWORD = LOGIN.values()
 
 
 def http(port: int, **options: Any) -> dict[str, Any]:
-    """Return an output that sends to a receiver of this machine."""
+    """Return an output to a local receiver."""
     return {"type": "http", "host": HOST, "port": port, "tls": {"enabled": False}, **options}
 
 
 class Node:
-    """A folder with the logs of a node, and the agent that the chart renders, with its paths below that folder.
+    """A folder with the logs of a node, and the rendered agent with paths below that folder.
 
     Args:
         folder: the folder.
-        port: where the backend listens.
-        changed: what is different in the configuration of the kubernetes filter.
-        outputs: `outputs` of the chart's values; by default HTTP at that port.
+        port: port of the backend.
+        changed: replaced options of the Kubernetes filter.
+        outputs: `outputs` of the chart's values; default: HTTP to that port.
         logs: `logs` of the chart's values.
     """
 
@@ -90,7 +90,7 @@ class Node:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
     def stop(self) -> None:
-        """End the agent, as the kubelet does."""
+        """Stop the agent, as the kubelet does."""
         self._process.terminate()
         self._process.wait(timeout=PATIENCE_SECONDS)
 
@@ -102,14 +102,14 @@ class Node:
             log.writelines(f"{NOW} stdout {flag} {line}\n" for line in lines)
 
     def wait(self, ready: Callable[[], object]) -> None:
-        """Wait until something holds."""
+        """Wait until a condition holds."""
         until = time.monotonic() + PATIENCE_SECONDS
         while not ready():
             assert time.monotonic() < until, (self.folder / "agent.log").read_text(encoding="utf-8")[-2000:]
             time.sleep(0.1)
 
     def metric(self, start: str) -> float:
-        """Return the sum of the agent's metrics that begin so."""
+        """Return the sum of the agent's metrics with a prefix."""
         try:
             with urllib.request.urlopen(f"{self._url}/api/v2/metrics/prometheus", timeout=5) as answer:
                 lines = answer.read().decode().splitlines()
@@ -118,7 +118,7 @@ class Node:
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(start))
 
     def status(self, path: str) -> int:
-        """Return what the HTTP server answers with, as a probe sees it."""
+        """Return the status of the HTTP server's response to a probe."""
         try:
             with urllib.request.urlopen(f"{self._url}{path}", timeout=5) as answer:
                 code: int = answer.status
@@ -127,25 +127,25 @@ class Node:
             return error.code
 
     def peak_mebibytes(self) -> float:
-        """Return the most memory that the agent ever had."""
+        """Return the agent's maximum memory."""
         status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
         return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
     def kept_mebibytes(self) -> float:
-        """Return what positions and buffers take on the disk."""
+        """Return the disk usage of positions and buffers."""
         return sum(file.stat().st_blocks for file in self.state.rglob("*")) / 2048
 
 
 @pytest.fixture
 def backend() -> Iterator[JsonReceiver]:
-    """What takes the records."""
+    """The receiver of the records."""
     with JsonReceiver() as receiver:
         yield receiver
 
 
 @pytest.fixture
 def node(tmp_path: Path, backend: JsonReceiver) -> Iterator[Callable[..., Node]]:
-    """Start an agent with these values of `logs`."""
+    """Start an agent with values of `logs`."""
     with ExitStack() as stack:
 
         def start(**options: Any) -> Node:
@@ -157,7 +157,7 @@ def node(tmp_path: Path, backend: JsonReceiver) -> Iterator[Callable[..., Node]]
 
 
 def test_outage_fills_the_disk_up_to_its_bound_and_no_memory(node: Callable[..., Node], backend: JsonReceiver) -> None:
-    """In an outage, five times the limit is written: the newest records arrive, and each drop is counted."""
+    """In an outage with five times the disk limit, the newest records arrive, and every dropped one is counted."""
     off = {"enabled": False}
     small = {"storage": {"totalLimitSize": "16M"}}
     made = node(metadata={"from": "tag"}, application=small, dataplane=off, host=off, storage={"maxChunksUp": 16})
@@ -169,7 +169,7 @@ def test_outage_fills_the_disk_up_to_its_bound_and_no_memory(node: Callable[...,
     dropped = "fluentbit_output_dropped_records_total"
     made.wait(lambda: made.metric("fluentbit_input_records_total") + made.metric(dropped) >= written)
     assert made.kept_mebibytes() < 24
-    # The bound of the values is 64 MiB and 2 for each chunk.
+    # The limit is 64 MiB, and 2 MiB for each chunk.
     assert made.peak_mebibytes() < 64 + 2 * 16
     assert made.metric(dropped) > 0
     backend.heal()
@@ -183,7 +183,7 @@ def test_outage_fills_the_disk_up_to_its_bound_and_no_memory(node: Callable[...,
 def test_failing_backend_makes_the_agent_unready_and_restarts_nothing(
     node: Callable[..., Node], backend: JsonReceiver
 ) -> None:
-    """The path of the readiness probe fails while records are given up, that of the liveness probe never does."""
+    """The readiness probe fails while retries are exhausted; the liveness probe never does."""
     outputs = {"backend": http(backend.port, retryLimit=1)}
     health = {"hcErrorsCount": 1, "hcRetryFailureCount": 1, "hcPeriod": 5}
     made = node(metadata={"from": "tag"}, outputs=outputs, httpServer=health)
@@ -205,7 +205,7 @@ def test_failing_backend_makes_the_agent_unready_and_restarts_nothing(
 def test_full_node_asks_its_kubelet_once_for_each_container(
     tmp_path: Path, node: Callable[..., Node], backend: JsonReceiver
 ) -> None:
-    """40 pods of 45 KB each: as many requests at the start, none while they go on, and every record is complete."""
+    """For 40 pods of 45 KB, there are as many requests at the start, none afterwards, and every record is complete."""
     pods = [f"web-{number}" for number in range(40)]
     status = {"podIP": "10.0.0.9", "containerStatuses": [{"name": "app", "containerID": f"containerd://{'a' * 64}"}]}
     items = [
@@ -226,7 +226,7 @@ def test_full_node_asks_its_kubelet_once_for_each_container(
                 made.write(name, "hello")
         made.wait(lambda: len(backend.records) >= 3 * len(pods))
         asked = len(kubelet.log)
-        # One more to see whether the kubelet answers at all.
+        # One more, which checks that the kubelet responds.
         assert asked <= len(pods) + 1
         for name in pods:
             made.write(name, "hello")
@@ -238,7 +238,7 @@ def test_full_node_asks_its_kubelet_once_for_each_container(
 
 @pytest.mark.parametrize("kind", ["elasticsearch", "opensearch"])
 def test_bulk_api_gets_every_record(kind: str, tmp_path: Path, node: Callable[..., Node]) -> None:
-    """Each record is in the index once, let in by user and password, although a third is turned away at first."""
+    """With basic authentication, each record is in the index once, although a third is rejected at first."""
     tls = {"tls": tmp_path / "pki"} if kind == "opensearch" else {}
     with BulkReceiver(user=USER, password=PASSWORD, **tls) as receiver:
         login = {"httpUser": {"name": "login", "key": "user"}, "httpPasswd": {"name": "login", "key": "password"}}
@@ -257,7 +257,7 @@ def test_bulk_api_gets_every_record(kind: str, tmp_path: Path, node: Callable[..
 
 @pytest.mark.parametrize("service", ["es", "aoss"])
 def test_opensearch_service_gets_signed_requests(service: str, tmp_path: Path, node: Callable[..., Node]) -> None:
-    """Each request is signed for the cluster's region and the service, and the receiver verifies the signature."""
+    """Each request has a valid signature for the cluster's Region and the service."""
     with BulkReceiver(tls=tmp_path / "pki", signed=(REGION, service)) as receiver:
         place = {"host": HOST, "port": receiver.port, "tls": {"caFile": str(receiver.ca)}}
         backend = {"type": "opensearch", "awsAuth": True, "awsServiceName": service, **place}
@@ -270,8 +270,8 @@ def test_opensearch_service_gets_signed_requests(service: str, tmp_path: Path, n
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to listen where AWS does")
 @pytest.mark.parametrize("kind", ["firehose", "s3"])
 def test_bucket_gets_every_record(kind: str, tmp_path: Path, node: Callable[..., Node]) -> None:
-    """What goes to S3, or to a delivery stream that ends there, is in the bucket once, also what waited at the end."""
-    # Fluent Bit speaks to port 443 of an endpoint: of an address that no other run has.
+    """With S3 and Firehose, each record is in the bucket once, also records that waited when the agent stopped."""
+    # Fluent Bit connects to port 443 of an endpoint, here on an address that no other test run uses.
     own = f"127.{os.getpid() >> 14 & 255}.{os.getpid() >> 6 & 255}.{os.getpid() << 2 & 255 | len(kind) & 3}"
     with Aws(tmp_path / "pki", host=own, port=443) as aws:
         bucket = aws.client("s3")
@@ -314,7 +314,7 @@ def test_two_backends_get_every_record(tmp_path: Path, node: Callable[..., Node]
 
 
 def test_namespaces_are_split_between_outputs(node: Callable[..., Node], backend: JsonReceiver) -> None:
-    """By globs, each record reaches the output of its namespace once, and no other."""
+    """With globs in `match.namespaces`, each record reaches only the output of its namespace, once."""
     with JsonReceiver() as other:
         outputs = {
             "backend": http(backend.port, match={"namespaces": {"include": ["shop*", "default"]}}),
@@ -324,7 +324,7 @@ def test_namespaces_are_split_between_outputs(node: Callable[..., Node], backend
         expected: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
         for namespace in ("shop", "shop-2", "default", "default-2", "my-shop", "kube-system"):
             lines = [f"{namespace} {number}" for number in range(200)]
-            # The pod and its container are named after another namespace.
+            # The pod and its container are named like another namespace.
             made.write("shop", *lines, namespace=namespace)
             expected[namespace.startswith("shop") or namespace == "default"].update(lines)
         made.wait(lambda: len(backend.records) >= 600 and len(other.records) >= 600)
@@ -334,7 +334,7 @@ def test_namespaces_are_split_between_outputs(node: Callable[..., Node], backend
 
 
 def test_records_are_joined_parsed_and_bounded(node: Callable[..., Node], backend: JsonReceiver) -> None:
-    """A trace is one record, the fields of a JSON line are below `log_processed`, what is above the rate is dropped."""
+    """A stack trace is one record, JSON fields are below `log_processed`, and records above the rate are dropped."""
     wanted = {"multiline": ["java"], "parseJson": True, "rateLimit": 100}
     made = node(metadata={"from": "tag"}, application=wanted)
     trace = ["Exception in thread main java.lang.RuntimeException: no", "\tat x.A.b(A.java:1)", "\tat x.A.c(A.java:2)"]
@@ -352,7 +352,7 @@ def test_records_are_joined_parsed_and_bounded(node: Callable[..., Node], backen
 
 @pytest.mark.parametrize("join", [True, False], ids=["joined", "apart"])
 def test_parts_of_a_line(join: bool, node: Callable[..., Node], backend: JsonReceiver) -> None:
-    """Parts of a line become one record, or one record each; then even an endless line needs no memory."""
+    """Parts of a line are joined, or one record each; without joining, an endless line uses no additional memory."""
     made = node(metadata={"from": "tag"}, joinParts=join)
     parts = 3 if join else 2000
     made.write("web-1", *("x" * 16384 for _ in range(parts)), flag="P")
@@ -367,7 +367,7 @@ def test_parts_of_a_line(join: bool, node: Callable[..., Node], backend: JsonRec
 
 
 class Kubelet(HTTPServer):
-    """Answers every request with the same pods, over TLS."""
+    """Responds to every request with the same pods, over TLS."""
 
     def __init__(self, folder: Path, pods: dict[str, Any]) -> None:
         Authority(folder).issue("kubelet", "kubelet", hosts=(IPv4Address(HOST),))
@@ -380,7 +380,7 @@ class Kubelet(HTTPServer):
 def test_journal_is_parted_into_data_plane_and_host(
     tmp_path: Path, node: Callable[..., Node], backend: JsonReceiver
 ) -> None:
-    """What the kubelet says is the data plane's, what the kernel says the host's, and what others say is not read."""
+    """Kubelet entries are in the data plane pipeline, kernel entries in the host pipeline, and others are not read."""
     writer = shutil.which("systemd-journal-remote", path=f"{os.environ['PATH']}:/lib/systemd")
     if writer is None:
         pytest.skip("needs systemd-journal-remote on PATH, which writes a journal")

@@ -1,7 +1,7 @@
-"""A backend that fails, a sidecar that is killed, a buffer that is full: nothing is lost, or every loss is counted.
+"""Failing backends, killed sidecars and full buffers: no line is lost, or every loss is counted.
 
-OUTAGE_SECONDS sets how long a backend fails in all: 30 s if it is not set, 300 s for the published figures. The outages
-go on side by side, each with a sidecar and a backend of its own, as they mostly wait.
+OUTAGE_SECONDS is the total duration of an outage: 30 s by default, 300 s for the published figures. Outages run in
+parallel, each with its own sidecar and backend, because they mostly wait.
 """
 
 import functools
@@ -24,7 +24,7 @@ from .conftest import OUTAGE_SECONDS, Sidecar, outage, sidecars
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("outages")]
 RATE = 1000
-# It is written before, during and after the outage.
+# Written before, during and after the outage.
 LINES = f"--lines {int(RATE * (OUTAGE_SECONDS + 3))} --rate {RATE} --rotate rename --rotations 4"
 FAILURES = ["503", "429", "refuse"]
 DROPPED = "fluentbit_output_dropped_records_total"
@@ -35,19 +35,19 @@ Start = Callable[..., Sidecar]
 
 
 def to(kind: str, port: int, *, buffer: str = "128M", **block: Any) -> dict[str, Any]:
-    """Values that send the lines to a backend of this machine, without TLS."""
+    """Return values with an output to a local backend, without TLS."""
     storage = {"totalLimitSize": buffer}
     output = {"type": kind, "host": HOST, "port": port, "tls": {"enabled": False}, "storage": storage, **block}
     return {"outputs": {"stdout": {"enabled": False}, kind: output}}
 
 
 def complete(receiver: Receiver, written: int) -> bool:
-    """Say whether every line is there; doubles must not stand for lines that still wait."""
+    """Return whether every line arrived; duplicates do not count for waiting lines."""
     return len(receiver) >= written and count(receiver.lines(), written).complete
 
 
 def bulk_api_that_fails(sidecar: Start, folder: Path, kind: str) -> None:
-    """5xx, throttling, refusal, single documents turned away, answers that never come: every line once."""
+    """After 5xx, throttling, refused connections, rejected documents and timeouts, every line is stored once."""
     with BulkReceiver() as receiver:
         started = sidecar(to(kind, receiver.port))
         writer = started.begin(LINES)
@@ -57,14 +57,14 @@ def bulk_api_that_fails(sidecar: Start, folder: Path, kind: str) -> None:
         started.wait_for(lambda: started.metric(sent, name=kind) >= written, seconds=120)
         report = count(receiver.lines(), written)
         assert (report.lost, report.duplicated, report.mangled) == (0, 0, 0), report
-        # Not because nothing failed.
+        # Checks that requests failed at all.
         assert {*receiver.failed} >= {"503", "429", "partial", "lost"}
         assert receiver.repeated > 0
         assert started.metric(DROPPED, name=kind) == 0
 
 
 def http_that_fails(sidecar: Start, folder: Path) -> None:
-    """As long as the backend takes nothing that it does not acknowledge, every line comes once."""
+    """If the backend stores only acknowledged requests, every line arrives once."""
     with JsonReceiver() as receiver:
         started = sidecar(to("http", receiver.port, format="json_lines"))
         writer = started.begin(LINES)
@@ -77,7 +77,7 @@ def http_that_fails(sidecar: Start, folder: Path) -> None:
 
 
 def doubles_are_retried_chunks(sidecar: Start, folder: Path) -> None:
-    """Records that an HTTP backend stored without answering are delivered again: at most those of retried chunks."""
+    """An HTTP backend that stores without a response receives duplicates only of retried chunks."""
     with JsonReceiver() as receiver:
         started = sidecar(to("http", receiver.port))
         writer = started.begin(LINES)
@@ -91,7 +91,7 @@ def doubles_are_retried_chunks(sidecar: Start, folder: Path) -> None:
 
 
 def cloudwatch_that_fails(sidecar: Start, folder: Path) -> None:
-    """5xx, ThrottlingException and refusal, from before the group is made: every line once."""
+    """After 5xx, ThrottlingException and refused connections before the log group exists, every line arrives once."""
     with CloudWatchLogs(folder / "pki") as api:
         block = {"endpoint": HOST, "port": api.port, "logGroupName": "/outage/{namespace}"}
         output = {"type": "cloudwatch", "tls": {"caSecret": {"name": "a", "key": "ca.crt"}}, **block}
@@ -108,7 +108,7 @@ def cloudwatch_that_fails(sidecar: Start, folder: Path) -> None:
 
 
 def killed_during_an_outage(sidecar: Start, folder: Path) -> None:
-    """Twice SIGKILL while nothing can be delivered: what was read waits on disk, what was not in the file."""
+    """After two SIGKILLs during an outage, every line arrives: read lines wait on disk, others in the file."""
     with BulkReceiver() as receiver:
         started = sidecar(to("opensearch", receiver.port))
         writer = started.begin(LINES)
@@ -124,7 +124,7 @@ def killed_during_an_outage(sidecar: Start, folder: Path) -> None:
         started.wait_for(lambda: complete(receiver, written), seconds=120)
         report = count(receiver.lines(), written)
         assert (report.lost, report.mangled) == (0, 0), report
-        # Lines that were stored before their position was: a few of one read.
+        # Lines whose position was not stored yet: a few from one read.
         assert report.duplicated <= 2 * RATE
 
 
@@ -140,7 +140,7 @@ CASES: dict[str, Callable[[Start, Path], None]] = {
 
 @pytest.fixture(scope="module")
 def outages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, "Future[None]"]]:
-    """All of CASES, which begin at once."""
+    """All CASES, started at the same time."""
     folder = tmp_path_factory.mktemp("outages")
     with sidecars(folder) as start, ThreadPoolExecutor(len(CASES)) as pool:
         running = {}
@@ -153,12 +153,12 @@ def outages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, "Fut
 
 @pytest.mark.parametrize("case", CASES)
 def test_outage(outages: dict[str, "Future[None]"], case: str) -> None:
-    """What the case above says holds while the backend fails for OUTAGE_SECONDS."""
+    """Delivery is as described for the case while the backend fails for OUTAGE_SECONDS."""
     outages[case].result()
 
 
 def test_pod_that_ends_during_an_outage(sidecar: Start) -> None:
-    """A backend that comes back within `sidecar.grace` still gets all."""
+    """A backend that recovers within `sidecar.grace` receives all lines."""
     with JsonReceiver() as receiver:
         started = sidecar(to("http", receiver.port))
         receiver.fail("503")
@@ -183,14 +183,14 @@ def test_full_buffer_drops_and_counts(sidecar: Start) -> None:
         delivered = lambda: started.metric("fluentbit_output_proc_records_total", name="http")  # noqa: E731
         started.wait_for(lambda: len(receiver) >= delivered() > 0 and started.metric(CHUNKS) == 0, seconds=120)
         report = count(receiver.lines(), written)
-        # Of a chunk that is dropped while it is being sent some may arrive.
+        # A chunk that is dropped while it is being sent may arrive in part.
         assert 0 < report.lost <= read() - delivered()
         assert started.metric(DROPPED, name="http") > 0
 
 
 @pytest.mark.parametrize("kind", ["stdout", "http"])
 def test_full_volume_counts_what_it_loses(sidecar: Start, kind: str) -> None:
-    """Where others fill the volume of the buffers, as many lines are missing as were read and not delivered."""
+    """If other files fill the buffer volume, only lines are missing that were read and not delivered."""
     with JsonReceiver() as receiver:
         values: dict[str, Any] = to("http", receiver.port) if kind == "http" else {}
         values["sidecar"] = {"state": {"medium": ""}}
@@ -206,5 +206,5 @@ def test_full_volume_counts_what_it_loses(sidecar: Start, kind: str) -> None:
         started.wait_for(lambda: len(arrived) == delivered() and started.metric(CHUNKS) == 0)
         report = count(started.lines() if kind == "stdout" else receiver.lines(), written)
         assert (report.lost, report.duplicated, report.mangled) == (read() - delivered(), 0, 0), report
-        # Otherwise nothing was tested.
+        # Otherwise the test proves nothing.
         assert report.lost > 0

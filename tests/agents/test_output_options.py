@@ -1,4 +1,4 @@
-"""The options that outputs set are Fluent Bit's own, asked of the Fluent Bit that runs here."""
+"""Options of outputs exist in the Fluent Bit that runs the tests."""
 
 import re
 import subprocess
@@ -12,13 +12,13 @@ from harness.generate import outputs
 ROOT = Path(__file__).parents[2]
 CHARTS = sorted(path.parent.name for path in ROOT.glob("charts/*/Chart.yaml"))
 DATA = outputs.load(ROOT / "charts" / "shared")
-# Every output accepts these (src/flb_output.c, 5.1.1), though the help of some plugins leaves them out.
+# Every output accepts these options (src/flb_output.c, 5.1.1), although the help of some plugins omits them.
 ANY_OUTPUT = {"port", "storage.total_limit_size", "tls.ca_file", "tls.verify", "tls.verify_hostname", "tls.vhost"}
 
 
 @pytest.mark.parametrize("plugin", sorted({kind["plugin"] for kind in DATA["types"].values()}))
 def test_every_option_of_an_output_exists(plugin: str) -> None:
-    """Neither a value nor a fixed setting of an output type sets an option that its plugin does not have."""
+    """All options and fixed settings of an output type are options of its plugin."""
     agent = images.fluent_bit()
     if agent is None:
         pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")

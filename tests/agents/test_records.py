@@ -1,4 +1,4 @@
-"""What a record is: long lines, bytes that are no text, stack traces; on stdout and at a backend."""
+"""Records on stdout and at a backend: long lines, invalid text, and stack traces."""
 
 from collections.abc import Callable
 from typing import Any
@@ -57,7 +57,7 @@ Start = Callable[..., Sidecar]
 
 
 def values(kind: str, port: int = 0, **file: Any) -> dict[str, Any]:
-    """Values with one log file, to stdout or to a backend of this machine."""
+    """Return values with one log file, and stdout or a local backend as output."""
     made: dict[str, Any] = {"logs": {"files": [{"name": "app", "path": "/var/log/app/app.log", **file}]}}
     if kind != "stdout":
         output = {"type": kind, "host": HOST, "port": port, "tls": {"enabled": False}}
@@ -77,16 +77,16 @@ TRACES = {
 
 @pytest.mark.parametrize(("trace", "file"), TRACES.values(), ids=TRACES)
 def test_stack_trace_is_one_record(sidecar: Start, trace: str, file: dict[str, Any]) -> None:
-    """A backend gets it with its lines, between the lines that stood before and after it."""
+    """A backend receives a stack trace with its lines, between the previous and the following line."""
     with JsonReceiver() as receiver:
         started = sidecar(values("http", receiver.port, **file))
         before, after = ("#1 before", "#2 after") if "Regex" in str(file) else ("before", "after")
-        # The Go parser takes no empty line for a part of a trace at its end.
+        # The Go parser does not include an empty line at the end of a trace.
         started.file.write_text("".join(f"{text}\n" for text in (before, trace, after, trace, after)))
         started.wait_for(lambda: len(receiver) >= 5)
         arrived = [line.decode() for line in receiver.lines()]
     if trace == JAVA:
-        # Its first line is a log line of its own, as far as the preset knows.
+        # For the preset, its first line is a separate log line.
         first, rest = trace.split("\n", 1)
         assert arrived in ([before, trace, after, trace, after], [before, first, rest, after, first, rest, after])
     else:
@@ -95,7 +95,7 @@ def test_stack_trace_is_one_record(sidecar: Start, trace: str, file: dict[str, A
 
 @pytest.mark.parametrize(("trace", "file"), TRACES.values(), ids=TRACES)
 def test_stack_traces_stay_in_order_on_stdout(sidecar: Start, trace: str, file: dict[str, Any]) -> None:
-    """A hundred of them between numbered lines: each in its place, on one line of stdout."""
+    """A hundred stack traces between numbered lines are each in their place, on one line of stdout."""
     started = sidecar(values("stdout", **file))
     head = "#" if "Regex" in str(file) else "line "
     with started.file.open("w") as log:
@@ -111,7 +111,7 @@ def test_stack_traces_stay_in_order_on_stdout(sidecar: Start, trace: str, file: 
 
 @pytest.mark.parametrize("kind", ["stdout", "http"])
 def test_lines_of_a_megabyte(sidecar: Start, kind: str) -> None:
-    """A line up to the limit arrives whole, one above it is cut there and counted, and the next line follows."""
+    """A line up to the limit arrives whole; a longer one is truncated and counted, and the next line follows."""
     with JsonReceiver() as receiver:
         started = sidecar(values(kind, receiver.port))
         sizes = [999_000, 1_048_576, 3 * MEGABYTE]
@@ -119,7 +119,7 @@ def test_lines_of_a_megabyte(sidecar: Start, kind: str) -> None:
             for number, size in enumerate(sizes):
                 log.write(f"{number} {'x' * (size - 2)}\nnext {number}\n")
         started.wait_for(lambda: len(started if kind == "stdout" else receiver) >= 6)
-        # The backend gets chunks, of which a small one may overtake a large one.
+        # The backend receives chunks, and a small one can overtake a large one.
         records = sorted(receiver.records, key=lambda record: int(record["offset"]))
         arrived = started.lines() if kind == "stdout" else [record["log"].encode() for record in records]
         started.wait_for(lambda: started.metric("fluentbit_input_long_line_truncated_total", name="app") == 2)
@@ -130,7 +130,7 @@ def test_lines_of_a_megabyte(sidecar: Start, kind: str) -> None:
 
 
 def test_bytes_arrive_unchanged_on_stdout(sidecar: Start) -> None:
-    """Whatever a line consists of, as long as it is no newline: Latin-1, cut UTF-8, NUL, escapes."""
+    """stdout keeps all bytes of a line: Latin-1, truncated UTF-8, NUL, escapes."""
     started = sidecar(values("stdout"))
     lines = [bytes([*range(1, 10), 11, 12, *range(14, 256)]), b"caf\xe9", b"\xe2\x82", b"a\x00b", b"\xff\xfe", b"{log}"]
     started.file.write_bytes(b"".join(line + b"\n" for line in lines))
@@ -139,7 +139,7 @@ def test_bytes_arrive_unchanged_on_stdout(sidecar: Start) -> None:
 
 
 def test_bytes_that_are_no_text_stall_nothing(sidecar: Start) -> None:
-    """A backend gets JSON, which has no place for them: they are replaced, the text around them is not."""
+    """A backend receives JSON, in which invalid bytes are replaced, and other text is unchanged."""
     with JsonReceiver() as receiver:
         started = sidecar(values("http", receiver.port))
         started.file.write_bytes(b"before \xe9\xff after\n\xe2\x82\nlast\n")

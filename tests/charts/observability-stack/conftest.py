@@ -1,4 +1,4 @@
-"""What the tests of this chart share: the article's values and Prometheus' rendered configuration."""
+"""Fixtures of this chart's tests: the article's values, and Prometheus' rendered configuration."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,13 +17,13 @@ Values = Mapping[str, Any]
 
 @pytest.fixture
 def article() -> Path:
-    """The values that the article shows."""
+    """The values of the article."""
     return ROOT / "values" / "examples" / "amp.yaml"
 
 
 @pytest.fixture
 def prometheus(install: Callable[..., Manifests]) -> Callable[..., dict[str, Any]]:
-    """The configuration of one pod of Prometheus, the first by default."""
+    """The configuration of a Prometheus pod, by default the first one."""
 
     def config(values: Values | None = None, *, shard: int = 0, replica: int = 0, **options: Any) -> dict[str, Any]:
         data = install(values, **options).one("ConfigMap", "x-observability-stack-server")["data"]
@@ -35,7 +35,7 @@ def prometheus(install: Callable[..., Manifests]) -> Callable[..., dict[str, Any
 
 @pytest.fixture
 def scrapes(prometheus: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, dict[str, Any]]]:
-    """The scrape configurations by the job's name."""
+    """The scrape configurations by job name."""
 
     def jobs(values: Values | None = None, **options: Any) -> dict[str, dict[str, Any]]:
         return {job["job_name"]: job for job in prometheus(values, **options)["scrape_configs"]}

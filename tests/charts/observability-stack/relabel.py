@@ -1,4 +1,4 @@
-"""Relabelling as Prometheus does it, as far as this chart uses it."""
+"""Prometheus' relabeling, as far as this chart uses it."""
 
 import hashlib
 import re
@@ -7,14 +7,14 @@ from typing import Any
 
 
 def relabel(steps: Iterable[Mapping[str, Any]], labels: Mapping[str, str]) -> dict[str, str] | None:
-    """Apply steps of relabelling to labels, as https://prometheus.io/docs/prometheus/latest/configuration says.
+    """Apply relabeling steps to labels, as specified in https://prometheus.io/docs/prometheus/latest/configuration.
 
     Args:
         steps: entries of ``relabel_configs``, ``metric_relabel_configs`` or ``write_relabel_configs``.
-        labels: labels before; one that is not there is the empty text.
+        labels: labels before relabeling; a missing label is an empty string.
 
     Returns:
-        The labels after, without empty ones; ``None`` when a step drops them.
+        The labels after relabeling, without empty ones; ``None`` if a step drops the series.
 
     Raises:
         NotImplementedError: a step has an action that no template of the chart uses.
@@ -22,14 +22,14 @@ def relabel(steps: Iterable[Mapping[str, Any]], labels: Mapping[str, str]) -> di
     now = dict(labels)
     for step in steps:
         text = step.get("separator", ";").join(now.get(name, "") for name in step.get("source_labels", []))
-        # Python writes groups \1, Go's template $1 or ${1}.
+        # Python refers to a group by \1, Go by $1 or ${1}.
         match = re.fullmatch(step.get("regex", "(.*)"), text)
         action = step.get("action", "replace")
         if action in ("keep", "drop"):
             if bool(match) != (action == "keep"):
                 return None
         elif action == "hashmod":
-            # The last eight bytes of MD5, as a number.
+            # The last eight bytes of the MD5 sum, as a number.
             digest = hashlib.md5(text.encode(), usedforsecurity=False).digest()
             now[step["target_label"]] = str(int.from_bytes(digest[8:], "big") % step["modulus"])
         elif action == "replace":

@@ -1,4 +1,4 @@
-"""All parts together: what a node gives for them, what each switch takes away, and what is left in AWS."""
+"""All components together: their requests on a node, the objects of each switch, and the resources that stay in AWS."""
 
 import re
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Install = Callable[..., Manifests]
 README = Path(__file__).parents[3] / "charts" / "observability-stack" / "README.md"
 WORKSPACE = "https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1/api/v1/remote_write"
 ON = {"enabled": True}
-# Each switch, and the components whose objects it stands for.
+# Each switch, and the components that it installs.
 PARTS = {
     "metrics": {"server", "rules", "kube-state-metrics", "node-exporter", "alertmanager", "pushgateway"},
     "traces": {"traces"},
@@ -40,7 +40,7 @@ def components(made: Manifests) -> dict[tuple[str, str], str]:
 
 
 def requests(made: Manifests) -> dict[str, tuple[int, int]]:
-    """Return millicores and MiB that each DaemonSet for Linux nodes asks for, by component."""
+    """Return the requests of each DaemonSet for Linux nodes, in millicores and MiB, by component."""
     found = {}
     for pod in made.pods():
         if pod.owner["kind"] == "DaemonSet" and pod.spec["nodeSelector"]["kubernetes.io/os"] == "linux":
@@ -51,8 +51,8 @@ def requests(made: Manifests) -> dict[str, tuple[int, int]]:
     return found
 
 
-def test_a_complete_node_asks_for_little(install: Install) -> None:
-    """Metrics, traces, insights and logs together ask for at most 250m and 300Mi of a node, as the README says."""
+def test_requests_of_all_node_agents(install: Install) -> None:
+    """The node agents request at most 250m and 300Mi in total, and the README lists the same requests."""
     asked = requests(install(EVERYTHING))
     assert asked.keys() == {"node-exporter", "traces", "container-insights", "logs"}
     total = tuple(map(sum, zip(*asked.values(), strict=True)))
@@ -66,16 +66,16 @@ def test_a_complete_node_asks_for_little(install: Install) -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_switch_takes_all_of_its_part_away(install: Install, part: str) -> None:
-    """Without a part none of its objects is there, and every object of the others is."""
+def test_switch_removes_all_objects(install: Install, part: str) -> None:
+    """Disabling a component removes all of its objects, and no other object."""
     on = components(install(EVERYTHING))
     off = components(install({**EVERYTHING, part: {"enabled": False}}))
     assert set(on.values()) == set().union(*PARTS.values())
     assert off == {key: component for key, component in on.items() if component not in PARTS[part]}
 
 
-def test_what_is_left_in_aws_is_listed(install: Install, notes: Callable[..., str]) -> None:
-    """For each log group and workspace that is written to there is the command that deletes it, and for no other."""
+def test_notes_list_resources_in_aws(install: Install, notes: Callable[..., str]) -> None:
+    """The notes show a delete command for exactly the log groups and workspaces that the release writes to."""
     text = notes({**EVERYTHING, "identity": {"type": "podIdentity"}, "containerInsights": ON})
     configured = "".join(str(item.get("data")) for item in install(EVERYTHING).select("ConfigMap"))
     groups = set(re.findall(r"log_group_name: (\S+?)\\n", configured)) | {"/aws/containerinsights/shop/performance"}

@@ -1,4 +1,4 @@
-"""What users expect of any chart: names, labels, images, scheduling, under their usual values."""
+"""Conventions of Helm charts: names, labels, images and scheduling, with the usual values."""
 
 from collections.abc import Callable
 from typing import Any
@@ -39,15 +39,15 @@ def pod_of(made: Manifests, block: str) -> Pod:
     ids=["release", "release-has-it", "name", "full-name"],
 )
 def test_names(install: Install, release: str, values: dict[str, Any], start: str) -> None:
-    """Objects are called after the release and the chart, or as the values say, and each name is one of its kind."""
+    """Names of objects derive from release and chart, or from the overrides, and are unique for each kind."""
     made = install({**ON, **values, "server": {"replicas": 2, "shards": 1}}, release=release)
     named = [item for item in made if not item["metadata"]["name"].startswith(("amp-iamproxy", "prometheus-"))]
     assert [item["metadata"]["name"] for item in named if not item["metadata"]["name"].startswith(start)] == []
     assert len(made.names()) == len(made)
 
 
-def test_two_releases_share_no_folder_of_a_node(install: Install) -> None:
-    """Positions and buffers of release c in namespace a-b are not those of release b-c in namespace a."""
+def test_releases_have_separate_state_directories(install: Install) -> None:
+    """Release c in namespace a-b and release b-c in namespace a have different state directories."""
     folders = set()
     for namespace, release in (("a-b", "c"), ("a", "b-c")):
         [pod] = install(
@@ -61,8 +61,8 @@ def test_two_releases_share_no_folder_of_a_node(install: Install) -> None:
 
 
 @each
-def test_labels_and_annotations_of_the_user(install: Install, block: str) -> None:
-    """Common ones reach every object and pod, those of a component its pods, and none replaces the chart's own."""
+def test_common_labels_and_annotations(install: Install, block: str) -> None:
+    """Common labels and annotations are on every object, a component's on its pods; none replaces the chart's own."""
     own = {
         "podLabels": {"tier": "metrics", "app.kubernetes.io/instance": "y"},
         "podAnnotations": {"example.com/a": "b", "checksum/config": "x"},
@@ -82,7 +82,7 @@ def test_labels_and_annotations_of_the_user(install: Install, block: str) -> Non
 
 @each
 def test_image_can_be_replaced(install: Install, block: str) -> None:
-    """Registry, repository, tag, digest and policy come from the values; a digest wins."""
+    """Registry, repository, tag, digest and pull policy come from the values; a digest overrides the tag."""
     image = {"registry": "r.example", "repository": "a/b", "tag": "7", "pullPolicy": "Always"}
     [box] = pod_of(install(with_value(block, image=image)), block).containers()
     assert (box["image"], box["imagePullPolicy"]) == ("r.example/a/b:7", "Always")
@@ -92,8 +92,8 @@ def test_image_can_be_replaced(install: Install, block: str) -> None:
 
 
 @each
-def test_values_of_the_pod(install: Install, block: str) -> None:
-    """What is said of a component's pod stands in its specification."""
+def test_pod_settings(install: Install, block: str) -> None:
+    """Pod settings of a component are in its pod specification."""
     given: dict[str, Any] = {
         "tolerations": [{"key": "dedicated", "operator": "Exists"}],
         "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}},
@@ -115,8 +115,8 @@ def test_values_of_the_pod(install: Install, block: str) -> None:
     assert box["args"][-1] == "--seven=7"
 
 
-def test_extra_parts_of_prometheus(install: Install) -> None:
-    """Volumes, mounts and environment of the user are added behind the chart's."""
+def test_extra_volumes_and_environment(install: Install) -> None:
+    """Additional volumes, mounts and environment variables follow the chart's own."""
     extra = {
         "extraVolumes": [{"name": "remote", "secret": {"secretName": "remote"}}],
         "extraVolumeMounts": [{"name": "remote", "mountPath": "/etc/remote"}],
@@ -130,8 +130,8 @@ def test_extra_parts_of_prometheus(install: Install) -> None:
     assert (box["env"], box["envFrom"]) == (extra["extraEnv"], extra["extraEnvFrom"])
 
 
-def test_pods_of_a_pair_keep_apart(install: Install) -> None:
-    """Several pods of Prometheus prefer different nodes, unless an affinity is given."""
+def test_replicas_prefer_different_nodes(install: Install) -> None:
+    """Several Prometheus pods prefer different nodes, unless `server.affinity` is set."""
     for pod in install({"server": {"replicas": 2}, "kubeStateMetrics": {"enabled": False}}).pods():
         if pod.owner["kind"] == "StatefulSet":
             [term] = pod.spec["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
@@ -144,7 +144,7 @@ def test_pods_of_a_pair_keep_apart(install: Install) -> None:
     [{"scrape": {"interval": "30s"}}, {"cluster": {"name": "shop"}}, {"scrape": {"jobs": {"pods": False}}}],
     ids=["interval", "name", "job"],
 )
-def test_a_changed_configuration_rolls_the_pod(install: Install, change: dict[str, Any]) -> None:
-    """A pod has a checksum of its configuration, so that it reads a new one."""
+def test_configuration_change_replaces_the_pod(install: Install, change: dict[str, Any]) -> None:
+    """A pod has a checksum of its configuration, so a change of the configuration replaces it."""
     before, after = (pod_of(install(values), "server").metadata["annotations"] for values in ({}, change))
     assert before["checksum/config"] != after["checksum/config"]

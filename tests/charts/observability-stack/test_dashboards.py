@@ -1,4 +1,4 @@
-"""The dashboards that the chart ships: the JSON of the harness, as ConfigMaps that a Grafana in the cluster finds."""
+"""The chart's dashboards: generated JSON files, and ConfigMaps for a Grafana in the cluster."""
 
 import json
 from pathlib import Path
@@ -16,21 +16,21 @@ UIDS = sorted(board.uid for board in BOARDS)
 
 
 def maps(helm: Helm, release: str = "x", **dashboards: Any) -> list[dict[str, Any]]:
-    """Return the ConfigMaps of dashboards that an install makes."""
+    """Return the ConfigMaps of dashboards."""
     made = helm.render(CHART, release=release, namespace="prometheus", values={"dashboards": dashboards})
     component = "app.kubernetes.io/component"
     found = made.select("ConfigMap")
     return [one for one in found if one["metadata"]["labels"].get(component) == "dashboards"]
 
 
-def test_files_are_what_the_code_makes() -> None:
-    """Building the dashboards again changes nothing: no file was edited by hand, none is forgotten."""
+def test_files_are_up_to_date() -> None:
+    """The committed dashboards are identical to generated ones."""
     assert write(BOARDS, check=True) == []
     assert sorted(path.stem for path in FILES.glob("*.json")) == UIDS
 
 
-def test_drift_is_seen(tmp_path: Path) -> None:
-    """A file that was changed, is missing or is too many is named, and put right only when asked."""
+def test_check_lists_stale_files(tmp_path: Path) -> None:
+    """The check lists changed, missing and superfluous files, and corrects them only without `check`."""
     write(BOARDS, folder=tmp_path)
     changed, missing, extra = (tmp_path / f"{uid}.json" for uid in ("eks-node", "eks-logs", "old"))
     changed.write_text("{}", encoding="utf-8")
@@ -43,13 +43,13 @@ def test_drift_is_seen(tmp_path: Path) -> None:
     assert not extra.exists()
 
 
-def test_no_dashboard_without_asking(helm: Helm) -> None:
-    """A plain install makes none: a cluster without a Grafana has nobody who reads them."""
+def test_no_dashboards_by_default(helm: Helm) -> None:
+    """By default, the chart creates no dashboards."""
     assert maps(helm) == []
 
 
-def test_each_dashboard_is_a_labelled_map(helm: Helm) -> None:
-    """Each ConfigMap has one dashboard, byte for byte, the label that Grafana's sidecar looks for, and its folder."""
+def test_each_dashboard_is_a_labeled_configmap(helm: Helm) -> None:
+    """Each ConfigMap contains one unchanged dashboard, the label of Grafana's sidecar, and the folder."""
     made = maps(helm, enabled=True)
     assert sorted(one["metadata"]["name"] for one in made) == [f"x-observability-stack-{uid}" for uid in UIDS]
     files = {name: text for one in made for name, text in one["data"].items()}
@@ -57,12 +57,12 @@ def test_each_dashboard_is_a_labelled_map(helm: Helm) -> None:
     for one in made:
         assert one["metadata"]["labels"]["grafana_dashboard"] == "1"
         assert one["metadata"]["annotations"] == {"grafana_folder": "EKS"}
-        # What `kubectl apply` writes into an annotation must not be longer.
+        # The limit of annotations, which `kubectl apply` copies the object to.
         assert len(json.dumps(one)) < 262144
 
 
-def test_label_and_folder_can_be_others(helm: Helm) -> None:
-    """Another sidecar's label, value and annotation take the place of the usual ones; no folder, no annotation."""
+def test_label_and_folder_are_configurable(helm: Helm) -> None:
+    """Label, value and annotation are configurable; without a folder there is no annotation."""
     made = maps(
         helm,
         enabled=True,
@@ -79,8 +79,8 @@ def test_label_and_folder_can_be_others(helm: Helm) -> None:
     assert all("annotations" not in one["metadata"] for one in maps(helm, enabled=True, folder=""))
 
 
-def test_two_releases_do_not_share_a_map(helm: Helm) -> None:
-    """The longest names differ as the releases do."""
+def test_names_of_two_releases_differ(helm: Helm) -> None:
+    """Names of dashboards of two releases differ, also if they are cut to the maximum length."""
     names = [one["metadata"]["name"] for tail in "ab" for one in maps(helm, release="p" * 15 + tail, enabled=True)]
     assert len(set(names)) == len(names) == 2 * len(UIDS)
     assert max(map(len, names)) <= 253
@@ -88,7 +88,7 @@ def test_two_releases_do_not_share_a_map(helm: Helm) -> None:
 
 @pytest.mark.parametrize("uid", UIDS)
 def test_dashboards_fit_any_grafana(uid: str) -> None:
-    """A dashboard names no data source of one Grafana, has a panel id once, and covers no panel with another."""
+    """A dashboard refers to no particular data source, its panel IDs are unique, and no panels overlap."""
     board = json.loads((FILES / f"{uid}.json").read_text(encoding="utf-8"))
     assert (board["uid"], "id" in board, "version" in board) == (uid, False, False)
     assert board["templating"]["list"][0]["name"] == "datasource"
@@ -115,13 +115,13 @@ def test_dashboards_fit_any_grafana(uid: str) -> None:
     ],
     ids=["label", "number", "misspelt"],
 )
-def test_wrong_values_are_refused(helm: Helm, dashboards: dict[str, Any], says: str) -> None:
-    """Values that Kubernetes rejects as labels are rejected before, and so is a misspelled value."""
+def test_invalid_values_are_rejected(helm: Helm, dashboards: dict[str, Any], says: str) -> None:
+    """The schema rejects invalid labels and misspelled values."""
     with pytest.raises(HelmError, match=says.replace("/", "[./]")):
         maps(helm, **{"enabled": True, **dashboards})
 
 
-def test_values_file_says_what_the_tests_say() -> None:
-    """The defaults are those that Grafana's own chart looks for."""
+def test_defaults_match_the_sidecar() -> None:
+    """The defaults match the sidecar of Grafana's chart."""
     values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))["dashboards"]
     assert (values["label"], values["labelValue"], values["enabled"]) == ("grafana_dashboard", "1", False)

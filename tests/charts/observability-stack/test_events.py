@@ -1,4 +1,4 @@
-"""Kubernetes events: one collector, what it may and does, and what is said of it."""
+"""Kubernetes events: the collector, its permissions, its configuration, and its notes."""
 
 import subprocess
 from collections.abc import Callable
@@ -36,8 +36,8 @@ def config_of(made: Manifests) -> dict[str, Any]:
     return config
 
 
-def test_one_collector_that_may_read_events_only(install: Install) -> None:
-    """A single pod that is never beside another of its kind; off, nothing of it is there."""
+def test_one_collector_that_can_only_read_events(install: Install) -> None:
+    """There is a single pod, which is replaced with `Recreate`; disabled, there is no object."""
     made = install(values())
     assert made.names() == OBJECTS
     assert install(values(enabled=False)).names() == set()
@@ -53,7 +53,7 @@ def test_one_collector_that_may_read_events_only(install: Install) -> None:
     [container] = pod.containers()
     probes = {name: container[name]["httpGet"]["path"] for name in ("livenessProbe", "readinessProbe")}
     assert probes == {"livenessProbe": "/", "readinessProbe": "/api/v1/health"}
-    # The allow-list and the rules look at pods that are scraped so.
+    # The allow-list and the rules refer to pods with these annotations.
     assert (
         pod.metadata["annotations"].items()
         >= {
@@ -64,8 +64,8 @@ def test_one_collector_that_may_read_events_only(install: Install) -> None:
     )
 
 
-def test_state_is_on_a_claim_if_asked(install: Install) -> None:
-    """The next pod knows what was sent then; the claim goes with the release: its content is soon of no use."""
+def test_claim_keeps_the_state(install: Install) -> None:
+    """With a claim, the next pod has the IDs of sent events; an uninstall deletes the claim."""
     made = install(
         values(persistence={"type": "persistentVolumeClaim", "persistentVolumeClaim": {"storageClassName": "gp3"}})
     )
@@ -78,14 +78,14 @@ def test_state_is_on_a_claim_if_asked(install: Install) -> None:
     assert {"name": "state", "emptyDir": {"sizeLimit": "256Mi"}} in scratch
 
 
-def test_events_go_to_the_group_of_the_cluster(install: Install) -> None:
-    """Beside those of Container Insights, each once, from a state that outlives a restart, to a bounded buffer."""
+def test_events_have_a_log_group(install: Install) -> None:
+    """Events go to their log group once, with a state that survives restarts, and a buffer with a limit."""
     config = config_of(install(values()))
     [source], [output] = config["pipeline"]["inputs"], config["pipeline"]["outputs"]
     assert (output["log_group_name"], output["region"]) == ("/aws/containerinsights/shop/events", "eu-west-1")
     assert (output["log_retention_days"], output["log_group_class"]) == (30, "STANDARD")
     assert (source["kube_retention_time"], source["storage.type"]) == ("60m", "filesystem")
-    # What it notes as taken is in the buffer at that moment: a kill in between would lose it.
+    # An event is stored as read only when it is in the buffer: otherwise a kill in between would lose it.
     assert source["threaded"] is False
     state = "/var/lib/fluent-bit/"
     assert source["db"].startswith(state) and config["service"]["storage.path"].startswith(state)
@@ -101,8 +101,8 @@ def test_events_go_to_the_group_of_the_cluster(install: Install) -> None:
     assert (output["retry_limit"], output["role_arn"], source["kube_retention_time"]) == (7, ROLE, "5m")
 
 
-def test_events_go_where_logs_go(install: Install) -> None:
-    """With logs or without, to another backend too, which is told the cluster, with the password of the Secret."""
+def test_events_reach_other_backends(install: Install) -> None:
+    """With or without logs, another backend receives the events, with the cluster's name and the Secret's password."""
     login = {"httpUser": {"name": "es", "key": "username"}, "httpPasswd": {"name": "es", "key": "password"}}
     search = {"type": "elasticsearch", "host": "es.example.com", **login}
     made = install({**values(), "outputs": {"cloudwatch": {"enabled": False}, "search": search}})
@@ -121,8 +121,8 @@ def test_events_go_where_logs_go(install: Install) -> None:
     }
 
 
-def test_a_backend_that_lacks_its_address_is_refused(refusal: Callable[..., str]) -> None:
-    """The message names the place, also where only events are enabled."""
+def test_incomplete_output_is_rejected(refusal: Callable[..., str]) -> None:
+    """The message shows the place and the fix, also if only events are enabled."""
     said = refusal({**values(), "outputs": {"stream": {"type": "firehose"}}})
     assert "at '/outputs/stream': missing property 'deliveryStream'" in said
 
@@ -143,10 +143,10 @@ def test_a_backend_that_lacks_its_address_is_refused(refusal: Callable[..., str]
     ],
     ids=["all", "warnings", "reasons", "namespaces"],
 )
-def test_only_what_is_chosen_is_sent(install: Install, chosen: Any, filters: dict[str, tuple[str, str]]) -> None:
-    """All events, unless types, namespaces or reasons are chosen; words are taken as a whole.
+def test_events_are_selected(install: Install, chosen: Any, filters: dict[str, tuple[str, str]]) -> None:
+    """By default all events are sent; types, namespaces and reasons select events by whole words.
 
-    A processor drops the others before they count as read: an alert compares what is read with what is sent.
+    A processor drops other events before they count as read, because an alert compares read with sent events.
     """
     pipeline = config_of(install(values(**chosen)))["pipeline"]
     assert "filters" not in pipeline
@@ -158,8 +158,8 @@ def test_only_what_is_chosen_is_sent(install: Install, chosen: Any, filters: dic
     assert found == filters
 
 
-def test_configuration_is_sound(install: Install, chart: Path, tmp_path: Path) -> None:
-    """By the checker every event reaches one output and all paths lie in mounts; Fluent Bit takes it too."""
+def test_configuration_is_valid(install: Install, chart: Path, tmp_path: Path) -> None:
+    """Every event reaches one output, all paths are in mounts, and Fluent Bit accepts the configuration."""
     made = install(files=[chart / "ci" / "node-values.yaml"])
     [pod] = [pod for pod in made.pods() if pod.owner["metadata"]["name"] == NAME]
     [container] = pod.containers()
@@ -176,7 +176,7 @@ def test_configuration_is_sound(install: Install, chart: Path, tmp_path: Path) -
 
 
 def test_notes_have_policy_and_commands(notes: Callable[..., str]) -> None:
-    """The role may write to this group; the notes name it, the way to read it, and what an uninstall leaves."""
+    """The policy permits writing to this log group only; the notes show how to read and delete it."""
     text = notes(values())
     policy, trust = policies(text)
     assert policy == {

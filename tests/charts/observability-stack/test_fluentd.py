@@ -1,4 +1,4 @@
-"""Logs by fluentd: the article's DaemonSet with its names, the sources of Fluent Bit, and the real program on PATH."""
+"""Logs with fluentd: the article's DaemonSet, the same sources as Fluent Bit, and a dry run of the real program."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ FIXED = "FLUENT_ELASTICSEARCH"
 
 
 class Loader(yaml.SafeLoader):
-    """Knows fluentd's embedded strings, which read the environment."""
+    """Reads fluentd's embedded strings, which refer to environment variables."""
 
 
 Loader.add_constructor("!fluent/s", lambda loader, node: ("embedded", loader.construct_scalar(node)))  # type: ignore[no-untyped-call]
@@ -32,7 +32,7 @@ Loader.add_constructor("!fluent/s", lambda loader, node: ("embedded", loader.con
 
 @pytest.fixture
 def article(install: Install) -> Callable[..., Manifests]:
-    """The values of the example, with others in `logs` and `outputs`, installed as it says."""
+    """Install the example with additional values of `logs` and `outputs`."""
 
     def made(*, outputs: dict[str, Any] | None = None, **logs: Any) -> Manifests:
         values = {"logs": logs, "outputs": outputs or {}}
@@ -47,7 +47,7 @@ def config_of(made: Manifests) -> dict[str, Any]:
 
 
 def parts(made: Manifests, kind: str) -> dict[str, dict[str, Any]]:
-    """Return the sources by their id, or the labels by their name."""
+    """Return the sources by ID, or the labels by name."""
     found = [part[kind] for part in config_of(made)["config"] if kind in part]
     return {part["$id" if kind == "source" else "$name"]: part for part in found}
 
@@ -57,8 +57,8 @@ def agent(made: Manifests) -> Pod:
     return pod
 
 
-def test_example_has_the_names_of_the_article(article: Callable[..., Manifests]) -> None:
-    """Service account, ConfigMap and its place, variables, Secret, requests and grace are the article's."""
+def test_example_reproduces_the_article(article: Callable[..., Manifests]) -> None:
+    """Service account, ConfigMap, variables, Secret, requests and grace period are those of the article."""
     made = article()
     assert made.names() == {
         ("ConfigMap", "fluentdconf"),
@@ -91,7 +91,7 @@ def test_example_has_the_names_of_the_article(article: Callable[..., Manifests])
 
 
 def test_sources_are_those_of_fluent_bit(article: Callable[..., Manifests], install: Install) -> None:
-    """The same files and entries of the journal, in the same pipelines, whatever is chosen of them."""
+    """For every selection, both engines read the same files and journal entries in the same pipelines."""
     chosen = {
         "application": {"namespaces": {"include": ["shop"], "exclude": ["test"]}},
         "dataplane": {"pods": ["kube-system/aws-node-"], "journal": ["_SYSTEMD_UNIT=kubelet.service"]},
@@ -118,7 +118,7 @@ def test_sources_are_those_of_fluent_bit(article: Callable[..., Manifests], inst
 
 
 def test_every_pipeline_has_a_buffer_that_blocks(article: Callable[..., Manifests]) -> None:
-    """What does not fit waits in the log files; a chunk that is sent again is stored once; no id is used twice."""
+    """A full buffer pauses reading, a retried chunk is stored once, and plugin IDs are unique."""
     made = article(application={"storage": {"totalLimitSize": "64M"}}, outputs={"elasticsearch": {"retryLimit": 7}})
     labels = parts(made, "label")
     assert set(labels) == {"@APPLICATION", "@DATAPLANE", "@HOST"}
@@ -137,7 +137,7 @@ def test_every_pipeline_has_a_buffer_that_blocks(article: Callable[..., Manifest
 
 
 def test_parts_of_a_line_are_joined(article: Callable[..., Manifests]) -> None:
-    """Those of one file and stream, and the record keeps its stream: the filter takes away the name that it is told."""
+    """The concat filter joins parts of one file and stream, and records keep the field `stream`."""
     made = article()
     expression = parts(made, "source")["application"]["parse"]["expression"]
     assert "(?<of>(?<stream>stdout|stderr))" in expression
@@ -150,16 +150,16 @@ def test_parts_of_a_line_are_joined(article: Callable[..., Manifests]) -> None:
     assert "concat" not in {one["filter"]["$type"] for one in parts(apart, "label")["@APPLICATION"]["config"][:-1]}
 
 
-def test_a_change_of_the_engine_changes_one_object(article: Callable[..., Manifests]) -> None:
-    """The DaemonSet keeps its name and selector, so that no node has two agents, which would send all twice."""
+def test_engines_share_the_daemonset(article: Callable[..., Manifests]) -> None:
+    """Both engines use the same DaemonSet name and selector, so no node runs two agents that send everything twice."""
     other = article(engine="fluent-bit")
     specs = [made.one("DaemonSet", NAME)["spec"] for made in (article(), other)]
     assert specs[0]["selector"] == specs[1]["selector"]
     assert ("ConfigMap", "fluentdconf") not in other.names()
 
 
-def test_configuration_of_the_user(article: Callable[..., Manifests]) -> None:
-    """A ConfigMap that the user has made is taken as it is, in the format that it is in."""
+def test_existing_configmap(article: Callable[..., Manifests]) -> None:
+    """An existing ConfigMap is used unchanged, in its own format."""
     made = article(fluentd={"configMap": {"create": False, "name": "mine"}})
     assert not made.select("ConfigMap")
     [container] = agent(made).containers()
@@ -168,7 +168,7 @@ def test_configuration_of_the_user(article: Callable[..., Manifests]) -> None:
 
 
 def test_opensearch(article: Callable[..., Manifests]) -> None:
-    """With its image the same goes to OpenSearch, under its own names; without ids where they are not wanted."""
+    """With its image, records go to OpenSearch, with the plugin's own options; IDs can be disabled."""
     made = article(
         fluentd={"image": {"tag": "v1.19.3-debian-opensearch-1.1"}},
         outputs={
@@ -187,7 +187,7 @@ def test_opensearch(article: Callable[..., Manifests]) -> None:
 
 
 def test_several_outputs_at_once(article: Callable[..., Manifests]) -> None:
-    """A copy of each record reaches every output that receives it, each with a buffer, variables and ids of its own."""
+    """Each matching output receives a copy of each record, with its own buffer, variables and IDs."""
     second = {"type": "elasticsearch", "host": "b.example.com", "logstashFormat": True, "generateId": False, **LOGIN}
     made = article(outputs={"second": {**second, "match": {"pipelines": ["host"]}}})
     labels = parts(made, "label")
@@ -203,7 +203,7 @@ def test_several_outputs_at_once(article: Callable[..., Manifests]) -> None:
         "/var/lib/fluentd/buffer-host-second",
     )
     assert other["host"] == ("embedded", "#{ENV['OUTPUT_SECOND__HOST']}")
-    # The hash that the other output needs is no field of this one's documents.
+    # Documents of this output do not contain the hash for the other one.
     assert (other["remove_keys"], "id_key" in other, other["logstash_format"]) == ("_hash", False, True)
     [container] = agent(made).containers()
     env = {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in container["env"]}
@@ -212,7 +212,7 @@ def test_several_outputs_at_once(article: Callable[..., Manifests]) -> None:
 
 
 def test_namespaces_are_split(article: Callable[..., Manifests]) -> None:
-    """An output for certain namespaces has a label, whose filters keep their records and no others."""
+    """An output for certain namespaces has a label whose filters keep only their records."""
     shop = {
         "type": "elasticsearch",
         "host": "shop.example.com",
@@ -260,13 +260,13 @@ OPENSEARCH = {"type": "opensearch", "host": "x"}
     ],
     ids=["CloudWatch", "signature", "image", "date", "vhost", "multiline", "labels", "nothing"],
 )
-def test_what_it_does_not_do_is_refused(refusal: Callable[..., str], values: dict[str, Any], said: str) -> None:
-    """The message says what fluentd lacks and shows the YAML to write."""
+def test_unsupported_values_are_rejected(refusal: Callable[..., str], values: dict[str, Any], said: str) -> None:
+    """The message says what fluentd does not support, and shows the YAML to write."""
     assert said in refusal(values, files=[EXAMPLE])
 
 
-def test_fluentd_takes_the_configuration(article: Callable[..., Manifests], tmp_path: Path) -> None:
-    """The real program, where it has the plugins of the image, finds no fault with any part of it."""
+def test_fluentd_accepts_the_configuration(article: Callable[..., Manifests], tmp_path: Path) -> None:
+    """A dry run of fluentd with the plugins of the image accepts the configuration."""
     program = shutil.which("fluentd")
     if program is None:
         pytest.skip("needs fluentd on PATH")

@@ -1,4 +1,4 @@
-"""Container Insights: the CloudWatch agent's configuration, its pods and rights, and the add-on that could run it."""
+"""Container Insights: the CloudWatch agent's configuration, pods and permissions, and the EKS add-on."""
 
 import json
 import re
@@ -33,7 +33,7 @@ KINDS = {
 
 
 def insights(values: Mapping[str, Any] | None = None, **others: Any) -> dict[str, Any]:
-    """Return values with Container Insights, as given, and nothing else."""
+    """Return values with Container Insights only."""
     return {
         "metrics": {"enabled": False},
         "cluster": {"name": "shop", "region": "eu-west-1"},
@@ -48,7 +48,7 @@ def config(made: Manifests, key: str = "cwagentconfig.json") -> dict[str, Any]:
 
 
 def add_on(text: str) -> dict[str, Any]:
-    """Return what the notes tell the add-on by its option --configuration-values."""
+    """Return the value of --configuration-values in the notes."""
     [given] = re.findall(r"aws eks create-addon .* --configuration-values '(.*)'", text)
     made: dict[str, Any] = json.loads(given)
     return made
@@ -68,8 +68,8 @@ EVERYTHING = {
 }
 
 
-def test_what_is_made(install: Install) -> None:
-    """A DaemonSet, its account, rights and lock: no operator, no webhook, no certificate; switched off, nothing."""
+def test_objects(install: Install) -> None:
+    """The objects are a DaemonSet, its service account, RBAC and lock, without operator or webhook; disabled, none."""
     assert set(install(insights()).names()) == KINDS
     assert set(install(insights({"applicationSignals": {"enabled": True}})).names()) == KINDS | {("Service", NAME)}
     windows = install(insights({"windows": {"enabled": True}}))
@@ -79,7 +79,7 @@ def test_what_is_made(install: Install) -> None:
 
 
 def test_configuration(install: Install) -> None:
-    """The defaults say all that the agent would decide by itself: GPU parts are on for it unless it is told."""
+    """The configuration sets every default explicitly, for example GPU metrics, which the agent enables itself."""
     assert config(install(insights())) == {
         "agent": {"region": "eu-west-1"},
         "logs": {
@@ -99,8 +99,8 @@ def test_configuration(install: Install) -> None:
     }
 
 
-def test_each_value_has_its_key(install: Install) -> None:
-    """Every option reaches the agent under the agent's own name; a Windows node has no Application Signals."""
+def test_each_value_sets_an_option(install: Install) -> None:
+    """Every value sets the agent's own option; Windows nodes have no Application Signals."""
     made = install(insights(EVERYTHING))
     kubernetes = {
         "cluster_name": "shop",
@@ -125,8 +125,8 @@ def test_each_value_has_its_key(install: Install) -> None:
 
 
 @pytest.mark.parametrize("values", [{}, EVERYTHING], ids=["defaults", "everything"])
-def test_agents_own_schema_takes_it(install: Install, values: dict[str, Any]) -> None:
-    """The configuration fits the JSON schema that the agent checks it with."""
+def test_configuration_is_valid(install: Install, values: dict[str, Any]) -> None:
+    """The configuration is valid by the agent's JSON schema."""
     if not SCHEMA.exists():
         pytest.skip("needs the CloudWatch agent's schema, ../shared/data/cloudwatch-agent-schema.json")
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
@@ -137,8 +137,8 @@ def test_agents_own_schema_takes_it(install: Install, values: dict[str, Any]) ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize("values", [{}, EVERYTHING], ids=["defaults", "everything"])
-def test_agents_own_translator_takes_it(install: Install, tmp_path: Path, values: dict[str, Any]) -> None:
-    """The agent's translator makes of it one pipeline with the receiver and exporter of Container Insights."""
+def test_agent_translates_the_configuration(install: Install, tmp_path: Path, values: dict[str, Any]) -> None:
+    """The agent translates the configuration to one pipeline with the receiver and exporter of Container Insights."""
     translator = shutil.which("config-translator")
     if translator is None:
         pytest.skip("needs config-translator of the CloudWatch agent on PATH")
@@ -146,7 +146,7 @@ def test_agents_own_translator_takes_it(install: Install, tmp_path: Path, values
     given.mkdir()
     made.mkdir()
     (given / "cwagentconfig.json").write_text(json.dumps(config(install(insights(values)))), encoding="utf-8")
-    # Nothing of this machine's environment: it would look for the instance's metadata behind its proxy.
+    # An empty environment: with a proxy, it would request the instance metadata through it.
     environment = {"RUN_IN_CONTAINER": "True", "AWS_EC2_METADATA_DISABLED": "true", "HOST_NAME": "node"}
     command = [translator, "--input-dir", given, "--output", made / "agent.toml", "--mode", "withIRSA", "--os", "linux"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
@@ -177,12 +177,12 @@ def test_agents_own_translator_takes_it(install: Install, tmp_path: Path, values
     ],
 )
 def test_values_are_strict(refusal: Callable[..., str], values: dict[str, Any], says: str) -> None:
-    """Values that the agent would silently ignore, or not start with, are rejected."""
+    """Values that the agent ignores, or does not start with, are rejected."""
     assert says in refusal(insights(values))
 
 
-def test_refusals(refusal: Callable[..., str], install: Install) -> None:
-    """Nothing is collected twice, and no kubelet is asked by a right that is enough to run commands in pods."""
+def test_conflicts_are_rejected(refusal: Callable[..., str], install: Install) -> None:
+    """Logs are collected once, and permissions that allow commands in pods are not requested."""
     twice = insights({"installer": "addOn", "addOn": {"containerLogs": True}}, logs={"enabled": True})
     assert "every line would be collected, and billed, twice" in refusal(twice)
     windows = insights({"windows": {"enabled": True}}, identity={"type": "podIdentity"})
@@ -192,8 +192,8 @@ def test_refusals(refusal: Callable[..., str], install: Install) -> None:
     assert not install(insights({"installer": "addOn"}), kubernetes="1.32.0").names()
 
 
-def test_rights_are_the_least(install: Install) -> None:
-    """It lists what it names in metrics, and writes to one ConfigMap that is there; it may not make one."""
+def test_permissions_are_minimal(install: Install) -> None:
+    """The agent can list the objects of its metrics, and update one existing ConfigMap, but not create one."""
     made = install(insights({"windows": {"enabled": True}}))
     rights = {
         (what, verb)
@@ -223,8 +223,8 @@ def test_rights_are_the_least(install: Install) -> None:
     assert not {"ClusterRole", "Role"} & {kind for kind, _ in install(insights(rbac={"create": False})).names()}
 
 
-def test_pod_sees_the_node_and_changes_nothing(install: Install) -> None:
-    """The node's files are read-only, all that it writes is scratch, and the node's network is for those who ask."""
+def test_pod_cannot_change_the_node(install: Install) -> None:
+    """The node's files are mounted read-only, writable paths are in an emptyDir, and the host network is optional."""
     made = install(insights())
     [box] = made.containers("container-insights")
     [pod] = made.pods()
@@ -242,8 +242,8 @@ def test_pod_sees_the_node_and_changes_nothing(install: Install) -> None:
     assert "RUN_WITH_IRSA" not in {entry["name"] for entry in by_node.containers("container-insights")[0]["env"]}
 
 
-def test_probes_ask_the_agents_own_extension(install: Install) -> None:
-    """The port that the extension listens on is the one that both probes ask."""
+def test_probes_use_the_health_extension(install: Install) -> None:
+    """Both probes use the port of the health extension."""
     made = install(insights({"healthPort": 14000}))
     assert "endpoint: 0.0.0.0:14000" in made.one("ConfigMap", NAME)["data"]["health.yaml"]
     [box] = made.containers("container-insights")
@@ -251,10 +251,10 @@ def test_probes_ask_the_agents_own_extension(install: Install) -> None:
     assert {box[probe]["httpGet"]["port"] for probe in ("livenessProbe", "readinessProbe")} == {"health"}
 
 
-def test_only_application_signals_are_let_in(install: Install) -> None:
-    """No pod can access the agent, unless applications send it signals: then these ports, on their own node.
+def test_network_policy(install: Install) -> None:
+    """No pod has access to the agent, unless Application Signals are enabled: then to their ports, on its own node.
 
-    The proxy beside them signs what it is sent with the agent's role: it is for the namespace, and for peers named.
+    The X-Ray proxy signs requests with the agent's role, so it admits only the namespace and configured peers.
     """
     assert install(insights()).one("NetworkPolicy")["spec"]["ingress"] == []
     peer = {"namespaceSelector": {"matchLabels": {"traced": "true"}}}
@@ -279,7 +279,7 @@ def test_only_application_signals_are_let_in(install: Install) -> None:
 
 
 def test_windows_nodes(install: Install) -> None:
-    """The agent of a Windows node is a host process with the configuration where it looks for it."""
+    """The agent of a Windows node is a host process, with the configuration at its default path."""
     made = install(insights({"windows": {"enabled": True, "nodeSelector": {"a": "b"}}, "priorityClassName": ""}))
     spec = made.one("DaemonSet", f"{NAME}-windows")["spec"]["template"]["spec"]
     assert spec["os"] == {"name": "windows"}
@@ -295,8 +295,8 @@ def test_windows_nodes(install: Install) -> None:
     assert spec["volumes"][0]["configMap"]["items"] == [{"key": "windows.json", "path": "cwagentconfig.json"}]
 
 
-def test_notes_say_what_to_look_at(notes: Notes) -> None:
-    """Where measurements arrive, how long they are kept, what would double them, and what is left in AWS."""
+def test_notes_show_commands(notes: Notes) -> None:
+    """The notes show where metrics arrive, their retention, the conflicting add-on, and resources that stay in AWS."""
     text = notes(insights())
     group = "/aws/containerinsights/shop/performance"
     for command in (
@@ -313,8 +313,8 @@ def test_notes_say_what_to_look_at(notes: Notes) -> None:
     assert "performance" not in notes({"containerInsights": {"enabled": False}})
 
 
-def test_policy_is_the_least(notes: Notes) -> None:
-    """It may write to its group and ask EC2 for volumes and tags; Application Signals add theirs, and nothing else."""
+def test_policy_is_minimal(notes: Notes) -> None:
+    """The policy permits writing to its log group, reading EC2 volumes and tags, and Application Signals if enabled."""
     documents = re.findall(r"^  \{\n.*?^  \}$", notes(insights()), re.MULTILINE | re.DOTALL)
     policy, trust = (json.loads(document)["Statement"] for document in documents)
     write = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
@@ -330,7 +330,7 @@ def test_policy_is_the_least(notes: Notes) -> None:
 
 
 def test_add_on_gets_the_same_configuration(notes: Notes, install: Install) -> None:
-    """The add-on's agent is told what ours would be, and what the add-on would run besides is off unless asked for."""
+    """The add-on's agent has the same configuration, and the add-on's other components are off by default."""
     text = notes(insights({"installer": "addOn"}, identity={"type": "podIdentity"}))
     made = install(insights())
     [box] = made.containers("container-insights")

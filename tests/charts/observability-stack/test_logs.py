@@ -1,4 +1,4 @@
-"""Logs by Fluent Bit: what is read, under which names, and what the agent may do and keeps."""
+"""Logs with Fluent Bit: sources, log groups, permissions and state of the agent."""
 
 import os
 import re
@@ -35,7 +35,7 @@ TOKEN = fluentbit.Mount("/var/run/secrets/kubernetes.io/serviceaccount", read_on
 
 
 def values(*, outputs: dict[str, Any] | None = None, **logs: Any) -> dict[str, Any]:
-    """Return values with logs alone, these of `logs` and of `outputs`."""
+    """Return values with logs only, with these values of `logs` and `outputs`."""
     return {
         "metrics": {"enabled": False},
         "cluster": CLUSTER,
@@ -55,7 +55,7 @@ def config_of(made: Manifests) -> dict[str, Any]:
 
 
 def plugins(made: Manifests, kind: str) -> dict[str, dict[str, Any]]:
-    """Return the inputs, filters or outputs by their alias."""
+    """Return the inputs, filters or outputs by alias."""
     return {plugin["alias"]: plugin for plugin in config_of(made)["pipeline"][kind]}
 
 
@@ -65,7 +65,7 @@ def agent(made: Manifests) -> Pod:
 
 
 def groups(made: Manifests, *paths: str) -> list[str]:
-    """Return for each file the end of the log group that it arrives in; empty for one that nobody reads."""
+    """Return the last part of the log group of each file; empty if no input reads it."""
     config = fluentbit.parse(text_of(made), environment=ENVIRONMENT)
     found = []
     for path in paths:
@@ -76,7 +76,7 @@ def groups(made: Manifests, *paths: str) -> list[str]:
 
 
 def check(made: Manifests, folder: Path) -> None:
-    """Let the checker, and the real program where there is one, look at a configuration."""
+    """Check a configuration, also with the real program if there is one."""
     secrets = {entry["name"]: "x" for entry in agent(made).containers()[0]["env"] if "secretKeyRef" in str(entry)}
     environment = {**ENVIRONMENT, **secrets}
     config = fluentbit.parse(text_of(made), environment=environment)
@@ -95,7 +95,7 @@ def check(made: Manifests, folder: Path) -> None:
 
 
 def test_one_agent_on_each_node(install: Install) -> None:
-    """A DaemonSet that may read the pods of its kubelet and nothing else; off, nothing of it is there."""
+    """There is a DaemonSet that can read the pods of its kubelet and nothing else; disabled, there is no object."""
     made = install(values())
     assert made.names() == OBJECTS
     assert install(values(enabled=False)).names() == set()
@@ -111,7 +111,7 @@ def test_one_agent_on_each_node(install: Install) -> None:
 
 
 def test_pod_of_the_agent(install: Install) -> None:
-    """Root without capabilities, the node's logs read-only, state on the node, in a network of its own."""
+    """The agent is root without capabilities, in the pod network, with read-only logs and its state on the node."""
     made = install(values())
     pod = agent(made)
     [box] = pod.containers()
@@ -124,7 +124,7 @@ def test_pod_of_the_agent(install: Install) -> None:
     assert paths == {"state": state, "logs": {"path": "/var/log"}, "journal": journal}
     assert {mount["name"] for mount in box["volumeMounts"] if not mount.get("readOnly")} == {"state"}
     probes = {name: box[name]["httpGet"]["path"] for name in ("livenessProbe", "readinessProbe")}
-    # A backend that fails must not restart the agent.
+    # An outage of a backend must not restart the agent.
     assert probes == {"livenessProbe": "/", "readinessProbe": "/api/v1/health"}
     scraped = {"scrape": "true", "port": str(box["ports"][0]["containerPort"]), "path": "/api/v2/metrics/prometheus"}
     assert (
@@ -136,8 +136,8 @@ def test_pod_of_the_agent(install: Install) -> None:
     assert agent(other).metadata["annotations"]["checksum/config"] != pod.metadata["annotations"]["checksum/config"]
 
 
-def test_service_is_bounded(install: Install) -> None:
-    """What waits is on the disk up to a size, in memory up to a number of chunks, and is sent again every 30 s."""
+def test_limits_of_buffers_and_retries(install: Install) -> None:
+    """Waiting records have a limit on disk and in memory, and retries are at most 30 s apart."""
     made = install(values())
     service = config_of(made)["service"]
     assert service == {
@@ -170,8 +170,8 @@ def test_service_is_bounded(install: Install) -> None:
     assert {output["retry_limit"] for output in outputs.values()} == {"no_limits"}
 
 
-def test_pods_are_read_once_into_the_groups_of_container_insights(install: Install) -> None:
-    """Application and data plane apart, rotated files too, compressed ones and the agent's own log not at all."""
+def test_each_file_reaches_one_log_group(install: Install) -> None:
+    """Each file, rotated or not, is in one pipeline; compressed files and the agent's own log are not read."""
     made = install(values())
     app, proxy = fluentbit.pod_log("shop", "web-1.x"), fluentbit.pod_log("kube-system", "kube-proxy-abcde")
     own = fluentbit.pod_log("prometheus", f"{NAME}-abcde", "logs")
@@ -189,7 +189,7 @@ def test_pods_are_read_once_into_the_groups_of_container_insights(install: Insta
     units = [f"_SYSTEMD_UNIT={name}.service" for name in ("kubelet", "containerd")]
     assert inputs["dataplane-journal"]["systemd_filter"] == units
     assert inputs["host-journal"]["systemd_filter"] == ["_TRANSPORT=kernel"]
-    # Off, what belongs to the data plane does not become the application's.
+    # A disabled data plane does not move its pods to the application pipeline.
     assert groups(install(values(dataplane={"enabled": False})), proxy, app) == ["", "application"]
 
 
@@ -202,16 +202,16 @@ def test_pods_are_read_once_into_the_groups_of_container_insights(install: Insta
     ],
     ids=["all", "include", "exclude"],
 )
-def test_namespaces_are_chosen(install: Install, namespaces: dict[str, Any], read: list[bool]) -> None:
-    """A namespace that is not wanted is not even read, and no other one whose name is like it is left out."""
+def test_namespaces_are_selected(install: Install, namespaces: dict[str, Any], read: list[bool]) -> None:
+    """Files of excluded namespaces are not read; files of namespaces with similar names are."""
     made = install(values(application={"namespaces": namespaces}))
-    # Pods and containers are called after another namespace.
+    # Pods and containers are named like another namespace.
     found = groups(made, *(fluentbit.pod_log(name, "shop", "default") for name in NAMESPACES))
     assert found == ["application" if wanted else "" for wanted in read]
 
 
-def test_filters_are_asked_for(install: Install) -> None:
-    """By default parts are joined, pods named and the journal's fields chosen; the rest is off, or a pipeline's own."""
+def test_filters(install: Install) -> None:
+    """By default, filters join parts, add pod metadata and select journal fields; values add filters to a pipeline."""
     plain = install(values())
     assert [*plugins(plain, "filters")] == ["parts", "metadata", "journal", "journal-names"]
     metadata = plugins(plain, "filters")["metadata"]
@@ -225,8 +225,8 @@ def test_filters_are_asked_for(install: Install) -> None:
     assert made["metadata"].items() >= {"merge_log": True, "merge_log_key": "log_processed", "keep_log": False}.items()
 
 
-def test_parts_of_lines_are_records_on_request(install: Install, tmp_path: Path) -> None:
-    """No line is joined, and each record says whether its line goes on."""
+def test_parts_can_be_records(install: Install, tmp_path: Path) -> None:
+    """Without `joinParts`, each part is a record with the flag `_p`."""
     made = install(values(joinParts=False))
     found = {name: entry for name, entry in plugins(made, "inputs").items() if entry["name"] == "tail"}
     assert {(entry["parser"], entry.get("multiline.parser")) for entry in found.values()} == {("parts", None)}
@@ -236,13 +236,13 @@ def test_parts_of_lines_are_records_on_request(install: Install, tmp_path: Path)
     check(made, tmp_path)
 
 
-def test_fluent_bit_takes_every_setting(install: Install, tmp_path: Path) -> None:
-    """The file with most settings is sound too."""
+def test_fluent_bit_accepts_every_setting(install: Install, tmp_path: Path) -> None:
+    """The configuration of the most complete values file is valid."""
     check(install(files=[NODE]), tmp_path)
 
 
-def test_notes_have_the_least_policy_and_what_is_left(notes: Callable[..., str]) -> None:
-    """The role may write to its groups alone; the groups are shown, followed and removed by commands."""
+def test_notes_have_policy_and_commands(notes: Callable[..., str]) -> None:
+    """The policy permits writing to the log groups only; the notes show how to follow and delete them."""
     text = notes(values(host={"enabled": False}))
     names = [f"{PREFIX}/{name}" for name in ("application", "dataplane")]
     policy, trust = policies(text)
@@ -294,15 +294,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 
 
 @pytest.mark.parametrize(("logs", "says", "shows"), REFUSED.values(), ids=REFUSED)
-def test_wrong_values_are_refused(refusal: Callable[..., str], logs: dict[str, Any], says: str, shows: str) -> None:
-    """The message says what is wrong and shows the YAML to write; while logs are off, nothing is asked."""
+def test_invalid_values_are_rejected(refusal: Callable[..., str], logs: dict[str, Any], says: str, shows: str) -> None:
+    """The message shows the problem and the YAML to write; disabled logs are not checked."""
     message = refusal(values(**logs))
     assert says in message
     assert shows in message
 
 
-def test_kubelets_of_old_are_not_asked(helm: Any) -> None:
-    """Before 1.33 a kubelet gives its pods only to those who could run commands in any of them."""
+def test_old_kubelets_are_rejected(helm: Any) -> None:
+    """Before Kubernetes 1.33, `metadata.from: kubelet` is rejected, because it requires `nodes/proxy`."""
     refused = helm.template(CHART, values=values(), kube_version="1.32.0")
     assert "`logs.metadata.from` is kubelet, but before Kubernetes 1.33" in refused.stderr
     assert helm.template(CHART, values=values(metadata={"from": "api"}), kube_version="1.32.0").exit_code == 0

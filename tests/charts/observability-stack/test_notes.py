@@ -1,4 +1,4 @@
-"""What an install prints: commands, the least policies for its values, and what an uninstall leaves."""
+"""The notes: commands, least-privilege policies for the values, and resources that an uninstall keeps."""
 
 import json
 import re
@@ -29,8 +29,8 @@ def statements(text: str) -> list[list[dict[str, Any]]]:
     return [json.loads(document)["Statement"] for document in documents]
 
 
-def test_commands_find_what_they_name(notes: Notes, install: Callable[..., Manifests]) -> None:
-    """Selectors fit pods of the release, and the Service of the port-forward is there, with that port."""
+def test_commands_match_objects(notes: Notes, install: Callable[..., Manifests]) -> None:
+    """Selectors match the pods of the release, and the Service and port of the port-forward exist."""
     values = {"server": {"service": {"port": 9999}}}
     text, made = notes(values), install(values)
     labels = [pod.metadata["labels"] for pod in made.pods()]
@@ -55,22 +55,22 @@ def test_commands_find_what_they_name(notes: Notes, install: Callable[..., Manif
     ],
     ids=["one", "china", "two"],
 )
-def test_policy_is_the_least(notes: Notes, server: dict[str, Any], resources: list[str]) -> None:
-    """The role may write to the workspaces that the values name: no other action, no other workspace."""
+def test_policy_is_minimal(notes: Notes, server: dict[str, Any], resources: list[str]) -> None:
+    """The policy permits remote write to the workspaces in the values, and nothing else."""
     policy, trust = policies(notes({"server": server}))
     assert policy == {"Effect": "Allow", "Action": ["aps:RemoteWrite"], "Resource": resources}
     assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
 
 
 def test_role_of_another_account(notes: Notes) -> None:
-    """With a role to assume, the pod's own role may do that alone, and the notes say what the other needs."""
+    """With a role to assume, the pod's own role can only assume it, and the notes show the other role's permissions."""
     text = notes({"server": amp(role_arn=ROLE)})
     assert policies(text)[0] == {"Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": [ROLE]}
     assert f"The role {ROLE} must trust it" in text
 
 
 def test_trust_is_for_one_service_account(notes: Notes) -> None:
-    """The role trusts this service account (`sub`) for AWS (`aud`), both exactly."""
+    """The trust policy names exactly this service account (`sub`) and AWS STS (`aud`)."""
     trust = policies(notes({"cluster": {"region": "eu-west-1"}, "server": amp()}))[-1]
     provider = "oidc.eks.eu-west-1.amazonaws.com/id/OIDC_ID"
     assert trust["Condition"] == {
@@ -82,7 +82,7 @@ def test_trust_is_for_one_service_account(notes: Notes) -> None:
 
 
 def test_pod_identity_is_for_one_service_account(notes: Notes) -> None:
-    """The trust policy is for EKS in this cluster and account's name, and the command makes the association."""
+    """The trust policy names the cluster, namespace and service account, and the command creates the association."""
     values = {"identity": {"type": "podIdentity"}, "cluster": {"name": "shop", "region": "eu-west-1"}, "server": amp()}
     text = notes(values)
     trust = policies(text)[-1]
@@ -98,8 +98,8 @@ def test_pod_identity_is_for_one_service_account(notes: Notes) -> None:
     ) in text
 
 
-def test_samples_can_be_seen_to_arrive(notes: Notes) -> None:
-    """There is a command for Prometheus' own counters, and for each workspace one that asks it."""
+def test_commands_show_arriving_samples(notes: Notes) -> None:
+    """The notes show a command for Prometheus' own counters, and a query for each workspace."""
     text = notes({"server": amp()})
     assert "grep -E '^prometheus_remote_storage_samples_(total|failed_total|retried_total|dropped_total)'" in text
     [(region, url)] = re.findall(r"awscurl --service aps --region (\S+) '(\S+)'", text)
@@ -125,10 +125,10 @@ def test_samples_can_be_seen_to_arrive(notes: Notes) -> None:
     ],
     ids=["server", "pair", "alertmanager"],
 )
-def test_leftovers_are_listed(
+def test_remaining_claims_are_listed(
     notes: Notes, install: Callable[..., Manifests], values: dict[str, Any], claims: str
 ) -> None:
-    """Exactly the claims that an uninstall leaves are named, in the command that deletes them."""
+    """The delete command names exactly the claims that an uninstall keeps."""
     found = re.findall(r"kubectl delete persistentvolumeclaim --namespace prometheus (.+)", notes(values))
     assert found == [claims]
     assert {item["metadata"]["name"] for item in install(values).select("PersistentVolumeClaim")} == set(claims.split())
@@ -153,8 +153,8 @@ def test_leftovers_are_listed(
         ({"server": amp(), "alertmanager": {"enabled": True}}, "an agent evaluates no rules"),
     ],
 )
-def test_what_a_person_has_to_know(notes: Notes, values: dict[str, Any], says: str) -> None:
-    """What comes as a surprise is said where it applies, and only there."""
+def test_hints(notes: Notes, values: dict[str, Any], says: str) -> None:
+    """Each hint is in the notes of the values that it applies to, and not in others."""
     assert says in notes(values)
     other = {
         "cluster": {"name": "shop"},
@@ -168,15 +168,15 @@ def test_what_a_person_has_to_know(notes: Notes, values: dict[str, Any], says: s
     assert says not in notes(other)
 
 
-def test_without_prometheus_there_is_little_to_say(notes: Notes) -> None:
-    """An install of exporters alone prints nothing about Prometheus."""
+def test_notes_without_prometheus(notes: Notes) -> None:
+    """Without Prometheus, the notes contain nothing about it."""
     text = notes({"server": {"enabled": False}})
     assert "port-forward" not in text
     assert policies(text) == []
 
 
 def test_metrics_have_one_switch(install: Callable[..., Manifests], notes: Notes) -> None:
-    """Without metrics nothing of Prometheus and its exporters is installed, whatever their own switches."""
+    """`metrics.enabled: false` disables Prometheus and all exporters, whatever their own switches."""
     on = {name: {"enabled": True} for name in ("server", "alertmanager", "pushgateway", "kubeStateMetrics")}
     values = {**on, "server": {**amp(), "replicas": 2}, "metrics": {"enabled": False}}
     assert len(install({**values, "metrics": {"enabled": True}})) > 20

@@ -1,4 +1,4 @@
-"""Which objects there are: for a server and an agent, in pairs and parts, with each component on and off."""
+"""Objects of a server and an agent, of replicas and shards, and of each component."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -52,19 +52,19 @@ EXPORTERS = COMPONENTS["kubeStateMetrics"] | COMPONENTS["nodeExporter"]
 
 
 def names(made: Manifests) -> set[tuple[str, str]]:
-    """Return what there is apart from dashboards, which have tests of their own."""
+    """Return the objects except dashboards, which have tests of their own."""
     return {key for key in made.names() if not key[1].startswith(f"{NAME}-dashboard")}
 
 
 def test_server_has_a_claim_and_an_agent_none(install: Install, article: Path) -> None:
-    """Without a remote there is a server whose samples outlive its pod; the article's values make an agent."""
+    """Without remote write, Prometheus is a server with a claim; the article's values install an agent."""
     assert names(install()) == SERVER | CLAIM | EXPORTERS
     assert names(install(files=[article])) == SERVER | EXPORTERS
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
-def test_component_can_be_switched(install: Install, component: str) -> None:
-    """Each component is there or not, with all that belongs to it, and changes nothing else."""
+def test_components_have_switches(install: Install, component: str) -> None:
+    """The switch of a component adds or removes its objects, and changes no other object."""
     on = names(install({component: {"enabled": True}}))
     off = names(install({component: {"enabled": False}}))
     assert on - off == COMPONENTS[component]
@@ -72,7 +72,7 @@ def test_component_can_be_switched(install: Install, component: str) -> None:
 
 
 def test_without_prometheus_exporters_remain(install: Install) -> None:
-    """Prometheus can be switched off, for a cluster that has one."""
+    """Prometheus can be disabled, for a cluster that already has one."""
     assert names(install({"server": {"enabled": False}})) == EXPORTERS
 
 
@@ -89,7 +89,7 @@ def test_without_prometheus_exporters_remain(install: Install) -> None:
     ids=["server", "server-scratch", "agent", "agent-claim", "server-remote", "pair"],
 )
 def test_claims(install: Install, server: dict[str, Any], claims: int) -> None:
-    """Each pod has a claim of its own or scratch space; Helm leaves claims alone that the chart no longer has."""
+    """Each pod has its own claim or an emptyDir; Helm keeps claims that the chart no longer renders."""
     made = install({"server": server})
     found = made.select("PersistentVolumeClaim")
     assert len(found) == claims
@@ -103,8 +103,8 @@ def test_claims(install: Install, server: dict[str, Any], claims: int) -> None:
     assert used == ([item["metadata"]["name"] for item in found] or [{"sizeLimit": "8Gi"}])
 
 
-def test_a_change_of_mode_needs_no_deletion(install: Install) -> None:
-    """What Kubernetes never lets anyone change in a StatefulSet is the same for agent and server, pair and parts."""
+def test_mode_change_needs_no_deletion(install: Install) -> None:
+    """Immutable fields of StatefulSets are the same for agent, server, replicas and shards."""
     fixed = set()
     for server in (
         {},
@@ -120,7 +120,7 @@ def test_a_change_of_mode_needs_no_deletion(install: Install) -> None:
 
 
 def test_arguments_of_both_modes(install: Install) -> None:
-    """An agent gets no flag of a server's storage, which it would refuse, and a server none of an agent's."""
+    """An agent has no flags of a server's storage, which it rejects, and a server has no flags of an agent's."""
     made = {name: install(values).containers("prometheus")[0]["args"] for name, values in (("s", {}), ("a", AGENT))}
     assert {arg.partition("=")[0] for arg in made["s"]} ^ {arg.partition("=")[0] for arg in made["a"]} == {
         "--agent",
@@ -142,7 +142,7 @@ def test_arguments_of_both_modes(install: Install) -> None:
     ids=["pair", "parts", "pairs-of-parts"],
 )
 def test_each_pod_is_its_own_stateful_set(install: Install, server: dict[str, Any], pods: list[str]) -> None:
-    """A pod has its own selector, Service and configuration file; one budget and one policy are for them all."""
+    """Each pod has its own selector, Service and configuration; all share one budget and one NetworkPolicy."""
     made = install({"server": server})
     expected = [f"{NAME}-{pod}" for pod in pods]
     for kind in ("StatefulSet", "Service", "PersistentVolumeClaim"):
@@ -160,13 +160,13 @@ def _policy(made: Manifests) -> dict[str, Any]:
     return spec
 
 
-def test_one_pod_has_no_budget(install: Install) -> None:
-    """A budget for a single pod would keep its node from being drained forever."""
+def test_single_pod_has_no_budget(install: Install) -> None:
+    """A single pod has no PodDisruptionBudget, which would block node drains forever."""
     assert not install().select("PodDisruptionBudget")
 
 
-def test_role_of_prometheus_is_the_least(install: Install) -> None:
-    """It may find targets and read metrics: no ConfigMap, no Secret, no nodes/proxy, and no verb that writes."""
+def test_role_of_prometheus_is_minimal(install: Install) -> None:
+    """Prometheus can discover targets and read metrics: no ConfigMaps, Secrets or nodes/proxy, and no write access."""
     rules = install().one("ClusterRole", f"{NAME}-server.prometheus")["rules"]
     assert {
         (what, verb)
@@ -186,7 +186,7 @@ def test_role_of_prometheus_is_the_least(install: Install) -> None:
 
 
 def test_role_of_kube_state_metrics_follows_its_kinds(install: Install) -> None:
-    """It may list what it is told to read, in the right API groups, and nothing else."""
+    """kube-state-metrics can list the kinds in `resourceKinds`, in their API groups, and nothing else."""
     kinds = ["pods", "deployments", "ingresses"]
     made = install({"kubeStateMetrics": {"resourceKinds": kinds}})
     rules = made.one("ClusterRole", f"{NAME}-kube-state-metrics.prometheus")["rules"]
@@ -200,8 +200,8 @@ def test_role_of_kube_state_metrics_follows_its_kinds(install: Install) -> None:
     assert "--resources=deployments,ingresses,pods" in box["args"]
 
 
-def test_policies_let_in_only_who_has_to(install: Install) -> None:
-    """Prometheus asks all; peers named in values ask some; only pushgateway is open to the cluster until told else."""
+def test_policies_admit_only_required_traffic(install: Install) -> None:
+    """Prometheus has access to all components, configured peers to theirs; Pushgateway admits all pods by default."""
     every = {name: {"enabled": True} for name in COMPONENTS}
     peer = {"podSelector": {"matchLabels": {"app": "grafana"}}}
     for chosen in ([], [peer]):
@@ -225,8 +225,8 @@ def test_policies_let_in_only_who_has_to(install: Install) -> None:
     assert not install({"networkPolicy": {"enabled": False}}).select("NetworkPolicy")
 
 
-def test_node_exporter_has_a_policy_in_a_network_of_its_own(install: Install) -> None:
-    """Only Prometheus can access it there; in the host network, where policies have no effect, it has none."""
+def test_policy_of_node_exporter(install: Install) -> None:
+    """In the pod network, only Prometheus has access to node-exporter; in the host network there is no policy."""
     name = f"{NAME}-node-exporter"
     made = install({"nodeExporter": {"hostNetwork": False}})
     [rule] = made.one("NetworkPolicy", name)["spec"]["ingress"]
@@ -244,14 +244,14 @@ def test_node_exporter_has_a_policy_in_a_network_of_its_own(install: Install) ->
     ],
     ids=["irsa", "annotation", "pod-identity", "node"],
 )
-def test_identity_is_one_switch(install: Install, values: dict[str, Any], annotations: str | None) -> None:
-    """A role's ARN is on the service account for IRSA; the other ways leave no trace in the cluster."""
+def test_identity_types(install: Install, values: dict[str, Any], annotations: str | None) -> None:
+    """For IRSA, the service account has the role's ARN; other sources of credentials add no annotation."""
     account = install(values).one("ServiceAccount", "amp-iamproxy-ingest-service-account")
     assert account["metadata"].get("annotations", {}).get("eks.amazonaws.com/role-arn") == annotations
 
 
-def test_accounts_can_be_the_users(install: Install) -> None:
-    """Each service account can be named, annotated, or made by somebody else."""
+def test_service_accounts_are_configurable(install: Install) -> None:
+    """Each service account can have a name and annotations, or be an existing one."""
     keys = ["server", "kubeStateMetrics", "nodeExporter", "alertmanager", "pushgateway"]
     on = {name: {"enabled": True} for name in COMPONENTS}
     named = {key: {"create": False, "name": f"own-{key.lower()}"} for key in keys}
@@ -262,8 +262,8 @@ def test_accounts_can_be_the_users(install: Install) -> None:
     assert {item["metadata"]["annotations"]["a"] for item in annotated.select("ServiceAccount")} == set(keys)
 
 
-def test_node_exporter_sees_the_node_and_changes_nothing(install: Install) -> None:
-    """It runs as nobody on every Linux node, with the node's files mounted read-only, on the node's own address."""
+def test_node_exporter_cannot_change_the_node(install: Install) -> None:
+    """node-exporter runs unprivileged on every Linux node, in the host network, with the node's files read-only."""
     [box] = install().containers("node-exporter")
     spec = install().one("DaemonSet")["spec"]["template"]["spec"]
     assert {mount["mountPath"] for mount in box["volumeMounts"]} == {"/host/proc", "/host/sys", "/host/root"}
@@ -277,8 +277,8 @@ def test_node_exporter_sees_the_node_and_changes_nothing(install: Install) -> No
     assert "hostPort" not in box["ports"][0]
 
 
-def test_alertmanager_takes_a_secret_of_yours(install: Install) -> None:
-    """A configuration with secrets in it comes from a Secret instead of a ConfigMap."""
+def test_alertmanager_uses_an_existing_secret(install: Install) -> None:
+    """With `existingSecret`, Alertmanager reads its configuration from the Secret, and there is no ConfigMap."""
     values = {
         "alertmanager": {"enabled": True, "existingSecret": "own", "persistence": {"type": "persistentVolumeClaim"}}
     }

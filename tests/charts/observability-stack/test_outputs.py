@@ -1,4 +1,4 @@
-"""Outputs of logs and events: which records each receives, what the agents get for it, and what is rejected."""
+"""Outputs of logs and events: matching records, agent settings, and rejected values."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ Install = Callable[..., Manifests]
 ROLE = "arn:aws:iam::444455556666:role/logs"
 OFF = {"enabled": False}
 HOST = {"host": "logs.example.com"}
-# Every type of output beside CloudWatch, each with the least that it needs.
+# Every output type except CloudWatch, with its required options.
 OUTPUTS: dict[str, dict[str, Any]] = {
     "opensearch": HOST,
     "elasticsearch": HOST,
@@ -31,25 +31,25 @@ LOGIN = {"httpUser": {"name": "backend", "key": "user"}, "httpPasswd": {"name": 
 
 
 def only(kind: str, **options: Any) -> dict[str, Any]:
-    """Return one output, which replaces the default one."""
+    """Return an output that replaces the default output."""
     return {"cloudwatch": OFF, "backend": {"type": kind, **options}}
 
 
 def split(**match: dict[str, Any]) -> dict[str, Any]:
-    """Return outputs to a log group of their own by name, each with its `match`."""
+    """Return outputs by name, each with its own log group and `match`."""
     own = {name: {"type": "cloudwatch", "logGroupName": f"/{name}", "match": chosen} for name, chosen in match.items()}
     return {"cloudwatch": OFF, **own}
 
 
 def receivers(made: Manifests, path: str) -> list[str]:
-    """Return the aliases of the outputs that receive what is in a pod's log file."""
+    """Return the aliases of the outputs that receive a pod's log file."""
     config = fluentbit.parse(text_of(made), environment=ENVIRONMENT)
     [tag] = [fluentbit.tag_of(plugin, path) for plugin in fluentbit.inputs_of(config, path)]
     return sorted(delivery.output.get("alias") for delivery in fluentbit.deliveries(config, tag))
 
 
 def test_group_of_each_namespace(install: Install) -> None:
-    """With pod metadata in the template, application records have a log group by it, others by pipeline."""
+    """With `logGroupTemplate`, the log group of application records contains pod metadata; others keep theirs."""
     outputs = {"cloudwatch": {"logGroupTemplate": "/aws/containerinsights/{cluster}/$kubernetes['namespace_name']"}}
     made = install(values(outputs=outputs))
     assert groups(made, *(fluentbit.pod_log(name, "web-1") for name in NAMESPACES)) == [*NAMESPACES]
@@ -63,7 +63,7 @@ def test_group_of_each_namespace(install: Install) -> None:
 
 
 def test_pipelines_have_outputs_of_their_own(install: Install) -> None:
-    """By `match.pipelines`, each with its group, retention and class; events too."""
+    """By `match.pipelines`, each pipeline, events included, has its log group, retention and class."""
     host = {"logGroupName": "/shop/host", "logRetentionDays": 0, "logGroupClass": "INFREQUENT_ACCESS"}
     outputs = {
         "cloudwatch": {"match": {"pipelines": ["application", "dataplane", "events"]}, "logRetentionDays": 400},
@@ -84,7 +84,7 @@ def test_pipelines_have_outputs_of_their_own(install: Install) -> None:
 
 
 def test_namespaces_are_split_by_globs(install: Install) -> None:
-    """Each namespace reaches one output, whatever pods are called; other pipelines go where their name is."""
+    """Each namespace reaches one output, whatever its pods' names; other pipelines reach outputs that name them."""
     outputs = split(
         shop={"namespaces": {"include": ["shop*"]}},
         rest={"namespaces": {"exclude": ["shop*"]}},
@@ -100,8 +100,8 @@ def test_namespaces_are_split_by_globs(install: Install) -> None:
     assert {*plugins(made, "outputs")} == {"shop-application", "rest-application", "rest-dataplane", "rest-host"}
 
 
-def test_records_of_backends_say_where_they_are_from(install: Install, tmp_path: Path) -> None:
-    """With another backend beside CloudWatch, in each pipeline that it receives and in no other."""
+def test_records_for_backends_have_their_origin(install: Install, tmp_path: Path) -> None:
+    """Records contain cluster, pipeline and node in the pipelines that a backend other than CloudWatch receives."""
     search = {"type": "opensearch", **HOST, "match": {"pipelines": ["application"]}}
     made = install(values(outputs={"search": search}))
     origins = {name: one["record"] for name, one in plugins(made, "filters").items() if name.startswith("origin-")}
@@ -112,7 +112,7 @@ def test_records_of_backends_say_where_they_are_from(install: Install, tmp_path:
 
 @pytest.mark.parametrize("kind", ["cloudwatch", *OUTPUTS])
 def test_fluent_bit_accepts_every_output(kind: str, install: Install, tmp_path: Path) -> None:
-    """Each tag reaches one output, and the real program accepts it; credentials come from Secrets by name."""
+    """Each tag reaches one output, the real program accepts it, and credentials come from Secrets."""
     login = LOGIN if kind in ("elasticsearch", "http") else {}
     made = install(values(outputs=only(kind, **OUTPUTS.get(kind, {}), **login)))
     env = {entry["name"]: entry["valueFrom"].get("secretKeyRef") for entry in agent(made).containers()[0]["env"]}
@@ -128,7 +128,7 @@ def test_fluent_bit_accepts_every_output(kind: str, install: Install, tmp_path: 
 
 
 def test_limits_of_storage_and_retries(install: Install) -> None:
-    """An output's own limit precedes that of the pipeline; S3 has a store and a word for "no limit" of its own."""
+    """An output's own limit overrides that of the pipeline; S3 has its own store, and its own value for no limit."""
     outputs = {
         "cloudwatch": {"retryLimit": 7},
         "archive": {"type": "s3", "bucket": "b"},
@@ -145,19 +145,19 @@ def test_limits_of_storage_and_retries(install: Install) -> None:
 
 @pytest.mark.parametrize("kind", ["elasticsearch", "opensearch"])
 def test_retried_records_are_stored_once(kind: str, install: Install) -> None:
-    """By an ID of each record, unless that is switched off, and by the output that notices which records failed."""
+    """Records have IDs unless `generateId` is off, and the output retries only records that failed."""
     bulk = {"name": "opensearch", "generate_id": True, "time_key_nanos": True, "buffer_size": "False"}
     signed = {"awsAuth": True} if kind == "opensearch" else {}
     host = plugins(install(values(outputs=only(kind, **HOST, **signed))), "outputs")["backend-host"]
     assert host.items() >= bulk.items()
-    # Fluent Bit reads any other word, "true" too, as no.
+    # Fluent Bit reads any other word, even "true", as no.
     assert host.get("aws_auth") == ("On" if signed else None)
     made = install(values(outputs=only(kind, **HOST, generateId=False)))
     assert plugins(made, "outputs")["backend-host"]["generate_id"] is False
 
 
-def test_agents_get_what_their_outputs_need(install: Install) -> None:
-    """A Secret and a CA certificate reach the agents whose pipelines the output receives, and no other."""
+def test_agents_mount_secrets_of_their_outputs(install: Install) -> None:
+    """Only agents whose pipelines an output receives mount its Secrets and CA certificate."""
     ca = {"name": "backend-ca", "key": "ca.pem"}
     backend = {"type": "http", **HOST, **LOGIN, "tls": {"caConfigMap": ca}, "match": {"pipelines": ["events"]}}
     made = install({**values(outputs={"backend": backend}), "events": {"enabled": True}})
@@ -178,7 +178,7 @@ def test_agents_get_what_their_outputs_need(install: Install) -> None:
 
 
 def test_notes_have_a_policy_for_each_role(notes: Callable[..., str]) -> None:
-    """The agent's own role, and each that an output assumes, get what their outputs need and no more."""
+    """The policies of the agent's own role and of assumed roles permit what their outputs require, and no more."""
     outputs = {
         "cloudwatch": {
             "roleArn": ROLE,
@@ -284,7 +284,7 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.mark.parametrize(("given", "says", "shows"), REJECTED.values(), ids=REJECTED)
 def test_wrong_outputs_are_rejected(refusal: Callable[..., str], given: dict[str, Any], says: str, shows: str) -> None:
-    """The message says what is wrong and shows the YAML to write."""
+    """The message shows the problem and the YAML to write."""
     message = refusal(given)
     assert says in message
     assert shows in message
@@ -303,6 +303,6 @@ def test_wrong_outputs_are_rejected(refusal: Callable[..., str], given: dict[str
     ids=["split", "two-places", "pipelines"],
 )
 def test_right_outputs_are_accepted(install: Install, outputs: dict[str, Any]) -> None:
-    """Neighbors of what is rejected render; and while logs and events are off, outputs are not checked."""
+    """Similar, valid values render; without logs and events, outputs are not checked."""
     assert install(values(outputs=outputs)).select("DaemonSet")
     assert install({"outputs": {"cloudwatch": OFF}}).select("StatefulSet")

@@ -1,4 +1,4 @@
-"""Where samples are sent, with which labels, and which of them."""
+"""Remote write: destinations, labels, queues and the allow-list."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ MIMIR = {"url": "https://mimir.example.com/api/v1/push"}
 
 
 def test_the_articles_values(prometheus: Config, article: Path) -> None:
-    """They give exactly the remote that they name; what Prometheus would drop at 429 is sent again besides."""
+    """The article's values configure exactly their remote, and also retries of requests rejected with 429."""
     [remote] = prometheus(files=[article])["remote_write"]
     given = yaml.safe_load(article.read_text(encoding="utf-8"))["server"]["remoteWrite"][0]
     relabelling = remote.pop("write_relabel_configs")
@@ -39,10 +39,10 @@ def test_the_articles_values(prometheus: Config, article: Path) -> None:
         ({}, {}, None, None),
     ],
 )
-def test_queue_is_sized_by_what_is_measured(
+def test_queue_size(
     prometheus: Config, server: dict[str, Any], given: dict[str, int], shards: int | None, capacity: int | None
 ) -> None:
-    """Shards send five times the pace: 5 x samples/s x seconds / batch, rounded up; the user's own settings win."""
+    """`max_shards` is 5 x samples/s x seconds per request / batch, rounded up; `queue_config` overrides it."""
     remote = {**MIMIR, "queue_config": given}
     [made] = prometheus({"server": {"remoteWrite": [remote], **server}})["remote_write"]
     queue = made["queue_config"]
@@ -50,7 +50,7 @@ def test_queue_is_sized_by_what_is_measured(
 
 
 def test_other_settings_pass_through(prometheus: Config) -> None:
-    """Any setting of Prometheus' remote write reaches it as it is; one of the user's own wins over the chart's."""
+    """All options of `remote_write` are passed through, and override the chart's own settings."""
     own = {"regex": "go_.*", "source_labels": ["__name__"], "action": "drop"}
     settings = {
         **MIMIR,
@@ -73,8 +73,8 @@ def test_other_settings_pass_through(prometheus: Config) -> None:
     assert remote == {**settings, "write_relabel_configs": remote["write_relabel_configs"]}
 
 
-def test_address_can_name_values(prometheus: Config) -> None:
-    """An address may contain the region and values that a parent chart shares; a region that is missing is known."""
+def test_url_can_contain_templates(prometheus: Config) -> None:
+    """URLs can contain templates, also of global values; a missing SigV4 region is derived from the URL."""
     values = {
         "global": {"workspace": "ws-1234-abcd"},
         "cluster": {"region": "eu-west-1"},
@@ -92,8 +92,8 @@ def test_address_can_name_values(prometheus: Config) -> None:
     assert (remote["url"], remote["sigv4"]) == (URL, {"region": "eu-west-1"})
 
 
-def test_labels_of_all_that_is_sent(prometheus: Config) -> None:
-    """The cluster's name is on everything; in a pair each has a replica of its own, by which AMP takes one."""
+def test_external_labels(prometheus: Config) -> None:
+    """All samples have the label `cluster`; with replicas also `__replica__`, by which AMP deduplicates."""
     alone = prometheus({"cluster": {"name": "shop"}, "server": {"externalLabels": {"stage": "test"}}})
     assert alone["global"]["external_labels"] == {"cluster": "shop", "stage": "test"}
     pair = [prometheus({"server": {"replicas": 2}}, replica=number)["global"]["external_labels"] for number in (0, 1)]
@@ -104,11 +104,11 @@ def test_labels_of_all_that_is_sent(prometheus: Config) -> None:
 
 
 def sent(config: dict[str, Any], series: dict[str, str]) -> bool:
-    """Say whether a series that a scrape yields reaches the remote."""
+    """Return whether a scraped series reaches the remote."""
     jobs = {job["job_name"]: job for job in config["scrape_configs"]}
     name = series["__name__"]
     of_scrape = jobs.get(series.get("job", ""), {}).get("metric_relabel_configs", [])
-    # Prometheus' own figures of a scrape, and what rules record, pass by the job's relabelling.
+    # Metrics of the scrape itself and recorded series bypass the job's relabeling.
     if name != "up" and not name.startswith("scrape_") and ":" not in name and relabel(of_scrape, series) is None:
         return False
     [remote] = config["remote_write"]
@@ -117,7 +117,7 @@ def sent(config: dict[str, Any], series: dict[str, str]) -> bool:
 
 @pytest.mark.parametrize("mode", ["agent", "server"])
 def test_allow_list_drops_nothing_used(prometheus: Config, mode: str) -> None:
-    """Each metric that a rule or dashboard reads of a job is sent, with the labels that it has."""
+    """All metrics of a job that rules and dashboards use are sent."""
     config = prometheus({"alertmanager": {"enabled": True}, "server": {"remoteWrite": [MIMIR], "mode": mode}})
     used = [(job, name) for job, names in LIST.items() for name in names]
     assert len(used) > 50
@@ -131,7 +131,7 @@ def test_allow_list_drops_nothing_used(prometheus: Config, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["agent", "server"])
 def test_allow_list_sends_nothing_unused(prometheus: Config, mode: str) -> None:
-    """Of the cluster's own jobs nothing else is sent: not other metrics, nor those of another job, nor of scrapes."""
+    """No other metrics of the chart's jobs are sent: neither those listed for other jobs, nor those of scrapes."""
     config = prometheus({"alertmanager": {"enabled": True}, "server": {"remoteWrite": [MIMIR], "mode": mode}})
     every = sorted({name for names in LIST.values() for name in names} - {"up"})
     pod = {"pod": "a", "id": "/kubepods/a"}
@@ -145,15 +145,15 @@ def test_allow_list_sends_nothing_unused(prometheus: Config, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["agent", "server"])
 @pytest.mark.parametrize("job", ["pods", "endpoints", "pushgateway", "outside", ""])
-def test_what_the_user_measures_is_sent(prometheus: Config, mode: str, job: str) -> None:
-    """Metrics of annotated pods, pushed ones, those of configurations of the user's and recorded ones always go."""
+def test_own_metrics_are_sent(prometheus: Config, mode: str, job: str) -> None:
+    """Metrics of annotated pods, pushed, recorded, and from additional scrape configurations are always sent."""
     config = prometheus({"server": {"remoteWrite": [MIMIR], "mode": mode}})
     assert sent(config, {"__name__": "shop_orders_total", "job": job})
     assert sent(config, {"__name__": "node:cpu:ratio"})
 
 
 def test_allow_list_is_one_switch(prometheus: Config) -> None:
-    """Switched off, everything is sent; names given besides are sent; a server keeps all for itself in any case."""
+    """Without the allow-list everything is sent, `keep` adds metrics, and a server stores all metrics itself."""
     odd = {"__name__": "apiserver_request_total", "job": "apiserver"}
     for mode in ("agent", "server"):
         server = {"remoteWrite": [MIMIR], "mode": mode}

@@ -1,4 +1,4 @@
-"""The rules: each fires when it should and else does not, and is rendered for whoever evaluates it."""
+"""The rules: alerts fire as expected, and a server or AMP receives them."""
 
 import subprocess
 from pathlib import Path
@@ -31,12 +31,12 @@ def rules_of(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def data(made: Manifests) -> dict[str, list[dict[str, Any]]]:
-    """Return the groups of each file of the ConfigMap."""
+    """Return the rule groups of each file of the ConfigMap."""
     return {name: load(text)["groups"] for name, text in made.one("ConfigMap", component="rules")["data"].items()}
 
 
 def expected(file: Path) -> dict[str, list[str]]:
-    """Return the labels of the samples that a file's tests expect, by the name of the series."""
+    """Return the labels of expected samples in a test file, by series name."""
     found: dict[str, list[str]] = {}
     for test in load(file.read_text(encoding="utf-8"))["tests"]:
         for case in test["promql_expr_test"]:
@@ -50,7 +50,7 @@ def expected(file: Path) -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def promtool() -> Path:
-    """Prometheus' own tool for rules."""
+    """promtool, Prometheus' tool for rules."""
     try:
         return tools.path("promtool")
     except HarnessError as error:
@@ -63,7 +63,7 @@ def run(*command: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 def test_rules_fire_when_they_should(promtool: Path) -> None:
-    """Prometheus' own evaluation of every rule, on series made for it, gives the alerts that are expected, no other."""
+    """promtool evaluates the rules on test series, with exactly the expected alerts."""
     done = run(promtool, "test", "rules", *sorted(CASES.glob("*.yaml")))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("SUCCESS") == len(FILES)
@@ -71,7 +71,7 @@ def test_rules_fire_when_they_should(promtool: Path) -> None:
 
 @each_file
 def test_every_rule_is_tested(file: Path) -> None:
-    """Each alert fires in a test of its own file, with the severity it has; each recorded series is compared."""
+    """Each alert fires in a test of its file with its severity, and each recorded series has an expected value."""
     found = expected(CASES / file.name)
     for rule in rules_of(load(file.read_text(encoding="utf-8"))["groups"]):
         name = rule.get("alert") or rule["record"]
@@ -85,7 +85,7 @@ def test_every_rule_is_tested(file: Path) -> None:
 
 @each_file
 def test_alerts_explain_themselves(file: Path) -> None:
-    """Each alert has a severity, a summary and a description, which name only labels that it fires with."""
+    """Each alert has severity, summary and description, which use only labels of the alert."""
     found = expected(CASES / file.name)
     for rule in rules_of(load(file.read_text(encoding="utf-8"))["groups"]):
         if "alert" not in rule:
@@ -100,7 +100,7 @@ def test_alerts_explain_themselves(file: Path) -> None:
 
 
 def test_document_lists_every_alert() -> None:
-    """docs/rules.md has each alert with its severity and how long it waits, and no other."""
+    """docs/rules.md lists exactly the alerts, with severity and `for`."""
     shown = (CHART.parents[1] / "docs" / "rules.md").read_text(encoding="utf-8")
     listed = [
         row.strip("| ").split(" | ") for row in shown.splitlines() if row.startswith("| ") and row.count("|") == 4
@@ -113,14 +113,14 @@ def test_document_lists_every_alert() -> None:
 
 
 def test_names_are_unique() -> None:
-    """No two groups and no two rules of all files have one name, as AMP gets them in one."""
+    """Names of groups and rules are unique across files, because AMP receives them in one file."""
     groups = [group for file in FILES for group in load(file.read_text(encoding="utf-8"))["groups"]]
     for names in ([group["name"] for group in groups], [r.get("alert") or r["record"] for r in rules_of(groups)]):
         assert sorted(names) == sorted(set(names))
 
 
-def test_server_evaluates_them(helm: Helm) -> None:
-    """A server gets each file as it is, mounted where its configuration looks, and new pods when they change."""
+def test_server_evaluates_rules(helm: Helm) -> None:
+    """A server mounts each rule file unchanged, and a change of the rules replaces its pods."""
     made = helm.render(CHART, values=WITH_ALERTMANAGER)
     assert data(made) == {file.name: load(file.read_text(encoding="utf-8"))["groups"] for file in FILES}
     pod = made.one("StatefulSet", component="server")["spec"]["template"]
@@ -134,8 +134,8 @@ def test_server_evaluates_them(helm: Helm) -> None:
     assert pod["metadata"]["annotations"] != other["spec"]["template"]["metadata"]["annotations"]
 
 
-def test_agent_leaves_them_to_amp(helm: Helm) -> None:
-    """An agent has no rules of its own; all of them are in one file, and the notes say how the workspace gets it."""
+def test_agent_leaves_rules_to_amp(helm: Helm) -> None:
+    """An agent evaluates no rules; one file contains all rules, and the notes show how to upload it."""
     made = helm.render(CHART, values=AGENT)
     assert data(made) == {
         "amp-rules.yaml": [
@@ -156,8 +156,8 @@ def test_agent_leaves_them_to_amp(helm: Helm) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("values", [{}, AGENT], ids=["server", "amp"])
-def test_rendered_rules_are_rules(helm: Helm, promtool: Path, tmp_path: Path, values: dict[str, Any]) -> None:
-    """What is rendered, own groups and labels included, passes Prometheus' own check."""
+def test_rendered_rules_are_valid(helm: Helm, promtool: Path, tmp_path: Path, values: dict[str, Any]) -> None:
+    """promtool accepts the rendered rules, with additional groups and labels."""
     own = {"name": "mine", "interval": "30s", "rules": [{"alert": "Mine", "expr": "up == 0", "for": "1m"}]}
     made = helm.render(CHART, values={**values, "rules": {"groups": [own], "labels": {"team": "a"}}})
     for name, text in made.one("ConfigMap", component="rules")["data"].items():
@@ -166,8 +166,8 @@ def test_rendered_rules_are_rules(helm: Helm, promtool: Path, tmp_path: Path, va
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_values_choose_rules(helm: Helm) -> None:
-    """A file, a single alert or everything can be left out; labels are added and groups of one's own are kept."""
+def test_values_select_rules(helm: Helm) -> None:
+    """Files, alerts and all rules can be disabled; labels and additional groups are rendered."""
     own = {"name": "mine", "rules": [{"record": "a:b", "expr": "sum(up)"}]}
     chosen = {
         "files": {"nodes": False, "logs": False},
@@ -188,16 +188,16 @@ def test_values_choose_rules(helm: Helm) -> None:
     assert "rule" not in off.one("ConfigMap", component="server")["data"]["prometheus-0-0.yaml"]
 
 
-def test_rules_on_alertmanager_come_with_it(helm: Helm) -> None:
-    """Who has none, or sends alerts elsewhere, is not told that there is none."""
+def test_rules_for_alertmanager_require_it(helm: Helm) -> None:
+    """Rules for Alertmanager are omitted without an Alertmanager of this chart."""
     for values, there in (({}, False), (WITH_ALERTMANAGER, True), ({**AGENT, **WITH_ALERTMANAGER}, False)):
         made = data(helm.render(CHART, values=values))
         names = {group["name"] for groups in made.values() for group in groups}
         assert ("alertmanager" in names) == there
 
 
-def test_what_rules_read_is_scraped(helm: Helm) -> None:
-    """Each metric of the allow-list is of a job that there is, and kube-state-metrics makes those read of it."""
+def test_metrics_of_rules_are_scraped(helm: Helm) -> None:
+    """Every job of the allow-list exists, and kube-state-metrics exports the metrics that the list expects of it."""
     wanted = load((CHART / "files" / "allow-list.yaml").read_text(encoding="utf-8"))
     everything = {**WITH_ALERTMANAGER, "pushgateway": {"enabled": True}}
     made = helm.render(CHART, values=everything)
@@ -235,7 +235,7 @@ def test_what_rules_read_is_scraped(helm: Helm) -> None:
     ],
     ids=["misspelt alert", "recording rule", "group of the chart", "misspelt key", "alert and record", "neither"],
 )
-def test_what_cannot_work_is_refused(helm: Helm, rules: dict[str, Any], says: str) -> None:
-    """A name that no alert has, and a group that no service takes, are told at once."""
+def test_invalid_values_are_rejected(helm: Helm, rules: dict[str, Any], says: str) -> None:
+    """An unknown name in `disabledAlerts` and an invalid group are rejected."""
     refused = helm.template(CHART, values={"rules": rules})
     assert refused.exit_code != 0 and says in refused.stderr

@@ -1,4 +1,4 @@
-"""What is scraped: jobs, targets, labels, limits; and that Prometheus itself takes the configuration."""
+"""Scrape configuration: jobs, targets, labels, limits, and the check by promtool."""
 
 import subprocess
 from collections.abc import Callable
@@ -33,7 +33,7 @@ USERS = {"endpoints", "pods"}
 
 @pytest.fixture(scope="module")
 def promtool() -> Path:
-    """Prometheus' own tool, from the version that the chart runs."""
+    """promtool of the Prometheus version that the chart runs."""
     try:
         return tools.path("promtool")
     except HarnessError as error:
@@ -41,10 +41,10 @@ def promtool() -> Path:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}-{file.stem}")
-def test_prometheus_takes_the_configuration(
+def test_prometheus_accepts_the_configuration(
     install: Callable[..., Manifests], promtool: Path, tmp_path: Path, file: Path
 ) -> None:
-    """Each file of each values file is one that Prometheus' own check accepts, for the mode it runs in."""
+    """promtool accepts the configuration of each values file, for its mode."""
     made = install(files=[file])
     data = made.one("ConfigMap", "x-observability-stack-server")["data"]
     assert data
@@ -59,7 +59,7 @@ def test_prometheus_takes_the_configuration(
 
 
 def test_jobs(scrapes: Scrapes) -> None:
-    """There is a job for each thing that runs, and no other; each can be left out."""
+    """There is a job for each enabled component, and no other; each job can be disabled."""
     assert scrapes().keys() == CLUSTER | USERS | {"kube-state-metrics", "node-exporter", "prometheus"}
     assert scrapes(ALL).keys() == CLUSTER | USERS | OWN
     keys = {"kubeStateMetrics": "kube-state-metrics", "nodeExporter": "node-exporter"}
@@ -69,7 +69,7 @@ def test_jobs(scrapes: Scrapes) -> None:
 
 
 def test_targets_are_endpoints(scrapes: Scrapes) -> None:
-    """No job goes through the address of a Service; those of the release look at their own pods only."""
+    """No target is the address of a Service, and jobs of the release select only its own pods."""
     for name, job in scrapes(ALL).items():
         [discovery] = job["kubernetes_sd_configs"]
         assert discovery["role"] in ("node", "pod", "endpointslice")
@@ -83,15 +83,15 @@ def test_targets_are_endpoints(scrapes: Scrapes) -> None:
             )
 
 
-def test_labels_are_ours_to_set(scrapes: Scrapes) -> None:
-    """Only exporters of the chart that speak of others may set the labels of a target."""
-    honoured = {name for name, job in scrapes(ALL).items() if job.get("honor_labels")}
-    assert honoured == {"kube-state-metrics", "pushgateway"}
+def test_honor_labels(scrapes: Scrapes) -> None:
+    """Only kube-state-metrics and Pushgateway, which export metrics about other objects, can set target labels."""
+    honored = {name for name, job in scrapes(ALL).items() if job.get("honor_labels")}
+    assert honored == {"kube-state-metrics", "pushgateway"}
     assert scrapes()["cadvisor"]["honor_timestamps"] is False
 
 
-def test_kubelets_show_a_certificate(scrapes: Scrapes) -> None:
-    """A token is shown only to who has a certificate of the cluster, unless values say otherwise."""
+def test_kubelet_certificates_are_verified(scrapes: Scrapes) -> None:
+    """Prometheus sends its token only over TLS verified by the cluster's CA, unless `insecureSkipVerify` is set."""
     for name in CLUSTER:
         job = scrapes()[name]
         assert job["scheme"] == "https"
@@ -117,8 +117,8 @@ def test_kubelets_show_a_certificate(scrapes: Scrapes) -> None:
         ({"__name__": "machine_cpu_cores"}, True),
     ],
 )
-def test_slices_of_the_node_are_left_out(scrapes: Scrapes, series: dict[str, str], kept: bool) -> None:
-    """Of cadvisor's series those of pods, the node's sum and the machine's are kept, not each service of the node."""
+def test_series_of_system_services_are_dropped(scrapes: Scrapes, series: dict[str, str], kept: bool) -> None:
+    """cAdvisor's series of pods, the node total and the machine are kept, but not those of system services."""
     steps = scrapes()["cadvisor"]["metric_relabel_configs"]
     assert (relabel(steps, series) is not None) == kept
 
@@ -158,7 +158,7 @@ def annotated(**annotations: str) -> dict[str, str]:
     ],
 )
 def test_annotated_pods(scrapes: Scrapes, given: dict[str, str], expected: dict[str, str | None] | None) -> None:
-    """Annotations choose pods, port, path and scheme; a pod that has ended, or a port without TCP, is no target."""
+    """Annotations select pods, port, path and scheme; terminated pods and ports without TCP are no targets."""
     made = relabel(scrapes()["pods"]["relabel_configs"], {**POD, **given})
     if expected is None or made is None:
         assert (made, expected) == (None, None)
@@ -167,7 +167,7 @@ def test_annotated_pods(scrapes: Scrapes, given: dict[str, str], expected: dict[
 
 
 def test_pod_with_a_named_port_is_scraped_once(scrapes: Scrapes) -> None:
-    """Two containers of a pod with an annotated port are one target: their labels are the same."""
+    """An annotated pod with two containers is one target, because the labels of both are the same."""
     steps = scrapes()["pods"]["relabel_configs"]
     targets = set()
     for name, port in (("app", "8080"), ("sidecar", "9090")):
@@ -179,7 +179,7 @@ def test_pod_with_a_named_port_is_scraped_once(scrapes: Scrapes) -> None:
 
 
 def test_annotated_services(scrapes: Scrapes) -> None:
-    """Endpoints of an annotated Service are targets, with another port where the annotation says so."""
+    """Endpoints of an annotated Service are targets; an annotation can replace the port."""
     start = "__meta_kubernetes_service_annotation_prometheus_io_"
     steps = scrapes()["endpoints"]["relabel_configs"]
     found = {
@@ -194,8 +194,8 @@ def test_annotated_services(scrapes: Scrapes) -> None:
     assert relabel(steps, {**found, f"{start}scrape": "false"}) is None
 
 
-def test_labels_of_pods_are_chosen(scrapes: Scrapes) -> None:
-    """A label of a pod costs series, so that only those named are taken, and not all as elsewhere."""
+def test_pod_labels_are_selected(scrapes: Scrapes) -> None:
+    """Only pod labels in `scrape.podLabels` are copied to metrics."""
     plain = relabel(scrapes()["pods"]["relabel_configs"], POD)
     chosen = relabel(
         scrapes({"scrape": {"podLabels": ["app.kubernetes.io/name"]}})["pods"]["relabel_configs"],
@@ -206,17 +206,17 @@ def test_labels_of_pods_are_chosen(scrapes: Scrapes) -> None:
     assert chosen.items() - plain.items() == {("app_kubernetes_io_name", "cart")}
 
 
-def test_limits_are_for_what_others_write(scrapes: Scrapes) -> None:
-    """Pods of the user's have bounds of samples and labels, which can be lifted; what the chart knows has none."""
+def test_limits_apply_to_own_pods(scrapes: Scrapes) -> None:
+    """Only the jobs `pods` and `endpoints` have limits of samples and labels, which can be disabled."""
     bounded = {
         name: (job["sample_limit"], job["label_limit"]) for name, job in scrapes(ALL).items() if "label_limit" in job
     }
     assert bounded == dict.fromkeys(USERS, (50000, 60))
-    assert "sample_limit" not in str(scrapes({"scrape": {"limits": {"samples": 0}}}))
+    assert "sample_limit" not in str(scrapes({"scrape": {"sampleLimit": 0}}))
 
 
-def test_parts_share_the_targets(scrapes: Scrapes) -> None:
-    """With three parts each target of each job, the user's own too, is scraped by exactly one of them."""
+def test_shards_split_the_targets(scrapes: Scrapes) -> None:
+    """With three shards, exactly one shard scrapes each target of each job, additional ones included."""
     values = {**ALL, "server": {"shards": 3}, "scrape": {"extraConfigs": [{"job_name": "outside"}]}}
     parts = [scrapes(values, shard=shard) for shard in range(3)]
     for name in parts[0]:
@@ -230,7 +230,7 @@ def test_parts_share_the_targets(scrapes: Scrapes) -> None:
 
 
 def test_server_sends_alerts_to_its_alertmanager(prometheus: Callable[..., dict[str, Any]]) -> None:
-    """A server with alertmanager sends alerts there, without the label that tells a pair apart; an agent has none."""
+    """A server sends alerts to Alertmanager without the label `__replica__`; an agent sends none."""
     config = prometheus(ALL)["alerting"]
     assert config["alert_relabel_configs"] == [{"action": "labeldrop", "regex": "__replica__"}]
     [found] = config["alertmanagers"][0]["kubernetes_sd_configs"]

@@ -1,4 +1,4 @@
-"""Traces: one Service for both engines, bounded memory, a closed proxy, and what an install says about them."""
+"""Traces: the Service of both engines, memory limits, access to the proxy, and the notes."""
 
 import json
 import re
@@ -42,8 +42,8 @@ def ports(rules: list[dict[str, Any]]) -> list[tuple[str, int, str]]:
 
 
 @each_engine
-def test_an_application_need_not_know_the_engine(install: Install, engine: str) -> None:
-    """Objects, Service and ports of X-Ray are the same for both; what is sent stays on its node."""
+def test_engines_have_the_same_objects(install: Install, engine: str) -> None:
+    """Both engines have the same objects, Service and X-Ray ports, and traffic stays on its node."""
     made = install(traces(engine))
     assert set(made.names()) == OBJECTS
     service = made.one("Service", NAME)["spec"]
@@ -63,8 +63,8 @@ def test_an_application_need_not_know_the_engine(install: Install, engine: str) 
     assert [item["metadata"]["name"] for item in named.select("Service")] == ["xray-service"]
 
 
-def test_the_article_s_names_and_sizes(install: Install) -> None:
-    """The example has what the article's manifest has: names, buffer, sizes; and an address where that had none."""
+def test_example_reproduces_the_article(install: Install) -> None:
+    """The example has the names, buffer and resources of the article's manifest, but a Service with a cluster IP."""
     made = install(files=[ROOT / "values" / "examples" / "xray-daemon.yaml"], namespace="default")
     role = "arn:aws:iam::111122223333:role/x-ray-daemon-role"
     assert made.one("ServiceAccount", "xray-daemon")["metadata"]["annotations"]["eks.amazonaws.com/role-arn"] == role
@@ -78,15 +78,15 @@ def test_the_article_s_names_and_sizes(install: Install) -> None:
     assert config(made)["TotalBufferSizeMB"] == 24
 
 
-def test_nothing_is_there_unasked(install: Install) -> None:
-    """Without the switch there is nothing of it, whatever else is on."""
+def test_disabled_traces(install: Install) -> None:
+    """Disabled traces have no objects, whatever other components are enabled."""
     assert not set(install().names()) & OBJECTS
     assert set(install({"traces": {"enabled": True}}).names()) - set(install().names()) == OBJECTS
 
 
 @each_engine
 def test_proxy_is_closed_to_other_namespaces(install: Install, engine: str) -> None:
-    """Everybody may send traces; what is signed with the role is for the namespace, and for peers that are named."""
+    """All pods can send traces; the proxy admits only the namespace and the configured peers."""
     peer = {"namespaceSelector": {"matchLabels": {"traced": "true"}}}
     for chosen in ([], [peer]):
         made = install(traces(engine, networkPolicy={"proxyFrom": chosen}))
@@ -101,8 +101,8 @@ def test_proxy_is_closed_to_other_namespaces(install: Install, engine: str) -> N
     assert not install({**traces(engine), "networkPolicy": {"enabled": False}}).select("NetworkPolicy")
 
 
-def test_daemon_reads_what_it_knows(install: Install) -> None:
-    """Its file has only keys of the daemon, which ends at an unknown one, and a buffer that the container can hold."""
+def test_configuration_of_the_daemon(install: Install) -> None:
+    """The daemon's file has only known keys, as it exits on others, and a buffer that fits into the memory limit."""
     read = config(install({**traces(endpoint="https://vpce.example.com"), "cluster": {"region": "eu-west-1"}}))
     assert read == {
         "Version": 2,
@@ -117,8 +117,8 @@ def test_daemon_reads_what_it_knows(install: Install) -> None:
     assert box["volumeMounts"] == [{"name": "config", "mountPath": "/etc/traces", "readOnly": True}]
 
 
-def test_collector_takes_both_and_sends_to_xray(install: Install) -> None:
-    """Segments and OTLP go through a bound of memory first, to X-Ray in the cluster's region, by the address given."""
+def test_configuration_of_the_collector(install: Install) -> None:
+    """Segments and OTLP pass the memory limiter first, and go to the configured endpoint in the cluster's Region."""
     values = traces("otel", endpoint="https://vpce.example.com", otel={"indexedAttributes": ["http.route"]})
     made = install({**values, "cluster": {"region": "eu-west-1"}})
     read = config(made)
@@ -140,8 +140,8 @@ def test_collector_takes_both_and_sends_to_xray(install: Install) -> None:
 
 
 @each_engine
-def test_probes_ask_the_engine_and_not_x_ray(install: Install, engine: str) -> None:
-    """A request to the daemon's TCP port would be one to X-Ray: a failing X-Ray must not restart what waits for it."""
+def test_probes_do_not_reach_x_ray(install: Install, engine: str) -> None:
+    """Probes send no requests through the daemon's proxy: an outage of X-Ray must not restart the agent."""
     [box] = install(traces(engine)).containers()
     for name in ("livenessProbe", "readinessProbe"):
         handler = {key: box[name][key] for key in ("httpGet", "tcpSocket") if key in box[name]}
@@ -152,8 +152,8 @@ def test_probes_ask_the_engine_and_not_x_ray(install: Install, engine: str) -> N
         )
 
 
-def test_a_node_is_never_without_it(install: Install) -> None:
-    """A new pod is ready before the old one goes, except where two would want one port of the node."""
+def test_update_has_no_gap(install: Install) -> None:
+    """A new pod is ready before the old one stops, unless both would need the same host port."""
     strategies = [
         install(traces(hostPort=host)).one("DaemonSet")["spec"]["updateStrategy"]["rollingUpdate"]
         for host in (False, True)
@@ -167,8 +167,8 @@ def test_a_node_is_never_without_it(install: Install) -> None:
     }
 
 
-def test_changed_configuration_rolls_the_pods(install: Install) -> None:
-    """Another engine or another region is another checksum; the selector stays."""
+def test_configuration_change_replaces_the_pods(install: Install) -> None:
+    """Another engine or Region changes the checksum, but not the selector."""
     made = [
         install(values).one("DaemonSet")["spec"]
         for values in (traces(), traces("otel"), {**traces(), "cluster": {"region": "eu-west-1"}})
@@ -181,13 +181,13 @@ def test_changed_configuration_rolls_the_pods(install: Install) -> None:
     ("settings", "said", "shown"),
     [
         (
-            {"xrayDaemon": {"bufferMegabytes": 48}},
-            "`traces.xrayDaemon.bufferMegabytes` is 48, but the container's memory limit is 64Mi",
+            {"xrayDaemon": {"totalBufferSizeMB": 48}},
+            "`traces.xrayDaemon.totalBufferSizeMB` is 48, but the container's memory limit is 64Mi",
             {"xrayDaemon": {"resources": {"limits": {"memory": "72Mi"}}}},
         ),
         (
-            {"engine": "otel", "otel": {"memoryLimitMegabytes": 400}},
-            "`traces.otel.memoryLimitMegabytes` is 400, but the container's memory limit is 256Mi",
+            {"engine": "otel", "otel": {"limitMib": 400}},
+            "`traces.otel.limitMib` is 400, but the container's memory limit is 256Mi",
             {"otel": {"resources": {"limits": {"memory": "500Mi"}}}},
         ),
         (
@@ -198,10 +198,10 @@ def test_changed_configuration_rolls_the_pods(install: Install) -> None:
     ],
     ids=["buffer", "collector", "surge"],
 )
-def test_what_cannot_work_is_refused(
+def test_invalid_values_are_rejected(
     install: Install, refusal: Callable[..., str], settings: dict[str, Any], said: str, shown: dict[str, Any]
 ) -> None:
-    """The message says what is wrong, and the YAML in it fixes that; parts that are disabled are not checked."""
+    """The message shows the problem and YAML that fixes it; disabled traces are not checked."""
     message = refusal(traces(**settings))
     assert said in message
     written = yaml.safe_load(message[message.index("\ntraces:\n") :].partition("\n\n")[0])
@@ -212,8 +212,8 @@ def test_what_cannot_work_is_refused(
 
 
 @each_engine
-def test_notes_lead_to_a_trace(notes: Callable[..., str], engine: str) -> None:
-    """They print the address, the policy and who may take the role; those of the old engine the switch to the new."""
+def test_notes(notes: Callable[..., str], engine: str) -> None:
+    """The notes show address, policy and trust policy; those of the daemon also the switch to the collector."""
     text = notes({**traces(engine), "cluster": {"name": "shop", "region": "eu-west-1"}})
     assert f"AWS_XRAY_DAEMON_ADDRESS={NAME}.prometheus:2000 " in text
     assert ("OTEL_EXPORTER_OTLP_ENDPOINT=http://" in text) == (engine == "otel")

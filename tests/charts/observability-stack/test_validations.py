@@ -1,4 +1,4 @@
-"""What the chart refuses at render time: what is wrong, where, and the YAML to write instead."""
+"""Values that the chart rejects at render time, with problem, place, and YAML to write."""
 
 import textwrap
 from collections.abc import Callable
@@ -187,7 +187,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 
 
 @pytest.mark.parametrize(("values", "says", "shows"), REFUSED.values(), ids=REFUSED)
-def test_refusal_shows_what_to_write(
+def test_message_shows_yaml_to_write(
     refusal: Callable[..., str], values: dict[str, Any], says: str, shows: str
 ) -> None:
     """Values that cannot work are rejected with problem, place, and YAML to paste; the message contains no secret."""
@@ -211,10 +211,10 @@ def test_refusal_shows_what_to_write(
     ],
     ids=["key", "host", "region"],
 )
-def test_the_article_as_a_proxy_shows_it(
+def test_miscopied_article_is_rejected(
     refusal: Callable[..., str], article: Path, tmp_path: Path, old: str, new: str, says: str
 ) -> None:
-    """The article's values with what a copy through a proxy, or another region, does to them are put right."""
+    """The article's values with a misspelled key, a proxy's host or another Region are rejected."""
     changed = tmp_path / "values.yaml"
     text = article.read_text(encoding="utf-8")
     assert old in text
@@ -252,8 +252,8 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize("values", ACCEPTED.values(), ids=ACCEPTED)
-def test_what_is_right_is_not_refused(install: Callable[..., Manifests], values: dict[str, Any]) -> None:
-    """Neighbors of rejected values, which work, render."""
+def test_valid_values_are_accepted(install: Callable[..., Manifests], values: dict[str, Any]) -> None:
+    """Similar, valid values render."""
     assert install(values).select("StatefulSet")
 
 
@@ -275,8 +275,8 @@ def test_schema_knows_remote_write(refusal: Callable[..., str], values: dict[str
 
 
 @both_majors
-def test_all_faults_are_told_at_once(refusal: Callable[..., str]) -> None:
-    """One render shows every fault, each once."""
+def test_message_lists_all_problems(refusal: Callable[..., str]) -> None:
+    """One message lists every problem once."""
     message = refusal(
         {**remote(AMP), **account(roleArn=ROLE), "scrape": {"timeout": "2m"}, "identity": {"type": "node"}}
     )

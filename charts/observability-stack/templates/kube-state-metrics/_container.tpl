@@ -20,7 +20,7 @@ args:
   - --port=8080
   - --telemetry-port=8081
   - --resources={{ $values.resourceKinds | uniq | sortAlpha | join "," }}
-  {{- with $values.labelsAllowlist }}
+  {{- with $values.metricLabelsAllowlist }}
   - --metric-labels-allowlist={{ join "," . }}
   {{- end }}
   {{- with $values.extraArgs }}{{ toYaml . | nindent 2 }}{{ end }}

@@ -196,8 +196,8 @@ relabel_configs:
 {{- $name := regexReplaceAll "[^A-Za-z0-9_]" . "_" -}}
 {{- $_ := set $.job "relabel_configs" (append $.job.relabel_configs (dict "source_labels" (list (printf "__meta_kubernetes_pod_label_%s" $name)) "target_label" $name)) -}}
 {{- end -}}
-{{- with int $scrape.limits.samples }}{{ $_ := set $.job "sample_limit" . }}{{ end -}}
-{{- with int $scrape.limits.labels }}{{ $_ := set $.job "label_limit" . }}{{ end -}}
+{{- with int $scrape.sampleLimit }}{{ $_ := set $.job "sample_limit" . }}{{ end -}}
+{{- with int $scrape.labelLimit }}{{ $_ := set $.job "label_limit" . }}{{ end -}}
 {{- end -}}
 {{- /* An agent drops metrics that it does not send at the scrape; a server keeps them for queries. */}}
 {{- if include "observability-stack.prometheusIsAgent" .root -}}

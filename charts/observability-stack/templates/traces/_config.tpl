@@ -37,7 +37,7 @@
 {{- /* The daemon's default buffer is 1% of the node's memory, regardless of the container's limit. */ -}}
 {{- dict
   "Version" 2
-  "TotalBufferSizeMB" (int $traces.xrayDaemon.bufferMegabytes)
+  "TotalBufferSizeMB" (int $traces.xrayDaemon.totalBufferSizeMB)
   "Region" .Values.cluster.region
   "Endpoint" $traces.endpoint
   "LocalMode" true
@@ -51,7 +51,7 @@
 {{- define "observability-stack.collectorConfig" -}}
 {{- $traces := .Values.traces -}}
 {{- $region := .Values.cluster.region -}}
-{{- $limit := int $traces.otel.memoryLimitMegabytes -}}
+{{- $limit := int $traces.otel.limitMib -}}
 {{- /* An address without a host also listens on IPv6. */ -}}
 {{- $proxy := dict "endpoint" ":2000" "region" $region "local_mode" true -}}
 {{- $exporter := dict "region" $region "local_mode" true "indexed_attributes" $traces.otel.indexedAttributes -}}

@@ -14,7 +14,7 @@ args:
 {{- $env := $traces.extraEnv }}
 {{- if not $daemon }}
 {{- /* Collect garbage before the memory limiter refuses spans. */}}
-{{- $env = prepend $env (dict "name" "GOMEMLIMIT" "value" (printf "%dMiB" (div (mul 4 (int $traces.memoryLimitMegabytes)) 5))) }}
+{{- $env = prepend $env (dict "name" "GOMEMLIMIT" "value" (printf "%dMiB" (div (mul 4 (int $traces.limitMib)) 5))) }}
 {{- end }}
 {{- with $env }}
 env:

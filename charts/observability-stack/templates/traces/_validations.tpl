@@ -8,7 +8,7 @@
 {{- $unit := get (dict "Mi" 1 "Gi" 1024) (regexFind "[A-Za-z]+$" $limit) }}
 {{- if $unit }}
 {{- $room := mulf (regexFind "^[0-9.]+" $limit | float64) $unit | floor | int }}
-{{- $option := ternary "bufferMegabytes" "memoryLimitMegabytes" $daemon }}
+{{- $option := ternary "totalBufferSizeMB" "limitMib" $daemon }}
 {{- $asked := get (get $traces $key) $option | int }}
 {{- /* The daemon uses 24 MiB besides its buffer; the collector needs headroom for garbage collection. */}}
 {{- $needed := ternary (add $asked 24) (div (mul $asked 5) 4) $daemon | int }}
