@@ -1,4 +1,4 @@
-"""What the tests of this chart share: its pods and its rendered configuration."""
+"""Fixtures of this chart: its pods, its rendered configuration and its workloads."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ Values = Mapping[str, Any]
 
 @pytest.fixture
 def pod_spec(install: Callable[..., Manifests]) -> Callable[..., dict[str, Any]]:
-    """The specification of the pods of the first DaemonSet."""
+    """Return the specification of the pods of the first DaemonSet."""
 
     def spec(values: Values | None = None, **options: Any) -> dict[str, Any]:
         first, *_ = install(values, **options).select("DaemonSet")
@@ -29,7 +29,7 @@ def pod_spec(install: Callable[..., Manifests]) -> Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def agent(pod_spec: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """The agent's container in those pods."""
+    """Return the agent's container in these pods."""
 
     def container(values: Values | None = None, **options: Any) -> dict[str, Any]:
         [only] = pod_spec(values, **options)["containers"]
@@ -40,7 +40,7 @@ def agent(pod_spec: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, An
 
 @pytest.fixture
 def agent_config(install: Callable[..., Manifests]) -> Callable[..., dict[str, Any]]:
-    """The rendered configuration, where it is YAML."""
+    """Return the rendered configuration, if its format is YAML."""
 
     def config(values: Values | None = None, **options: Any) -> dict[str, Any]:
         data = install(values, **options).one("ConfigMap", "x-fluent-bit-windows")["data"]

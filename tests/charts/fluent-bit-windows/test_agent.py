@@ -1,4 +1,4 @@
-"""The DaemonSets: which there are, on which nodes their pods land, what they see of a node."""
+"""The DaemonSets, the nodes on which their pods run, and the access of these pods to a node."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ def pods(made: Manifests) -> dict[str, dict[str, Any]]:
 
 
 def test_containers_run_on_their_own_build(install: Install) -> None:
-    """A Windows container starts on its image's build only: there is one DaemonSet for each, with that image."""
+    """A Windows container runs only on the build of its image, so each build has a DaemonSet with its image."""
     made = pods(install(ALL_BUILDS))
     assert {name: spec["nodeSelector"] for name, spec in made.items()} == {
         f"x-fluent-bit-windows-{build}": {"kubernetes.io/os": "windows", BUILD: label}
@@ -34,7 +34,7 @@ def test_containers_run_on_their_own_build(install: Install) -> None:
 
 
 def test_host_process_runs_on_every_build(install: Install) -> None:
-    """A host process runs any build's image on any build: one DaemonSet for all Windows nodes."""
+    """A host process runs the image of any build on any build, so one DaemonSet covers all Windows nodes."""
     [(name, spec)] = pods(install({**HOST_PROCESS, **ALL_BUILDS})).items()
     assert name == "x-fluent-bit-windows"
     assert spec["nodeSelector"] == {"kubernetes.io/os": "windows"}
@@ -48,13 +48,13 @@ def test_host_process_runs_on_every_build(install: Install) -> None:
 
 @pytest.mark.parametrize("values", [ALL_BUILDS, HOST_PROCESS, {"nodeSelector": {"kubernetes.io/os": "linux"}}])
 def test_no_pod_lands_on_linux(install: Install, values: dict[str, Any]) -> None:
-    """Whatever a user selects, the operating system is Windows, and said twice."""
+    """The pods select Windows nodes and declare their operating system, whatever node selector a user sets."""
     for spec in pods(install(values)).values():
         assert spec["nodeSelector"]["kubernetes.io/os"] == spec["os"]["name"] == "windows"
 
 
 def test_selectors_are_distinct_and_stay(install: Install) -> None:
-    """No DaemonSet takes another one's pods for its own, whatever labels a user adds."""
+    """The selectors of the DaemonSets match only their own pods, whatever labels a user adds."""
     seen = []
     for values in (ALL_BUILDS, {**ALL_BUILDS, "commonLabels": {"app.kubernetes.io/component": "other"}}):
         made = install({**values, "podLabels": {"app.kubernetes.io/instance": "y"}}).select("DaemonSet")
@@ -66,8 +66,8 @@ def test_selectors_are_distinct_and_stay(install: Install) -> None:
     assert len({str(selector) for selector in seen[0]}) == len(LABELS)
 
 
-def test_links_and_their_targets_are_mounted_where_they_are(pod_spec: Callable[..., dict[str, Any]]) -> None:
-    """Container logs are links: each folder on their way is in the container where it is on the node, read-only."""
+def test_links_and_their_targets_are_mounted_at_their_paths(pod_spec: Callable[..., dict[str, Any]]) -> None:
+    """Container logs are links, so each directory of their targets is mounted read-only at its path on the node."""
     runtimes = {"windows": {"builds": [{"name": "2022"}], "runtimes": ["containerd", "docker"]}}
     spec = pod_spec(runtimes)
     paths = {volume["name"]: volume["hostPath"]["path"] for volume in spec["volumes"] if "hostPath" in volume}
@@ -82,7 +82,7 @@ def test_links_and_their_targets_are_mounted_where_they_are(pod_spec: Callable[.
 
 
 def test_state_outlives_the_pod(pod_spec: Callable[..., dict[str, Any]]) -> None:
-    """Positions and buffers are in a folder of the node, made when it is not there, in both modes."""
+    """In both modes, positions and buffers are in a directory of the node, which is created if it is missing."""
     for values in ({}, HOST_PROCESS):
         spec = pod_spec({**values, "state": {"hostPath": "D:\\agent"}})
         [volume] = [volume for volume in spec["volumes"] if volume["name"] == "state"]
@@ -92,7 +92,7 @@ def test_state_outlives_the_pod(pod_spec: Callable[..., dict[str, Any]]) -> None
 
 
 def test_host_process_finds_its_files_below_the_sandbox(agent: Callable[..., dict[str, Any]]) -> None:
-    """A host process finds image and volumes below a folder that the runtime names; entry points are not relied on."""
+    """A host process finds its image and volumes below a directory that the runtime sets; its command is explicit."""
     assert agent()["command"] == ["C:\\fluent-bit\\bin\\fluent-bit.exe"]
     assert agent()["args"] == ["--config", "C:\\fluent-bit-config\\fluent-bit.yaml"]
     sandbox = "%CONTAINER_SANDBOX_MOUNT_POINT%"
@@ -101,7 +101,7 @@ def test_host_process_finds_its_files_below_the_sandbox(agent: Callable[..., dic
 
 
 def test_roll_out_and_priority(install: Install) -> None:
-    """A tenth of the nodes is updated at a time, pods are not the first to go, and one taint is tolerated."""
+    """By default, 10% of the nodes are updated at a time, pods have a high priority and tolerate one taint."""
     for item in install().select("DaemonSet"):
         strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "10%"}}
         assert item["spec"]["updateStrategy"] == strategy
@@ -110,8 +110,8 @@ def test_roll_out_and_priority(install: Install) -> None:
         assert spec["tolerations"] == [{"key": "os", "operator": "Equal", "value": "windows", "effect": "NoSchedule"}]
 
 
-def test_changed_configuration_makes_new_pods(install: Install) -> None:
-    """The pods' checksum changes with the configuration, and with nothing else."""
+def test_changed_configuration_restarts_pods(install: Install) -> None:
+    """The checksum in the pods changes with the configuration, and only with it."""
 
     def checksum(values: dict[str, Any]) -> str:
         first, *_ = install(values).select("DaemonSet")
@@ -121,8 +121,8 @@ def test_changed_configuration_makes_new_pods(install: Install) -> None:
     assert checksum({"logLevel": "debug"}) != checksum({}) == checksum({"podLabels": {"a": "b"}})
 
 
-def test_probes_ask_what_a_restart_can_mend(agent: Callable[..., dict[str, Any]]) -> None:
-    """Whether the agent answers decides about its life; whether its backend does, about its readiness only."""
+def test_liveness_ignores_outages_of_backends(agent: Callable[..., dict[str, Any]]) -> None:
+    """The liveness probe checks only that the agent responds; an outage of a backend affects only readiness."""
     paths = {name: probe["httpGet"]["path"] for name, probe in agent().items() if name.endswith("Probe")}
     assert paths == {"startupProbe": "/", "livenessProbe": "/", "readinessProbe": "/api/v1/health"}
     assert agent()["ports"] == [{"name": "http", "containerPort": 2020}]
@@ -140,7 +140,7 @@ def test_probes_ask_what_a_restart_can_mend(agent: Callable[..., dict[str, Any]]
 def test_metadata_needs_the_least_role(
     install: Install, metadata: str, values: dict[str, Any], rules: list[dict[str, Any]]
 ) -> None:
-    """Each way to get metadata has exactly the role and token that it needs; file names need neither."""
+    """Each source of metadata has exactly the role and token that it requires; file names require neither."""
     made = install({**values, "logs": {"metadata": {"from": metadata}}})
     assert [rule for item in made.select("ClusterRole") for rule in item["rules"]] == rules
     assert {pod.spec["automountServiceAccountToken"] for pod in made.pods()} == {bool(rules)}
@@ -152,14 +152,14 @@ def test_metadata_needs_the_least_role(
 
 
 def test_roles_of_two_releases_have_two_names(install: Install) -> None:
-    """Roles of the whole cluster are named after the namespace too."""
+    """The names of ClusterRoles contain the namespace."""
     values = {"logs": {"metadata": {"from": "api"}}}
     names = {install(values, namespace=space).one("ClusterRole")["metadata"]["name"] for space in ("a", "b")}
     assert len(names) == 2
 
 
 def test_role_of_the_service_account(install: Install) -> None:
-    """The role's ARN is on the service account for IRSA, by either value, and nowhere for the node's role."""
+    """With IRSA, either value annotates the service account with the role; with the node role, none does."""
     arn = "arn:aws:iam::111122223333:role/logs"
     annotation = {"eks.amazonaws.com/role-arn": arn}
     for given in ({"roleArn": arn}, {"annotations": annotation}, {"roleArn": arn, "annotations": annotation}):
@@ -169,7 +169,7 @@ def test_role_of_the_service_account(install: Install) -> None:
 
 
 def test_profile_chooses_the_image(install: Install) -> None:
-    """The legacy profile is AWS's image, tagged by build, and its configuration's format is the classic one."""
+    """The legacy profile uses AWS's image with a tag for each build, and the classic format."""
     values = {"profile": "aws-legacy", "windows": {"builds": [{"name": "2019"}]}}
     [box] = install(values).containers("fluent-bit")
     assert box["image"] == "public.ecr.aws/aws-observability/aws-for-fluent-bit:2.32.3-ltsc2019"
@@ -191,7 +191,7 @@ SPELT = {
 
 
 def environment(box: dict[str, Any], data: dict[str, str]) -> dict[str, str]:
-    """Return what the kubelet takes from a ConfigMap; it starts no container that asks for a key in vain."""
+    """Return the environment that the kubelet reads from a ConfigMap; it starts no container if a key is missing."""
     references = {entry["name"]: entry["valueFrom"].get("configMapKeyRef") for entry in box["env"]}
     wanted = {name: reference for name, reference in references.items() if reference}
     assert {reference["name"] for reference in wanted.values()} <= {"fluent-bit-cluster-info"}
@@ -202,7 +202,7 @@ def environment(box: dict[str, Any], data: dict[str, str]) -> dict[str, str]:
 
 @pytest.mark.parametrize("spelling", SPELT)
 def test_config_map_of_the_article(install: Install, agent: Callable[..., dict[str, Any]], spelling: str) -> None:
-    """The article's ConfigMap needs only its name; its keys may be the article's or the variables of its commands."""
+    """Only the name of the article's ConfigMap is required; its keys can also be the article's variables."""
     data = {"cluster.name": "shop", "logs.region": "eu-west-1", **SPELT[spelling]}
     text = install(INFO).one("ConfigMap")["data"]["fluent-bit.yaml"]
     found = fluentbit.parse(text, environment=environment(agent(INFO), data))
@@ -211,12 +211,12 @@ def test_config_map_of_the_article(install: Install, agent: Callable[..., dict[s
     assert tail.get("read_from_head") == "On"
     assert output.get("region") == "eu-west-1"
     assert output.get("log_group_name") == "/aws/containerinsights/shop/application"
-    # Whether and where the server listens is not known here, so no probe can ask it.
+    # The chart does not know whether and where the server listens, so there are no probes.
     assert not [name for name in agent(INFO) if name.endswith("Probe") or name == "ports"]
 
 
 def test_config_map_has_cluster_and_region(agent: Callable[..., dict[str, Any]]) -> None:
-    """Without them records would go to a group of another name: the kubelet says which key is missing."""
+    """The cluster and the Region are required: without them, records would go to a log group of another name."""
     assert environment(agent(INFO), {"cluster.name": "shop", "logs.region": "eu-west-1"})
     for missing, data in (("logs.region", {"cluster.name": "shop"}), ("cluster.name", {"logs.region": "eu-west-1"})):
         with pytest.raises(AssertionError, match=missing):
@@ -224,7 +224,7 @@ def test_config_map_has_cluster_and_region(agent: Callable[..., dict[str, Any]])
 
 
 def test_keys_of_a_config_map_can_be_named(agent: Callable[..., dict[str, Any]]) -> None:
-    """A key of one's own has to be there, and is read alone; a key that is empty is left to the values."""
+    """A custom key is required and has no alternative; for an empty key, the values apply."""
     keys = {"clusterName": "name", "readFromHead": "head", "readFromTail": "", "httpServer": "", "httpPort": ""}
     box = agent({"cluster": {"configMap": {"name": "fluent-bit-cluster-info", "keys": keys}}})
     data = {"name": "shop", "logs.region": "us-east-1", "head": "On", "FluentBitReadFromHead": "Off"}
@@ -233,7 +233,7 @@ def test_keys_of_a_config_map_can_be_named(agent: Callable[..., dict[str, Any]])
 
 
 def test_credentials_come_from_secrets(agent: Callable[..., dict[str, Any]], agent_config: Callable[..., Any]) -> None:
-    """Logins, keys and headers are references to Secrets, whose variables are named after their output."""
+    """Credentials and headers are references to Secrets, in variables named after their output."""
     outputs = {
         "cloudwatch": {"enabled": False},
         "next-hop": {
@@ -274,7 +274,7 @@ CERTIFICATES = {
 def test_certificate_is_mounted_where_the_output_reads_it(
     pod_spec: Callable[..., dict[str, Any]], agent_config: Callable[..., Any], source: str, mode: str
 ) -> None:
-    """The CA of an output is a volume of its own; a host process reads it below its sandbox."""
+    """The CA of an output is mounted from its own volume; a host process reads it below its sandbox."""
     tls, volume = CERTIFICATES[source]
     outputs = {"cloudwatch": {"enabled": False}, "web": {"type": "http", "host": "h", "tls": tls}}
     values = {"mode": mode, "outputs": outputs}

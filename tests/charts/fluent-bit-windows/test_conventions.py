@@ -1,4 +1,4 @@
-"""What users expect of any chart: names, labels, images, scheduling, under their usual values."""
+"""Conventions that users expect of any chart: names, labels, images and scheduling, with the usual values."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ Install = Callable[..., Manifests]
     ids=["release", "release-has-it", "name", "full-name"],
 )
 def test_names(install: Install, release: str, values: dict[str, Any], name: str) -> None:
-    """Objects are called after the release and the chart, or as the values say."""
+    """Objects are named after the release and the chart, or as the values set."""
     made = install(values, release=release)
     assert made.names() == {
         ("ConfigMap", name),
@@ -32,7 +32,7 @@ def test_names(install: Install, release: str, values: dict[str, Any], name: str
 
 
 def test_labels_and_annotations_of_the_user(install: Install) -> None:
-    """Common ones reach every object and pod, those of pods only pods, and none replaces the chart's own."""
+    """Common labels and annotations are on every object and pod, pod ones on pods, and none overrides the chart's."""
     values = {
         "commonLabels": {"team": "platform", "app.kubernetes.io/version": "9"},
         "podLabels": {"tier": "agents", "app.kubernetes.io/instance": "y"},
@@ -55,7 +55,7 @@ def test_labels_and_annotations_of_the_user(install: Install) -> None:
 
 @pytest.mark.parametrize("profile", ["upstream", "aws-legacy"])
 def test_images_can_be_replaced(install: Install, profile: str) -> None:
-    """Registry, repository, tag, digest and policy come from the values; a build's own tag and digest win."""
+    """Registry, repository, tag, digest and policy are values; the tag and digest of a build take precedence."""
     digest = "sha256:" + "0" * 64
     image = {"registry": "r.example", "repository": "a/b", "tag": "7.0.0", "pullPolicy": "Always"}
     builds = [{"name": "2019", "tag": "own"}, {"name": "2022", "digest": digest}]
@@ -66,7 +66,7 @@ def test_images_can_be_replaced(install: Install, profile: str) -> None:
 
 
 def test_pull_secrets(install: Install) -> None:
-    """Global and own pull secrets, by name or as objects, reach every pod, each once."""
+    """Every pod has the global and the own pull secrets, given by name or as objects, each once."""
     values = {"global": {"imagePullSecrets": ["one", {"name": "two"}]}, "imagePullSecrets": ["two", "three"]}
     for pod in install(values).pods():
         assert pod.spec["imagePullSecrets"] == [{"name": "one"}, {"name": "two"}, {"name": "three"}]
@@ -83,12 +83,12 @@ def test_pull_secrets(install: Install) -> None:
     ],
 )
 def test_pod_wide_values(pod_spec: Callable[..., dict[str, Any]], field: str, given: Any) -> None:
-    """What is said of the pod stands in its specification."""
+    """Values of the pod are in its specification."""
     assert pod_spec({field: given})[field] == given
 
 
 def test_extra_parts_of_the_pod(pod_spec: Callable[..., dict[str, Any]]) -> None:
-    """Volumes, mounts and environment of the user are added behind the chart's; node labels beside them."""
+    """Additional volumes, mounts and environment variables follow the chart's; node labels are merged."""
     spec = pod_spec(
         {
             "extraVolumes": [{"name": "data", "emptyDir": {}}],
@@ -108,7 +108,7 @@ def test_extra_parts_of_the_pod(pod_spec: Callable[..., dict[str, Any]]) -> None
 
 
 def test_no_settings_of_linux(install: Install) -> None:
-    """Kubernetes rejects a Windows pod that has a setting of Linux."""
+    """Pods have no settings of Linux, with which Kubernetes rejects a Windows pod."""
     for pod in install({"mode": "hostProcess"}).pods():
         [box] = pod.containers()
         assert "securityContext" not in box

@@ -1,4 +1,4 @@
-"""The configuration that is rendered: sound by the checker and by Fluent Bit, with each record sent once."""
+"""The rendered configuration: accepted by the checker and by Fluent Bit, and it delivers each record once."""
 
 import json
 import os
@@ -19,7 +19,7 @@ CHART = ROOT / "charts" / "fluent-bit-windows"
 FILES = sorted(CHART.glob("ci/*-values.yaml"))
 NAMESPACES = ("default", "shop", "amazon-cloudwatch", "not-listed")
 HOST_PROCESS = {"mode": "hostProcess"}
-# Without a value in the article's ConfigMap, which has them by other keys.
+# Variables without a value in the article's ConfigMap, which has other keys for them.
 ALIASES = ("FluentBitHttpPort", "FluentBitHttpServer", "FluentBitReadFromHead", "FluentBitReadFromTail")
 ENVIRONMENT = {
     **dict.fromkeys(ALIASES, ""),
@@ -36,7 +36,7 @@ ENVIRONMENT = {
     "READ_FROM_HEAD": "On",
 }
 LOGIN = {"httpUser": "agent", "httpPasswd": {"name": "backend", "key": "password"}}
-# Every type of output beside CloudWatch, each with the least that it needs.
+# Every type of output except CloudWatch, with its required options only.
 OUTPUTS: dict[str, dict[str, Any]] = {
     "stdout": {},
     "opensearch": {"host": "logs.example.com", "awsAuth": True},
@@ -57,12 +57,12 @@ def text_of(made: Manifests) -> tuple[str, str]:
 
 
 def agents(made: Manifests) -> list[Pod]:
-    """Return the agent's pods; the chart may have workloads besides."""
+    """Return the agent's pods, without those of workloads."""
     return [pod for pod in made.pods() if pod.owner["kind"] == "DaemonSet"]
 
 
 def check(made: Manifests) -> list[str]:
-    """Say what the checker finds: unknown names, unset variables, tags, parsers, routes, paths outside of mounts."""
+    """Return findings of the checker: wrong names, unset variables, tags, parsers, routes, paths outside of mounts."""
     config = fluentbit.parse(text_of(made)[1], environment=ENVIRONMENT)
     read = [path for path in map(log_of, NAMESPACES) if fluentbit.inputs_of(config, path)]
     found = []
@@ -73,13 +73,13 @@ def check(made: Manifests) -> list[str]:
 
 
 def token(pod: Pod) -> list[fluentbit.Mount]:
-    """Return the mount that Kubernetes adds to a pod that asks for a token."""
+    """Return the mount that Kubernetes adds to a pod with a token."""
     there = pod.spec["automountServiceAccountToken"]
     return [fluentbit.Mount("C:\\var\\run\\secrets\\kubernetes.io\\serviceaccount", read_only=True)] if there else []
 
 
 def outputs_of(**named: dict[str, Any]) -> dict[str, Any]:
-    """Return values with these outputs, and without the default one unless it is among them."""
+    """Return values with these outputs; the default output is disabled unless it is among them."""
     return {"outputs": {**OFF, **named}}
 
 
@@ -88,7 +88,7 @@ def log_of(namespace: str) -> str:
 
 
 def dry_run(made: Manifests, folder: Path) -> None:
-    """Let Fluent Bit check a configuration on Linux, which has no event log: those inputs are replaced by `dummy`."""
+    """Check a configuration with Fluent Bit on Linux, where `dummy` inputs replace those of the event log."""
     program = images.fluent_bit()
     if program is None:
         pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
@@ -108,38 +108,38 @@ def dry_run(made: Manifests, folder: Path) -> None:
 
 @every_file
 def test_every_configuration_is_sound(file: Path, install: Install) -> None:
-    """With every values file each tag reaches exactly one output, and every path lies in a mount."""
+    """With every values file, each tag reaches exactly one output, and every path is in a mount."""
     assert check(install(files=[file])) == []
 
 
 @every_file
-def test_fluent_bit_takes_every_configuration(file: Path, install: Install, tmp_path: Path) -> None:
-    """The real program accepts the configuration of every values file."""
+def test_fluent_bit_accepts_every_configuration(file: Path, install: Install, tmp_path: Path) -> None:
+    """Fluent Bit accepts the configuration of every values file."""
     dry_run(install(files=[file]), tmp_path)
 
 
 @pytest.mark.parametrize("mode", ["container", "hostProcess"])
 @every_output
-def test_fluent_bit_takes_every_output(kind: str, mode: str, install: Install, tmp_path: Path) -> None:
-    """The real program accepts each type of output in both modes, and each takes everything, once."""
+def test_fluent_bit_accepts_every_output(kind: str, mode: str, install: Install, tmp_path: Path) -> None:
+    """Fluent Bit accepts each type of output in both modes, and each type receives every record once."""
     made = install({"mode": mode, **outputs_of(backend={"type": kind, **OUTPUTS[kind]})})
     assert check(made) == []
     dry_run(made, tmp_path)
 
 
-def test_every_type_of_output_is_tried(chart: Path) -> None:
-    """The types above, and CloudWatch, are all that the schema offers."""
+def test_every_type_of_output_is_tested(chart: Path) -> None:
+    """The types above and CloudWatch are all types in the schema."""
     schema = json.loads((chart / "values.schema.json").read_text(encoding="utf-8"))
     offered = schema["definitions"]["shared.outputs"]["additionalProperties"]["properties"]["type"]["enum"]
     assert {*OUTPUTS, "cloudwatch"} == set(offered)
 
 
-# The article's nodes run Windows Server 2019, for which there is AWS's image only.
+# The article's nodes run Windows Server 2019, for which only AWS publishes an image.
 ARTICLE = {"as it is": {}, "on 2019": {"profile": "aws-legacy", "windows": {"builds": [{"name": "2019"}]}}}
 
 
 def test_opensearch_gets_signed_requests(agent_config: Configs) -> None:
-    """By the word that Fluent Bit takes for yes; ids only on request: Windows' clock gives equal lines one time."""
+    """Requests are signed with `aws_auth: On`; document IDs are off, as equal lines can have the same time."""
     for wanted in (False, True):
         search = {"type": "opensearch", "host": "h", "awsAuth": True, "generateId": wanted}
         [output] = agent_config(outputs_of(search=search))["pipeline"]["outputs"]
@@ -149,7 +149,7 @@ def test_opensearch_gets_signed_requests(agent_config: Configs) -> None:
 
 @pytest.mark.parametrize("values", ARTICLE.values(), ids=ARTICLE)
 def test_example_is_the_article(values: dict[str, Any], install: Install) -> None:
-    """The article's names, ConfigMap, metadata and two log groups; what it would drop is in a third one."""
+    """The example has the names, ConfigMap, metadata and log groups of the article, and a group for the rest."""
     made = install(values, files=[ROOT / "values" / "examples" / "windows-article.yaml"])
     account = made.one("ServiceAccount", "fluent-bit")["metadata"]
     assert account["namespace"] == "amazon-cloudwatch" and "eks.amazonaws.com/role-arn" in account["annotations"]
@@ -175,7 +175,7 @@ def test_example_is_the_article(values: dict[str, Any], install: Install) -> Non
 
 
 def test_dry_run_finds_a_wrong_option(install: Install, tmp_path: Path) -> None:
-    """A configuration with an option that the program does not know is not accepted."""
+    """Fluent Bit rejects a configuration with an unknown option."""
     wrong = install({"logs": {"extraFilters": [{"name": "modify", "match": "*", "nonsense": "x"}]}})
     with pytest.raises(AssertionError, match="nonsense"):
         dry_run(wrong, tmp_path)
@@ -185,7 +185,7 @@ ALL_LOGS = {"host": {"enabled": True}, "dataplane": {"enabled": True, "channels"
 
 
 def test_every_input_has_its_own_tag_and_output(agent_config: Configs) -> None:
-    """Container logs, services and event log go to three groups; each record is taken by one output."""
+    """Container logs, logs of services and the event log go to three log groups, each record through one output."""
     pipeline = agent_config({**HOST_PROCESS, "logs": ALL_LOGS})["pipeline"]
     assert {plugin["alias"]: plugin["tag"] for plugin in pipeline["inputs"]} == {
         "application": "application.*",
@@ -198,7 +198,7 @@ def test_every_input_has_its_own_tag_and_output(agent_config: Configs) -> None:
         ("cloudwatch-dataplane", "dataplane.*"): "/aws/containerinsights/eks/dataplane",
         ("cloudwatch-host", "host.*"): "/aws/containerinsights/eks/host",
     }
-    # Records of a node have no pod whose namespace could choose their group.
+    # Records of a node have no namespace that could select their log group.
     with_template = [plugin["alias"] for plugin in pipeline["outputs"] if "log_group_template" in plugin]
     assert with_template == ["cloudwatch-application"]
     assert [plugin["alias"] for plugin in pipeline["outputs"] if "log_stream_template" in plugin] == with_template
@@ -206,7 +206,7 @@ def test_every_input_has_its_own_tag_and_output(agent_config: Configs) -> None:
 
 
 def test_container_input(agent_config: Configs) -> None:
-    """The whole input of the default install; both formats of container logs are known."""
+    """The complete input of the default values; it parses both formats of container logs."""
     [tail] = agent_config()["pipeline"]["inputs"]
     assert tail == {
         "name": "tail",
@@ -226,7 +226,7 @@ def test_container_input(agent_config: Configs) -> None:
 
 
 def test_service(agent_config: Configs) -> None:
-    """The whole service section, whose keys Fluent Bit does not check; chunks are kept on disk on request only."""
+    """The complete service section, whose keys Fluent Bit does not check; chunks are on disk only if enabled."""
     service = {
         "flush": 1,
         "grace": 5,
@@ -254,7 +254,7 @@ def test_service(agent_config: Configs) -> None:
     ids=["all", "include", "exclude"],
 )
 def test_namespaces_are_chosen_by_file_name(install: Install, chosen: dict[str, Any], read: set[str]) -> None:
-    """A namespace that is not wanted is not even read, and no other one whose name is like it is left out."""
+    """Logs of excluded namespaces are not read, and namespaces with similar names are."""
     made = install({"logs": {"application": {"namespaces": chosen}}})
     config = fluentbit.parse(text_of(made)[1], environment=ENVIRONMENT)
     assert {name for name in NAMESPACES if fluentbit.inputs_of(config, log_of(name))} == read
@@ -282,21 +282,21 @@ def test_namespaces_are_chosen_by_file_name(install: Install, chosen: dict[str, 
     ids=["tag", "api", "kubelet"],
 )
 def test_metadata_filter(agent_config: Configs, values: dict[str, Any], options: dict[str, Any]) -> None:
-    """Each source of metadata has its settings; a host process never waits for a name that it cannot look up."""
+    """Each source of metadata has its own options; a host process uses no name that it cannot resolve."""
     [found] = [plugin for plugin in agent_config(values)["pipeline"]["filters"] if plugin["name"] == "kubernetes"]
     assert options.items() <= found.items()
     assert found["kube_tag_prefix"] == "application.C.var.log.containers."
 
 
-def test_records_of_several_lines(agent_config: Configs) -> None:
-    """Records are joined before they get metadata, and none is joined unless asked for."""
+def test_multiline_records(agent_config: Configs) -> None:
+    """Multiline records are joined before they get metadata, and only if enabled."""
     logs = {"logs": {"application": {"multiline": ["java", "go"]}}}
     names = [plugin["name"] for plugin in agent_config(logs)["pipeline"]["filters"]]
     assert names == ["multiline", "record_modifier", "kubernetes"]
     assert "multiline" not in [plugin["name"] for plugin in agent_config()["pipeline"]["filters"]]
 
 
-# What 1.9.10 lacks, by the kind of plugin and its name.
+# Options that 1.9.10 lacks, by the kind of plugin and its name.
 NEWER = {
     ("input", "winevtlog"): {"event_query", "ignore_missing_channels"},
     ("output", "cloudwatch_logs"): {"log_group_class", "tls.verify_hostname", "workers"},
@@ -305,12 +305,12 @@ NEWER = {
 
 
 def plain(value: Any) -> str:
-    """Return an option's value as the classic format has it."""
+    """Return the value of an option in the classic format."""
     return {"True": "On", "False": "Off"}.get(str(value), str(value))
 
 
-def test_formats_hold_the_same(install: Install) -> None:
-    """The classic format of the legacy profile has the options of the YAML, but those that 1.9.10 lacks."""
+def test_formats_have_the_same_options(install: Install) -> None:
+    """The classic format has the options of the YAML format, except for those that 1.9.10 lacks."""
     copy = {"type": "http", "host": "h", "headers": {"X-Team": "shop", "X-Stage": "dev"}, "retryLimit": 100000}
     values = {**HOST_PROCESS, "logs": ALL_LOGS, "outputs": {"copy": copy}}
     new, old = (
@@ -327,7 +327,7 @@ def test_formats_hold_the_same(install: Install) -> None:
 
 
 def test_mounts_are_told_apart_by_mode(install: Install) -> None:
-    """The checker sees a path outside of a mount, so that its silence above says something."""
+    """The checker finds a path outside of a mount, which proves that the tests above can fail."""
     made = install()
     name, text = text_of(made)
     moved = fluentbit.parse(text.replace("C:\\fluent-bit-state", "C:\\elsewhere"), environment=ENVIRONMENT)

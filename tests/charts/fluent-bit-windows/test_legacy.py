@@ -1,6 +1,6 @@
-"""The profile `aws-legacy` on the Fluent Bit that AWS's image for Windows has: 1.9.10, on Linux here.
+"""The profile `aws-legacy` with Fluent Bit 1.9.10, the version in AWS's image for Windows, on Linux.
 
-`test_routing.py` sends records through it; here it has to start with whatever the chart renders for it.
+`test_routing.py` delivers records with it; the tests here start it with every configuration that the chart renders.
 """
 
 import json
@@ -46,7 +46,7 @@ ENVIRONMENT = {
 LEGACY = {"profile": "aws-legacy", "windows": {"builds": [{"name": "2022"}]}}
 SECRET = {"name": "backend", "key": "password"}
 LOGIN = {"httpUser": "agent", "httpPasswd": SECRET}
-# What ci/all-values.yaml has that 1.9.10 cannot.
+# Values of ci/all-values.yaml that 1.9.10 does not support.
 WITHOUT_NEWER = {
     "logs": {"extraFilters": [], "host": {"eventQuery": "*"}},
     "outputs": {"cloudwatch": {"logGroupClass": "STANDARD", "roleArn": "", "externalId": ""}},
@@ -57,7 +57,7 @@ CA_FILES = ("kube_ca_file", "tls.ca_file")
 
 
 def only(**output: Any) -> dict[str, Any]:
-    """Return values with one output, called x."""
+    """Return values with one output, named x."""
     return {"outputs": {"cloudwatch": {"enabled": False}, "x": output}}
 
 
@@ -84,7 +84,7 @@ CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
 
 @pytest.fixture
 def start(tmp_path: Path) -> Callable[[Manifests], str]:
-    """Start the agent of an install, until it answers over HTTP; return what it said until then."""
+    """Start the agent, wait until its HTTP server responds, and return its log."""
     program = images.fluent_bit_legacy()
     if program is None:
         pytest.skip("needs Fluent Bit 1.9.10 in $FLUENT_BIT_LEGACY (or on PATH)")
@@ -99,7 +99,7 @@ def start(tmp_path: Path) -> Callable[[Manifests], str]:
         authority = (Authority(tmp_path / "pki").folder / "ca.crt").read_bytes()
         plugins = [*config["pipeline"]["filters"], *config["pipeline"]["outputs"]]
         for path in (plugin[option] for plugin in plugins for option in CA_FILES if option in plugin):
-            # On Linux a file may be called by what is a path on Windows.
+            # On Linux, a file name can contain a Windows path.
             mount_point = ENVIRONMENT["CONTAINER_SANDBOX_MOUNT_POINT"]
             (tmp_path / path.replace("${CONTAINER_SANDBOX_MOUNT_POINT}", mount_point)).write_bytes(authority)
         (tmp_path / name).write_text(fluentbit.write(config, classic=True), encoding="utf-8")
@@ -127,7 +127,7 @@ def start(tmp_path: Path) -> Callable[[Manifests], str]:
 
 
 def on_linux(plugin: dict[str, Any]) -> dict[str, Any]:
-    """Return an input as it is, but for the event log, which Linux has not."""
+    """Return an input, replaced if it reads the event log, which Linux does not have."""
     return {"name": "dummy", "tag": plugin["tag"]} if plugin["name"] == "winevtlog" else plugin
 
 
@@ -142,17 +142,17 @@ def version_of(port: int) -> str | None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_legacy_program_starts(case: str, install: Install, start: Callable[[Manifests], str]) -> None:
-    """Fluent Bit 1.9.10 knows every option of every configuration that the chart renders for it, and says no error."""
+    """Fluent Bit 1.9.10 starts with every configuration that the chart renders for it, and logs no error."""
     files, values = CASES[case]
     made = install({**values, **LEGACY}, files=[ROOT / name for name in files])
     assert [line for line in start(made).splitlines() if "[error]" in line] == []
 
 
-def test_legacy_program_refuses_what_it_does_not_know(install: Install, start: Callable[[Manifests], str]) -> None:
-    """An option of a later version keeps it from starting, so that the test above says something."""
+def test_legacy_program_rejects_unknown_options(install: Install, start: Callable[[Manifests], str]) -> None:
+    """Fluent Bit 1.9.10 does not start with an option of a later version, which proves that the test above can fail."""
     made = install(LEGACY)
     [map_] = made.select("ConfigMap")
     map_["data"]["fluent-bit.conf"] += "    log_group_class STANDARD\n"
-    # It may end before it has written why.
+    # It can exit before it logs the reason.
     with pytest.raises(AssertionError, match=r"log_group_class|\[lib\] backend failed"):
         start(made)

@@ -1,4 +1,4 @@
-"""LogMonitor in the pods of workloads: how it gets there, its configuration, and the settings that it would ignore."""
+"""LogMonitor in the pods of workloads: its sources, its configuration, and the settings that it would ignore."""
 
 import json
 from collections.abc import Callable
@@ -20,14 +20,14 @@ Render = Callable[..., Manifests]
 
 
 def test_baked_configuration_is_what_logmonitor_reads() -> None:
-    """The configuration beside the Dockerfile passes the strict schema, and is UTF-8 without a mark."""
+    """The configuration next to the Dockerfile passes the strict schema, and is UTF-8 without a byte order mark."""
     text = (FILES / "LogMonitorConfig.json").read_bytes()
     assert [error.message for error in STRICT.iter_errors(json.loads(text))] == []
     assert text.startswith(b"{")
 
 
-def test_logmonitor_comes_in_three_ways(with_workloads: Render) -> None:
-    """Copied by an init container, baked in, or as the image's entry point."""
+def test_three_ways_to_add_logmonitor(with_workloads: Render) -> None:
+    """LogMonitor is copied by an init container, part of the image, or the entry point of the image."""
     manifests = with_workloads(files=(ALL_VALUES,))
     pods = {name: pod_of(manifests, f"x-fluent-bit-windows-{name}") for name in ("copied", "baked", "entrypoint")}
     assert {name: [one["name"] for one in pod.get("initContainers", [])] for name, pod in pods.items()} == {
@@ -44,7 +44,7 @@ def test_logmonitor_comes_in_three_ways(with_workloads: Render) -> None:
 
 
 def test_program_and_configuration_are_copied_into_one_folder(with_workloads: Render) -> None:
-    """A ConfigMap over the program's folder would hide it, and ContainerUser writes no file to a volume's root."""
+    """The program and its configuration are copied into one directory; a mounted ConfigMap would hide the program."""
     pod = pod_of(with_workloads(workload(logMonitor=copied(FILE))))
     [copier], [container] = pod["initContainers"], pod["containers"]
     folder = "C:\\logmonitor-files\\LogMonitor"
@@ -64,8 +64,8 @@ def test_program_and_configuration_are_copied_into_one_folder(with_workloads: Re
     assert not any("subPath" in mount for mount in copier["volumeMounts"])
 
 
-def test_changed_configuration_makes_new_pods(with_workloads: Render) -> None:
-    """LogMonitor reads its file at its start only."""
+def test_changed_configuration_restarts_pods(with_workloads: Render) -> None:
+    """Another configuration restarts the pods, because LogMonitor reads its configuration only when it starts."""
 
     def annotations(directory: str) -> Any:
         manifests = with_workloads(workload(logMonitor=copied({**FILE, "directory": directory})))
@@ -74,8 +74,8 @@ def test_changed_configuration_makes_new_pods(with_workloads: Render) -> None:
     assert annotations("C:\\a") != annotations("C:\\b")
 
 
-def test_written_configuration_is_the_values(with_workloads: Render) -> None:
-    """Every source is in the file as it is in the values, and the strict schema takes it."""
+def test_rendered_configuration_has_the_values(with_workloads: Render) -> None:
+    """The configuration has every source as in the values, and the strict schema accepts it."""
     data = with_workloads(files=(ALL_VALUES,)).one("ConfigMap", "x-fluent-bit-windows-copied-logmonitor")["data"]
     config = json.loads(data["LogMonitorConfig.json"])
     assert [error.message for error in STRICT.iter_errors(config)] == []
@@ -87,7 +87,7 @@ def test_written_configuration_is_the_values(with_workloads: Render) -> None:
 SOURCE = "/workloads/0/logMonitor/sources/0"
 
 
-# What LogMonitor would silently ignore or read differently, by what the schema says.
+# Mistakes that LogMonitor would silently ignore, and the messages of the schema.
 MISTAKES = {
     "seconds-as-text": ({**FILE, "waitInSeconds": "60"}, f"at '{SOURCE}/waitInSeconds': got string, want number"),
     "relative-directory": ({"type": "File", "directory": "logs"}, f"at '{SOURCE}/directory': 'logs' does not match"),
@@ -99,7 +99,10 @@ MISTAKES = {
         f"at '{SOURCE}/includeSubdirectories': got string, want boolean",
     ),
     "word-for-a-boolean": ({**EVENTS, "startAtOldestRecord": "no"}, f"at '{SOURCE}/startAtOldestRecord': got string"),
-    "key-of-another-type": ({**FILE, "channels": []}, f"at '{SOURCE}': additional properties 'channels' not allowed"),
+    "key-of-another-type": (
+        {**FILE, "channels": [{"name": "System"}]},
+        f"at '{SOURCE}/channels': value must be 'absent; only sources of \"type: EventLog\" have this key'",
+    ),
     "no-channels": ({"type": "EventLog"}, f"at '{SOURCE}': missing property 'channels'"),
     "channel-without-name": (
         {"type": "EventLog", "channels": [{"level": "Error"}]},
@@ -109,7 +112,7 @@ MISTAKES = {
     "no-providers": ({"type": "ETW"}, f"at '{SOURCE}': missing property 'providers'"),
     "provider-without-name": (
         {"type": "ETW", "providers": [{"level": "Error"}]},
-        f"at '{SOURCE}/providers/0': missing property 'providerGuid'",
+        f"at '{SOURCE}/providers/0': missing property 'providerName'",
     ),
     "keywords-as-number": (
         {"type": "ETW", "providers": [{"providerName": "x", "keywords": 3}]},
@@ -124,12 +127,12 @@ MISTAKES = {
 def test_mistake_is_rejected_with_its_place(
     rejection: Callable[..., str], source: dict[str, Any], message: str
 ) -> None:
-    """What LogMonitor silently ignores is rejected with its path; the strict schema agrees."""
+    """Settings that LogMonitor silently ignores are rejected with their path; the strict schema rejects them, too."""
     assert message in rejection(logMonitor=copied(source))
     assert list(STRICT.iter_errors({"LogConfig": {"logFormat": "JSON", "sources": [source]}})) != []
 
 
-# Of keys that are sound by themselves: the format of lines, the source, what the message says, the line that it shows.
+# Combinations of valid keys: the log format, the source, the problem in the message, and the line to write.
 MISFITS = {
     "empty-lines-of-a-file": (
         "Custom",
@@ -163,15 +166,15 @@ MISFITS = {
 def test_keys_that_do_not_fit_are_rejected_with_the_line_to_write(
     rejection: Callable[..., str], log_format: str, source: dict[str, Any], problem: str, fix: str
 ) -> None:
-    """Keys that LogMonitor reads differently together are rejected with the fix; the strict schema agrees."""
+    """Keys that do not work together are rejected with the line to write; the strict schema rejects them, too."""
     message = rejection(logMonitor=copied(source, logFormat=log_format))
     assert problem in message
     assert fix in message
     assert list(STRICT.iter_errors({"LogConfig": {"logFormat": log_format, "sources": [source]}})) != []
 
 
-def test_sound_sources_are_taken(with_workloads: Render) -> None:
-    """The least of each type is enough, for the chart and for the strict schema."""
+def test_minimal_sources_are_accepted(with_workloads: Render) -> None:
+    """The required keys of each type are enough for the chart and for the strict schema."""
     sources = [FILE, EVENTS, ETW, {"type": "File", "directory": "C:"}, {"type": "Process"}]
     assert list(STRICT.iter_errors({"LogConfig": {"logFormat": "JSON", "sources": sources}})) == []
     assert with_workloads(workload(logMonitor=copied(*sources))).select(
@@ -206,6 +209,6 @@ def test_logmonitor_reads_every_source_that_the_schema_accepts(helm: Helm) -> No
 
 
 def test_sources_of_one_type_would_replace_each_other(rejection: Callable[..., str], with_workloads: Render) -> None:
-    """LogMonitor keeps one setting for all its channels; files, which have their own, may be several."""
+    """A second source of a type is rejected, except for files: LogMonitor keeps one setting per type."""
     assert "a second source of type EventLog" in rejection(logMonitor=copied(EVENTS, EVENTS))
     assert with_workloads(workload(logMonitor=copied(FILE, {**FILE, "directory": "D:\\more"})))

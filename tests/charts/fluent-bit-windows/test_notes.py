@@ -1,4 +1,4 @@
-"""What an install prints: commands, the least policies for its values, and what an uninstall leaves."""
+"""The notes of an installation: commands, least-privilege policies, and objects that an uninstallation keeps."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def policies(text: str) -> list[dict[str, Any]]:
 
 
 def test_commands_find_the_pods(notes: Callable[..., str], install: Callable[..., Manifests]) -> None:
-    """Each command's selector fits the pods of the release."""
+    """The selector of each command matches the pods of the release."""
     selectors = re.findall(r"-l '(.*?)'", notes())
     labels = [pod.metadata["labels"] for pod in install().pods()]
     assert selectors and labels
@@ -87,17 +87,17 @@ POLICIES = [
     POLICIES,
     ids=["namespace", "static", "list-in-china", "firehose", "s3", "opensearch", "serverless"],
 )
-def test_policy_is_the_least(
+def test_policy_has_least_privilege(
     notes: Callable[..., str], values: dict[str, Any], actions: list[str], resources: list[str]
 ) -> None:
-    """The policy has the actions that the values need, on the groups that they name, and no other."""
+    """The policy allows exactly the actions that the values require, on the log groups that they name."""
     policy = policies(notes(values))[0]
     assert (policy["Action"], policy["Resource"]) == (actions, resources)
 
 
 @pytest.mark.slow
-def test_policies_are_what_aws_takes(notes: Callable[..., str]) -> None:
-    """Each policy has the form of its kind, actions that exist, and resources that fit them."""
+def test_policies_are_valid(notes: Callable[..., str]) -> None:
+    """Each policy is valid: its elements, its actions, and the resources of these actions."""
     for values in (*(values for values, *_ in POLICIES), ASSUMED):
         printed = documents(notes(values))
         assert len(printed) == 2 + (values is ASSUMED)
@@ -106,7 +106,7 @@ def test_policies_are_what_aws_takes(notes: Callable[..., str]) -> None:
 
 
 def test_trust_is_for_one_service_account(notes: Callable[..., str]) -> None:
-    """The role trusts this service account (`sub`) for AWS (`aud`), both exactly."""
+    """The trust policy requires exactly this service account (`sub`) and AWS as the audience (`aud`)."""
     trust = policies(notes({"cluster": {"region": "eu-west-1"}, "serviceAccount": {"name": "logs"}}))[-1]
     provider = "oidc.eks.eu-west-1.amazonaws.com/id/OIDC_ID"
     assert trust["Condition"] == {
@@ -119,7 +119,7 @@ def test_trust_is_for_one_service_account(notes: Callable[..., str]) -> None:
 
 
 def test_role_of_another_account(notes: Callable[..., str]) -> None:
-    """With a role to assume there are two policies: what that role may, and that the agent's may assume it."""
+    """An assumed role has a policy of its own, and the agent's role a policy that allows assuming it."""
     there, own, trust = policies(notes(ASSUMED))
     assert "logs:PutLogEvents" in there["Action"]
     assert own == {"Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": [ROLE]}
@@ -127,13 +127,13 @@ def test_role_of_another_account(notes: Callable[..., str]) -> None:
 
 
 def test_no_policy_without_aws(notes: Callable[..., str]) -> None:
-    """A backend that AWS does not guard needs no role."""
+    """Without AWS backends, the notes contain no policy."""
     assert policies(notes({"outputs": {"x": {"type": "http", "host": "h"}, **OFF}})) == []
     assert len(policies(notes({"identity": {"type": "node"}}))) == 1
 
 
 def test_leftovers_are_listed(notes: Callable[..., str]) -> None:
-    """The log groups that an uninstall leaves are named, each with the command that deletes it."""
+    """The notes name each log group that an uninstallation keeps, with the command that deletes it."""
     logs = {"host": {"enabled": True}, "dataplane": {"enabled": True}}
     outputs = {
         "cloudwatch": {"logGroupTemplate": "", "match": {"pipelines": ["application", "dataplane"]}},
@@ -151,7 +151,7 @@ def test_leftovers_are_listed(notes: Callable[..., str]) -> None:
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ({"cluster": {"configMap": {"name": "info"}}}, "The ConfigMap info must be in this namespace"),
+        ({"cluster": {"configMap": {"name": "info"}}}, "The ConfigMap info must exist in this namespace"),
         ({"mode": "hostProcess"}, "as a host process"),
         (
             {"profile": "aws-legacy", "windows": {"builds": [{"name": "2019"}]}},
@@ -161,19 +161,19 @@ def test_leftovers_are_listed(notes: Callable[..., str]) -> None:
     ],
     ids=["config-map", "host-process", "legacy", "node"],
 )
-def test_what_an_install_has_to_know(notes: Callable[..., str], values: dict[str, Any], says: str) -> None:
-    """What is particular to an install is said, and to no other."""
+def test_special_cases_are_explained(notes: Callable[..., str], values: dict[str, Any], says: str) -> None:
+    """Each special case has its paragraph in the notes, and other installations do not have it."""
     assert says in notes(values)
     assert says not in notes()
 
 
-def test_loss_at_the_end_is_not_concealed(notes: Callable[..., str]) -> None:
-    """Windows has no SIGTERM: the notes say what that can cost, in seconds of the values."""
-    assert "Records that were read in the last 3 s before a pod ends may be lost" in notes({"flush": 3})
+def test_possible_loss_is_stated(notes: Callable[..., str]) -> None:
+    """The notes say which records can be lost when a pod ends, as Windows has no SIGTERM, by the flush interval."""
+    assert "Records that it read in the last 3 s before a pod ends can be lost" in notes({"flush": 3})
 
 
 def test_log_groups_are_in_the_region_of_their_output(notes: Callable[..., str]) -> None:
-    """Policies and commands name the Region that an output sets, not only the cluster's."""
+    """Policies and commands name the Region of each output, which can differ from that of the cluster."""
     copy = {"type": "cloudwatch", "region": "eu-central-1", "logGroupName": "/copy"}
     text = notes({"outputs": {"copy": copy}})
     assert policies(text)[0]["Resource"] == [

@@ -1,4 +1,4 @@
-"""Outputs: which records each one receives, in which log group and stream, by a simulation of filters and outputs."""
+"""The records that each output receives, and their log groups and streams, by a simulation of filters and outputs."""
 
 import re
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def config_of(made: Manifests) -> fluentbit.Config:
 
 
 def outputs_of(**named: dict[str, Any]) -> dict[str, Any]:
-    """Return values with these outputs, and without the default one unless it is among them."""
+    """Return values with these outputs; the default output is disabled unless it is among them."""
     return {"outputs": {"cloudwatch": {"enabled": False}, **named}}
 
 
@@ -63,7 +63,7 @@ GROUPS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 @pytest.mark.parametrize("profile", ["upstream", "aws-legacy"])
 @pytest.mark.parametrize(("values", "groups"), GROUPS.values(), ids=GROUPS)
 def test_groups(install: Install, values: dict[str, Any], groups: dict[str, str], profile: str) -> None:
-    """Each namespace has the group that the values say, listed or not, by the simulation of all filters and outputs."""
+    """Records of every namespace, listed or not, reach the log group that the values set."""
     builds = {"profile": profile, "windows": {"builds": [{"name": "2022"}]}}
     config = config_of(install({**values, **builds}))
     found = {}
@@ -75,7 +75,7 @@ def test_groups(install: Install, values: dict[str, Any], groups: dict[str, str]
     assert found == groups
 
 
-# What the README shows, by the sentence before it, and the groups that its namespaces then have.
+# Examples of the README, by the sentence above them, and the log groups of the namespaces.
 SHOWN = {
     "For one log group": {
         "shop": f"{START}/application",
@@ -92,7 +92,7 @@ SHOWN = {
 
 @pytest.mark.parametrize("sentence", SHOWN)
 def test_examples_of_the_readme(install: Install, chart: Path, sentence: str) -> None:
-    """One group for all namespaces, and groups for certain ones, as the README shows them, deliver each record once."""
+    """The examples of the README, with one log group or several, deliver each record once."""
     text = (chart / "README.md").read_text(encoding="utf-8")
     [block] = re.findall(rf"^{sentence}.*?```yaml\n(.*?)```", text, re.MULTILINE | re.DOTALL)
     config = config_of(install(yaml.safe_load(block)))
@@ -104,7 +104,7 @@ def test_examples_of_the_readme(install: Install, chart: Path, sentence: str) ->
 
 
 def test_copies_are_delivered_to_each_output_once(install: Install) -> None:
-    """Several outputs receive the records that their `match` says: of namespaces, of pipelines, of everything."""
+    """Several outputs receive the records that their `match` selects: namespaces, pipelines, or all records."""
     values = outputs_of(
         all={"type": "http", "host": "a"},
         pods={"type": "http", "host": "b", "match": {"namespaces": {"include": ["default"]}}},
@@ -137,6 +137,6 @@ def test_copies_are_delivered_to_each_output_once(install: Install) -> None:
     ids=["default", "name", "name-and-template", "prefix"],
 )
 def test_log_streams(agent_config: Configs, streams: dict[str, str], expected: set[str]) -> None:
-    """The plugin accepts a name or a prefix of streams; no default template overrides a name that is set."""
+    """An output has either a log stream name or a prefix; the default template does not override a name."""
     [output] = agent_config({"outputs": {"cloudwatch": streams}})["pipeline"]["outputs"]
     assert {option for option in output if option.startswith("log_stream_")} == expected

@@ -1,7 +1,7 @@
 """A real Fluent Bit with the rendered configuration, from container log files to the log groups of CloudWatch.
 
-Linux stands in for Windows. Replaced are the folders, which are here below the test's own, and the address of
-CloudWatch, which is that of a stand-in; tags, filters, routes and templates are those that are rendered.
+Linux replaces Windows here: the directories are below that of the test, and a stand-in replaces CloudWatch Logs. Tags,
+filters, routes and templates are as rendered.
 """
 
 import errno
@@ -43,7 +43,7 @@ FORMATS: dict[str, Callable[[str], str]] = {
 class Node:
     """A Windows node: container logs as containerd writes them, links to them, and the agent.
 
-    Groups are named by what is behind the prefix of their cluster's, as one stand-in may serve several nodes.
+    Log groups have the prefix of a cluster of their own, as several nodes can share a stand-in. Names here omit it.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Node:
         legacy = name.endswith(".conf")
         for output in config["pipeline"]["outputs"]:
             output |= {"endpoint": HOST, "tls.ca_file": str(api.ca)}
-            # The stand-in ends a connection with its answer; Fluent Bit 1.9.10 may notice too late, and send again.
+            # The stand-in closes connections after a response; Fluent Bit 1.9.10 can notice too late and retry.
             output |= {"net.keepalive": False} if legacy else {"port": api.port}
         config["service"] |= {"http_port": free_port(HOST), "http_listen": HOST}
         self._config = folder / name
@@ -80,7 +80,7 @@ class Node:
         self._agent.wait(timeout=PATIENCE_SECONDS)
 
     def write(self, namespace: str, *lines: str, runtime: str = "containerd") -> None:
-        """Write lines as a container of the namespace's pod, in the format of a container runtime."""
+        """Write lines of a container in the namespace's pod, in the format of a container runtime."""
         self.write_raw(namespace, "".join(FORMATS[runtime](line) for line in lines))
 
     def write_raw(self, namespace: str, text: str) -> None:
@@ -95,7 +95,7 @@ class Node:
             log.write(text)
 
     def rotate(self, namespace: str) -> None:
-        """Rotate as the kubelet does: the file gets a name that nobody reads, and a new one takes its place."""
+        """Rotate as the kubelet does: rename the file to a name that is not read, and create a new file."""
         file = self._log(namespace)
         file.rename(file.with_name("0.log.20261121-100000"))
         file.touch()
@@ -108,21 +108,21 @@ class Node:
             time.sleep(0.2)
 
     def wait_for_reader(self, namespace: str) -> None:
-        """Wait until the agent has found a log, as it says in its own."""
+        """Wait until the agent logs that it has found a file."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while f"web-1_{namespace}_" not in (self._folder / "agent.log").read_text(encoding="utf-8"):
             assert time.monotonic() < deadline, f"the log of {namespace} is not read"
             time.sleep(0.05)
 
     def lines(self, group: str) -> list[str]:
-        # Docker's records keep the line's end.
+        # Docker's records contain the line break.
         return [record["log"].removesuffix("\n") for record in self.records(group)]
 
     def records(self, group: str) -> list[dict[str, Any]]:
         return [json.loads(message) for message in self._api.messages(self._prefix + group)]
 
     def retention(self) -> dict[str, int | None]:
-        """Return the groups there are, each with the days that its events are kept."""
+        """Return the log groups and their retention, in days."""
         found = self._api.retention().items()
         return {name.removeprefix(self._prefix): days for name, days in found if name.startswith(self._prefix)}
 
@@ -134,7 +134,7 @@ class Node:
 
 
 def _moved(value: Any) -> Any:
-    """Put the folders of a Windows node below the agent's working directory, and leave all else as it is."""
+    """Move the directories of a Windows node below the agent's working directory, without other changes."""
     if isinstance(value, dict):
         return {key: _moved(child) for key, child in value.items()}
     if isinstance(value, list):
@@ -146,7 +146,7 @@ def _moved(value: Any) -> Any:
 
 @pytest.fixture(params=["upstream", "aws-legacy"])
 def profile(request: pytest.FixtureRequest) -> str:
-    """Each profile whose version of Fluent Bit is here."""
+    """Each profile whose version of Fluent Bit is available."""
     if request.param == "upstream" and images.fluent_bit() is None:
         pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
     if request.param == "aws-legacy" and images.fluent_bit_legacy() is None:
@@ -155,7 +155,7 @@ def profile(request: pytest.FixtureRequest) -> str:
 
 
 def trouble_with(port: int) -> str:
-    """Say why a port cannot be listened on; the connections of the test before may keep it for some moments."""
+    """Return why a port is unavailable; connections of the previous test can occupy it for a moment."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
@@ -169,7 +169,7 @@ def trouble_with(port: int) -> str:
 
 @pytest.fixture
 def api(tmp_path: Path, profile: str) -> Iterator[CloudWatchLogs]:
-    """A CloudWatch Logs that takes what it gets; Fluent Bit 1.9.10 finds it nowhere but at the usual port."""
+    """A stand-in for CloudWatch Logs, on the default port, which is the only one that 1.9.10 supports."""
     with ExitStack() as stack:
         if profile == "aws-legacy":
             stack.enter_context(locked(f"port-{HTTPS}"))
@@ -181,7 +181,7 @@ def api(tmp_path: Path, profile: str) -> Iterator[CloudWatchLogs]:
 
 @pytest.fixture
 def node(api: CloudWatchLogs, install: Install, tmp_path: Path, profile: str) -> Callable[..., Node]:
-    """A node with the agent that an install gives it, which is not yet started."""
+    """A node with the agent of an installation, which is not started yet."""
 
     def of(environment: Mapping[str, str] | None = None, **values: Any) -> Node:
         cluster = {"name": tmp_path.name, "region": REGION}
@@ -194,7 +194,7 @@ def node(api: CloudWatchLogs, install: Install, tmp_path: Path, profile: str) ->
 
 
 def test_each_namespace_has_its_group(node: Callable[..., Node]) -> None:
-    """Records of five namespaces, none of them listed anywhere, arrive in five groups, once, with pod and stream."""
+    """Records of five unlisted namespaces arrive once each in five log groups, with their pods and streams."""
     written = {name: [f"{name} {number}" for number in range(50)] for name in NAMESPACES}
     with node() as running:
         for name, lines in written.items():
@@ -219,8 +219,8 @@ def to_group(name: str, **namespaces: list[str]) -> dict[str, Any]:
     return {"type": "cloudwatch", "logGroupName": group, "match": {"namespaces": namespaces}}
 
 
-def test_list_catches_the_others(node: Callable[..., Node]) -> None:
-    """Namespaces that no output includes arrive in the group of the one that excludes the others, once each."""
+def test_remaining_namespaces_have_a_group(node: Callable[..., Node]) -> None:
+    """Records of namespaces that no output includes arrive once each in the log group of the remaining output."""
     listed = ["default", "amazon-cloudwatch"]
     outputs: dict[str, Any] = {name: to_group(name, include=[name]) for name in listed}
     outputs["cloudwatch"] = {**to_group("other", exclude=listed), "logGroupTemplate": ""}
@@ -238,7 +238,7 @@ def test_list_catches_the_others(node: Callable[..., Node]) -> None:
 
 
 def test_logs_of_the_node_have_their_own_group(node: Callable[..., Node], tmp_path: Path) -> None:
-    """Logs of services arrive in the group of their pipeline, and records of pods in those of their namespaces."""
+    """Logs of services arrive in the log group of their pipeline, and records of pods in those of their namespaces."""
     folder = tmp_path / "node" / "C/var/log/eks"
     running = node(logs={"dataplane": {"enabled": True, "directories": ["C:\\var\\log\\eks"]}})
     folder.mkdir()
@@ -253,7 +253,7 @@ def test_logs_of_the_node_have_their_own_group(node: Callable[..., Node], tmp_pa
 
 
 def test_rotation_and_restart_lose_nothing(node: Callable[..., Node]) -> None:
-    """Lines before and after a rotation, and those written while the agent was away, arrive once each."""
+    """Lines written before and after a rotation, and while the agent was stopped, arrive once each."""
     group = "default"
     parts = [[f"{part} {number}" for number in range(200)] for part in ("first", "rotated", "away", "back")]
     running = node()
@@ -271,8 +271,8 @@ def test_rotation_and_restart_lose_nothing(node: Callable[..., Node]) -> None:
     assert Counter(running.lines(group)) == Counter(line for part in parts for line in part)
 
 
-def test_records_of_several_lines_arrive_as_one(node: Callable[..., Node]) -> None:
-    """A stack trace is one record, with the metadata of its pod, in its namespace's group."""
+def test_multiline_records_arrive_as_one(node: Callable[..., Node]) -> None:
+    """A stack trace is one record, with the metadata of its pod, in the log group of its namespace."""
     trace = [
         "java.lang.IllegalStateException: gone",
         "\tat shop.Cart.add(Cart.java:7)",
@@ -287,7 +287,7 @@ def test_records_of_several_lines_arrive_as_one(node: Callable[..., Node]) -> No
 
 
 def test_both_runtimes_are_read(node: Callable[..., Node]) -> None:
-    """Records of docker and of containerd arrive alike, also when one node has both; parts of a line are joined."""
+    """Records of Docker and containerd arrive in the same format, even on one node; parts of a line are joined."""
     with node() as running:
         running.write("default", "of docker", "again", runtime="docker")
         running.write("shop", "of containerd")
@@ -300,8 +300,8 @@ def test_both_runtimes_are_read(node: Callable[..., Node]) -> None:
     assert sorted(running.lines("shop")) == ["long, and whole", "of containerd"]
 
 
-def test_tail_leaves_out_only_what_was_there_before(node: Callable[..., Node]) -> None:
-    """With `readFromHead: false`, old lines are left out, and a pod that starts later is read from its first line."""
+def test_only_old_lines_are_skipped(node: Callable[..., Node]) -> None:
+    """With `readFromHead: false`, old lines are skipped, and a pod that starts later is read from its first line."""
     running = node(logs={"readFromHead": False})
     running.write("default", "old")
     with running:
@@ -314,8 +314,8 @@ def test_tail_leaves_out_only_what_was_there_before(node: Callable[..., Node]) -
 
 
 @pytest.mark.parametrize("name", ["READ_FROM_HEAD", "FluentBitReadFromHead"])
-def test_config_map_decides(node: Callable[..., Node], tmp_path: Path, name: str) -> None:
-    """Cluster, region and where files are begun come from the article's ConfigMap, by either of its spellings."""
+def test_config_map_overrides_values(node: Callable[..., Node], tmp_path: Path, name: str) -> None:
+    """The article's ConfigMap sets the cluster, the Region and the read position, with either spelling of its keys."""
     given = {"CLUSTER_NAME": tmp_path.name, "LOGS_REGION": REGION, name: "On"}
     running = node(given, logs={"readFromHead": False}, cluster={"configMap": {"name": "fluent-bit-cluster-info"}})
     running.write("default", "old")

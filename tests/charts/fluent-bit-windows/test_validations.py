@@ -1,4 +1,4 @@
-"""What the chart rejects at render time: the problem, its place, and the YAML to write instead."""
+"""Values that the chart rejects: each message has the problem, its place, and the YAML to write."""
 
 import textwrap
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def namespaces(**chosen: list[str]) -> dict[str, Any]:
     return logs(application={"namespaces": chosen})
 
 
-# name: (values, what the message says, the YAML that it shows)
+# name: (values, the problem in the message, the YAML to write)
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "build twice": (
         builds("2022", "2022"),
@@ -163,17 +163,17 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 
 
 @pytest.mark.parametrize(("values", "says", "shows"), REFUSED.values(), ids=REFUSED)
-def test_refusal_shows_what_to_write(
+def test_message_shows_the_yaml_to_write(
     refusal: Callable[..., str], values: dict[str, Any], says: str, shows: str
 ) -> None:
-    """Values that cannot work are rejected with the problem, its place, and YAML that can be pasted."""
+    """Values that cannot work are rejected with the problem, its place, and valid YAML."""
     message = refusal(values)
     assert says in message
     assert shows in message
     yaml.safe_load(textwrap.dedent(shows))
 
 
-# In full, as a user reads them.
+# Complete messages.
 WORD_FOR_WORD = {
     "build twice": (
         builds("2022", "2022"),
@@ -198,10 +198,8 @@ identity:
 
 @both_majors
 @pytest.mark.parametrize(("values", "sentence"), WORD_FOR_WORD.values(), ids=WORD_FOR_WORD)
-def test_refusal_is_one_sentence_with_the_fix(
-    refusal: Callable[..., str], values: dict[str, Any], sentence: str
-) -> None:
-    """The problem and the fix, and nothing else but Helm's own words around it."""
+def test_message_is_complete(refusal: Callable[..., str], values: dict[str, Any], sentence: str) -> None:
+    """A message contains the problem and the fix, and only Helm adds to it."""
     message = refusal(values).strip().removesuffix("Use --debug flag to render out invalid YAML")
     assert message.partition("values.yaml:5:4): ")[2].strip() == sentence
 
@@ -225,13 +223,13 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize("values", ACCEPTED.values(), ids=ACCEPTED)
-def test_what_is_right_is_not_refused(install: Callable[..., Manifests], values: dict[str, Any]) -> None:
-    """Neighbors of what is rejected, which work, render."""
+def test_valid_values_render(install: Callable[..., Manifests], values: dict[str, Any]) -> None:
+    """Valid values that are similar to rejected ones render."""
     assert install(values).select("DaemonSet")
 
 
-def test_kubelet_of_old_asks_for_too_much(refusal: Callable[..., str], install: Callable[..., Manifests]) -> None:
-    """Before Kubernetes 1.33 a kubelet answers only those who may run commands in any pod."""
+def test_metadata_of_old_kubelets_is_rejected(refusal: Callable[..., str], install: Callable[..., Manifests]) -> None:
+    """Metadata from the kubelet is rejected before Kubernetes 1.33, which would require access to nodes/proxy."""
     values = {**HOST_PROCESS, **logs(metadata={"from": "kubelet"})}
     assert "the kubelet requires access to nodes/proxy, which permits commands in any pod" in refusal(
         values, kubernetes="1.32.0"
@@ -240,8 +238,8 @@ def test_kubelet_of_old_asks_for_too_much(refusal: Callable[..., str], install: 
 
 
 @both_majors
-def test_all_faults_are_told_at_once(refusal: Callable[..., str]) -> None:
-    """One render shows every fault, each once."""
+def test_all_problems_are_reported_at_once(refusal: Callable[..., str]) -> None:
+    """All problems are reported at once, each of them once."""
     message = refusal({**builds("2022", "2022"), **cloudwatch(externalId="x"), **logs(metadata={"from": "kubelet"})})
     for part in ('repeats "2022"', "externalId is set", "`logs.metadata.from` is kubelet"):
         assert message.count(part) == 1

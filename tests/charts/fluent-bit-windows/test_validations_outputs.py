@@ -1,4 +1,4 @@
-"""What the chart rejects about outputs at render time: options, and records that would be dropped or duplicated."""
+"""Outputs that the chart rejects: options, and records that would be dropped or duplicated."""
 
 import textwrap
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def cloudwatch(**settings: Any) -> dict[str, Any]:
 
 
 def added(**output: Any) -> dict[str, Any]:
-    """Return values with another output, called x."""
+    """Return values with another output, named x."""
     return {"outputs": {"x": {"type": "cloudwatch", **output}}}
 
 
@@ -41,12 +41,12 @@ def of(*include: str, **more: Any) -> dict[str, Any]:
 
 
 def without(*exclude: str, **more: Any) -> dict[str, Any]:
-    """Return an output for all namespaces but some."""
+    """Return an output for all namespaces except some."""
     return {"type": "cloudwatch", "match": {"namespaces": {"exclude": [*exclude]}, **more}}
 
 
 def apart(**outputs: dict[str, Any]) -> dict[str, Any]:
-    """Return values with these outputs, each to a log group of its own name."""
+    """Return values with these outputs, each with a log group named after it."""
     named = {name: {"logGroupName": f"/{name}", **output} for name, output in outputs.items()}
     return {"outputs": {"cloudwatch": {"enabled": False}, **named}}
 
@@ -55,7 +55,7 @@ def namespaces(**chosen: list[str]) -> dict[str, Any]:
     return logs(application={"namespaces": chosen})
 
 
-# name: (values, what the message says, the YAML that it shows)
+# name: (values, the problem in the message, the YAML to write)
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "legacy class": (
         {**LEGACY, **cloudwatch(logGroupClass="INFREQUENT_ACCESS")},
@@ -181,17 +181,17 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 
 
 @pytest.mark.parametrize(("values", "says", "shows"), REFUSED.values(), ids=REFUSED)
-def test_refusal_shows_what_to_write(
+def test_message_shows_the_yaml_to_write(
     refusal: Callable[..., str], values: dict[str, Any], says: str, shows: str
 ) -> None:
-    """Values that cannot work are rejected with the problem, its place, and YAML that can be pasted."""
+    """Values that cannot work are rejected with the problem, its place, and valid YAML."""
     message = refusal(values)
     assert says in message
     assert shows in message
     yaml.safe_load(textwrap.dedent(shows))
 
 
-# What the schema says by itself: the place, and the rule.
+# Messages of the schema: the place, and the rule.
 BY_THE_SCHEMA = {
     "unknown build": ({"windows": {"builds": [{"name": "2016"}]}}, "/windows/builds/0/name"),
     "group with a blank": (cloudwatch(logGroupName="/my logs"), "/outputs/cloudwatch/logGroupName"),
@@ -206,12 +206,12 @@ BY_THE_SCHEMA = {
 
 @both_majors
 @pytest.mark.parametrize(("values", "says"), BY_THE_SCHEMA.values(), ids=BY_THE_SCHEMA)
-def test_schema_refuses_what_a_value_cannot_be(refusal: Callable[..., str], values: dict[str, Any], says: str) -> None:
-    """What concerns a single value is rejected by its place."""
+def test_schema_rejects_single_values(refusal: Callable[..., str], values: dict[str, Any], says: str) -> None:
+    """The schema rejects single values with their place."""
     assert says in refusal(values)
 
 
-# In full, as a user reads them.
+# Complete messages.
 WORD_FOR_WORD = {
     "variable and slash": (
         cloudwatch(logGroupTemplate="$a/$b"),
@@ -251,10 +251,8 @@ outputs:
 
 @both_majors
 @pytest.mark.parametrize(("values", "sentence"), WORD_FOR_WORD.values(), ids=WORD_FOR_WORD)
-def test_refusal_is_one_sentence_with_the_fix(
-    refusal: Callable[..., str], values: dict[str, Any], sentence: str
-) -> None:
-    """The problem and the fix, and nothing else but Helm's own words around it."""
+def test_message_is_complete(refusal: Callable[..., str], values: dict[str, Any], sentence: str) -> None:
+    """A message contains the problem and the fix, and only Helm adds to it."""
     message = refusal(values).strip().removesuffix("Use --debug flag to render out invalid YAML")
     assert message.partition("values.yaml:5:4): ")[2].strip() == sentence
 
@@ -274,6 +272,6 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize("values", ACCEPTED.values(), ids=ACCEPTED)
-def test_what_is_right_is_not_refused(install: Callable[..., Manifests], values: dict[str, Any]) -> None:
-    """Neighbors of what is rejected, which work, render."""
+def test_valid_values_render(install: Callable[..., Manifests], values: dict[str, Any]) -> None:
+    """Valid values that are similar to rejected ones render."""
     assert install(values).select("DaemonSet")

@@ -19,7 +19,7 @@ Render = Callable[..., Manifests]
 
 
 def messages(with_workloads: Render, workloads: list[dict[str, Any]]) -> dict[int, list[str]]:
-    """Return what the chart says about each of several workloads at once, by its place in the list."""
+    """Return the messages about several workloads, by the index of the workload."""
     with pytest.raises(HelmError) as caught:
         with_workloads(*workloads)
     told: dict[int, list[str]] = defaultdict(list)
@@ -30,14 +30,14 @@ def messages(with_workloads: Render, workloads: list[dict[str, Any]]) -> dict[in
 
 
 def test_there_is_no_workload_by_default(with_workloads: Render) -> None:
-    """The chart is for the agents; a workload is asked for."""
+    """The default values create no workload."""
     assert [
         item for item in with_workloads() if "workload" in item["metadata"]["labels"]["app.kubernetes.io/component"]
     ] == []
 
 
 def test_example_installs_iis_behind_a_service(with_workloads: Render) -> None:
-    """The article's Deployment, with a Service, an autoscaler and a disruption budget of its own."""
+    """The example creates a Deployment with a Service, an autoscaler and a disruption budget."""
     manifests = with_workloads(files=(EXAMPLE,)).select(component="workload-iis")
     name = "x-fluent-bit-windows-iis"
     kinds = {"Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Service"}
@@ -49,7 +49,7 @@ def test_example_installs_iis_behind_a_service(with_workloads: Render) -> None:
 
 
 def test_image_starts_what_the_example_starts(with_workloads: Render) -> None:
-    """The Dockerfile's entry point is the example's command, so `entrypoint` and `baked` come to the same."""
+    """The entry point in the Dockerfile is the example's command, so `entrypoint` and `baked` start the same."""
     [line] = [line for line in (FILES / "Dockerfile").read_text(encoding="utf-8").splitlines() if "ENTRYPOINT" in line]
     [container] = pod_of(with_workloads(files=(EXAMPLE,)), "x-fluent-bit-windows-iis")["containers"]
     assert json.loads(line.removeprefix("ENTRYPOINT")) == container["command"]
@@ -57,7 +57,7 @@ def test_image_starts_what_the_example_starts(with_workloads: Render) -> None:
 
 @pytest.mark.parametrize(("build", "label"), [("2019", "10.0.17763"), ("2022", "10.0.20348"), ("2025", "10.0.26100")])
 def test_pods_go_to_nodes_of_their_build(with_workloads: Render, build: str, label: str) -> None:
-    """An image runs only on the build of Windows that it was made for; labels of nodes are added, never replaced."""
+    """Pods select nodes of their build; additional node labels never override this."""
     wanted = {"disk": "ssd", "kubernetes.io/os": "linux"}
     pod = pod_of(with_workloads(workload(build=build, nodeSelector=wanted), mode="hostProcess"))
     assert pod["nodeSelector"] == {
@@ -70,14 +70,14 @@ def test_pods_go_to_nodes_of_their_build(with_workloads: Render, build: str, lab
 
 @pytest.mark.parametrize(("user", "non_root"), [("ContainerUser", True), ("ContainerAdministrator", False)])
 def test_user_of_the_containers(with_workloads: Render, user: str, non_root: bool) -> None:
-    """Nobody is an administrator who does not ask for it; no pod gets a token."""
+    """Containers run as ContainerUser unless a value sets ContainerAdministrator, and mount no token."""
     pod = pod_of(with_workloads(workload(user=user)))
     assert pod["securityContext"] == {"runAsNonRoot": non_root, "windowsOptions": {"runAsUserName": user}}
     assert pod["automountServiceAccountToken"] is False
 
 
-def test_workload_says_only_what_differs(with_workloads: Render) -> None:
-    """Maps of the defaults are merged with those of a workload; lists and plain values replace them."""
+def test_workload_overrides_defaults(with_workloads: Render) -> None:
+    """Maps of a workload are merged with the defaults; lists and scalars replace them."""
     defaults = {"replicas": 3, "resources": {"requests": {"cpu": "1"}}, "tolerations": [{"key": "a"}]}
     first = workload(resources={"requests": {"memory": "1Gi"}})
     second = workload(name="other", replicas=1, tolerations=[])
@@ -91,7 +91,7 @@ def test_workload_says_only_what_differs(with_workloads: Render) -> None:
 
 
 def test_selectors_of_workloads_differ(with_workloads: Render) -> None:
-    """Neither two workloads nor a workload and the agents share pods."""
+    """The selectors of workloads and agents match different pods."""
     manifests = with_workloads(workload(), workload(name="other"))
     selectors = [json.dumps(item["spec"]["selector"]) for item in manifests if "template" in item.get("spec", {})]
     assert len(selectors) == len(set(selectors)) > 2
@@ -134,7 +134,7 @@ CANNOT_WORK = [
 
 @pytest.mark.parametrize("index", range(len(CANNOT_WORK)), ids=lambda index: CANNOT_WORK[index][1])
 def test_workload_that_cannot_work_is_rejected(with_workloads: Render, index: int) -> None:
-    """Each message names the workload, the problem and what to write."""
+    """Each message names the workload, the problem and the YAML to write."""
     every = [workload(name=f"web-{number}", **fields) for number, (fields, *_) in enumerate(CANNOT_WORK)]
     [told] = messages(with_workloads, every)[index]
     assert told.startswith(f"In `workloads[{index}]` (web-{index}), ")
@@ -142,7 +142,7 @@ def test_workload_that_cannot_work_is_rejected(with_workloads: Render, index: in
 
 
 def test_workload_needs_an_agent_on_its_nodes(rejection: Callable[..., str]) -> None:
-    """Without an agent for its build, nobody would deliver the logs of a workload; the message adds the build."""
+    """A workload whose build has no agent is rejected; the message adds the build."""
     message = rejection(build="2019")
     assert "`workloads[0].build` is 2019, but no agent runs on nodes of this build" in message
     assert 'windows:\n  builds:\n  - name: "2022"\n  - name: "2025"\n  - name: "2019"' in message
@@ -158,12 +158,13 @@ def test_workload_needs_an_agent_on_its_nodes(rejection: Callable[..., str]) -> 
     ],
 )
 def test_images_have_a_tag_or_a_digest(rejection: Callable[..., str], fields: dict[str, Any], place: str) -> None:
-    """An image with neither a tag nor a digest is rejected."""
-    assert f"at '{place}': missing property 'tag'" in rejection(**fields)
+    """An image without a tag or a digest is rejected."""
+    message = rejection(**fields)
+    assert f"at '{place}': missing property 'tag'" in message
 
 
 def test_unknown_choices_are_rejected(rejection: Callable[..., str]) -> None:
-    """A build, a user and a type of source are what there is, and nothing else."""
+    """Unknown builds, users and types of sources are rejected with the valid ones."""
     stderr = rejection(build="2016", user="Administrator", logMonitor=copied({**FILE, "type": "Files"}))
     assert "at '/workloads/0/build': value must be one of '2019', '2022', '2025'" in stderr
     assert "at '/workloads/0/user': value must be one of 'ContainerUser', 'ContainerAdministrator'" in stderr
@@ -171,7 +172,7 @@ def test_unknown_choices_are_rejected(rejection: Callable[..., str]) -> None:
 
 
 def test_names_are_unique_and_short_enough(with_workloads: Render) -> None:
-    """Two workloads of one name would be one object, and a Service has a name of 63 letters at most."""
+    """Duplicate names of workloads and object names with more than 63 characters are rejected."""
     with pytest.raises(HelmError, match=r"`workloads\[1\].name` is web, which is the name of another"):
         with_workloads(workload(), workload())
     with pytest.raises(HelmError, match=r"more than 63 characters.*\nfullnameOverride: a+\n"):

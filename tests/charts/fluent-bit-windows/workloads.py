@@ -22,7 +22,7 @@ def workload(**fields: Any) -> dict[str, Any]:
 
 
 def copied(*sources: Mapping[str, Any], **settings: Any) -> dict[str, Any]:
-    """Return settings that let the chart write LogMonitor's configuration."""
+    """Return settings with which the chart renders LogMonitor's configuration."""
     return {
         "from": "initContainer",
         "image": {**IMAGE, "repository": "logmonitor"},
