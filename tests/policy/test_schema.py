@@ -37,8 +37,6 @@ from .values_tree import (
 KUBERNETES_SHAPED = re.compile(r"Probe$|^(resources|updateStrategy)$")
 # Maps of the user with some keys that the chart requires: Alertmanager's configuration and profiles by name.
 OPEN_MAPS = {("alertmanager", "config"), ("alertmanager", "config", "route"), ("injection", "profiles")}
-# Sources of LogMonitor: the keys of each type are closed in a branch of their own.
-BY_TYPE = {("workloadDefaults", "logMonitor", "sources", 0), ("workloads", 0, "logMonitor", "sources", 0)}
 # References to Secrets that have no default.
 REQUIRED = {("sidecar", "sumologicCollector", key) for key in ("accessId", "accessKey")}
 
@@ -64,7 +62,7 @@ def test_schema_is_closed_everywhere(chart: Path) -> None:
     open_objects = {path for path in closed_objects(schema) if not is_closed(schema, path)}
     assert schema["$schema"] == "http://json-schema.org/draft-07/schema#"
     filters = {path for path in open_objects if "extraFilters" in path}
-    assert open_objects - filters - OPEN_MAPS - BY_TYPE == {("global",)}
+    assert open_objects - filters - OPEN_MAPS == {("global",)}
 
 
 def test_unknown_key_is_refused_at_every_level(chart: Path, helm: Helm) -> None:
