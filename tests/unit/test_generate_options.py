@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness.generate import options
+from harness.generate import files, options
 
 ROOT = Path(__file__).parents[2]
 VALUES = """\
@@ -32,15 +32,15 @@ def test_comments_that_end_with_an_option_are_listed(tmp_path: Path) -> None:
 
 def test_page_has_a_table_for_each_chart(tmp_path: Path) -> None:
     """The page has a section for each chart, escapes the separator of cells, and is stale until it is written."""
-    (tmp_path / "docs").mkdir()
     for chart in ("a", "b"):
         (tmp_path / "charts" / chart).mkdir(parents=True)
         (tmp_path / "charts" / chart / "values.yaml").write_text(VALUES)
-    ((file, text),) = options.stale(tmp_path).items()
+    ((file, text),) = options.reference(tmp_path).items()
     assert [line for line in text.splitlines() if line.startswith("## ")] == ["## a", "## b"]
     assert "| `logs.level` | `log_level`, `--log.level` | Levels, in order of verbosity \\| detail. |" in text
-    file.write_text(text)
-    assert options.stale(tmp_path) == {}
+    assert files.write({file: text}, check=True) == [file]
+    assert files.write({file: text}) == [file]
+    assert files.write(options.reference(tmp_path), check=True) == []
 
 
 def test_every_chart_names_options() -> None:

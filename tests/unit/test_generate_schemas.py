@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from harness.errors import HarnessError
-from harness.generate import foreign_keys, json_text, schemas
+from harness.generate import files, foreign_keys, json_text, outputs, schemas
 
 ROOT = Path(__file__).parents[2]
 CHARTS = sorted(file.parent.name for file in (ROOT / "charts").glob("*/Chart.yaml"))
+NO_OUTPUTS: dict[str, Any] = {"types": {}}
 SHARED = {
     "shared.name": {"type": "string"},
     "shared.toleration": {"extends": "io.k8s.api.core.v1.Toleration"},
@@ -59,7 +60,7 @@ def root(tmp_path: Path) -> Path:
 def generated(root: Path) -> dict[str, Any]:
     """That chart's schema, brought up to date."""
     file = root / "charts" / "tiny" / "values.schema.json"
-    file.write_text(schemas.stale(root / "charts").pop(file), encoding="utf-8")
+    file.write_text(schemas.schemas(root / "charts", NO_OUTPUTS)[file], encoding="utf-8")
     return read(root)
 
 
@@ -74,7 +75,8 @@ def test_no_schema_is_stale(chart: str) -> None:
     folder = ROOT / "charts" / chart
     schema, values = ((folder / name).read_text(encoding="utf-8") for name in ("values.schema.json", "values.yaml"))
     # Not as a whole: a difference in files of this size takes pytest minutes.
-    stale = schemas.updated(schema, values, schemas.Sources(ROOT / "charts" / "shared" / "schema")) != schema
+    shared = ROOT / "charts" / "shared"
+    stale = schemas.updated(schema, values, schemas.Sources(shared / "schema", outputs.load(shared))) != schema
     assert not stale
 
 
@@ -101,7 +103,7 @@ def test_definitions_are_those_that_are_referred_to(generated: dict[str, Any]) -
 def test_second_run_changes_nothing(root: Path, generated: dict[str, Any]) -> None:
     """What has been written is up to date, byte by byte."""
     assert generated
-    assert schemas.stale(root / "charts") == {}
+    assert files.write(schemas.schemas(root / "charts", NO_OUTPUTS), check=True) == []
 
 
 def test_extension_keeps_the_rest_of_kubernetes(generated: dict[str, Any]) -> None:
@@ -166,7 +168,7 @@ def test_contradiction_is_named(root: Path, file: str, text: str, says: str) -> 
     """A source that cannot be right stops the run with the name of what is wrong."""
     (root / "charts" / "shared" / "schema" / file).write_text(text, encoding="utf-8")
     with pytest.raises(HarnessError, match=re.escape(says)):
-        schemas.stale(root / "charts")
+        schemas.schemas(root / "charts", NO_OUTPUTS)
 
 
 def test_answer_begins_with_our_key() -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness.generate import options, outputs, schemas, templates
+from harness.generate import files, options, outputs, schemas, templates
 
 __all__ = ["generate"]
 
@@ -17,14 +17,9 @@ def generate(root: Path, *, check: bool = False) -> list[Path]:
     Returns:
         The files that changed or, with ``check``, would change; sorted.
     """
-    changed: dict[Path, str | None] = {**templates.copies(root / "charts"), **schemas.stale(root / "charts")}
-    if (root / "charts" / "shared" / "outputs.yaml").exists():
-        changed |= {**outputs.stale_page(root), **options.stale(root)}
-    if not check:
-        for path, text in changed.items():
-            if text is None:
-                path.unlink()
-            else:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text, encoding="utf-8")
-    return sorted(changed)
+    charts = root / "charts"
+    types = outputs.load(charts / "shared")
+    wanted: dict[Path, str | None] = {**templates.copies(charts, types), **schemas.schemas(charts, types)}
+    if types["types"]:
+        wanted |= {**outputs.reference(root, types), **options.reference(root)}
+    return files.write(wanted, check=check)

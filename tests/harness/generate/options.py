@@ -28,14 +28,14 @@ class Option(NamedTuple):
     """The value's comment without the options."""
 
 
-def stale(root: Path) -> dict[Path, str]:
-    """Compare docs/options.md with the values of the charts.
+def reference(root: Path) -> dict[Path, str]:
+    """Write docs/options.md.
 
     Args:
         root: the checkout.
 
     Returns:
-        The file and the text that it has to have, or nothing if it has that text.
+        The file and its text.
     """
     parts = [_HEAD]
     for values in sorted(root.glob("charts/*/values.yaml")):
@@ -43,9 +43,7 @@ def stale(root: Path) -> dict[Path, str]:
         rows = [f"| `{option.value}` | {option.names} | {_cell(option)} |" for option in options(values)]
         table = ["| value | option | description |", "| --- | --- | --- |", *rows]
         parts.append(f"## {chart}\n\n[README](../charts/{chart}/README.md)\n\n" + "\n".join(table) + "\n")
-    text = "\n".join(parts)
-    file = root / "docs" / "options.md"
-    return {} if file.exists() and file.read_text(encoding="utf-8") == text else {file: text}
+    return {root / "docs" / "options.md": "\n".join(parts)}
 
 
 def options(values: Path) -> list[Option]:

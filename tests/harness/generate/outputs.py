@@ -21,12 +21,15 @@ def load(shared: Path) -> dict[str, Any]:
         shared: the folder that holds `outputs.yaml`.
 
     Returns:
-        The file's content.
+        The file's content; without the file, no types.
 
     Raises:
         ValueError: an option has a key that nothing reads, or its schema or group does not exist.
     """
-    data: dict[str, Any] = yaml.safe_load((shared / "outputs.yaml").read_text(encoding="utf-8"))
+    file = shared / "outputs.yaml"
+    if not file.exists():
+        return {"types": {}}
+    data: dict[str, Any] = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     for name in data["types"]:
         for path, option in _options(data, name).items():
             if unknown := option.keys() - _KEYS:
@@ -142,20 +145,19 @@ def page(data: Mapping[str, Any], charts: list[str]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def stale_page(root: Path) -> dict[Path, str]:
-    """Compare docs/outputs.md with the output types.
+def reference(root: Path, data: Mapping[str, Any]) -> dict[Path, str]:
+    """Write docs/outputs.md.
 
     Args:
         root: the checkout.
+        data: the content of `outputs.yaml`.
 
     Returns:
-        The file and the text that it has to have, or nothing if it has that text.
+        The file and its text: charts/shared/outputs.md, followed by the reference.
     """
     charts = sorted(path.parent.name for path in root.glob("charts/*/Chart.yaml"))
-    shared = root / "charts" / "shared"
-    text = (shared / "outputs.md").read_text(encoding="utf-8") + "\n" + page(load(shared), charts)
-    file = root / "docs" / "outputs.md"
-    return {} if file.exists() and file.read_text(encoding="utf-8") == text else {file: text}
+    introduction = (root / "charts" / "shared" / "outputs.md").read_text(encoding="utf-8")
+    return {root / "docs" / "outputs.md": f"{introduction}\n{page(data, charts)}"}
 
 
 def _options(data: Mapping[str, Any], name: str) -> dict[str, Option]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from harness import tools
 from harness.errors import HarnessError
+from harness.generate import files
 
 CHARTS = Path(__file__).parents[3] / "charts"
 
@@ -22,15 +23,8 @@ def write(*, check: bool = False, charts: Path = CHARTS) -> list[Path]:
     Raises:
         HarnessError: helm-docs rejects a chart.
     """
-    changed = []
-    for template in sorted(charts.glob("*/*.md.gotmpl")):
-        page = template.with_suffix("")
-        text = _render(template)
-        if not page.exists() or page.read_text(encoding="utf-8") != text:
-            changed.append(page)
-            if not check:
-                page.write_text(text, encoding="utf-8")
-    return changed
+    templates = sorted(charts.glob("*/*.md.gotmpl"))
+    return files.write({template.with_suffix(""): _render(template) for template in templates}, check=check)
 
 
 def _render(template: Path) -> str:

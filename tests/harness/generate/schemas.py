@@ -6,7 +6,7 @@ referred to.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,25 +27,24 @@ _COMMENT = (
 Schema = dict[str, Any]
 
 
-def stale(charts: Path) -> dict[Path, str]:
-    """Compare the schema of every chart with its sources.
+def schemas(charts: Path, types: Mapping[str, Any]) -> dict[Path, str]:
+    """Update the generated parts of the schema of every chart.
 
     Args:
         charts: the folder of the charts.
+        types: the output types.
 
     Returns:
-        The expected text of each file that differs.
+        The text of each file.
 
     Raises:
         HarnessError: a schema refers to a definition that does not exist, or a source contradicts another.
     """
-    sources = Sources(charts / "shared" / "schema")
+    sources = Sources(charts / "shared" / "schema", types)
     found = {}
     for file in sorted(charts.glob("*/values.schema.json")):
-        text = file.read_text(encoding="utf-8")
-        new = updated(text, file.with_name("values.yaml").read_text(encoding="utf-8"), sources)
-        if new != text:
-            found[file] = new
+        values = file.with_name("values.yaml").read_text(encoding="utf-8")
+        found[file] = updated(file.read_text(encoding="utf-8"), values, sources)
     return found
 
 
@@ -61,7 +60,7 @@ def updated(schema_text: str, values_text: str, sources: "Sources") -> str:
         The new text; unchanged if nothing is stale.
 
     Raises:
-        HarnessError: see ``stale``.
+        HarnessError: see ``schemas``.
     """
     schema = _written_by_hand(json.loads(schema_text))
     chart = schema["title"].split()[-1]
@@ -82,11 +81,13 @@ class Sources:
 
     Args:
         folder: the folder of the shared definitions, ``*.json``, and of foreign-keys.yaml.
+        types: the output types.
         kubernetes: Kubernetes version of the definitions.
     """
 
-    def __init__(self, folder: Path, kubernetes: str = supported.KUBERNETES[0]) -> None:
+    def __init__(self, folder: Path, types: Mapping[str, Any], kubernetes: str = supported.KUBERNETES[0]) -> None:
         self._folder = folder
+        self._types = types
         self._kubernetes = kubernetes
 
     @cached_property
@@ -96,8 +97,7 @@ class Sources:
 
     def outputs(self, chart: str) -> dict[str, Schema]:
         """Return the definitions of a chart's outputs."""
-        shared = self._folder.parent
-        return outputs.definitions(outputs.load(shared), chart) if (shared / "outputs.yaml").exists() else {}
+        return outputs.definitions(self._types, chart)
 
     def definition(self, name: str) -> Schema:
         """Return a shared definition or one of Kubernetes.
