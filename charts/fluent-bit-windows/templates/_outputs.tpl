@@ -12,42 +12,29 @@
 {{- dict "cluster" (include "fluent-bit-windows.clusterName" .) "region" (include "fluent-bit-windows.region" .) "node" "${HOST_NAME}" | toJson -}}
 {{- end -}}
 
-{{/*
-One output for one pipeline, as JSON: dict "root" $ "output" <of fluent-bit-windows.outputs> "pipeline" <name> "alias" <name>
-"types" <data> "names" <map>.
-*/}}
-{{- define "fluent-bit-windows.pipelineOutput" -}}
-{{- $section := include "fluent-bit-windows.fluentBitOutput" (dict
-  "output" .output
-  "types" .types
-  "names" (merge (dict "pipeline" .pipeline) .names)
-  "caDirectory" (printf "%s\\fluent-bit-ca" (include "fluent-bit-windows.drive" .root))
-  "separator" "\\"
-  "legacy" (include "fluent-bit-windows.isLegacy" .root)
-  "storeDir" (printf "%s\\s3\\%s" (include "fluent-bit-windows.stateDir" .root) .alias)
-) | fromJson -}}
-{{- $match := dict "match" (printf "%s.*" .pipeline) -}}
-{{- if eq .pipeline "application" -}}
-{{- /* In a tag, the namespace is between the first two underscores: names of pods and namespaces contain none. */ -}}
-{{- $prefix := printf "%s[^_]+_" (include "fluent-bit-windows.tagPrefix" . | replace "." "\\.") -}}
-{{- with include "fluent-bit-windows.outputMatchRegex" (dict "match" .output.match "prefix" $prefix) }}{{ $match = dict "match_regex" . }}{{ end -}}
-{{- else -}}
-{{- range list "log_group_template" "log_stream_template" }}{{ if contains "$kubernetes" (get $section .) }}{{ $_ := unset $section . }}{{ end }}{{ end -}}
-{{- end -}}
-{{- merge (dict "alias" .alias) $match $section | toJson -}}
-{{- end -}}
-
 {{- define "fluent-bit-windows.fluentBitOutputs" -}}
 {{- $types := include "fluent-bit-windows.outputTypes" . | fromJson -}}
 {{- $names := include "fluent-bit-windows.names" . | fromJson -}}
 {{- $pipelines := include "fluent-bit-windows.pipelines" . | fromJsonArray -}}
+{{- /* In a tag, the namespace is between the first two underscores: names of pods and namespaces contain none. */ -}}
+{{- $prefix := printf "%s[^_]+_" (include "fluent-bit-windows.tagPrefix" . | replace "." "\\.") -}}
 {{- $sections := list -}}
 {{- range $output := include "fluent-bit-windows.outputs" . | fromJsonArray -}}
 {{- range $pipeline := $pipelines -}}
 {{- if include "fluent-bit-windows.outputReceives" (dict "output" $output "by" "pipelines" "source" $pipeline "namespaced" (list "application")) -}}
 {{- $alias := gt (len $pipelines) 1 | ternary (printf "%s-%s" $output.name $pipeline) $output.name -}}
-{{- $given := dict "root" $ "output" $output "pipeline" $pipeline "alias" $alias "types" $types "names" $names -}}
-{{- $sections = append $sections (include "fluent-bit-windows.pipelineOutput" $given | fromJson) -}}
+{{- $sections = append $sections (include "fluent-bit-windows.pipelineOutput" (dict
+  "output" $output
+  "pipeline" $pipeline
+  "alias" $alias
+  "prefix" $prefix
+  "types" $types
+  "names" $names
+  "caDirectory" (printf "%s\\fluent-bit-ca" (include "fluent-bit-windows.drive" $))
+  "separator" "\\"
+  "legacy" (include "fluent-bit-windows.isLegacy" $)
+  "storeDir" (printf "%s\\s3\\%s" (include "fluent-bit-windows.stateDir" $) $alias)
+) | fromJson) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

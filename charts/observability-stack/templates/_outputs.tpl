@@ -50,25 +50,25 @@
 {{- $values := ternary $root.Values.events (get $root.Values.logs $pipeline) (eq $pipeline "events") -}}
 {{- range $output := include "observability-stack.receivers" (dict "root" $root "pipelines" (list $pipeline)) | fromJsonArray -}}
 {{- $alias := gt (len $pipelines) 1 | ternary (printf "%s-%s" $output.name $pipeline) $output.name -}}
-{{- $section := include "observability-stack.fluentBitOutput" (dict
+{{- $section := include "observability-stack.pipelineOutput" (dict
   "output" $output
+  "pipeline" $pipeline
+  "alias" $alias
+  "prefix" "application\\.pods\\."
   "types" $types
-  "names" (merge (dict "pipeline" $pipeline) $names)
+  "names" $names
   "caDirectory" (include "observability-stack.caDirectory" $root)
   "storeDir" (printf "%s/s3-%s" (include "observability-stack.stateDir" $root) $alias)
   "limit" $values.storage.totalLimitSize
 ) | fromJson -}}
-{{- $match := dict "match" (ternary "events" (printf "%s.*" $pipeline) (eq $pipeline "events")) -}}
-{{- if eq $pipeline "application" -}}
-{{- with include "observability-stack.outputMatchRegex" (dict "match" $output.match "prefix" "application\\.pods\\.") }}{{ $match = dict "match_regex" . }}{{ end -}}
-{{- else -}}
-{{- range list "log_group_template" "log_stream_template" }}{{ if contains "$kubernetes" (get $section .) }}{{ $_ := unset $section . }}{{ end }}{{ end -}}
-{{- end -}}
-{{- if and (eq $pipeline "events") (contains "${HOST_NAME}" (get $section "log_stream_prefix")) -}}
+{{- if eq $pipeline "events" -}}
+{{- $_ := set $section "match" "events" -}}
+{{- if contains "${HOST_NAME}" (get $section "log_stream_prefix") -}}
 {{- /* One stream, wherever the collector runs. */ -}}
 {{- $section = omit $section "log_stream_prefix" | merge (dict "log_stream_name" "events") -}}
 {{- end -}}
-{{- $sections = append $sections (merge (dict "alias" $alias) $match $section) -}}
+{{- end -}}
+{{- $sections = append $sections $section -}}
 {{- end -}}
 {{- end -}}
 {{- $sections | toJson -}}

@@ -111,19 +111,15 @@ no container, of the pod> and, if it is a StatefulSet's, "claims" <its claim tem
   (merge (dict "kind" "device path" "items" ($container.volumeDevices | default list) "fields" (list "")) $scope)
 ) -}}
 {{- end -}}
-{{- $messages := list -}}
-{{- range $found -}}
-{{- range include "shared.duplicateItems" . | splitList "\f" }}{{ with trim . }}{{ $messages = append $messages . }}{{ end }}{{ end -}}
-{{- end -}}
-{{- include "shared.stop" (dict "root" .root "messages" $messages) -}}
+{{- $text := "" -}}
+{{- range $found }}{{ $text = printf "%s%s" $text (include "shared.duplicateItems" .) }}{{ end -}}
+{{- include "shared.stop" (dict "root" .root "text" $text) -}}
 {{- end -}}
 
 {{/* Stops if a Service has a port twice: dict "root" $ "ports" <list> "of" <its name> "values" <as for shared.checkPod>. */}}
 {{- define "shared.checkServicePorts" -}}
 {{- $scope := dict "items" (.ports | default list) "where" (printf "Service %q" .of) "values" .values "fields" (list "ports") "fallback" "ports" -}}
-{{- $messages := list -}}
-{{- range list "port" "port name" -}}
-{{- range include "shared.duplicateItems" (merge (dict "kind" .) $scope) | splitList "\f" }}{{ with trim . }}{{ $messages = append $messages . }}{{ end }}{{ end -}}
-{{- end -}}
-{{- include "shared.stop" (dict "root" .root "messages" $messages) -}}
+{{- $text := "" -}}
+{{- range list "port" "port name" }}{{ $text = printf "%s%s" $text (include "shared.duplicateItems" (merge (dict "kind" .) $scope)) }}{{ end -}}
+{{- include "shared.stop" (dict "root" .root "text" $text) -}}
 {{- end -}}

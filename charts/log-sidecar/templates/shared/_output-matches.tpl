@@ -45,6 +45,22 @@ underscore: dict "match" <map> "prefix" <regular expression of what precedes the
 {{- end -}}
 
 {{/*
+The output of a node agent for one pipeline, as JSON: the arguments of log-sidecar.fluentBitOutput, and "pipeline", "alias" <names>
+"prefix" <as above, of the pipeline `application`>. Only records of this pipeline have the metadata of a pod.
+*/}}
+{{- define "log-sidecar.pipelineOutput" -}}
+{{- $given := merge (dict "names" (merge (dict "pipeline" .pipeline) .names)) . -}}
+{{- $section := include "log-sidecar.fluentBitOutput" $given | fromJson -}}
+{{- $match := dict "match" (printf "%s.*" .pipeline) -}}
+{{- if eq .pipeline "application" -}}
+{{- with include "log-sidecar.outputMatchRegex" (dict "match" .output.match "prefix" .prefix) }}{{ $match = dict "match_regex" . }}{{ end -}}
+{{- else -}}
+{{- range list "log_group_template" "log_stream_template" }}{{ if contains "$kubernetes" (get $section .) }}{{ $_ := unset $section . }}{{ end }}{{ end -}}
+{{- end -}}
+{{- merge (dict "alias" .alias) $match $section | toJson -}}
+{{- end -}}
+
+{{/*
 Namespaces that stand for all that outputs tell apart, each with what to write for it, as a JSON map: one for each glob, and
 one, with an empty text, for those that no output names. dict "outputs" <list> "read" <include and exclude of what is read>.
 */}}

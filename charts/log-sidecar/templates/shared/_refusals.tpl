@@ -6,20 +6,15 @@ Stops with the messages of all checks, or not at all: dict "root" $ "checks" <na
 helpers>. A check returns messages that are separated by form feeds, which no value can contain.
 */}}
 {{- define "log-sidecar.refuse" -}}
-{{- $messages := list -}}
-{{- range .checks -}}
-{{- range include (printf "log-sidecar.check%s" .) $.root | splitList "\f" -}}
-{{- with trim . -}}
-{{- $messages = append $messages . -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-{{- include "log-sidecar.stop" (dict "root" .root "messages" $messages) -}}
+{{- $text := "" -}}
+{{- range .checks }}{{ $text = printf "%s%s" $text (include (printf "log-sidecar.check%s" .) $.root) }}{{ end -}}
+{{- include "log-sidecar.stop" (dict "root" .root "text" $text) -}}
 {{- end -}}
 
-{{/* Stops with messages, or not at all if there are none: dict "root" $ "messages" <list>. */}}
+{{/* Stops with messages, or not at all if there are none: dict "root" $ "text" <messages, each followed by a form feed>. */}}
 {{- define "log-sidecar.stop" -}}
-{{- $messages := .messages -}}
+{{- $messages := list -}}
+{{- range splitList "\f" .text }}{{ with trim . }}{{ $messages = append $messages . }}{{ end }}{{ end -}}
 {{- if and $messages (not .root.Chart.IsRoot) -}}
 {{- $where := "What follows is about the values below `%s:` of the chart that has this one as a dependency." -}}
 {{- $messages = prepend $messages (printf $where .root.Chart.Name) -}}
