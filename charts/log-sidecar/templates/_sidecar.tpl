@@ -146,7 +146,7 @@ follow() {
 {{- end -}}
 
 {{- define "log-sidecar.script" -}}
-{{- .root.Files.Get "files/sidecar/quiet.sh" -}}
+{{- .root.Files.Get "files/sidecar/signals.sh" -}}
 {{- if eq .root.Values.sidecar.engine "tail" -}}
 {{- include "log-sidecar.tailFollow" . }}
 {{ end -}}

@@ -32,12 +32,12 @@ exec /bin/mkdir "$@"
 
 
 def run(script: str, folder: Path) -> "subprocess.CompletedProcess[str]":
-    """Run a script with the functions that precede it in the container."""
+    """Run a script with what precedes it in the container."""
     agent = folder / "agent"
     agent.write_text(AGENT, encoding="utf-8")
     agent.chmod(0o755)
     follow = 'follow() { echo started; { until ! kill -0 "$life" 2>/dev/null; do sleep 0.1; done; echo ended; } & }\n'
-    text = (SCRIPTS / "quiet.sh").read_text(encoding="utf-8") + follow + script
+    text = (SCRIPTS / "signals.sh").read_text(encoding="utf-8") + follow + script
     environment = {**os.environ, "NATIVE": "true", "DRAIN_SECONDS": "2", "MESSAGES": "true", "AGENT": str(agent)}
     environment |= {"STATE_DIR": str(folder / "state"), "CONFIG": str(folder / "config")}
     environment["PATH"] = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"

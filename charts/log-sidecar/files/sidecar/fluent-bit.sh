@@ -1,9 +1,5 @@
 # Fluent Bit stops reading the moment it gets SIGTERM, so a shell stands before it: the application's
 # last lines are delivered first, then Fluent Bit may end.
-set -u
-# A signal that arrives before the agent runs, also while its configuration is written, counts afterwards.
-early=
-trap early=yes TERM INT
 mkdir -p "$STATE_DIR"
 # A pod that has no ConfigMap of this chart, such as one that the sidecar is injected into.
 if [ -n "${CONFIG_DATA:-}" ]; then

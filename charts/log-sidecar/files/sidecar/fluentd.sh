@@ -1,8 +1,4 @@
 # fluentd stops reading at SIGTERM, so a shell stands before it: the application's last lines are delivered first.
-set -u
-# A signal that arrives before the agent runs, also while its configuration is written, counts afterwards.
-early=
-trap early=yes TERM INT
 mkdir -p "$STATE_DIR"
 # A pod that has no ConfigMap of this chart.
 if [ -n "${CONFIG_DATA:-}" ]; then

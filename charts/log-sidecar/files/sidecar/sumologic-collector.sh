@@ -1,8 +1,4 @@
 # The collector looks at its files every two seconds and ends at once at SIGTERM, so a shell stands before it.
-set -u
-# A signal that arrives before the agent runs, also while its configuration is written, counts afterwards.
-early=
-trap early=yes TERM INT
 SUMO_SOURCES_JSON=$CONFIG
 # A pod that has no ConfigMap of this chart.
 if [ -n "${CONFIG_DATA:-}" ]; then

@@ -1,10 +1,6 @@
 # GNU tail as process 1 ignores SIGTERM. With --pid it makes one more pass over its files after that process has
 # ended, then ends itself: the process is a sleep, whose end is the end of all.
-set -u
 [ "$MESSAGES" = true ] || exec 2>/dev/null
-# A signal that comes before this process has an ID counts afterwards.
-early=
-trap early=yes TERM INT
 sleep infinity &
 life=$!
 draining=

@@ -1,3 +1,8 @@
+# Precedes the script of every engine: SIGTERM before the agent runs, and the wait for the end of the application.
+set -u
+# A signal that arrives before the agent runs, also while its configuration is written, counts afterwards.
+early=
+trap early=yes TERM INT
 # A native sidecar gets SIGTERM when the application has ended. A plain container gets it at the same time as
 # the application, and takes it for ended when its files have not changed for a while.
 wait_for_quiet() {
