@@ -11,7 +11,7 @@ Option = dict[str, Any]
 
 # What templates need of an option; the rest is for the schema and the docs.
 _FOR_TEMPLATES = ("option", "default", "secret", "file", "header", "placeholders", "when", "since5")
-_KEYS = {*_FOR_TEMPLATES, "defaults", "schema", "description", "required", "example", "unless", "charts"}
+_KEYS = {*_FOR_TEMPLATES, "defaults", "schema", "description", "required", "unless", "charts"}
 
 
 def load(shared: Path) -> dict[str, Any]:
