@@ -205,7 +205,7 @@ def enforce(stage: Stage) -> None:
     plan = layout.find(cluster.name)
     assert plan is not None, "the cluster is up"
     # It identifies pods by the address range of the node.
-    pods = str(plan.first.pods)
+    pods = str(plan.first.pods[0])
     stage.kubectl("patch", "node", cluster.name, "--patch", json.dumps({"spec": {"podCIDR": pods, "podCIDRs": [pods]}}))
     tools.install_debian(["ipset"])
     options = ("--run-firewall", "--run-router=false", "--run-service-proxy=false", "--enable-cni=false")

@@ -4,7 +4,7 @@ import io
 import json
 import threading
 from collections.abc import Iterable
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
@@ -15,7 +15,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from harness.backends.pki import Authority
-from harness.backends.ports import free_port
+from harness.backends.ports import free_port, in_url
 from harness.backends.receivers import Trouble
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Aws(Trouble):
     def __init__(self, folder: Path, *, host: str = HOST, port: int = 0) -> None:
         super().__init__()
         authority = Authority(folder)
-        authority.issue("server", "aws", hosts=("localhost", IPv4Address(host)))
+        authority.issue("server", "aws", hosts=("localhost", ip_address(host)))
         self.ca = folder / "ca.crt"
         self._certificate = (str(folder / "server.crt"), str(folder / "server.key"))
         self._application = _Moody(DomainDispatcherApplication(create_backend_app), self)
@@ -68,7 +68,7 @@ class Aws(Trouble):
             self._clients[service] = boto3.client(
                 service,
                 region_name=REGION,
-                endpoint_url=f"https://{self.host}:{self.port}",
+                endpoint_url=f"https://{in_url(self.host)}:{self.port}",
                 verify=str(self.ca),
                 aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
                 aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
