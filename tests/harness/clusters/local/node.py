@@ -52,12 +52,13 @@ def main(root: Path) -> int:
 
 
 def _mount(root: Path) -> None:
-    # Mounts do not propagate out of this namespace, but pods can share mounts.
-    _run("mount", "--make-rshared", "/")
+    # Mounts do not propagate out of this namespace, but pods can share mounts. Until /run is the node's own, mount would
+    # create this machine's /run/mount (see mount(8), --no-mtab).
+    _run("mount", "--no-mtab", "--make-rshared", "/")
+    _run("mount", "--no-mtab", "-t", "tmpfs", "tmpfs", "/run")
     for name, place in OWN_FOLDERS.items():
         root.joinpath(name).mkdir(exist_ok=True)
         _run("mount", "--bind", str(root / name), place)
-    _run("mount", "-t", "tmpfs", "tmpfs", "/run")
 
 
 def add_address(address: str, interface: str) -> list[str]:
