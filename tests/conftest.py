@@ -88,13 +88,19 @@ def kubernetes(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def chosen_cluster(pytestconfig: pytest.Config) -> ChosenCluster:
+def ip_family(pytestconfig: pytest.Config) -> str:
+    """The IP family of created clusters: ``ipv4``, ``ipv6`` or ``dual``."""
+    family: str = pytestconfig.getoption("ip_family")
+    return family
+
+
+@pytest.fixture(scope="session")
+def chosen_cluster(pytestconfig: pytest.Config, ip_family: str) -> ChosenCluster:
     """Create a cluster, not started yet, of the type in ``--cluster-type`` (or CLUSTER).
 
     A kubeconfig is used only for ``existing``.
     """
     kind = _cluster_type(pytestconfig)
-    ip_family = pytestconfig.getoption("ip_family")
 
     def create(name: str, workers: int = 0) -> Cluster:
         try:

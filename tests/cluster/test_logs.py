@@ -110,11 +110,11 @@ def behind(logs: Logs, space: str) -> timedelta:
 
 
 @pytest.fixture(scope="module")
-def logs(helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logs]:
+def logs(helm: Helm, ip_family: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logs]:
     """The chart with only logs, one log group per namespace."""
     folder = tmp_path_factory.mktemp("logs")
     (folder / "state").mkdir()
-    with LocalCluster(own_name("logs"), Options(container_log_max_size="1Mi")) as cluster:
+    with LocalCluster(own_name("logs"), Options(ip_family=ip_family, container_log_max_size="1Mi")) as cluster:
         stage = Stage(cluster, "t-logs", helm)
         address = cluster.host_address()
         assert address is not None

@@ -183,9 +183,15 @@ class World:
     def rules(self, node: str) -> set[str]:
         """Return the endpoints in a node's rules for UDP 2000."""
         assert isinstance(self.release.cluster, LocalCluster)
-        saved = self.release.cluster.exec(["iptables-save", "-t", "nat"], node=node).stdout
+        # The rules of the cluster's IP family; the other program prints none of this Service.
+        saved = "".join(
+            self.release.cluster.exec([program, "-t", "nat"], node=node).stdout
+            for program in ("iptables-save", "ip6tables-save")
+        )
         chain = re.search(rf"{self.release.namespace}/{NAME}:xray-udp cluster IP.* -j (KUBE-SV\S+)", saved)
-        return set(re.findall(rf"^-A {chain[1]} .*:xray-udp -> (\S+):2000", saved, re.MULTILINE)) if chain else set()
+        if not chain:
+            return set()
+        return set(re.findall(rf"^-A {chain[1]} .*:xray-udp -> \[?([^\s\]]+)\]?:2000", saved, re.MULTILINE))
 
 
 def running(stage: Stage, selector: str = "") -> dict[str, list[Object]]:

@@ -136,7 +136,7 @@ what fluentd calls an embedded string, which reads the environment.
 {{- $config = append $config (dict "label" (dict "$name" "@LINES" "config" (append $filters (dict "match" $match)))) -}}
 {{- $system := dict "log_level" .root.Values.sidecar.logLevel "disable_shared_socket" true -}}
 {{- $text := dict "system" $system "config" $config | toYaml -}}
-{{- regexReplaceAll "(?m): \\$\\{(OUTPUT_[A-Z0-9_]+)\\}$" $text ": !fluent/s \"#{ENV['${1}']}\"" -}}
+{{- regexReplaceAll "(?m): \\$\\{(OUTPUT_[A-Z0-9_]+|POD_IP)\\}$" $text ": !fluent/s \"#{ENV['${1}']}\"" -}}
 {{- end -}}
 
 {{/* Settings that the fluentd engine does not support. */}}

@@ -226,6 +226,7 @@ env:
 {{- $port := include "log-sidecar.httpPort" . -}}
 {{- $env := include "log-sidecar.scriptEnv" . | fromYamlArray -}}
 {{- if $settings.binary }}{{ $env = concat $env (include "log-sidecar.agentEnv" . | fromYamlArray) }}{{ end -}}
+{{- if $port }}{{ $env = append $env (dict "name" "POD_IP" "valueFrom" (dict "fieldRef" (dict "apiVersion" "v1" "fieldPath" "status.podIP"))) }}{{ end -}}
 {{- $env = concat $env ($engine.env | default list) (include "log-sidecar.sidecarOutputs" . | fromJsonArray | include "log-sidecar.backendEnv" | fromYamlArray) -}}
 name: {{ .sidecar.name | quote }}
 image: {{ include "log-sidecar.image" (dict "root" .root "image" $settings.image) | quote }}

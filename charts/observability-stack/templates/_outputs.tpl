@@ -93,7 +93,7 @@ it; a JSON list. dict "root" $ "pipeline" <name> "record" <further fields> "opti
 {{- define "observability-stack.outputPart" -}}
 {{- $outputs := include "observability-stack.receivers" (dict "root" .root "pipelines" (include "observability-stack.pipelines" . | fromJsonArray)) | fromJsonArray -}}
 {{- if eq .part "Env" -}}
-{{ include "observability-stack.fieldEnv" (list "HOST_NAME spec.nodeName") | trim }}
+{{ include "observability-stack.fieldEnv" (list "HOST_NAME spec.nodeName" "POD_IP status.podIP") | trim }}
 {{- with include "observability-stack.outputEnv" $outputs }}{{ . | nindent 0 }}{{ end }}
 {{- else -}}
 {{- include (printf "observability-stack.output%s" .part) (dict "outputs" $outputs "prefix" "ca-" "directory" (include "observability-stack.caDirectory" .root)) -}}

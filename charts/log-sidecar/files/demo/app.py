@@ -16,6 +16,7 @@ import logging.handlers
 import os
 import random
 import signal
+import socket
 import sys
 import threading
 from contextlib import nullcontext
@@ -154,12 +155,23 @@ def open_tracer() -> Any:
     return Tracer(protocol, endpoint, service, os.environ.get("TRACES_LOG_GROUP", ""))
 
 
+class Server(ThreadingHTTPServer):
+    """Listens on IPv4 and IPv6, or on IPv4 alone if the kernel lacks IPv6."""
+
+    daemon_threads = True
+    address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
+
+    def server_bind(self) -> None:
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
+
+
 def serve(shipper: Any, tracer: Any) -> None:
     """Answer requests until SIGTERM or SIGINT."""
     port = int(os.environ.get("PORT", "5000"))
     Handler.shipper, Handler.tracer = shipper, tracer
-    server = ThreadingHTTPServer(("", port), Handler)
-    server.daemon_threads = True
+    server = Server(("", port), Handler)
 
     def stop(*_: object) -> None:
         # From another thread: shutdown() waits for the loop that this handler interrupts.

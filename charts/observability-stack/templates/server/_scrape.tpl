@@ -147,8 +147,13 @@ relabel_configs:
     regex: (.+)
     target_label: __metrics_path__
   - source_labels: [__address__, __meta_kubernetes_service_annotation_prometheus_io_port]
-    regex: (.+?)(?::\d+)?;(\d+)
+    regex: (\[.+\]|[^:]+)(?::\d+)?;(\d+)
     replacement: $1:$2
+    target_label: __address__
+  # An IPv6 address without a port has no brackets.
+  - source_labels: [__address__, __meta_kubernetes_service_annotation_prometheus_io_port]
+    regex: ([^\[\]]*:[^\[\]]*:[^\[\]]*);(\d+)
+    replacement: "[$1]:$2"
     target_label: __address__
   - source_labels: [__meta_kubernetes_namespace]
     target_label: namespace

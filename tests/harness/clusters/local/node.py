@@ -52,8 +52,8 @@ def main(root: Path) -> int:
 
 
 def _mount(root: Path) -> None:
-    # Mounts do not propagate out of this namespace, but pods can share mounts. Until /run is the node's own, mount would
-    # create this machine's /run/mount (see mount(8), --no-mtab).
+    # Mounts do not propagate out of this namespace, but pods can share mounts. Until the node has its own /run,
+    # mount(8) would create /run/mount on this machine.
     _run("mount", "--no-mtab", "--make-rshared", "/")
     _run("mount", "--no-mtab", "-t", "tmpfs", "tmpfs", "/run")
     for name, place in OWN_FOLDERS.items():

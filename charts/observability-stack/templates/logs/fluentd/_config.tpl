@@ -208,7 +208,7 @@ The whole configuration, as YAML. A value `${NAME}` becomes embedded Ruby that r
 
 {{/* Environment of fluentd: host, port, scheme and credentials of each output. */}}
 {{- define "observability-stack.fluentdEnv" -}}
-{{- $env := list (dict "name" "HOST_NAME" "valueFrom" (dict "fieldRef" (dict "fieldPath" "spec.nodeName"))) -}}
+{{- $env := include "observability-stack.fieldEnv" (list "HOST_NAME spec.nodeName" "POD_IP status.podIP") | fromYamlArray -}}
 {{- range include "observability-stack.fluentdOutputs" . | fromJsonArray -}}
 {{- $texts := dict "HOST" .host "PORT" (.port | int | toString) "SCHEME" (ternary "https" "http" .tls.enabled) -}}
 {{- if hasPrefix "FLUENT_" .variables -}}
