@@ -156,7 +156,7 @@ def _log_agent(meta: dict[str, str]) -> Iterator[dict[str, Any]]:
         "filters": [{"name": "modify", "match": "*", "add": "a b"}],
         "outputs": [{"name": "stdout", "match": "*"}],
     }
-    service = {"http_server": True, "http_port": 2020, "flush": 1, "storage.metrics": True}
+    service = {"http_server": True, "http_listen": "::", "http_port": 2020, "flush": 1, "storage.metrics": True}
     config = yaml.safe_dump({"service": service, "pipeline": pipeline})
     yield _object("v1", "ConfigMap", "agent", meta, data={"fluent-bit.yaml": config})
     notes = {"scrape": "true", "port": "2020", "path": "/api/v2/metrics/prometheus"}

@@ -47,8 +47,9 @@ for _ in range(int(sys.argv[2])):
     now = time.time()
     trace = f"1-{int(now):08x}-{os.urandom(12).hex()}"
     made = {"name": "sender", "id": os.urandom(8).hex(), "trace_id": trace, "start_time": now, "end_time": now}
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sender.sendto(b'{"format": "json", "version": 1}\\n' + json.dumps(made).encode(), (host, int(port)))
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+    with socket.socket(family, kind) as sender:
+        sender.sendto(b'{"format": "json", "version": 1}\\n' + json.dumps(made).encode(), address)
     print(trace, flush=True)
 """
 ASKER = """\
