@@ -145,7 +145,7 @@ def test_limits_of_buffers_and_retries(install: Install) -> None:
         "grace": 20,
         "log_level": "info",
         "http_server": True,
-        "http_listen": "0.0.0.0",
+        "http_listen": "${POD_IP}",
         "http_port": 2020,
         "health_check": True,
         "hc_errors_count": 20,
