@@ -34,7 +34,7 @@ KEYS = [{"name": key, "value": value} for key, value in CREDENTIALS.items() if k
 ENGINES = {"xray-daemon": "xray", "otel": "aws-otel-collector"}
 PRINTER = """\
 import socket, sys
-taker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+taker = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 taker.bind(("", 2000))
 while True:
     print(taker.recv(65536).decode().partition("\\n")[2], flush=True)

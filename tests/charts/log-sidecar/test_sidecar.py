@@ -15,7 +15,11 @@ both_engines = pytest.mark.parametrize("engine", ["fluent-bit", "tail"])
 
 
 def environment(container: Object) -> dict[str, str]:
-    return {entry["name"]: entry["value"] for entry in container["env"]}
+    """Return the value of each variable, or the field of the pod that sets it."""
+    return {
+        entry["name"]: entry["value"] if "value" in entry else entry["valueFrom"]["fieldRef"]["fieldPath"]
+        for entry in container["env"]
+    }
 
 
 @both_engines
@@ -94,6 +98,7 @@ def test_fluent_bit_container(sidecars: Sidecars, pod_spec: Callable[..., Object
         "AGENT": "/fluent-bit/bin/fluent-bit",
         "CONFIG": "/etc/log-sidecar/sidecar.yaml",
         "STATE_DIR": "/var/lib/log-sidecar/sidecar",
+        "POD_IP": "status.podIP",
         "MALLOC_CONF": "dirty_decay_ms:0,muzzy_decay_ms:0",
     }
     assert {"name": "state", "emptyDir": {"medium": "Memory", "sizeLimit": "256Mi"}} in pod_spec()["volumes"]

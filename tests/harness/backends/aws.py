@@ -1,9 +1,11 @@
 """AWS stand-ins on this machine's loopback address; no request reaches AWS."""
 
+import contextlib
 import io
 import json
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 HOST = "127.0.0.1"
+_PAUSE_SECONDS = 0.4
 REGION = "us-east-1"
 # The stand-in accepts any credentials, but clients sign only when they have some.
 _NUMBER = "x-amzn-RequestId"
@@ -96,6 +99,21 @@ class Aws(Trouble):
             # moto's state is shared within the process; reset it for the next stand-in.
             get_backend(service).reset()  # type: ignore[call-overload]
 
+    def fail_between_chunks(self, kind: str) -> None:
+        """Fail as by `fail`, but not between two requests of an agent for the same chunk, which it would then repeat.
+
+        Fluent Bit sends the requests of a chunk immediately one after the other, and then waits for its next flush.
+
+        Raises:
+            TimeoutError: the agent sends without a pause.
+        """
+        deadline = time.monotonic() + 60
+        while self._application.seconds_without_write() < _PAUSE_SECONDS:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no pause of {_PAUSE_SECONDS} s between writes in 60 s")
+            time.sleep(0.01)
+        self.fail(kind)
+
     def _listen(self) -> None:
         if self._server is None:
             self._server = make_server(
@@ -151,11 +169,32 @@ class _Moody:
     def __init__(self, application: "WSGIApplication", trouble: Trouble) -> None:
         self._application = application
         self._trouble = trouble
+        self._lock = threading.Lock()
+        self._writes = 0
+        self._last_write = 0.0
+
+    def seconds_without_write(self) -> float:
+        """Return how long ago log events were last written; 0 while some are being written."""
+        with self._lock:
+            return 0.0 if self._writes else time.monotonic() - self._last_write
+
+    @contextlib.contextmanager
+    def _counted(self, target: str) -> Iterator[None]:
+        change = int(target.endswith(".PutLogEvents"))
+        with self._lock:
+            self._writes += change
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._writes -= change
+                self._last_write = time.monotonic() if change else self._last_write
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         kind = self._trouble.kind
         if not kind:
-            return self._application(environ, _numbered(start_response))
+            with self._counted(environ.get("HTTP_X_AMZ_TARGET", "")):
+                return self._application(environ, _numbered(start_response))
         self._trouble.count_failure()
         # Unread data would be parsed as the next request on this connection.
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
