@@ -5,22 +5,6 @@
 52
 {{- end -}}
 
-{{- define "log-sidecar.demoConfigMapName" -}}
-{{- printf "%s-demo" (include "log-sidecar.fullname" .) -}}
-{{- end -}}
-
-{{- define "log-sidecar.sidecarConfigMapName" -}}
-{{- printf "%s-sidecar" (include "log-sidecar.fullname" .) -}}
-{{- end -}}
-
-{{- define "log-sidecar.headlessServiceName" -}}
-{{- printf "%s-headless" (include "log-sidecar.fullname" .) -}}
-{{- end -}}
-
-{{- define "log-sidecar.testPodName" -}}
-{{- printf "%s-test" (include "log-sidecar.fullname" .) -}}
-{{- end -}}
-
 {{- define "log-sidecar.claimName" -}}
 {{- default (printf "%s-logs" (include "log-sidecar.fullname" .)) .Values.logs.volume.persistentVolumeClaim.existingClaim -}}
 {{- end -}}

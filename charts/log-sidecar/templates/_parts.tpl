@@ -53,14 +53,9 @@ wrong values.
 {{- define "log-sidecar.parts.volumes" -}}
 {{- include "log-sidecar.parts.validate" . -}}
 {{- $scope := dict "root" . "volumes" (include "log-sidecar.parts.volumeNames" . | fromJson) -}}
-{{- if .Values.sidecar.enabled -}}
-{{- printf "%s%s" (include "log-sidecar.logsVolume" $scope) (include "log-sidecar.stateVolume" $scope) | trim -}}
-{{- with include "log-sidecar.caVolumes" $scope }}
-{{ . }}
-{{- end -}}
-{{- else -}}
-{{- include "log-sidecar.logsVolume" $scope | trim -}}
-{{- end -}}
+{{- $volumes := include "log-sidecar.logsVolume" $scope | fromYamlArray -}}
+{{- if .Values.sidecar.enabled }}{{ $volumes = concat $volumes (include "log-sidecar.sidecarVolumes" $scope | fromYamlArray) }}{{ end -}}
+{{- with $volumes }}{{ toYaml . }}{{ end -}}
 {{- end -}}
 
 {{/* The mounts of the container that writes the log files. */}}
