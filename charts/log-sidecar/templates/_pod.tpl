@@ -145,7 +145,7 @@
 {{- $selector := dict "matchLabels" (include "log-sidecar.selectorLabels" (dict "root" . "component" "app") | fromYaml) -}}
 {{- $constraints := list -}}
 {{- range $values.topologySpreadConstraints -}}
-{{- $constraints = append $constraints (ternary . (merge (dict "labelSelector" $selector) .) (hasKey . "labelSelector")) -}}
+{{- $constraints = append $constraints (merge (dict) . (ternary dict (dict "labelSelector" $selector) (hasKey . "labelSelector"))) -}}
 {{- end -}}
 {{- /* A native sidecar comes first: it starts before all other containers and stops after them. */ -}}
 {{- $all := merge (pick $values "affinity" "nodeSelector" "priorityClassName" "runtimeClassName" "tolerations") (dict
