@@ -1,16 +1,11 @@
 {{/* The configuration of the fluent-bit engine: data, rendered once. */}}
 
-{{/* Patterns of compressed copies, whose lines were read before they were compressed. */}}
-{{- define "log-sidecar.compressed" -}}
-*.gz,*.zip,*.bz2,*.xz,*.zst
-{{- end -}}
-
 {{/*
-What the input of a file must not read although its rotated names match it, such as `app.log.err` next to
-`app.log`: dict "root" $ "file" <map>.
+What the input of a file must not read although its rotated names match it: compressed copies, which were read before, and
+other files such as `app.log.err` next to `app.log`: dict "root" $ "file" <map>.
 */}}
 {{- define "log-sidecar.excluded" -}}
-{{- $excluded := list (include "log-sidecar.compressed" .) -}}
+{{- $excluded := list "*.gz,*.zip,*.bz2,*.xz,*.zst" -}}
 {{- range $other := ternary (list) .root.Values.logs.files (hasKey .file "paths") -}}
 {{- if or (hasPrefix (printf "%s." $.file.path) $other.path) (hasPrefix (printf "%s-" $.file.path) $other.path) -}}
 {{- $excluded = append $excluded (printf "%s*" $other.path) -}}
@@ -31,8 +26,8 @@ them nowhere. Chunks for stdout, at most `storage.maxChunksUp`, are kept in memo
 other outputs keep through hours of an outage is too much for memory. Argument: the root.
 */}}
 {{- define "log-sidecar.stateMedium" -}}
-{{- $outputs := include "log-sidecar.activeOutputs" . | fromJsonArray -}}
-{{- $auto := ternary "" "Memory" (eq "true" (include "log-sidecar.hasBackend" (dict "outputs" $outputs))) -}}
+{{- $backend := include "log-sidecar.hasBackend" (dict "outputs" (include "log-sidecar.activeOutputs" . | fromJsonArray)) -}}
+{{- $auto := ternary "" "Memory" (eq "true" $backend) -}}
 {{- eq .Values.sidecar.state.medium "auto" | ternary $auto .Values.sidecar.state.medium -}}
 {{- end -}}
 
@@ -68,8 +63,8 @@ The longest line of a file that is read; a longer one is cut, and counted. Cloud
 included, and Fluent Bit counts no record that it discards there. Arguments as below.
 */}}
 {{- define "log-sidecar.bufferMaxSize" -}}
-{{- $types := include "log-sidecar.typesOf" (dict "outputs" .outputs "file" .file.name) | fromJsonArray -}}
-{{- $auto := or (has "cloudwatch" $types) (has "firehose" $types) | ternary "128k" "1M" -}}
+{{- $auto := "1M" -}}
+{{- range .outputs }}{{ if has .type (list "cloudwatch" "firehose") }}{{ $auto = "128k" }}{{ end }}{{ end -}}
 {{- $size := .root.Values.sidecar.fluentBit.bufferMaxSize -}}
 {{- eq $size "auto" | ternary $auto $size -}}
 {{- end -}}
@@ -79,13 +74,10 @@ One tail input. `rotate_wait` is ten years: after it Fluent Bit would forget a r
 and deliver it a second time. A deleted file is closed at once in any case. `file_cache_advise` asks the kernel to drop what was
 read, which makes it write the application's file to the disk after every read: a fifth of the CPU where lines come one by one,
 and the disk's time. `file.paths`, where a caller sets it, is `path` as it is: "${LOG_PATHS}" leaves it to the environment.
-Arguments: dict "root" $ "sidecar" <map> "file" <map> "outputs" <list> "backend" <whether one of them is not stdout and receives
-the file>; returns YAML.
+Arguments: dict "root" $ "sidecar" <map> "file" <map> "outputs" <those that receive the file> "backend" <whether one of them
+is not stdout>; returns YAML.
 */}}
 {{- define "log-sidecar.fluentBitInput" -}}
-{{- $values := .root.Values -}}
-{{- $settings := $values.sidecar.fluentBit -}}
-{{- $state := include "log-sidecar.stateDir" .sidecar -}}
 {{- $input := dict
   "name" "tail"
   "alias" .file.name
@@ -94,7 +86,7 @@ the file>; returns YAML.
   "exclude_path" (include "log-sidecar.excluded" .)
   "key" "log"
   "read_from_head" true
-  "db" (printf "%s/%s.db" $state .file.name)
+  "db" (printf "%s/%s.db" (include "log-sidecar.stateDir" .sidecar) .file.name)
   "db.locking" true
   "db.sync" "normal"
   "refresh_interval" (include "log-sidecar.refreshInterval" .root)
@@ -111,26 +103,16 @@ the file>; returns YAML.
 {{- if .backend -}}
 {{- /* Where a record stands in its file: it sorts records of one time, and keeps equal lines apart. */ -}}
 {{- $_ := set $input "offset_key" "offset" -}}
-{{- if or .file.paths (regexMatch "[*?\\[]" .file.path) -}}
-{{- $_ := set $input "path_key" "path" -}}
+{{- if or .file.paths (regexMatch "[*?\\[]" .file.path) }}{{ $_ := set $input "path_key" "path" }}{{ end -}}
 {{- end -}}
-{{- end -}}
-{{- if has .file.multiline (list "docker" "cri") -}}
-{{- $_ := set $input "multiline.parser" .file.multiline -}}
-{{- end -}}
-{{- with include "log-sidecar.fluentBitProcessors" . | fromYamlArray -}}
-{{- $_ := set $input "processors" (dict "logs" .) -}}
-{{- end -}}
+{{- if has .file.multiline (list "docker" "cri") }}{{ $_ := set $input "multiline.parser" .file.multiline }}{{ end -}}
+{{- with include "log-sidecar.fluentBitProcessors" . | fromYamlArray }}{{ $_ := set $input "processors" (dict "logs" .) }}{{ end -}}
 {{- $input | toYaml -}}
 {{- end -}}
 
 {{/* The name of a file's parser: a preset of Fluent Bit, or one of the chart's, which has no preset's name. */}}
 {{- define "log-sidecar.multilineParser" -}}
-{{- if has .file.multiline (list "regex" "python") -}}
-{{- printf "records-of-%s" .file.name -}}
-{{- else -}}
-{{- .file.multiline -}}
-{{- end -}}
+{{- ternary (printf "records-of-%s" .file.name) .file.multiline (has .file.multiline (list "regex" "python")) -}}
 {{- end -}}
 
 {{/* The parser of a file, if it is one of the chart's; returns YAML. */}}
@@ -213,19 +195,15 @@ code: |
 {{- $filters := list -}}
 {{- $parsers := list -}}
 {{- range $file := .sidecar.files -}}
-{{- $receives := ne "" (include "log-sidecar.hasBackend" (dict "outputs" $active "file" $file.name)) -}}
-{{- $scope := dict "root" $.root "sidecar" $.sidecar "file" $file "outputs" $active "backend" $receives -}}
+{{- $receivers := include "log-sidecar.receivers" (dict "outputs" $active "files" (list .)) | fromJsonArray -}}
+{{- $receives := ne "" (include "log-sidecar.hasBackend" (dict "outputs" $receivers)) -}}
+{{- $scope := merge (dict "file" . "outputs" $receivers "backend" $receives) $ -}}
 {{- $inputs = append $inputs (include "log-sidecar.fluentBitInput" $scope | fromYaml) -}}
-{{- if $file.multiline -}}
-{{- if not (has $file.multiline (list "docker" "cri")) -}}
-{{- $filters = append $filters (include "log-sidecar.fluentBitMultiline" $scope | fromYaml) -}}
-{{- end -}}
-{{- $filters = append $filters (include "log-sidecar.fluentBitOneLine" $scope | fromYaml) -}}
+{{- if and .multiline (not (has .multiline (list "docker" "cri"))) }}{{ $filters = append $filters (include "log-sidecar.fluentBitMultiline" $scope | fromYaml) }}{{ end -}}
+{{- if .multiline }}{{ $filters = append $filters (include "log-sidecar.fluentBitOneLine" $scope | fromYaml) }}{{ end -}}
 {{- with include "log-sidecar.multilineRules" $scope }}{{ $parsers = append $parsers (fromYaml .) }}{{ end -}}
 {{- end -}}
-{{- end -}}
-{{- $outputs := include "log-sidecar.fluentBitOutputs" (dict "root" .root "sidecar" .sidecar "outputs" $active) | fromJsonArray -}}
-{{- $pipeline := dict "inputs" $inputs "outputs" $outputs -}}
+{{- $pipeline := dict "inputs" $inputs "outputs" (include "log-sidecar.fluentBitOutputs" (merge (dict "outputs" $active) .) | fromJsonArray) -}}
 {{- with $filters }}{{ $_ := set $pipeline "filters" . }}{{ end -}}
 {{- $service := dict
   "flush" (eq (toString $settings.flush) "auto" | ternary (ne $backend "" | ternary 1 0.05) $settings.flush)

@@ -18,31 +18,27 @@ the root; returns a JSON list, empty for the engines that have no outputs.
 {{- $active | toJson -}}
 {{- end -}}
 
-{{/* Those that receive files of one sidecar: dict "root" $ "sidecar" <map>; returns a JSON list. */}}
-{{- define "log-sidecar.sidecarOutputs" -}}
+{{/* The outputs of a list that receive any of some files: dict "outputs" <list> "files" <of the values>; returns a JSON list. */}}
+{{- define "log-sidecar.receivers" -}}
 {{- $found := list -}}
-{{- range $output := include "log-sidecar.activeOutputs" .root | fromJsonArray -}}
-{{- $receives := false -}}
-{{- range $.sidecar.files -}}
-{{- if include "log-sidecar.outputReceives" (dict "output" $output "by" "files" "source" .name) }}{{ $receives = true }}{{ end -}}
+{{- range $output := .outputs -}}
+{{- range $.files -}}
+{{- if include "log-sidecar.outputReceives" (dict "output" $output "by" "files" "source" .name) }}{{ $found = append $found $output }}{{ end -}}
 {{- end -}}
-{{- if $receives }}{{ $found = append $found $output }}{{ end -}}
 {{- end -}}
-{{- $found | toJson -}}
+{{- $found | uniq | toJson -}}
 {{- end -}}
 
-{{/* Types of outputs, of those only that receive a file if there is one: dict "outputs" <list> "file" <name>; returns a JSON list. */}}
-{{- define "log-sidecar.typesOf" -}}
-{{- $types := list -}}
-{{- range .outputs -}}
-{{- if or (not $.file) (include "log-sidecar.outputReceives" (dict "output" . "by" "files" "source" $.file)) }}{{ $types = append $types .type }}{{ end -}}
-{{- end -}}
-{{- $types | toJson -}}
+{{/* The outputs that receive files of one sidecar: dict "root" $ "sidecar" <map>; returns a JSON list. */}}
+{{- define "log-sidecar.sidecarOutputs" -}}
+{{- include "log-sidecar.receivers" (dict "outputs" (include "log-sidecar.activeOutputs" .root | fromJsonArray) "files" .sidecar.files) -}}
 {{- end -}}
 
-{{/* Whether an output is a backend and not stdout: dict "outputs" <list> and, for those that receive one file, "file" <name>. */}}
+{{/* Whether one of some outputs is a backend, not stdout: dict "outputs" <list>. */}}
 {{- define "log-sidecar.hasBackend" -}}
-{{- with without (include "log-sidecar.typesOf" . | fromJsonArray) "stdout" }}true{{ end -}}
+{{- $backend := false -}}
+{{- range .outputs }}{{ if ne .type "stdout" }}{{ $backend = true }}{{ end }}{{ end -}}
+{{- if $backend }}true{{ end -}}
 {{- end -}}
 
 {{/* How long Fluent Bit may deliver records after the drain, in seconds. Argument: the root. */}}
@@ -73,7 +69,7 @@ paths, which can be of several containers.
 */}}
 {{- define "log-sidecar.outputContainer" -}}
 {{- $foreign := false -}}
-{{- range .sidecar.files -}}{{- if hasKey . "paths" -}}{{- $foreign = true -}}{{- end -}}{{- end -}}
+{{- range .sidecar.files }}{{ if hasKey . "paths" }}{{ $foreign = true }}{{ end }}{{ end -}}
 {{- .sidecar.container | default (ternary "" .root.Values.app.name $foreign) -}}
 {{- end -}}
 
@@ -98,30 +94,25 @@ paths, which can be of several containers.
 {{/* The environment that backends need, the pod's names and credentials: a list of outputs; returns a YAML list. */}}
 {{- define "log-sidecar.backendEnv" -}}
 {{- if include "log-sidecar.hasBackend" (dict "outputs" .) -}}
-{{- range $name, $path := dict "OUTPUT_NAMESPACE" "metadata.namespace" "OUTPUT_NODE" "spec.nodeName" "OUTPUT_POD" "metadata.name" }}
-- name: {{ $name }}
+{{- range $name, $path := dict "NAMESPACE" "metadata.namespace" "NODE" "spec.nodeName" "POD" "metadata.name" }}
+- name: OUTPUT_{{ $name }}
   valueFrom:
-    fieldRef:
-      apiVersion: v1
-      fieldPath: {{ $path }}
+    fieldRef: {apiVersion: v1, fieldPath: {{ $path }}}
 {{- end }}
 {{ include "log-sidecar.outputEnv" . }}
 {{- end -}}
 {{- end -}}
 
-{{/* Prefix of the names of volumes with CA certificates: the names of the pod's volumes, as for `log-sidecar.volumeName`. */}}
-{{- define "log-sidecar.caPrefix" -}}
-{{- printf "%s-" (dig "ca" "output-ca" (. | default dict)) -}}
-{{- end -}}
-
 {{/* The volumes with CA certificates: dict "root" $ "volumes" <as for log-sidecar.volumeName>; returns a YAML list, or nothing. */}}
 {{- define "log-sidecar.caVolumes" -}}
-{{- include "log-sidecar.outputVolumes" (dict "outputs" (include "log-sidecar.activeOutputs" .root | fromJsonArray) "prefix" (include "log-sidecar.caPrefix" .volumes)) -}}
+{{- $prefix := printf "%s-" (dig "ca" "output-ca" (.volumes | default dict)) -}}
+{{- include "log-sidecar.outputVolumes" (dict "outputs" (include "log-sidecar.activeOutputs" .root | fromJsonArray) "prefix" $prefix) -}}
 {{- end -}}
 
 {{/* The mounts of these volumes: dict "outputs" <list> "volumes" <as above>; returns a YAML list, or nothing. */}}
 {{- define "log-sidecar.caMounts" -}}
-{{- include "log-sidecar.outputMounts" (dict "outputs" .outputs "prefix" (include "log-sidecar.caPrefix" .volumes) "directory" "/etc/log-sidecar-ca") -}}
+{{- $prefix := printf "%s-" (dig "ca" "output-ca" (.volumes | default dict)) -}}
+{{- include "log-sidecar.outputMounts" (dict "outputs" .outputs "prefix" $prefix "directory" "/etc/log-sidecar-ca") -}}
 {{- end -}}
 
 {{/*
@@ -131,8 +122,8 @@ nothing if there are none. dict "root" $ "sidecar" <map> "outputs" <list> "outpu
 {{- define "log-sidecar.stdoutProcessor" -}}
 {{- $tags := dict -}}
 {{- range .sidecar.files -}}
-{{- $types := include "log-sidecar.typesOf" (dict "outputs" $.outputs "file" .name) | fromJsonArray -}}
-{{- if and .multiline (without $types "stdout") (include "log-sidecar.outputReceives" (dict "output" $.output "by" "files" "source" .name)) }}{{ $_ := set $tags .name true }}{{ end -}}
+{{- $receivers := include "log-sidecar.receivers" (dict "outputs" $.outputs "files" (list .)) | fromJsonArray -}}
+{{- if and .multiline (has $.output $receivers) (include "log-sidecar.hasBackend" (dict "outputs" $receivers)) }}{{ $_ := set $tags .name true }}{{ end -}}
 {{- end -}}
 {{- if $tags -}}
 name: lua
@@ -153,9 +144,11 @@ The outputs of a sidecar as sections of Fluent Bit: dict "root" $ "sidecar" <map
 one worker chunks rarely overtake each other, but large and retried ones do: `offset` gives the position of a record.
 */}}
 {{- define "log-sidecar.fluentBitOutputs" -}}
-{{- $types := include "log-sidecar.outputTypes" .root | fromJson -}}
-{{- $names := include "log-sidecar.outputNames" . | fromJson -}}
-{{- $storeDir := printf "%s/s3" (include "log-sidecar.stateDir" .sidecar) -}}
+{{- $scope := dict
+  "types" (include "log-sidecar.outputTypes" .root | fromJson)
+  "names" (include "log-sidecar.outputNames" . | fromJson)
+  "caDirectory" "/etc/log-sidecar-ca"
+-}}
 {{- $sections := list -}}
 {{- range .outputs -}}
 {{- $section := dict -}}
@@ -167,21 +160,15 @@ one worker chunks rarely overtake each other, but large and retried ones do: `of
   "template" (ternary "{file}: {log}" "{log}" $.root.Values.sidecar.fileLabel)
   "retry_limit" (kindIs "float64" .retryLimit | ternary (int .retryLimit) .retryLimit)
 -}}
-{{- with include "log-sidecar.stdoutProcessor" (dict "root" $.root "sidecar" $.sidecar "outputs" $.outputs "output" .) -}}
-{{- $_ := set $section "processors" (dict "logs" (list (fromYaml .))) -}}
-{{- end -}}
+{{- with include "log-sidecar.stdoutProcessor" (merge (dict "output" .) $) }}{{ $_ := set $section "processors" (dict "logs" (list (fromYaml .))) }}{{ end -}}
 {{- else -}}
-{{- $scope := dict "output" . "types" $types "names" $names "caDirectory" "/etc/log-sidecar-ca" "storeDir" (printf "%s-%s" $storeDir .name) -}}
-{{- $section = include "log-sidecar.fluentBitOutput" $scope | fromJson -}}
+{{- $storeDir := printf "%s/s3-%s" (include "log-sidecar.stateDir" $.sidecar) .name -}}
+{{- $section = include "log-sidecar.fluentBitOutput" (merge (dict "output" . "storeDir" $storeDir) $scope) | fromJson -}}
 {{- end -}}
-{{- $_ := set $section "alias" .name -}}
 {{- $files := dig "match" "files" list . -}}
-{{- if gt (len $files) 1 -}}
-{{- $_ := set $section "match_regex" (printf "^(?:%s)$" (join "|" $files)) -}}
-{{- else -}}
-{{- $_ := set $section "match" (first $files | default "*") -}}
-{{- end -}}
-{{- $sections = append $sections $section -}}
+{{- $match := dict "match" (first $files | default "*") -}}
+{{- if gt (len $files) 1 }}{{ $match = dict "match_regex" (printf "^(?:%s)$" (join "|" $files)) }}{{ end -}}
+{{- $sections = append $sections (merge (dict "alias" .name) $match $section) -}}
 {{- end -}}
 {{- $sections | toJson -}}
 {{- end -}}
