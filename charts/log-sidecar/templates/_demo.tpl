@@ -3,42 +3,32 @@
 {{/* The environment variables of the demo; returns a YAML list. */}}
 {{- define "log-sidecar.demoEnv" -}}
 {{- $demo := .Values.app.demo -}}
-{{- if include "log-sidecar.demoShips" . -}}
-- name: SHIP
-  value: /opt/demo/ship.json
-- name: SHIP_GRACE_SECONDS
-  value: {{ .Values.sidecar.grace | int | quote }}
+{{- if include "log-sidecar.demoShips" . }}
+- {name: SHIP, value: /opt/demo/ship.json}
+- {name: SHIP_GRACE_SECONDS, value: {{ .Values.sidecar.grace | int | quote }}}
 {{ include "log-sidecar.activeOutputs" . | fromJsonArray | include "log-sidecar.backendEnv" | trim }}
-{{ end -}}
-{{- $traces := $demo.traces }}
-{{- if ne $traces.protocol "none" }}
-{{- $xray := eq $traces.protocol "xray" }}
-- name: TRACES
-  value: {{ $traces.protocol | quote }}
-- name: {{ ternary "AWS_XRAY_DAEMON_ADDRESS" "OTEL_EXPORTER_OTLP_ENDPOINT" $xray }}
-  value: {{ $traces.endpoint | quote }}
-- name: {{ ternary "AWS_XRAY_TRACING_NAME" "OTEL_SERVICE_NAME" $xray }}
-  value: {{ default (include "log-sidecar.fullname" .) $traces.service | quote }}
-{{- with $traces.logGroup }}
-- name: TRACES_LOG_GROUP
-  value: {{ . | quote }}
 {{- end }}
-{{- end }}
-- name: LOG_FILE
-  value: {{ (first .Values.logs.files).path | quote }}
-- name: LOG_ROTATE_BYTES
-  value: {{ $demo.rotateBytes | int64 | quote }}
-- name: LOG_ROTATE_KEEP
-  value: {{ $demo.rotateKeep | int | quote }}
-{{- if include "log-sidecar.runsToEnd" . }}
-- name: LINES
-  value: {{ $demo.jobLines | int64 | quote }}
-{{- else }}
-- name: LINES_PER_REQUEST
-  value: {{ $demo.linesPerRequest | int | quote }}
-- name: PORT
-  value: {{ (first .Values.app.ports).containerPort | int | quote }}
-{{- end }}
+{{- $env := list -}}
+{{- with $demo.traces -}}
+{{- $names := ternary (list "AWS_XRAY_DAEMON_ADDRESS" "AWS_XRAY_TRACING_NAME") (list "OTEL_EXPORTER_OTLP_ENDPOINT" "OTEL_SERVICE_NAME") (eq .protocol "xray") -}}
+{{- if ne .protocol "none" -}}
+{{- $service := .service | default (include "log-sidecar.fullname" $) -}}
+{{- $env = list (list "TRACES" .protocol) (list (first $names) .endpoint) (list (last $names) $service) (list "TRACES_LOG_GROUP" .logGroup) -}}
+{{- end -}}
+{{- end -}}
+{{- $env = concat $env (list
+  (list "LOG_FILE" (first .Values.logs.files).path)
+  (list "LOG_ROTATE_BYTES" (int64 $demo.rotateBytes))
+  (list "LOG_ROTATE_KEEP" (int $demo.rotateKeep))
+) -}}
+{{- if include "log-sidecar.runsToEnd" . -}}
+{{- $env = append $env (list "LINES" (int64 $demo.jobLines)) -}}
+{{- else -}}
+{{- $env = concat $env (list (list "LINES_PER_REQUEST" (int $demo.linesPerRequest)) (list "PORT" (int (first .Values.app.ports).containerPort))) -}}
+{{- end -}}
+{{- range $env }}{{ if ne (last . | toString) "" }}
+- {name: {{ first . }}, value: {{ last . | quote }}}
+{{- end }}{{ end }}
 {{- end -}}
 
 {{/* Whether the demo sends its logs to an output itself. */}}
@@ -52,10 +42,9 @@
 {{- $text := include "log-sidecar.activeOutputs" . -}}
 {{- range $word, $name := include "log-sidecar.outputNames" (dict "root" . "sidecar" $sidecar) | fromJson }}{{ $text = replace (printf "{%s}" $word) $name $text }}{{ end -}}
 {{- $output := first ($text | fromJsonArray) -}}
-{{- $bulk := has $output.type (list "elasticsearch" "opensearch") -}}
 {{- $url := printf "${%sURL}" $output.variable -}}
 {{- if not $output.url -}}
-{{- $path := ternary (printf "%s/_bulk" (trimSuffix "/" (toString $output.path))) $output.uri $bulk -}}
+{{- $path := ternary (printf "%s/_bulk" (trimSuffix "/" (toString $output.path))) $output.uri (has $output.type (list "elasticsearch" "opensearch")) -}}
 {{- $url = printf "%s://%s:%d%s" (ternary "https" "http" $output.tls.enabled) $output.host (int $output.port) $path -}}
 {{- end -}}
 {{- $headers := merge (dict) ($output.headers | default dict) -}}

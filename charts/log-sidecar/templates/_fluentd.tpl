@@ -95,18 +95,16 @@ format:
 {{- define "log-sidecar.fluentdFilters" -}}
 {{- $filters := list -}}
 {{- if .root.Values.sidecar.fileLabel -}}
-{{- $record := dict "log" "${tag}: ${record[\"log\"]}" -}}
-{{- $filters = append $filters (dict "filter" (dict "$type" "record_transformer" "$tag" "**" "record" $record)) -}}
+{{- $filters = append $filters (dict "$type" "record_transformer" "record" (dict "log" "${tag}: ${record[\"log\"]}")) -}}
 {{- end -}}
 {{- if include "log-sidecar.hasBackend" . -}}
 {{- $record := merge (dict "file" "${tag}") (include "log-sidecar.outputFields" . | fromJson) -}}
-{{- $filters = append $filters (dict "filter" (dict "$type" "record_transformer" "$tag" "**" "record" $record)) -}}
+{{- $filters = append $filters (dict "$type" "record_transformer" "record" $record) -}}
 {{- end -}}
-{{- if .hashed -}}
-{{- $id := dict "$type" "elasticsearch_genid" "$tag" "**" "hash_id_key" "_hash" -}}
-{{- $filters = append $filters (dict "filter" $id) -}}
-{{- end -}}
-{{- $filters | toYaml -}}
+{{- if .hashed }}{{ $filters = append $filters (dict "$type" "elasticsearch_genid" "hash_id_key" "_hash") }}{{ end -}}
+{{- $sections := list -}}
+{{- range $filters }}{{ $sections = append $sections (dict "filter" (merge (dict "$tag" "**") .)) }}{{ end -}}
+{{- $sections | toYaml -}}
 {{- end -}}
 
 {{/*
@@ -114,28 +112,24 @@ The whole configuration of one sidecar: dict "root" $ "sidecar" <map>. A value t
 what fluentd calls an embedded string, which reads the environment.
 */}}
 {{- define "log-sidecar.config.fluentd" -}}
-{{- $settings := .root.Values.sidecar.fluentd -}}
+{{- $sidecar := .root.Values.sidecar -}}
 {{- $outputs := include "log-sidecar.sidecarOutputs" . | fromJsonArray -}}
-{{- $config := list -}}
-{{- range .sidecar.files -}}
-{{- $source := include "log-sidecar.fluentdSource" (dict "root" $.root "sidecar" $.sidecar "file" .) | fromYaml -}}
-{{- $config = append $config (dict "source" $source) -}}
-{{- end -}}
-{{- $monitor := dict "$type" "monitor_agent" "$id" "monitor" "bind" $settings.httpServer.listen "port" (include "log-sidecar.httpPort" . | int) -}}
-{{- $config = append $config (dict "source" $monitor) -}}
 {{- $hashed := false -}}
 {{- range $outputs }}{{ if dig "generateId" false . }}{{ $hashed = true }}{{ end }}{{ end -}}
+{{- $scope := merge (dict "outputs" $outputs "hashed" $hashed) . -}}
+{{- $config := list -}}
+{{- range .sidecar.files }}{{ $config = append $config (dict "source" (include "log-sidecar.fluentdSource" (merge (dict "file" .) $scope) | fromYaml)) }}{{ end -}}
+{{- $port := include "log-sidecar.httpPort" . | int -}}
+{{- $monitor := dict "$type" "monitor_agent" "$id" "monitor" "bind" $sidecar.fluentd.httpServer.listen "port" $port -}}
 {{- $stores := list -}}
-{{- range $outputs -}}
-{{- $store := include (printf "log-sidecar.fluentdStore.%s" .type) (dict "root" $.root "sidecar" $.sidecar "output" . "hashed" $hashed) | fromYaml -}}
-{{- $stores = append $stores $store -}}
-{{- end -}}
+{{- range $outputs }}{{ $stores = append $stores (include (printf "log-sidecar.fluentdStore.%s" .type) (merge (dict "output" .) $scope) | fromYaml) }}{{ end -}}
 {{- $match := gt (len $stores) 1 | ternary (dict "$type" "copy" "store" $stores) (first $stores) | merge (dict "$tag" "**") -}}
 {{- /* A label of their own: fluentd's messages about itself are not lines of the application. */ -}}
-{{- $filters := include "log-sidecar.fluentdFilters" (dict "root" .root "sidecar" .sidecar "outputs" $outputs "hashed" $hashed) | fromYamlArray -}}
-{{- $config = append $config (dict "label" (dict "$name" "@LINES" "config" (append $filters (dict "match" $match)))) -}}
-{{- $system := dict "log_level" .root.Values.sidecar.logLevel "disable_shared_socket" true -}}
-{{- $text := dict "system" $system "config" $config | toYaml -}}
+{{- $lines := dict "$name" "@LINES" "config" (append (include "log-sidecar.fluentdFilters" $scope | fromYamlArray) (dict "match" $match)) -}}
+{{- $text := dict
+  "system" (dict "log_level" $sidecar.logLevel "disable_shared_socket" true)
+  "config" (concat $config (list (dict "source" $monitor) (dict "label" $lines)))
+| toYaml -}}
 {{- regexReplaceAll "(?m): \\$\\{(OUTPUT_[A-Z0-9_]+)\\}$" $text ": !fluent/s \"#{ENV['${1}']}\"" -}}
 {{- end -}}
 

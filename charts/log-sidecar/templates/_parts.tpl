@@ -18,35 +18,25 @@ wrong values.
 {{- include "log-sidecar.parts.validate" . -}}
 {{- $volumes := include "log-sidecar.parts.volumeNames" . | fromJson -}}
 {{- $containers := list -}}
-{{- range include "log-sidecar.listSidecars" (dict "root" . "inline" true "volumes" $volumes) | fromJsonArray -}}
-{{- $container := include "log-sidecar.sidecarContainer" (dict "root" $ "sidecar" .) | fromYaml -}}
-{{- $containers = append $containers $container -}}
-{{- end -}}
 {{- $values := list -}}
-{{- range $containers }}{{ $values = append $values (dict "path" "sidecar" "block" $.Values.sidecar "container" .name) }}{{ end -}}
-{{- include "log-sidecar.checkPod" (dict "root" . "pod" (dict "containers" $containers) "of" "the parent chart" "values" $values) -}}
-{{- with $containers -}}
-{{- toYaml . -}}
+{{- range include "log-sidecar.listSidecars" (dict "root" . "inline" true "volumes" $volumes) | fromJsonArray -}}
+{{- $containers = append $containers (include "log-sidecar.sidecarContainer" (dict "root" $ "sidecar" .) | fromYaml) -}}
+{{- $values = append $values (dict "path" "sidecar" "block" $.Values.sidecar "container" .name) -}}
 {{- end -}}
+{{- include "log-sidecar.checkPod" (dict "root" . "pod" (dict "containers" $containers) "of" "the parent chart" "values" $values) -}}
+{{- with $containers }}{{ toYaml . }}{{ end -}}
 {{- end -}}
 
 {{/* Native sidecars, to be put before the pod's own `initContainers`. */}}
 {{- define "log-sidecar.parts.initContainers" -}}
-{{- if include "log-sidecar.parts.isNative" . -}}
-{{- include "log-sidecar.parts.sidecars" . -}}
-{{- end -}}
+{{- include "log-sidecar.parts.validate" . -}}
+{{- if .Values.sidecar.native }}{{ include "log-sidecar.parts.sidecars" . }}{{ end -}}
 {{- end -}}
 
 {{/* Plain sidecars, `sidecar.native: false`, for the pod's `containers`. */}}
 {{- define "log-sidecar.parts.containers" -}}
-{{- if not (include "log-sidecar.parts.isNative" .) -}}
-{{- include "log-sidecar.parts.sidecars" . -}}
-{{- end -}}
-{{- end -}}
-
-{{- define "log-sidecar.parts.isNative" -}}
 {{- include "log-sidecar.parts.validate" . -}}
-{{- if .Values.sidecar.native }}true{{ end -}}
+{{- if not .Values.sidecar.native }}{{ include "log-sidecar.parts.sidecars" . }}{{ end -}}
 {{- end -}}
 
 {{/* The pod's volumes: that of the log files, unless it is the other chart's, and that of the engine's state. */}}
@@ -68,9 +58,7 @@ wrong values.
 {{/* A security context for the pod with which the sidecar may read what the application writes. */}}
 {{- define "log-sidecar.parts.podSecurityContext" -}}
 {{- include "log-sidecar.parts.validate" . -}}
-{{- with .Values.podSecurityContext -}}
-{{- toYaml . -}}
-{{- end -}}
+{{- with .Values.podSecurityContext }}{{ toYaml . }}{{ end -}}
 {{- end -}}
 
 {{- define "log-sidecar.parts.validate" -}}

@@ -13,11 +13,10 @@ Arguments: dict "root" $ "file" <map>; returns JSON.
 {{- $copies := eq (.file.rotation | default "rename") "copytruncate" -}}
 {{- $excluded := list -}}
 {{- range .root.Values.logs.files -}}
-{{- if and (ne .path $.file.path) (hasPrefix $.file.path .path) (not $copies) -}}
-{{- $excluded = append $excluded (printf "%s*" .path) -}}
+{{- if and (ne .path $.file.path) (hasPrefix $.file.path .path) (not $copies) }}{{ $excluded = append $excluded (printf "%s*" .path) }}{{ end -}}
 {{- end -}}
-{{- end -}}
-{{- $own := dict
+{{- $multiline := ne (.file.multiline | default "") "" -}}
+{{- mergeOverwrite (dict
   "sourceType" "LocalFile"
   "name" .file.name
   "pathExpression" (ternary .file.path (printf "%s*" (trimSuffix "*" .file.path)) $copies)
@@ -27,48 +26,32 @@ Arguments: dict "root" $ "file" <map>; returns JSON.
   "cutoffTimestamp" 0
   "automaticDateParsing" true
   "forceTimeZone" false
-  "multilineProcessingEnabled" (ne (.file.multiline | default "") "")
-  "useAutolineMatching" (ne (.file.multiline | default "") "")
--}}
-{{- mergeOverwrite $own (deepCopy $settings.source) | toJson -}}
+  "multilineProcessingEnabled" $multiline
+  "useAutolineMatching" $multiline
+) (deepCopy $settings.source) | toJson -}}
 {{- end -}}
 
 {{- define "log-sidecar.config.sumologic-collector" -}}
 {{- $sources := list -}}
-{{- range .sidecar.files -}}
-{{- $sources = append $sources (include "log-sidecar.sumologicSource" (dict "root" $.root "file" .) | fromJson) -}}
-{{- end -}}
+{{- range .sidecar.files }}{{ $sources = append $sources (include "log-sidecar.sumologicSource" (dict "root" $.root "file" .) | fromJson) }}{{ end -}}
 {{- dict "api.version" "v1" "sources" $sources | toPrettyJson -}}
 {{- end -}}
 
 {{- define "log-sidecar.engine.sumologic-collector" -}}
 {{- $settings := .root.Values.sidecar.sumologicCollector -}}
 env:
-  {{- range $name, $key := dict "SUMO_ACCESS_ID" "accessId" "SUMO_ACCESS_KEY" "accessKey" }}
-  - name: {{ $name }}
-    valueFrom:
-      secretKeyRef:
-        {{- get $settings $key | toYaml | nindent 8 }}
-  {{- end }}
-  - name: SUMO_COLLECTOR_NAME
-    valueFrom:
-      fieldRef:
-        fieldPath: metadata.name
-  - name: SUMO_COLLECTOR_NAME_PREFIX
-    value: {{ $settings.namePrefix | quote }}
-  {{- /* The chart's values take precedence over changes in the web application. */}}
-  - name: SUMO_SYNC_SOURCES
-    value: "true"
-  - name: SUMO_COLLECTOR_EPHEMERAL
-    value: "true"
-  {{- /* A restarted container reuses its collector name. */}}
-  - name: SUMO_CLOBBER
-    value: "true"
-  - name: SUMO_JAVA_MEMORY_MAX
-    value: {{ $settings.javaMemoryMegabytes | int | quote }}
+  - {name: SUMO_ACCESS_ID, valueFrom: {secretKeyRef: {{ toJson $settings.accessId }}}}
+  - {name: SUMO_ACCESS_KEY, valueFrom: {secretKeyRef: {{ toJson $settings.accessKey }}}}
+  - {name: SUMO_COLLECTOR_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+  - {name: SUMO_COLLECTOR_NAME_PREFIX, value: {{ toJson $settings.namePrefix }}}
+  # The chart's values take precedence over changes in the web application.
+  - {name: SUMO_SYNC_SOURCES, value: "true"}
+  - {name: SUMO_COLLECTOR_EPHEMERAL, value: "true"}
+  # A restarted container reuses its collector name.
+  - {name: SUMO_CLOBBER, value: "true"}
+  - {name: SUMO_JAVA_MEMORY_MAX, value: {{ $settings.javaMemoryMegabytes | int | quote }}}
   {{- with $settings.url }}
-  - name: SUMO_RECEIVER_URL
-    value: {{ . | quote }}
+  - {name: SUMO_RECEIVER_URL, value: {{ toJson . }}}
   {{- end }}
 {{- end -}}
 
