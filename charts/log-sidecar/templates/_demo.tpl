@@ -96,41 +96,26 @@
   "xray" (list "^[^/]+:[0-9]+$" "a host and a port" "xray-service.prometheus:2000")
   "otlp" (list "^https?://" "an http:// or https:// URL" "http://xray-service.prometheus:4318")
 }}
-{{- with and (include "log-sidecar.hasDemo" .) (get $forms $traces.protocol) }}
-{{- if not (regexMatch (index . 0) $traces.endpoint) }}
-app.demo.traces.protocol is {{ $traces.protocol }}, but app.demo.traces.endpoint is {{ $traces.endpoint | quote }}, not {{ index . 1 }}. Write for example:{{ include "log-sidecar.write" (dict "path" "app.demo.traces.endpoint" "value" (index . 2)) }}{{ "\f" }}
-{{- end }}
-{{- end }}
+{{- with and (include "log-sidecar.hasDemo" .) (get $forms $traces.protocol) -}}
+{{- $problem := printf "app.demo.traces.protocol is %s, but app.demo.traces.endpoint is %q, not %s." $traces.protocol $traces.endpoint (index . 1) -}}
+{{- include "log-sidecar.reject" (list (not (regexMatch (first .) $traces.endpoint)) $problem "app.demo.traces.endpoint" (last .)) -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Requirements of a demo that sends its own logs, and outputs that only Fluent Bit supports. */}}
 {{- define "log-sidecar.checkShip" -}}
-{{- if include "log-sidecar.demoShips" . }}
-{{- $name := .Values.app.demo.logTo }}
-{{- if .Values.sidecar.enabled }}
-app.demo.logTo is {{ $name }}, but sidecar.enabled is true: the sidecar would wait for files that the demo never writes. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.enabled" "value" "false") }}{{ "\f" }}
-{{- end }}
-{{- $outputs := include "log-sidecar.activeOutputs" . | fromJsonArray }}
-{{- if not $outputs }}
-app.demo.logTo is {{ $name }}, and outputs has no enabled output with that name. Write for example:
-outputs:
-  {{ $name }}:
-    type: http
-    enabled: true
-    host: logs.example.com{{ "\f" }}
-{{- end }}
-{{- range $outputs }}
-{{- if not (has .type (list "elasticsearch" "http" "opensearch" "sumologic")) }}
-app.demo.logTo is {{ $name }}, but the demo cannot send to {{ .type }}: it supports only HTTP backends. Write for example:
-outputs:
-  {{ $name }}:
-    type: http
-    host: logs.example.com{{ "\f" }}
-{{- end }}
-{{- if .awsAuth }}
-app.demo.logTo is {{ $name }}, but the demo cannot sign requests (SigV4). Write:{{ include "log-sidecar.write" (dict "path" (printf "outputs.%s.awsAuth" $name) "value" "false") }}{{ "\f" }}
-{{- end }}
-{{- end }}
-{{- with $outputs }}{{ include "log-sidecar.checkOutputSettings" (dict "root" $ "outputs" .) }}{{ end }}
-{{- end }}
+{{- if include "log-sidecar.demoShips" . -}}
+{{- $to := printf "app.demo.logTo is %s" .Values.app.demo.logTo -}}
+{{- $path := printf "outputs.%s" .Values.app.demo.logTo -}}
+{{- $outputs := include "log-sidecar.activeOutputs" . | fromJsonArray -}}
+{{- $example := dict "type" "http" "enabled" true "host" "logs.example.com" -}}
+{{- include "log-sidecar.reject" (list .Values.sidecar.enabled (printf "%s, but sidecar.enabled is true: the sidecar would wait for files that the demo never writes." $to) "sidecar.enabled" false) -}}
+{{- include "log-sidecar.reject" (list (not $outputs) (printf "%s, and outputs has no enabled output with that name." $to) $path $example) -}}
+{{- range $outputs -}}
+{{- $foreign := not (has .type (list "elasticsearch" "http" "opensearch" "sumologic")) -}}
+{{- include "log-sidecar.reject" (list $foreign (printf "%s, but the demo cannot send to %s: it supports only HTTP backends." $to .type) $path (omit $example "enabled")) -}}
+{{- include "log-sidecar.reject" (list .awsAuth (printf "%s, but the demo cannot sign requests (SigV4)." $to) (printf "%s.awsAuth" $path) false) -}}
+{{- end -}}
+{{- with $outputs }}{{ include "log-sidecar.checkOutputSettings" (dict "root" $ "outputs" .) }}{{ end -}}
+{{- end -}}
 {{- end -}}

@@ -14,12 +14,6 @@ other files such as `app.log.err` next to `app.log`: dict "root" $ "file" <map>.
 {{- join "," $excluded -}}
 {{- end -}}
 
-{{/* Fluent Bit reads the digits after the point as nanoseconds: "0.25" would be 25 ns, and a busy core. */}}
-{{- define "log-sidecar.refreshInterval" -}}
-{{- $nanoseconds := mulf .Values.sidecar.fluentBit.refreshInterval 1000000000 | int64 -}}
-{{- printf "%d.%09d" (div $nanoseconds 1000000000) (mod $nanoseconds 1000000000) -}}
-{{- end -}}
-
 {{/*
 Medium of the volume of positions and buffers; empty for disk. Fluent Bit skips lines that it has no room to store, and counts
 them nowhere. Chunks for stdout, at most `storage.maxChunksUp`, are kept in memory, where no other program takes the room. What
@@ -78,6 +72,8 @@ Arguments: dict "root" $ "sidecar" <map> "file" <map> "outputs" <those that rece
 is not stdout>; returns YAML.
 */}}
 {{- define "log-sidecar.fluentBitInput" -}}
+{{- /* Fluent Bit reads the digits after the point as nanoseconds: "0.25" would be 25 ns, and a busy core. */ -}}
+{{- $interval := mulf .root.Values.sidecar.fluentBit.refreshInterval 1000000000 | int64 -}}
 {{- $input := dict
   "name" "tail"
   "alias" .file.name
@@ -89,7 +85,7 @@ is not stdout>; returns YAML.
   "db" (printf "%s/%s.db" (include "log-sidecar.stateDir" .sidecar) .file.name)
   "db.locking" true
   "db.sync" "normal"
-  "refresh_interval" (include "log-sidecar.refreshInterval" .root)
+  "refresh_interval" (printf "%d.%09d" (div $interval 1000000000) (mod $interval 1000000000))
   "watcher_interval" 1
   "rotate_wait" 315360000
   "buffer_chunk_size" "64k"

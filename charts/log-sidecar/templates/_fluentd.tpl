@@ -39,6 +39,7 @@ format:
 {{/* The bulk API. What does not fit into the buffer stays in the log files: reading waits. */}}
 {{- define "log-sidecar.fluentdStore.elasticsearch" -}}
 {{- $output := .output -}}
+{{- $forever := eq (toString $output.retryLimit) "no_limits" -}}
 {{- $buffer := dict
   "$type" "file"
   "path" (printf "%s/%s" (include "log-sidecar.stateDir" .sidecar) $output.name)
@@ -48,11 +49,25 @@ format:
   "flush_interval" .root.Values.sidecar.fluentd.flushInterval
   "flush_at_shutdown" true
   "retry_max_interval" "30s"
+  (ternary "retry_forever" "retry_max_times" $forever) (ternary true (toString $output.retryLimit | int) $forever)
 -}}
 {{- with $output.storage.totalLimitSize }}{{ $_ := set $buffer "total_limit_size" . }}{{ end -}}
-{{- $forever := eq (toString $output.retryLimit) "no_limits" -}}
-{{- $_ := set $buffer (ternary "retry_forever" "retry_max_times" $forever) (ternary true (toString $output.retryLimit | int) $forever) -}}
-{{- $store := dict
+{{- $mounted := or $output.tls.caSecret $output.tls.caConfigMap -}}
+{{- $optional := dict
+  "id_key" (ternary "_hash" "" $output.generateId)
+  "remove_keys" (ternary "_hash" "" .hashed)
+  "path" $output.path
+  "ca_file" ($mounted | empty | ternary $output.tls.caFile (printf "/etc/log-sidecar-ca/%s/ca.crt" $output.name))
+-}}
+{{- with $output.httpUser -}}
+{{- $_ := set $optional "user" (kindIs "map" . | ternary (printf "${%sHTTP_USER}" $output.variable) .) -}}
+{{- $_ := set $optional "password" (printf "${%sHTTP_PASSWD}" $output.variable) -}}
+{{- end -}}
+{{- $index := dict "index_name" $output.index -}}
+{{- if $output.logstashFormat -}}
+{{- $index = dict "logstash_format" true "logstash_prefix" $output.logstashPrefix "logstash_dateformat" $output.logstashDateformat -}}
+{{- end -}}
+{{- merge (dict
   "$type" "elasticsearch"
   "$id" $output.name
   "host" $output.host
@@ -70,25 +85,7 @@ format:
   "log_es_400_reason" true
   "compression_level" (ternary "best_speed" "no_compression" (eq $output.compress "gzip"))
   "buffer" $buffer
--}}
-{{- if $output.generateId }}{{ $_ := set $store "id_key" "_hash" }}{{ end -}}
-{{- if .hashed }}{{ $_ := set $store "remove_keys" "_hash" }}{{ end -}}
-{{- if $output.logstashFormat -}}
-{{- $store = merge $store (dict "logstash_format" true "logstash_prefix" $output.logstashPrefix "logstash_dateformat" $output.logstashDateformat) -}}
-{{- else -}}
-{{- $_ := set $store "index_name" $output.index -}}
-{{- end -}}
-{{- with $output.path }}{{ $_ := set $store "path" . }}{{ end -}}
-{{- with $output.httpUser -}}
-{{- $user := kindIs "map" . | ternary (printf "${%sHTTP_USER}" $output.variable) . -}}
-{{- $store = merge $store (dict "user" $user "password" (printf "${%sHTTP_PASSWD}" $output.variable)) -}}
-{{- end -}}
-{{- if or $output.tls.caSecret $output.tls.caConfigMap -}}
-{{- $_ := set $store "ca_file" (printf "/etc/log-sidecar-ca/%s/ca.crt" $output.name) -}}
-{{- else if $output.tls.caFile -}}
-{{- $_ := set $store "ca_file" $output.tls.caFile -}}
-{{- end -}}
-{{- $store | toYaml -}}
+) $index (include "log-sidecar.nonEmpty" (dict "from" $optional "fields" (keys $optional)) | fromYaml) | toYaml -}}
 {{- end -}}
 
 {{/* Fields and IDs that records get: dict "root" $ "sidecar" <map> "outputs" <list> "hashed" <as above>; returns a YAML list. */}}
@@ -135,27 +132,23 @@ what fluentd calls an embedded string, which reads the environment.
 
 {{/* Settings that the fluentd engine does not support. */}}
 {{- define "log-sidecar.checkFluentd" -}}
-{{- if and .Values.sidecar.enabled (eq .Values.sidecar.engine "fluentd") }}
-{{- $other := "Write:\nsidecar:\n  engine: fluent-bit\f" }}
-{{- range include "log-sidecar.activeOutputs" . | fromJsonArray }}
-{{- if not (has .type (list "stdout" "elasticsearch")) }}
-outputs.{{ .name }}.type is {{ .type }}, but the fluentd engine supports only stdout and elasticsearch. {{ $other }}
-{{- end }}
-{{- if dig "match" "files" list . }}
-outputs.{{ .name }}.match is set, but the fluentd engine sends every file to every output. {{ $other }}
-{{- end }}
-{{- if eq .type "elasticsearch" }}
-{{- $name := ternary .logstashPrefix .index .logstashFormat }}
-{{- if contains "{" $name }}
-outputs.{{ .name }}: the index {{ $name | quote }} has placeholders, but the fluentd engine does not replace them. Use one name for all pods, or change the engine. {{ $other }}
-{{- end }}
-{{- if .tls.vhost }}
-outputs.{{ .name }}.tls.vhost is set, but the fluentd engine does not support it. {{ $other }}
-{{- end }}
-{{- end }}
-{{- end }}
-{{- if lt (float64 .Values.sidecar.fluentd.drainSeconds) (mul 2 (int .Values.sidecar.fluentd.refreshInterval) | float64) }}
-sidecar.fluentd.drainSeconds is {{ .Values.sidecar.fluentd.drainSeconds }}, less than two scan intervals (sidecar.fluentd.refreshInterval: {{ .Values.sidecar.fluentd.refreshInterval }}): the last lines could be lost. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.fluentd.drainSeconds" "value" (mul 2 (int .Values.sidecar.fluentd.refreshInterval))) }}{{ "\f" }}
-{{- end }}
-{{- end }}
+{{- if and .Values.sidecar.enabled (eq .Values.sidecar.engine "fluentd") -}}
+{{- $problems := list -}}
+{{- range include "log-sidecar.activeOutputs" . | fromJsonArray -}}
+{{- $of := printf "outputs.%s" .name -}}
+{{- $elasticsearch := eq .type "elasticsearch" -}}
+{{- $index := $elasticsearch | ternary (ternary .logstashPrefix .index (.logstashFormat | default false)) "" -}}
+{{- $problems = concat $problems (list
+  (list (not (has .type (list "stdout" "elasticsearch"))) (printf "%s.type is %s, but the fluentd engine supports only stdout and elasticsearch." $of .type))
+  (list (dig "match" "files" list .) (printf "%s.match is set, but the fluentd engine sends every file to every output." $of))
+  (list (contains "{" $index) (printf "%s: the index %q has placeholders, but the fluentd engine does not replace them. Use one name for all pods, or change the engine." $of $index))
+  (list (and $elasticsearch (dig "tls" "vhost" "" .)) (printf "%s.tls.vhost is set, but the fluentd engine does not support it." $of))
+) -}}
+{{- end -}}
+{{- range $problems }}{{ include "log-sidecar.reject" (concat . (list "sidecar.engine" "fluent-bit")) }}{{ end -}}
+{{- $drain := float64 .Values.sidecar.fluentd.drainSeconds -}}
+{{- $needed := mul 2 (int .Values.sidecar.fluentd.refreshInterval) -}}
+{{- $problem := printf "sidecar.fluentd.drainSeconds is %v, less than two scan intervals (sidecar.fluentd.refreshInterval: %v): the last lines could be lost." $drain .Values.sidecar.fluentd.refreshInterval -}}
+{{- include "log-sidecar.reject" (list (lt $drain (float64 $needed)) $problem "sidecar.fluentd.drainSeconds" $needed) -}}
+{{- end -}}
 {{- end -}}

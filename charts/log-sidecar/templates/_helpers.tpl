@@ -25,14 +25,6 @@
 {{- if and .Values.app.enabled .Values.app.service.enabled (not (include "log-sidecar.runsToEnd" .)) }}true{{ end -}}
 {{- end -}}
 
-{{/* Whether the chart creates a PersistentVolumeClaim, other than those of a StatefulSet. */}}
-{{- define "log-sidecar.createsClaim" -}}
-{{- $volume := .Values.logs.volume -}}
-{{- if and .Values.app.enabled (eq $volume.type "persistentVolumeClaim") (not $volume.persistentVolumeClaim.existingClaim) -}}
-{{- if ne .Values.app.kind "StatefulSet" }}true{{ end -}}
-{{- end -}}
-{{- end -}}
-
 {{/* Whether the sidecars read their configuration from a ConfigMap. */}}
 {{- define "log-sidecar.hasSidecarConfig" -}}
 {{- if and .Values.app.enabled .Values.sidecar.enabled (ne .Values.sidecar.engine "tail") }}true{{ end -}}

@@ -67,17 +67,14 @@ wrong values.
 {{- end -}}
 
 {{- define "log-sidecar.checkParts" -}}
-{{- if .Values.app.enabled }}
-app.enabled is true: the chart would install its own application in addition to yours. Write:{{ include "log-sidecar.write" (dict "path" "app.enabled" "value" "false") }}{{ "\f" }}
-{{- end }}
+{{- include "log-sidecar.reject" (list .Values.app.enabled "app.enabled is true: the chart would install its own application in addition to yours." "app.enabled" false) -}}
 {{- end -}}
 
 {{- define "log-sidecar.checkPartsVolume" -}}
 {{- $volume := .Values.logs.volume -}}
-{{- if and (eq $volume.type "existing") (not $volume.existing.name) }}
-logs.volume.type is existing, but logs.volume.existing.name is empty. Write the name of your pod's volume for the logs:{{ include "log-sidecar.write" (dict "path" "logs.volume.existing.name" "value" "my-logs") }}{{ "\f" }}
-{{- end }}
-{{- if and (eq $volume.type "persistentVolumeClaim") (not $volume.persistentVolumeClaim.existingClaim) }}
-logs.volume.type is persistentVolumeClaim, but this chart creates no claim for the pod of another chart. Write the name of your claim:{{ include "log-sidecar.write" (dict "path" "logs.volume.persistentVolumeClaim.existingClaim" "value" "my-logs") }}{{ "\f" }}
-{{- end }}
+{{- $unnamed := "logs.volume.type is existing, but logs.volume.existing.name is empty. Set it to the name of your pod's volume for the logs." -}}
+{{- include "log-sidecar.reject" (list (and (eq $volume.type "existing") (not $volume.existing.name)) $unnamed "logs.volume.existing.name" "my-logs") -}}
+{{- $claim := "logs.volume.type is persistentVolumeClaim, but this chart creates no claim for the pod of another chart. Set the name of your claim." -}}
+{{- $missing := and (eq $volume.type "persistentVolumeClaim") (not $volume.persistentVolumeClaim.existingClaim) -}}
+{{- include "log-sidecar.reject" (list $missing $claim "logs.volume.persistentVolumeClaim.existingClaim" "my-logs") -}}
 {{- end -}}

@@ -100,27 +100,6 @@
 {{- mergeOverwrite (dict) .Values.commonAnnotations $annotations .Values.podAnnotations | toYaml -}}
 {{- end -}}
 
-{{/* The values that add to the lists of the pod, for log-sidecar.checkPod; as JSON. */}}
-{{- define "log-sidecar.podValues" -}}
-{{- $values := .Values -}}
-{{- $name := $values.app.name -}}
-{{- $directory := list (dict "mountPath" $values.logs.directory) -}}
-{{- $lists := list
-  (dict "path" "" "block" (pick $values "extraContainers" "extraInitContainers" "extraVolumes" "topologySpreadConstraints"))
-  (dict "path" "app" "block" (pick $values.app "env" "extraEnv" "extraVolumeMounts" "ports") "container" $name)
-  (dict "path" "app.name" "block" (dict "" (list (dict "name" $name))))
-  (dict "path" "logs.directory" "block" (dict "" $directory) "container" $name)
--}}
-{{- range include "log-sidecar.sidecars" . | fromJsonArray -}}
-{{- $lists = concat $lists (list
-  (dict "path" "sidecar" "block" (pick $values.sidecar "extraEnv" "extraVolumeMounts") "container" .name)
-  (dict "path" "sidecar.name" "block" (dict "" (list (dict "name" .name))))
-  (dict "path" "logs.directory" "block" (dict "" $directory) "container" .name)
-) -}}
-{{- end -}}
-{{- $lists | toJson -}}
-{{- end -}}
-
 {{/* The claim templates of a StatefulSet, as a YAML list; nothing for another kind, or with another claim. */}}
 {{- define "log-sidecar.claimTemplates" -}}
 {{- $claim := .Values.logs.volume.persistentVolumeClaim -}}
@@ -138,9 +117,20 @@
 {{/* The pod's specification, checked. */}}
 {{- define "log-sidecar.podSpec" -}}
 {{- $values := .Values -}}
+{{- $app := include "log-sidecar.appContainer" . | fromYaml -}}
 {{- $sidecars := list -}}
 {{- range include "log-sidecar.sidecars" . | fromJsonArray -}}
 {{- $sidecars = append $sidecars (include "log-sidecar.sidecarContainer" (dict "root" $ "sidecar" .) | fromYaml) -}}
+{{- end -}}
+{{- /* The values in which users add to the lists of the pod. */ -}}
+{{- $blocks := list (dict "path" "" "block" $values) -}}
+{{- range $index, $container := prepend $sidecars $app -}}
+{{- $path := eq $index 0 | ternary "app" "sidecar" -}}
+{{- $blocks = concat $blocks (list
+  (dict "path" $path "block" (get $values $path) "container" .name)
+  (dict "path" (printf "%s.name" $path) "block" (dict "" (list (dict "name" .name))))
+  (dict "path" "logs.directory" "block" (dict "" (list (dict "mountPath" $values.logs.directory))) "container" .name)
+) -}}
 {{- end -}}
 {{- $selector := dict "matchLabels" (include "log-sidecar.selectorLabels" (dict "root" . "component" "app") | fromYaml) -}}
 {{- $constraints := list -}}
@@ -149,7 +139,7 @@
 {{- end -}}
 {{- /* A native sidecar comes first: it starts before all other containers and stops after them. */ -}}
 {{- $all := merge (pick $values "affinity" "nodeSelector" "priorityClassName" "runtimeClassName" "tolerations") (dict
-  "containers" (concat (list (include "log-sidecar.appContainer" . | fromYaml)) (ternary list $sidecars $values.sidecar.native) $values.extraContainers)
+  "containers" (concat (list $app) (ternary list $sidecars $values.sidecar.native) $values.extraContainers)
   "imagePullSecrets" (include "log-sidecar.imagePullSecrets" . | fromYamlArray)
   "initContainers" (concat (ternary $sidecars list $values.sidecar.native) $values.extraInitContainers)
   "restartPolicy" ($values.app.restartPolicy | default (include "log-sidecar.runsToEnd" . | eq "true" | ternary "Never" ""))
@@ -165,7 +155,7 @@
 {{- include "log-sidecar.checkPod" (dict
   "root" .
   "pod" $pod
-  "values" (include "log-sidecar.podValues" . | fromJsonArray)
+  "values" $blocks
   "of" (printf "%s %q" $values.app.kind (include "log-sidecar.fullname" .))
   "claims" (include "log-sidecar.claimTemplates" . | fromYamlArray)
 ) -}}

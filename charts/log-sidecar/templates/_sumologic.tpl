@@ -57,37 +57,24 @@ env:
 
 {{/* Settings that the collector requires or does not support. */}}
 {{- define "log-sidecar.checkSumologic" -}}
-{{- if and .Values.sidecar.enabled (eq .Values.sidecar.engine "sumologic-collector") }}
-{{- range $key := list "accessId" "accessKey" }}
-{{- if not (get $.Values.sidecar.sumologicCollector $key) }}
-sidecar.engine is sumologic-collector, but sidecar.sumologicCollector.{{ $key }} is not set. Create a Secret with `kubectl create secret generic sumologic --from-literal=accessId=... --from-literal=accessKey=...`. Write:
-sidecar:
-  sumologicCollector:
-    {{ $key }}:
-      name: sumologic
-      key: {{ $key }}{{ "\f" }}
-{{- end }}
-{{- end }}
-{{- range include "log-sidecar.outputs" . | fromJsonArray }}
-{{- if ne .type "stdout" }}
-outputs.{{ .name }}.type is {{ .type }}, but the sumologic-collector engine sends only to Sumo Logic. Write one of:
-outputs:
-  {{ .name }}:
-    enabled: false
-sidecar:
-  engine: fluent-bit{{ "\f" }}
-{{- end }}
-{{- end }}
-{{- $fixed := dict
-  "logLevel" (list "warn" "the image of the sumologic-collector engine has no log level")
-  "perFile" (list "false" "one Sumo Logic collector already has a source for each file")
-  "fileLabel" (list "false" "the sumologic-collector engine identifies each file by its source name")
-}}
-{{- range $key, $rule := $fixed }}
-{{- $value := get $.Values.sidecar $key | toString }}
-{{- if ne $value (first $rule) }}
-sidecar.{{ $key }} is {{ $value }}, but {{ last $rule }}. Write:{{ include "log-sidecar.write" (dict "path" (printf "sidecar.%s" $key) "value" (first $rule)) }}{{ "\f" }}
-{{- end }}
-{{- end }}
-{{- end }}
+{{- if and .Values.sidecar.enabled (eq .Values.sidecar.engine "sumologic-collector") -}}
+{{- range $key := list "accessId" "accessKey" -}}
+{{- $problem := printf "sidecar.engine is sumologic-collector, but sidecar.sumologicCollector.%s is not set. Create a Secret with `kubectl create secret generic sumologic --from-literal=accessId=... --from-literal=accessKey=...`." $key -}}
+{{- $missing := not (get $.Values.sidecar.sumologicCollector $key) -}}
+{{- include "log-sidecar.reject" (list $missing $problem (printf "sidecar.sumologicCollector.%s" $key) (dict "name" "sumologic" "key" $key)) -}}
+{{- end -}}
+{{- range include "log-sidecar.outputs" . | fromJsonArray -}}
+{{- $problem := printf "outputs.%s.type is %s, but the sumologic-collector engine sends only to Sumo Logic." .name .type -}}
+{{- include "log-sidecar.reject" (list (ne .type "stdout") $problem (printf "outputs.%s.enabled" .name) false "sidecar.engine" "fluent-bit") -}}
+{{- end -}}
+{{- range $rule := list
+  (list "logLevel" "warn" "the image of the sumologic-collector engine has no log level")
+  (list "perFile" false "one Sumo Logic collector already has a source for each file")
+  (list "fileLabel" false "the sumologic-collector engine identifies each file by its source name")
+-}}
+{{- $key := first . -}}
+{{- $value := get $.Values.sidecar $key -}}
+{{- include "log-sidecar.reject" (list (ne $value (index . 1)) (printf "sidecar.%s is %v, but %s." $key $value (last .)) (printf "sidecar.%s" $key) (index . 1)) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
