@@ -47,18 +47,10 @@
 {{- $path := ternary (printf "%s/_bulk" (trimSuffix "/" (toString $output.path))) $output.uri (has $output.type (list "elasticsearch" "opensearch")) -}}
 {{- $url = printf "%s://%s:%d%s" (ternary "https" "http" $output.tls.enabled) $output.host (int $output.port) $path -}}
 {{- end -}}
-{{- $headers := merge (dict) ($output.headers | default dict) -}}
-{{- range $header, $_ := $output.secretHeaders | default dict -}}
-{{- $_ := set $headers $header (printf "${%sHEADER_%s}" $output.variable ($header | upper | replace "-" "_")) -}}
-{{- end -}}
-{{- range $header, $option := dict "X-Sumo-Category" "sourceCategory" "X-Sumo-Host" "sourceHost" "X-Sumo-Name" "sourceName" -}}
-{{- with get $output $option }}{{ $_ := set $headers $header . }}{{ end -}}
-{{- end -}}
-{{- $login := list -}}
-{{- with $output.httpUser -}}
-{{- $login = list (kindIs "map" . | ternary (printf "${%sHTTP_USER}" $output.variable) .) (printf "${%sHTTP_PASSWD}" $output.variable) -}}
-{{- end -}}
-{{- $mounted := or $output.tls.caSecret $output.tls.caConfigMap -}}
+{{- $scope := dict "output" $output "types" (include "log-sidecar.outputTypes" . | fromJson) "names" dict "caDirectory" "/etc/log-sidecar-ca" -}}
+{{- $section := include "log-sidecar.fluentBitOutput" $scope | fromJson -}}
+{{- $headers := dict -}}
+{{- range $section.header }}{{ $_ := set $headers (splitn " " 2 .)._0 (splitn " " 2 .)._1 }}{{ end -}}
 {{- $flush := .Values.sidecar.fluentBit.flush -}}
 {{- dict
   "type" $output.type
@@ -69,8 +61,8 @@
   "day" (ternary $output.logstashDateformat "" (dig "logstashFormat" false $output))
   "fields" (include "log-sidecar.outputFields" (dict "root" . "sidecar" $sidecar) | fromJson)
   "verify" $output.tls.verify
-  "ca" (ternary (printf "/etc/log-sidecar-ca/%s/ca.crt" $output.name) ($output.tls.caFile | default "") (not (empty $mounted)))
-  "login" $login
+  "ca" (get $section "tls.ca_file")
+  "login" (list $section.http_user $section.http_passwd | compact)
   "queueLines" (int .Values.app.demo.queueLines)
   "retryLimit" (ternary nil $output.retryLimit (eq (toString $output.retryLimit) "no_limits"))
   "flush" (eq (toString $flush) "auto" | ternary 1 $flush)

@@ -21,7 +21,7 @@ other outputs keep through hours of an outage is too much for memory. Argument: 
 */}}
 {{- define "log-sidecar.stateMedium" -}}
 {{- $backend := include "log-sidecar.hasBackend" (dict "outputs" (include "log-sidecar.activeOutputs" . | fromJsonArray)) -}}
-{{- $auto := ternary "" "Memory" (eq "true" $backend) -}}
+{{- $auto := ternary "Memory" "" (empty $backend) -}}
 {{- eq .Values.sidecar.state.medium "auto" | ternary $auto .Values.sidecar.state.medium -}}
 {{- end -}}
 
@@ -130,16 +130,10 @@ is not stdout>; returns YAML.
 {{- $continuation := .file.multilineRegex.continuation | default (printf "^(?!(?:%s))" $start) -}}
 {{- $rules = list (list "start_state" $start "more") (list "more" $continuation "more") -}}
 {{- end -}}
+{{- $sections := list -}}
+{{- range $rules }}{{ $sections = append $sections (dict "state" (index . 0) "regex" (printf "/%s/" (index . 1)) "next_state" (index . 2)) }}{{ end -}}
 {{- if $rules -}}
-name: {{ include "log-sidecar.multilineParser" . | quote }}
-type: regex
-flush_timeout: 500
-rules:
-  {{- range $rules }}
-  - state: {{ index . 0 }}
-    regex: {{ printf "/%s/" (index . 1) | quote }}
-    next_state: {{ index . 2 }}
-  {{- end }}
+{{- dict "name" (include "log-sidecar.multilineParser" .) "type" "regex" "flush_timeout" 500 "rules" $sections | toYaml -}}
 {{- end -}}
 {{- end -}}
 
@@ -164,21 +158,9 @@ The filter that puts a multiline record on one line, as each line of stdout is a
 line breaks, and only the last one, which joining leaves there, is removed; with both, stdout has a processor of its own.
 */}}
 {{- define "log-sidecar.fluentBitOneLine" -}}
-name: lua
-match: {{ .file.name | quote }}
-call: one_line
-code: |
-  function one_line(tag, timestamp, record)
-    if type(record["log"]) == "string" then
-      local line = record["log"]:gsub("[\r\n]+$", "")
-      {{- if .backend }}
-      record["log"] = line
-      {{- else }}
-      record["log"] = line:gsub("\r?\n", {{ .root.Values.logs.multilineSeparator | toJson }})
-      {{- end }}
-    end
-    return 2, timestamp, record
-  end
+{{- $line := ternary "line" (printf "line:gsub(\"\\r?\\n\", %s)" (toJson .root.Values.logs.multilineSeparator)) .backend -}}
+{{- $code := .root.Files.Get "files/sidecar/one-line.lua" | replace "{line}" $line | trim -}}
+{{- dict "name" "lua" "match" .file.name "call" "one_line" "code" $code | toYaml -}}
 {{- end -}}
 
 {{/* The whole configuration of one sidecar: dict "root" $ "sidecar" <map>; returns YAML. */}}

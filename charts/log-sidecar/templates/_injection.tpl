@@ -10,8 +10,7 @@ rejects pods to which it cannot be added. Both are written in CEL and share thei
 
 {{/* The metadata of such an object. */}}
 {{- define "log-sidecar.injectionMetadata" -}}
-{{- $metadata := include "log-sidecar.metadata" (dict "root" . "component" "injection" "name" (include "log-sidecar.injectionName" .)) -}}
-{{- omit (fromYaml $metadata) "namespace" | toYaml -}}
+{{- include "log-sidecar.metadata" (dict "root" . "component" "injection" "name" (include "log-sidecar.injectionName" .) "clusterWide" true) -}}
 {{- end -}}
 
 {{/* The annotations below the prefix, as JSON list. */}}

@@ -36,9 +36,7 @@ the root; returns a JSON list, empty for the engines that have no outputs.
 
 {{/* Whether one of some outputs is a backend, not stdout: dict "outputs" <list>. */}}
 {{- define "log-sidecar.hasBackend" -}}
-{{- $backend := false -}}
-{{- range .outputs }}{{ if ne .type "stdout" }}{{ $backend = true }}{{ end }}{{ end -}}
-{{- if $backend }}true{{ end -}}
+{{- range .outputs }}{{ if ne .type "stdout" }}true{{ end }}{{ end -}}
 {{- end -}}
 
 {{/* How long Fluent Bit may deliver records after the drain, in seconds. Argument: the root. */}}
@@ -126,16 +124,10 @@ nothing if there are none. dict "root" $ "sidecar" <map> "outputs" <list> "outpu
 {{- if and .multiline (has $.output $receivers) (include "log-sidecar.hasBackend" (dict "outputs" $receivers)) }}{{ $_ := set $tags .name true }}{{ end -}}
 {{- end -}}
 {{- if $tags -}}
-name: lua
-call: one_line
-code: |
-  function one_line(tag, timestamp, record)
-    if ({ {{- range $tag, $_ := $tags }}[{{ toJson $tag }}] = true, {{ end -}} })[tag] and type(record["log"]) == "string" then
-      record["log"] = record["log"]:gsub("\r?\n", {{ .root.Values.logs.multilineSeparator | toJson }})
-      return 2, timestamp, record
-    end
-    return 0, timestamp, record
-  end
+{{- $keys := "" -}}
+{{- range $tag, $_ := $tags }}{{ $keys = printf "%s[%s] = true, " $keys (toJson $tag) }}{{ end -}}
+{{- $code := .root.Files.Get "files/sidecar/one-line-of-stdout.lua" | replace "{tags}" $keys | replace "{separator}" (toJson .root.Values.logs.multilineSeparator) | trim -}}
+{{- dict "name" "lua" "call" "one_line" "code" $code | toYaml -}}
 {{- end -}}
 {{- end -}}
 
