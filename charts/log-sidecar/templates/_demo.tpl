@@ -62,7 +62,7 @@
   "fields" (include "log-sidecar.outputFields" (dict "root" . "sidecar" $sidecar) | fromJson)
   "verify" $output.tls.verify
   "ca" (get $section "tls.ca_file")
-  "login" (list $section.http_user $section.http_passwd | compact)
+  "login" (empty $section.http_user | ternary list (list $section.http_user ($section.http_passwd | default "")))
   "queueLines" (int .Values.app.demo.queueLines)
   "retryLimit" (ternary nil $output.retryLimit (eq (toString $output.retryLimit) "no_limits"))
   "flush" (eq (toString $flush) "auto" | ternary 1 $flush)
@@ -75,9 +75,7 @@
 {{- if include "log-sidecar.demoShips" . -}}
 {{- $data = dict "ship.py" (.Files.Get "files/demo/ship.py") "ship.json" (include "log-sidecar.demoShipSettings" .) -}}
 {{- end -}}
-{{- if ne .Values.app.demo.traces.protocol "none" -}}
-{{- $_ := set $data "tracer.py" (.Files.Get "files/demo/tracer.py") -}}
-{{- end -}}
+{{- if ne .Values.app.demo.traces.protocol "none" }}{{ $_ := set $data "tracer.py" (.Files.Get "files/demo/tracer.py") }}{{ end -}}
 {{- if $data }}{{ toYaml $data }}{{ end -}}
 {{- end -}}
 

@@ -53,17 +53,6 @@ that found no room afterwards. So there is one, even if it does nothing, where l
 {{- end -}}
 
 {{/*
-The longest line of a file that is read; a longer one is cut, and counted. CloudWatch Logs and Firehose accept 1 MiB, escapes
-included, and Fluent Bit counts no record that it discards there. Arguments as below.
-*/}}
-{{- define "log-sidecar.bufferMaxSize" -}}
-{{- $auto := "1M" -}}
-{{- range .outputs }}{{ if has .type (list "cloudwatch" "firehose") }}{{ $auto = "128k" }}{{ end }}{{ end -}}
-{{- $size := .root.Values.sidecar.fluentBit.bufferMaxSize -}}
-{{- eq $size "auto" | ternary $auto $size -}}
-{{- end -}}
-
-{{/*
 One tail input. `rotate_wait` is ten years: after it Fluent Bit would forget a rotated file, find it again by its rotated name,
 and deliver it a second time. A deleted file is closed at once in any case. `file_cache_advise` asks the kernel to drop what was
 read, which makes it write the application's file to the disk after every read: a fifth of the CPU where lines come one by one,
@@ -74,6 +63,13 @@ is not stdout>; returns YAML.
 {{- define "log-sidecar.fluentBitInput" -}}
 {{- /* Fluent Bit reads the digits after the point as nanoseconds: "0.25" would be 25 ns, and a busy core. */ -}}
 {{- $interval := mulf .root.Values.sidecar.fluentBit.refreshInterval 1000000000 | int64 -}}
+{{- /*
+The longest line; a longer one is cut, and counted. CloudWatch Logs and Firehose accept 1 MiB, escapes included, and Fluent Bit
+counts no record that it discards there.
+*/ -}}
+{{- $size := "1M" -}}
+{{- range .outputs }}{{ if has .type (list "cloudwatch" "firehose") }}{{ $size = "128k" }}{{ end }}{{ end -}}
+{{- with .root.Values.sidecar.fluentBit.bufferMaxSize }}{{ if ne . "auto" }}{{ $size = . }}{{ end }}{{ end -}}
 {{- $input := dict
   "name" "tail"
   "alias" .file.name
@@ -89,7 +85,7 @@ is not stdout>; returns YAML.
   "watcher_interval" 1
   "rotate_wait" 315360000
   "buffer_chunk_size" "64k"
-  "buffer_max_size" (include "log-sidecar.bufferMaxSize" .)
+  "buffer_max_size" $size
   "skip_long_lines" true
   "truncate_long_lines" true
   "file_cache_advise" false
@@ -199,7 +195,6 @@ line breaks, and only the last one, which joining leaves there, is removed; with
 -}}
 {{- /* Seconds between retries: twice as long each time, from this base up to this cap (Fluent Bit's own is over half an hour). */ -}}
 {{- if $backend }}{{ $service = merge $service (dict "scheduler.base" 1 "scheduler.cap" 30) }}{{ end -}}
-{{- $config := dict "service" $service "pipeline" $pipeline -}}
-{{- with $parsers }}{{ $_ := set $config "multiline_parsers" . }}{{ end -}}
-{{- $config | toYaml -}}
+{{- $config := dict "service" $service "pipeline" $pipeline "multiline_parsers" $parsers -}}
+{{- include "log-sidecar.nonEmpty" (dict "from" $config "fields" (keys $config)) -}}
 {{- end -}}

@@ -40,14 +40,3 @@ both policies, `parts.yaml` and `patch.cel` for the mutating one. CEL evaluates 
   expression: >-
     {{- include "log-sidecar.injectionRefusal" . | nindent 4 }}
 {{- end -}}
-
-{{/* The variables of the mutating policy only. */}}
-{{- define "log-sidecar.injectionParts" -}}
-{{- include "log-sidecar.injectionCel" (dict "root" . "file" "parts.yaml") }}
-{{- range $index, $name := keys .Values.injection.profiles | sortAlpha }}
-{{- range $engine := list "fluent-bit" "tail" }}
-- name: {{ printf "sidecar_%d_%s" $index ($engine | replace "-" "_") }}
-  expression: {{ include "log-sidecar.injectionContainer" (dict "root" $ "profile" (get $.Values.injection.profiles $name) "engine" $engine) | toJson }}
-{{- end }}
-{{- end }}
-{{- end -}}

@@ -41,11 +41,8 @@ the root; returns a JSON list, empty for the engines that have no outputs.
 
 {{/* How long Fluent Bit may deliver records after the drain, in seconds. Argument: the root. */}}
 {{- define "log-sidecar.grace" -}}
-{{- if include "log-sidecar.hasBackend" (dict "outputs" (include "log-sidecar.activeOutputs" . | fromJsonArray)) -}}
-{{- .Values.sidecar.grace | int -}}
-{{- else -}}
-3
-{{- end -}}
+{{- $backend := include "log-sidecar.hasBackend" (dict "outputs" (include "log-sidecar.activeOutputs" . | fromJsonArray)) -}}
+{{- empty $backend | ternary 3 (int .Values.sidecar.grace) -}}
 {{- end -}}
 
 {{/* A size as Fluent Bit writes it ("128M"), in bytes. */}}

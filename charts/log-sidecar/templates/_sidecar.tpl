@@ -114,10 +114,12 @@ order. A copy (copytruncate) holds lines that were already read.
 {{- end -}}
 
 {{/*
-The shell function of the tail engine that follows files: one process for all files, so that no line is written into the
-middle of another; with labels one for each, whose lines are then written one by one.
+The script of a sidecar: dict "root" $ "sidecar" <map>. The tail engine has a shell function `follow`: one process for all
+files, so that lines do not mix; with labels one for each file, whose lines are then written one by one.
 */}}
-{{- define "log-sidecar.tailFollow" -}}
+{{- define "log-sidecar.script" -}}
+{{- .root.Files.Get "files/sidecar/signals.sh" -}}
+{{- if eq .root.Values.sidecar.engine "tail" -}}
 follow() {
 {{- if .root.Values.sidecar.fileLabel }}
 {{- range .sidecar.files }}
@@ -127,12 +129,6 @@ follow() {
   { stream{{ range .sidecar.files }} {{ .paths | default (squote .path) }}{{ end }}; kill "$life"; } &
 {{- end }}
 }
-{{- end -}}
-
-{{- define "log-sidecar.script" -}}
-{{- .root.Files.Get "files/sidecar/signals.sh" -}}
-{{- if eq .root.Values.sidecar.engine "tail" -}}
-{{- include "log-sidecar.tailFollow" . }}
 {{ end -}}
 {{- .root.Files.Get (printf "files/sidecar/%s.sh" .root.Values.sidecar.engine) -}}
 {{- end -}}
