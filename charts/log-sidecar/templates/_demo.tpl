@@ -36,7 +36,7 @@
 {{- if and (include "log-sidecar.hasDemo" .) (ne .Values.app.demo.logTo "file") }}true{{ end -}}
 {{- end -}}
 
-{{/* The settings that files/demo/ship.py documents, as JSON; environment variables stand for secrets. */}}
+{{/* The settings that files/demo/ship.py documents, as JSON; secrets are names of environment variables. */}}
 {{- define "log-sidecar.demoShipSettings" -}}
 {{- $sidecar := dict "container" .Values.app.name "files" list -}}
 {{- $text := include "log-sidecar.activeOutputs" . -}}
@@ -72,9 +72,7 @@
 {{/* Additional data of the demo's ConfigMap, as a YAML map; nothing for a demo that writes to a file and sends no traces. */}}
 {{- define "log-sidecar.demoData" -}}
 {{- $data := dict -}}
-{{- if include "log-sidecar.demoShips" . -}}
-{{- $data = dict "ship.py" (.Files.Get "files/demo/ship.py") "ship.json" (include "log-sidecar.demoShipSettings" .) -}}
-{{- end -}}
+{{- if include "log-sidecar.demoShips" . }}{{ $data = dict "ship.py" (.Files.Get "files/demo/ship.py") "ship.json" (include "log-sidecar.demoShipSettings" .) }}{{ end -}}
 {{- if ne .Values.app.demo.traces.protocol "none" }}{{ $_ := set $data "tracer.py" (.Files.Get "files/demo/tracer.py") }}{{ end -}}
 {{- if $data }}{{ toYaml $data }}{{ end -}}
 {{- end -}}

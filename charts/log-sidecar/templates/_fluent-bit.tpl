@@ -1,23 +1,22 @@
 {{/* The configuration of the fluent-bit engine: data, rendered once. */}}
 
 {{/*
-What the input of a file must not read although its rotated names match it: compressed copies, which were read before, and
-other files such as `app.log.err` next to `app.log`: dict "root" $ "file" <map>.
+Patterns that the input of a file excludes: compressed copies of what it has read, and other log files that its patterns
+match, such as `app.log.err` next to `app.log`. dict "root" $ "file" <map>.
 */}}
 {{- define "log-sidecar.excluded" -}}
 {{- $excluded := list "*.gz,*.zip,*.bz2,*.xz,*.zst" -}}
 {{- range $other := ternary (list) .root.Values.logs.files (hasKey .file "paths") -}}
-{{- if or (hasPrefix (printf "%s." $.file.path) $other.path) (hasPrefix (printf "%s-" $.file.path) $other.path) -}}
-{{- $excluded = append $excluded (printf "%s*" $other.path) -}}
-{{- end -}}
+{{- $rest := trimPrefix $.file.path $other.path -}}
+{{- if and (hasPrefix $.file.path $other.path) (regexMatch "^[.-]" $rest) }}{{ $excluded = append $excluded (printf "%s*" $other.path) }}{{ end -}}
 {{- end -}}
 {{- join "," $excluded -}}
 {{- end -}}
 
 {{/*
-Medium of the volume of positions and buffers; empty for disk. Fluent Bit skips lines that it has no room to store, and counts
-them nowhere. Chunks for stdout, at most `storage.maxChunksUp`, are kept in memory, where no other program takes the room. What
-other outputs keep through hours of an outage is too much for memory. Argument: the root.
+Medium of the volume for positions and buffers; empty for disk. On a full disk Fluent Bit drops lines without counting them, so
+chunks for stdout, at most `storage.maxChunksUp`, stay in memory, which no other program can fill. Backends need disk: they
+buffer hours of an outage. Argument: the root.
 */}}
 {{- define "log-sidecar.stateMedium" -}}
 {{- $backend := include "log-sidecar.hasBackend" (dict "outputs" (include "log-sidecar.activeOutputs" . | fromJsonArray)) -}}
@@ -26,10 +25,10 @@ other outputs keep through hours of an outage is too much for memory. Argument: 
 {{- end -}}
 
 {{/*
-Processors of a file's lines before they are stored, arguments as below; returns a YAML list. Fields are added here, once, and
-not by the outputs at each try. `record_modifier` costs half the time and a tenth of the memory of `content_modifier`, but splits
-a text at its blanks and quotes. Each processor counts its records (fluentbit_processor_items_in_total), the only count of lines
-that found no room afterwards. So there is one, even if it does nothing, where lines are stored on a disk that others can fill.
+Processors of a file's lines before they are stored, arguments as below; returns a YAML list. They add fields once, not with each
+retry of an output. `record_modifier` uses half the time and a tenth of the memory of `content_modifier`, but splits values at
+blanks and quotes. Only fluentbit_processor_items_in_total counts lines that a full disk drops, so a disk that other programs
+can fill requires a processor, even one that changes nothing.
 */}}
 {{- define "log-sidecar.fluentBitProcessors" -}}
 {{- $fields := dict -}}
@@ -53,19 +52,19 @@ that found no room afterwards. So there is one, even if it does nothing, where l
 {{- end -}}
 
 {{/*
-One tail input. `rotate_wait` is ten years: after it Fluent Bit would forget a rotated file, find it again by its rotated name,
-and deliver it a second time. A deleted file is closed at once in any case. `file_cache_advise` asks the kernel to drop what was
-read, which makes it write the application's file to the disk after every read: a fifth of the CPU where lines come one by one,
-and the disk's time. `file.paths`, where a caller sets it, is `path` as it is: "${LOG_PATHS}" leaves it to the environment.
+One tail input. `rotate_wait` is ten years: after it Fluent Bit forgets a rotated file, finds it by its rotated name, and delivers
+it again. Deleted files are closed at once in any case. `file_cache_advise` makes the kernel write the application's file to disk
+after every read, which costs a fifth of the CPU for single lines. A caller can set `file.paths` for the option `path`, for
+example "${LOG_PATHS}".
 Arguments: dict "root" $ "sidecar" <map> "file" <map> "outputs" <those that receive the file> "backend" <whether one of them
 is not stdout>; returns YAML.
 */}}
 {{- define "log-sidecar.fluentBitInput" -}}
-{{- /* Fluent Bit reads the digits after the point as nanoseconds: "0.25" would be 25 ns, and a busy core. */ -}}
+{{- /* Fluent Bit reads the digits after the point as nanoseconds: "0.25" is 25 ns, and keeps a core busy. */ -}}
 {{- $interval := mulf .root.Values.sidecar.fluentBit.refreshInterval 1000000000 | int64 -}}
 {{- /*
-The longest line; a longer one is cut, and counted. CloudWatch Logs and Firehose accept 1 MiB, escapes included, and Fluent Bit
-counts no record that it discards there.
+Longer lines are truncated and counted. CloudWatch Logs and Firehose accept 1 MiB, escapes included, and Fluent Bit does not
+count the records that it discards there.
 */ -}}
 {{- $size := "1M" -}}
 {{- range .outputs }}{{ if has .type (list "cloudwatch" "firehose") }}{{ $size = "128k" }}{{ end }}{{ end -}}
@@ -93,7 +92,7 @@ counts no record that it discards there.
   "storage.pause_on_chunks_overlimit" (not .backend)
 -}}
 {{- if .backend -}}
-{{- /* Where a record stands in its file: it sorts records of one time, and keeps equal lines apart. */ -}}
+{{- /* The offset sorts records with equal timestamps and distinguishes equal lines. */ -}}
 {{- $_ := set $input "offset_key" "offset" -}}
 {{- if or .file.paths (regexMatch "[*?\\[]" .file.path) }}{{ $_ := set $input "path_key" "path" }}{{ end -}}
 {{- end -}}
@@ -102,16 +101,16 @@ counts no record that it discards there.
 {{- $input | toYaml -}}
 {{- end -}}
 
-{{/* The name of a file's parser: a preset of Fluent Bit, or one of the chart's, which has no preset's name. */}}
+{{/* The name of a file's multiline parser: a preset of Fluent Bit, or a parser that the chart defines. */}}
 {{- define "log-sidecar.multilineParser" -}}
 {{- ternary (printf "records-of-%s" .file.name) .file.multiline (has .file.multiline (list "regex" "python")) -}}
 {{- end -}}
 
-{{/* The parser of a file, if it is one of the chart's; returns YAML. */}}
+{{/* The multiline parser that the chart defines for a file, if any; returns YAML. */}}
 {{- define "log-sidecar.multilineRules" -}}
 {{- $rules := list -}}
 {{- if eq .file.multiline "python" -}}
-{{- /* Fluent Bit's own (5.1.1) delivers the last line of a trace twice, and knows no exceptions that others cause. */ -}}
+{{- /* Fluent Bit's preset (5.1.1) duplicates the last line of a trace and does not support chained exceptions. */ -}}
 {{- $start := "^\\s*Traceback \\(most recent call last\\):" -}}
 {{- $rules = list
   (list "start_state" $start "trace")
@@ -122,7 +121,7 @@ counts no record that it discards there.
 -}}
 {{- else if eq .file.multiline "regex" -}}
 {{- $start := .file.multilineRegex.start -}}
-{{- /* Without a rule for the lines that follow, these are all up to the next one that starts a record. */ -}}
+{{- /* Default: a record continues up to the next line that starts one. */ -}}
 {{- $continuation := .file.multilineRegex.continuation | default (printf "^(?!(?:%s))" $start) -}}
 {{- $rules = list (list "start_state" $start "more") (list "more" $continuation "more") -}}
 {{- end -}}
@@ -134,8 +133,8 @@ counts no record that it discards there.
 {{- end -}}
 
 {{/*
-The filter that joins lines into records. The input could do it too, but holds the last record back for up to 8 s and
-loses it at the end; this one lets it go after two times flush_ms, and keeps empty lines.
+The filter that joins lines into records. The input can join them too, but holds the last record back for up to 8 s and loses it
+at the end. This filter releases it after twice `flush_ms`, and keeps empty lines.
 */}}
 {{- define "log-sidecar.fluentBitMultiline" -}}
 name: multiline
@@ -150,8 +149,8 @@ emitter_storage.type: filesystem
 {{- end -}}
 
 {{/*
-The filter that puts a multiline record on one line, as each line of stdout is a record to its reader. A backend keeps the
-line breaks, and only the last one, which joining leaves there, is removed; with both, stdout has a processor of its own.
+The filter that puts a multiline record on one line: readers of stdout take each line as a record. For a backend it removes only
+the trailing line break. With both, stdout has its own processor (log-sidecar.stdoutProcessor).
 */}}
 {{- define "log-sidecar.fluentBitOneLine" -}}
 {{- $line := ternary "line" (printf "line:gsub(\"\\r?\\n\", %s)" (toJson .root.Values.logs.multilineSeparator)) .backend -}}
@@ -193,7 +192,7 @@ line breaks, and only the last one, which joining leaves there, is removed; with
   "storage.max_chunks_up" $settings.storage.maxChunksUp
   "storage.backlog.mem_limit" "8M"
 -}}
-{{- /* Seconds between retries: twice as long each time, from this base up to this cap (Fluent Bit's own is over half an hour). */ -}}
+{{- /* Retries back off exponentially from `base` to `cap` seconds (Fluent Bit's default cap is over half an hour). */ -}}
 {{- if $backend }}{{ $service = merge $service (dict "scheduler.base" 1 "scheduler.cap" 30) }}{{ end -}}
 {{- $config := dict "service" $service "pipeline" $pipeline "multiline_parsers" $parsers -}}
 {{- include "log-sidecar.nonEmpty" (dict "from" $config "fields" (keys $config)) -}}

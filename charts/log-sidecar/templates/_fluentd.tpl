@@ -1,8 +1,8 @@
 {{/* Configuration of the engine `fluentd` in YAML (fluentd 1.15 and newer): data, rendered once. */}}
 
 {{/*
-One tail source. Rotated names are matched as well and told apart by inode, so what was written to a file just before its
-rotation is read. fluentd takes a YAML list for a list of sections, so a list of texts is written as JSON.
+One tail source. It also matches rotated names and distinguishes files by inode, so that lines written just before a rotation are
+read. fluentd reads a YAML list as a list of sections, so a list of strings is written as JSON.
 Arguments: dict "root" $ "sidecar" <map> "file" <map>; returns YAML.
 */}}
 {{- define "log-sidecar.fluentdSource" -}}
@@ -24,7 +24,7 @@ Arguments: dict "root" $ "sidecar" <map> "file" <map>; returns YAML.
 {{- end -}}
 
 {{/*
-Lines as they are. Without a buffer: the position is stored when they are out, and a blocked stdout stops the reading. Arguments
+Unchanged lines, without a buffer: the position is stored after they are written, and a blocked stdout stops reading. Arguments
 here and below: dict "root" $ "sidecar" <map> "output" <of log-sidecar.outputs> "hashed" <whether records have the field
 _hash, from which Elasticsearch's IDs are taken>; returns YAML, without the tag.
 */}}
@@ -36,7 +36,7 @@ format:
   message_key: log
 {{- end -}}
 
-{{/* The bulk API. What does not fit into the buffer stays in the log files: reading waits. */}}
+{{/* Elasticsearch's bulk API. A full buffer stops reading: the lines stay in the log files. */}}
 {{- define "log-sidecar.fluentdStore.elasticsearch" -}}
 {{- $output := .output -}}
 {{- $forever := eq (toString $output.retryLimit) "no_limits" -}}
@@ -105,8 +105,8 @@ format:
 {{- end -}}
 
 {{/*
-The whole configuration of one sidecar: dict "root" $ "sidecar" <map>. A value that is nothing but `${OUTPUT_...}` becomes
-what fluentd calls an embedded string, which reads the environment.
+The whole configuration of one sidecar: dict "root" $ "sidecar" <map>. A value `${OUTPUT_...}` becomes an embedded Ruby
+string of fluentd, which reads the environment.
 */}}
 {{- define "log-sidecar.config.fluentd" -}}
 {{- $sidecar := .root.Values.sidecar -}}
@@ -121,7 +121,7 @@ what fluentd calls an embedded string, which reads the environment.
 {{- $stores := list -}}
 {{- range $outputs }}{{ $stores = append $stores (include (printf "log-sidecar.fluentdStore.%s" .type) (merge (dict "output" .) $scope) | fromYaml) }}{{ end -}}
 {{- $match := gt (len $stores) 1 | ternary (dict "$type" "copy" "store" $stores) (first $stores) | merge (dict "$tag" "**") -}}
-{{- /* A label of their own: fluentd's messages about itself are not lines of the application. */ -}}
+{{- /* The label keeps fluentd's own messages out of the application's lines. */ -}}
 {{- $lines := dict "$name" "@LINES" "config" (append (include "log-sidecar.fluentdFilters" $scope | fromYamlArray) (dict "match" $match)) -}}
 {{- $text := dict
   "system" (dict "log_level" $sidecar.logLevel "disable_shared_socket" true)

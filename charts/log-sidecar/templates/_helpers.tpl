@@ -1,6 +1,6 @@
 {{/* Names and choices that several templates of this chart share; shared/ holds the helpers of all charts. */}}
 
-{{/* Characters of the longest full name: a StatefulSet or CronJob may have 52, as Kubernetes appends eleven in a label. */}}
+{{/* Length limit of the full name: Kubernetes appends eleven characters to that of a StatefulSet or CronJob in a label. */}}
 {{- define "log-sidecar.fullnameLimit" -}}
 52
 {{- end -}}
@@ -10,9 +10,7 @@
 {{- end -}}
 
 {{- define "log-sidecar.serviceAccountName" -}}
-{{- with .Values.serviceAccount -}}
-{{- default (ternary (include "log-sidecar.fullname" $) "default" .create) .name -}}
-{{- end -}}
+{{- .Values.serviceAccount.name | default (ternary (include "log-sidecar.fullname" .) "default" .Values.serviceAccount.create) -}}
 {{- end -}}
 
 {{/* Whether the application's pod runs to completion: "true" for a Job or CronJob. */}}
@@ -20,7 +18,6 @@
 {{- if has .Values.app.kind (list "Job" "CronJob") }}true{{ end -}}
 {{- end -}}
 
-{{/* Whether the application has a Service. */}}
 {{- define "log-sidecar.hasService" -}}
 {{- if and .Values.app.enabled .Values.app.service.enabled (not (include "log-sidecar.runsToEnd" .)) }}true{{ end -}}
 {{- end -}}
@@ -35,7 +32,6 @@
 {{- if has .Values.sidecar.engine (list "fluent-bit" "fluentd") }}true{{ end -}}
 {{- end -}}
 
-{{/* Whether the demo application runs. */}}
 {{- define "log-sidecar.hasDemo" -}}
 {{- if and .Values.app.enabled .Values.app.demo.enabled }}true{{ end -}}
 {{- end -}}

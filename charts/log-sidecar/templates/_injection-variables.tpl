@@ -4,8 +4,8 @@
 {{- end -}}
 
 {{/*
-CEL of the policies, with words in braces for the values: dict "root" $ "file" <in files/injection>. `variables.yaml` is for
-both policies, `parts.yaml` and `patch.cel` for the mutating one. CEL evaluates a variable when it is first used.
+CEL of the policies, in which values replace words in braces: dict "root" $ "file" <in files/injection>. Both policies use
+`variables.yaml`, the mutating one also `parts.yaml` and `patch.cel`. CEL evaluates a variable when it is first used.
 */}}
 {{- define "log-sidecar.injectionCel" -}}
 {{- $root := .root -}}

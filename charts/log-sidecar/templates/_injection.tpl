@@ -1,6 +1,6 @@
 {{/*
 Injection: two admission policies. One adds the sidecar to pods that request it by annotation; the other
-rejects pods to which it cannot be added. Both are written in CEL and share their variables (_injection-variables.tpl).
+rejects pods to which it cannot be added. Both are written in CEL and share their variables (files/injection).
 */}}
 
 {{/* Name of the policies and bindings. They are cluster-scoped, so it contains the release's namespace. */}}
@@ -19,8 +19,8 @@ rejects pods to which it cannot be added. Both are written in CEL and share thei
 {{- end -}}
 
 {{/*
-Any data as CEL expression. Maps and lists of CEL have values of one type, so each value is made dynamic. A map with the
-only key `$cel` holds an expression, which stays as it is.
+Data as a CEL expression. Values of a CEL map or list have one type, so each is cast with `dyn`. A map with the only key `$cel`
+holds an expression, which is inserted unchanged.
 */}}
 {{- define "log-sidecar.cel" -}}
 {{- $parts := list -}}
@@ -52,8 +52,8 @@ only key `$cel` holds an expression, which stays as it is.
 {{- end -}}
 
 {{/*
-A root for the templates of the sidecar, with the values of a profile: the chart's own, the profile over them, and nothing that
-only the chart's own pod has. dict "root" $ "profile" <map> "engine" "tail"; returns nothing, and sets `made` in the dict.
+A root for the templates of the sidecar: the chart's values, overridden by those of a profile, without settings that apply only to
+the chart's own pod. dict "root" $ "profile" <map> "engine" "tail"; returns nothing, and sets `made` in the dict.
 */}}
 {{- define "log-sidecar.injectionRoot" -}}
 {{- $sidecar := merge (pick .profile "resources" "logLevel") (dict
@@ -67,7 +67,7 @@ only the chart's own pod has. dict "root" $ "profile" <map> "engine" "tail"; ret
   "extraVolumeMounts" list
 ) -}}
 {{- with .profile.httpServer }}{{ $_ := set $sidecar "fluentBit" (dict "httpServer" .) }}{{ end -}}
-{{- /* All paths of a pod are one file, which outputs of the chart's own files receive too. */ -}}
+{{- /* All paths of a pod count as one file, which every output receives. */ -}}
 {{- $logs := dict "volume" (dict "type" "emptyDir") "files" (list (dict "name" "logs")) -}}
 {{- $above := dict "app" (dict "enabled" false) "sidecar" $sidecar "logs" $logs "outputs" (.profile.outputs | default dict) -}}
 {{- $outputs := dict -}}
@@ -84,8 +84,8 @@ only the chart's own pod has. dict "root" $ "profile" <map> "engine" "tail"; ret
 {{- end -}}
 
 {{/*
-The sidecar of a profile as CEL expression: what the same templates make for the chart's own pod, with the parts that
-depend on the pod left to the policy. Arguments as above.
+The sidecar of a profile as a CEL expression: the container of the chart's own pod, in which the policy fills in what depends on
+the pod. Arguments as for log-sidecar.injectionRoot.
 */}}
 {{- define "log-sidecar.injectionContainer" -}}
 {{- $scope := merge (dict) . -}}

@@ -1,11 +1,11 @@
 {{/*
-Outputs of the sidecar and of the demo (`outputs` of the values). Credentials reach the agent as environment variables from
-Secrets, which it inserts into its configuration as `${NAME}`.
+Outputs of the sidecar and of the demo (`outputs` of the values). The agent reads credentials from environment variables, which
+its configuration refers to as `${NAME}`.
 */}}
 
 {{/*
-The outputs in use, with the defaults of their types: all that are enabled, or the one that the demo sends to itself. Argument:
-the root; returns a JSON list, empty for the engines that have no outputs.
+The outputs in use, with the defaults of their types: all that are enabled, or the one to which the demo sends its logs. Argument:
+the root; returns a JSON list, empty for engines without outputs.
 */}}
 {{- define "log-sidecar.activeOutputs" -}}
 {{- $direct := include "log-sidecar.demoShips" . -}}
@@ -45,13 +45,13 @@ the root; returns a JSON list, empty for the engines that have no outputs.
 {{- empty $backend | ternary 3 (int .Values.sidecar.grace) -}}
 {{- end -}}
 
-{{/* A size as Fluent Bit writes it ("128M"), in bytes. */}}
+{{/* Bytes of a size of Fluent Bit ("128M"). */}}
 {{- define "log-sidecar.agentBytes" -}}
 {{- $factors := dict "k" 1000 "K" 1000 "M" 1000000 "G" 1000000000 -}}
 {{- mul (regexFind "^[0-9]+" . | int64) (get $factors (regexFind "[kKMG]$" .) | default 1 | int64) -}}
 {{- end -}}
 
-{{/* A quantity as Kubernetes writes it ("256Mi"), in bytes. */}}
+{{/* Bytes of a quantity of Kubernetes ("256Mi"). */}}
 {{- define "log-sidecar.quantityBytes" -}}
 {{- $factors := dict "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 "m" 0.001
   "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 "Pi" 1125899906842624.0 "Ei" 1152921504606846976.0 -}}
@@ -59,8 +59,8 @@ the root; returns a JSON list, empty for the engines that have no outputs.
 {{- end -}}
 
 {{/*
-The container that writes the lines: the one that the caller names, or the application's; nothing where the caller gives
-paths, which can be of several containers.
+The container that writes the lines: the one that the caller names, or the application's. Empty if the caller sets `paths`, to
+which several containers can write.
 */}}
 {{- define "log-sidecar.outputContainer" -}}
 {{- $foreign := false -}}
@@ -111,8 +111,8 @@ paths, which can be of several containers.
 {{- end -}}
 
 {{/*
-Puts the multiline records of these files on one line where stdout is one of several outputs that receive them; returns
-nothing if there are none. dict "root" $ "sidecar" <map> "outputs" <list> "output" <of stdout>.
+The processor of stdout that puts multiline records on one line, for files that a backend also receives; returns nothing if there
+are none. dict "root" $ "sidecar" <map> "outputs" <list> "output" <of stdout>.
 */}}
 {{- define "log-sidecar.stdoutProcessor" -}}
 {{- $tags := dict -}}
@@ -129,8 +129,8 @@ nothing if there are none. dict "root" $ "sidecar" <map> "outputs" <list> "outpu
 {{- end -}}
 
 {{/*
-The outputs of a sidecar as sections of Fluent Bit: dict "root" $ "sidecar" <map> "outputs" <list>; returns a JSON list. With
-one worker chunks rarely overtake each other, but large and retried ones do: `offset` gives the position of a record.
+The outputs of a sidecar as sections of Fluent Bit: dict "root" $ "sidecar" <map> "outputs" <list>; returns a JSON list. Even
+with one worker, large and retried chunks can overtake others: `offset` gives the position of a record.
 */}}
 {{- define "log-sidecar.fluentBitOutputs" -}}
 {{- $scope := dict

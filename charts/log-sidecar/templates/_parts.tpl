@@ -1,14 +1,14 @@
 {{/*
-Parts for pods of other charts, which have this one as a dependency; docs/named-templates.md describes them. All take
-the context of the dependency, `(index .Subcharts "log-sidecar")`, return a YAML list or map, or nothing, and refuse
-wrong values.
+Parts for pods of other charts, which have this one as a dependency; docs/named-templates.md describes them. Each
+expects the context of the dependency, `(index .Subcharts "log-sidecar")`, returns a YAML list or map, or nothing, and
+rejects invalid values.
 */}}
 
 {{/* Volume names start with the dependency's name, to avoid collisions with the other chart's volumes. */}}
 {{- define "log-sidecar.parts.volumeNames" -}}
 {{- $volumes := dict -}}
 {{- range list "logs" "state" "ca" -}}
-{{- /* The name of an output, of at most 40 characters, follows that of its volume. */ -}}
+{{- /* Names of CA volumes end with the output's name of up to 40 characters. */ -}}
 {{- $_ := set $volumes . (printf "%s-%s" (include "log-sidecar.name" $ | trunc (ternary 19 57 (eq . "ca")) | trimSuffix "-") .) -}}
 {{- end -}}
 {{- $volumes | toJson -}}
@@ -16,10 +16,10 @@ wrong values.
 
 {{- define "log-sidecar.parts.sidecars" -}}
 {{- include "log-sidecar.parts.validate" . -}}
-{{- $volumes := include "log-sidecar.parts.volumeNames" . | fromJson -}}
 {{- $containers := list -}}
 {{- $values := list -}}
-{{- range include "log-sidecar.listSidecars" (dict "root" . "inline" true "volumes" $volumes) | fromJsonArray -}}
+{{- $names := include "log-sidecar.parts.volumeNames" . | fromJson -}}
+{{- range include "log-sidecar.listSidecars" (dict "root" . "inline" true "volumes" $names) | fromJsonArray -}}
 {{- $containers = append $containers (include "log-sidecar.sidecarContainer" (dict "root" $ "sidecar" .) | fromYaml) -}}
 {{- $values = append $values (dict "path" "sidecar" "block" $.Values.sidecar "container" .name) -}}
 {{- end -}}
@@ -39,7 +39,7 @@ wrong values.
 {{- if not .Values.sidecar.native }}{{ include "log-sidecar.parts.sidecars" . }}{{ end -}}
 {{- end -}}
 
-{{/* The pod's volumes: that of the log files, unless it is the other chart's, and that of the engine's state. */}}
+{{/* The pod's volumes: the log files, unless the other chart has their volume, the engine's state and CA certificates. */}}
 {{- define "log-sidecar.parts.volumes" -}}
 {{- include "log-sidecar.parts.validate" . -}}
 {{- $scope := dict "root" . "volumes" (include "log-sidecar.parts.volumeNames" . | fromJson) -}}
@@ -51,11 +51,10 @@ wrong values.
 {{/* The mounts of the container that writes the log files. */}}
 {{- define "log-sidecar.parts.volumeMounts" -}}
 {{- include "log-sidecar.parts.validate" . -}}
-{{- $volumes := include "log-sidecar.parts.volumeNames" . | fromJson -}}
-{{- list (include "log-sidecar.logsMount" (dict "root" . "volumes" $volumes) | fromYaml) | toYaml -}}
+{{- list (include "log-sidecar.logsMount" (dict "root" . "volumes" (include "log-sidecar.parts.volumeNames" . | fromJson)) | fromYaml) | toYaml -}}
 {{- end -}}
 
-{{/* A security context for the pod with which the sidecar may read what the application writes. */}}
+{{/* A security context for the pod that lets the sidecar read the application's files. */}}
 {{- define "log-sidecar.parts.podSecurityContext" -}}
 {{- include "log-sidecar.parts.validate" . -}}
 {{- with .Values.podSecurityContext }}{{ toYaml . }}{{ end -}}

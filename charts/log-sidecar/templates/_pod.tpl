@@ -59,8 +59,9 @@
 {{- define "log-sidecar.sidecarVolumes" -}}
 {{- $volumes := list -}}
 {{- if and (include "log-sidecar.engineKeepsState" .root) (ne .root.Values.logs.volume.type "persistentVolumeClaim") -}}
+{{- $name := include "log-sidecar.volumeName" (merge (dict "volume" "state") .) -}}
 {{- $settings := dict "medium" (include "log-sidecar.stateMedium" .root) "sizeLimit" .root.Values.sidecar.state.sizeLimit -}}
-{{- $volumes = include "log-sidecar.emptyDir" (dict "name" (include "log-sidecar.volumeName" (merge (dict "volume" "state") .)) "settings" $settings) | fromYamlArray -}}
+{{- $volumes = include "log-sidecar.emptyDir" (dict "name" $name "settings" $settings) | fromYamlArray -}}
 {{- end -}}
 {{- with concat $volumes (include "log-sidecar.caVolumes" . | fromYamlArray) }}{{ toYaml . }}{{ end -}}
 {{- end -}}
@@ -69,16 +70,11 @@
 {{- $name := include "log-sidecar.fullname" . -}}
 {{- $volumes := list -}}
 {{- if not (include "log-sidecar.claimTemplates" .) }}{{ $volumes = include "log-sidecar.logsVolume" (dict "root" .) | fromYamlArray }}{{ end -}}
-{{- if include "log-sidecar.hasDemo" . -}}
-{{- $volumes = append $volumes (dict "name" "demo" "configMap" (dict "name" (printf "%s-demo" $name))) -}}
-{{- end -}}
-{{- with .Values.app.tmp -}}
-{{- if .enabled }}{{ $volumes = append $volumes (dict "name" "tmp" "emptyDir" (pick . "sizeLimit")) }}{{ end -}}
-{{- end -}}
-{{- if include "log-sidecar.hasSidecarConfig" . -}}
-{{- $config := dict "name" (include "log-sidecar.volumeName" (dict "root" . "volume" "config")) "configMap" (dict "name" (printf "%s-sidecar" $name)) -}}
-{{- $volumes = append $volumes $config -}}
-{{- end -}}
+{{- $config := include "log-sidecar.volumeName" (dict "root" . "volume" "config") -}}
+{{- $tmp := dict "emptyDir" (pick .Values.app.tmp "sizeLimit") -}}
+{{- if include "log-sidecar.hasDemo" . }}{{ $volumes = append $volumes (dict "name" "demo" "configMap" (dict "name" (printf "%s-demo" $name))) }}{{ end -}}
+{{- if .Values.app.tmp.enabled }}{{ $volumes = append $volumes (merge (dict "name" "tmp") $tmp) }}{{ end -}}
+{{- if include "log-sidecar.hasSidecarConfig" . }}{{ $volumes = append $volumes (dict "name" $config "configMap" (dict "name" (printf "%s-sidecar" $name))) }}{{ end -}}
 {{- if .Values.sidecar.enabled -}}
 {{- $volumes = concat $volumes (include "log-sidecar.sidecarVolumes" (dict "root" .) | fromYamlArray) -}}
 {{- else if include "log-sidecar.demoShips" . -}}
@@ -90,13 +86,9 @@
 {{/* Annotations of the pod: a changed configuration recreates the pods. */}}
 {{- define "log-sidecar.podAnnotations" -}}
 {{- $annotations := dict "kubectl.kubernetes.io/default-container" .Values.app.name -}}
-{{- if include "log-sidecar.hasDemo" . -}}
-{{- $source := printf "%s%s" (.Files.Get "files/demo/app.py") (include "log-sidecar.demoData" .) -}}
-{{- $_ := set $annotations "checksum/demo" (sha256sum $source) -}}
-{{- end -}}
-{{- if include "log-sidecar.hasSidecarConfig" . -}}
-{{- $_ := set $annotations "checksum/sidecar" (include "log-sidecar.configData" . | sha256sum) -}}
-{{- end -}}
+{{- $demo := printf "%s%s" (.Files.Get "files/demo/app.py") (include "log-sidecar.demoData" .) -}}
+{{- if include "log-sidecar.hasDemo" . }}{{ $_ := set $annotations "checksum/demo" (sha256sum $demo) }}{{ end -}}
+{{- if include "log-sidecar.hasSidecarConfig" . }}{{ $_ := set $annotations "checksum/sidecar" (include "log-sidecar.configData" . | sha256sum) }}{{ end -}}
 {{- mergeOverwrite (dict) .Values.commonAnnotations $annotations .Values.podAnnotations | toYaml -}}
 {{- end -}}
 
@@ -132,11 +124,9 @@
   (dict "path" "logs.directory" "block" (dict "" (list (dict "mountPath" $values.logs.directory))) "container" .name)
 ) -}}
 {{- end -}}
-{{- $selector := dict "matchLabels" (include "log-sidecar.selectorLabels" (dict "root" . "component" "app") | fromYaml) -}}
+{{- $selector := dict "labelSelector" (dict "matchLabels" (include "log-sidecar.selectorLabels" (dict "root" . "component" "app") | fromYaml)) -}}
 {{- $constraints := list -}}
-{{- range $values.topologySpreadConstraints -}}
-{{- $constraints = append $constraints (merge (dict) . (ternary dict (dict "labelSelector" $selector) (hasKey . "labelSelector"))) -}}
-{{- end -}}
+{{- range $values.topologySpreadConstraints }}{{ $constraints = append $constraints (merge (dict) . (ternary dict $selector (hasKey . "labelSelector"))) }}{{ end -}}
 {{- /* A native sidecar comes first: it starts before all other containers and stops after them. */ -}}
 {{- $all := merge (pick $values "affinity" "nodeSelector" "priorityClassName" "runtimeClassName" "tolerations") (dict
   "containers" (concat (list $app) (ternary list $sidecars $values.sidecar.native) $values.extraContainers)

@@ -26,9 +26,9 @@ ConfigMap; and "volumes" {"logs": ..., "config": ..., "state": ...}: the names o
 {{- end -}}
 
 {{/*
-The path patterns of a file as JSON list: its own and, when rotation renames it, the rotated names, as what was
-written just before would be missed otherwise. They come first: files that are found together are read in this
-order. A copy (copytruncate) holds lines that were already read.
+The path patterns of a file as a JSON list: its rotated names, if rotation renames it, then its own path. Rotated files hold the
+lines written just before the rotation, and files that are found together are read in this order. Copies (copytruncate) hold
+only lines that were already read.
 */}}
 {{- define "log-sidecar.patterns" -}}
 {{- $rotated := list -}}
@@ -38,7 +38,7 @@ order. A copy (copytruncate) holds lines that were already read.
 {{- append $rotated .path | uniq | toJson -}}
 {{- end -}}
 
-{{/* How long a sidecar keeps reading, in seconds; one more where the last record is held back, as more lines could belong to it. */}}
+{{/* How long a sidecar keeps reading, in seconds; one more for multiline records, as the last one waits for further lines. */}}
 {{- define "log-sidecar.drainSeconds" -}}
 {{- $held := 0 -}}
 {{- range .sidecar.files -}}{{- if .multiline -}}{{- $held = 1 -}}{{- end -}}{{- end -}}
@@ -57,7 +57,7 @@ order. A copy (copytruncate) holds lines that were already read.
 {{- with $settings.httpServer }}{{ add .port $.sidecar.index }}{{ end -}}
 {{- end -}}
 
-{{/* Name of one of the pod's volumes: dict "root" $ "volume" "logs" and, if it is another's pod, "volumes" as above. */}}
+{{/* Name of one of the pod's volumes: dict "root" $ "volume" "logs" and, for the pod of another chart, "volumes" as above. */}}
 {{- define "log-sidecar.volumeName" -}}
 {{- if and (eq .volume "logs") (eq .root.Values.logs.volume.type "existing") -}}
 {{- .root.Values.logs.volume.existing.name -}}
@@ -88,7 +88,7 @@ order. A copy (copytruncate) holds lines that were already read.
 {{- $settings := get $values.sidecar (include "log-sidecar.engineKey" .root) -}}
 {{- $env := list (list "NATIVE" (toString $values.sidecar.native)) (list "DRAIN_SECONDS" $drain) -}}
 {{- if not $values.sidecar.native -}}
-{{- /* The time left for waiting, after the drain and the shutdown of the agent. */ -}}
+{{- /* The longest wait that leaves time for the drain and the shutdown of the agent. */ -}}
 {{- $longest := sub $values.terminationGracePeriodSeconds (add (float64 $drain | ceil) (include "log-sidecar.grace" .root | int) 1) -}}
 {{- $watch := list -}}
 {{- range .sidecar.files }}{{ $watch = concat $watch (include "log-sidecar.patterns" . | fromJsonArray) }}{{ end -}}
@@ -135,8 +135,8 @@ follow() {
 
 {{/*
 Each engine has a template `log-sidecar.engine.<engine>` and, where it reads a configuration, `log-sidecar.config.<engine>`:
-dict "root" $ "sidecar" <map>. The former returns a YAML map: `env`, environment of its own, and `path`, what probes request of
-its HTTP server.
+dict "root" $ "sidecar" <map>. The former returns a YAML map: `env`, its own environment, and `path`, the path of its HTTP
+probes.
 */}}
 {{- define "log-sidecar.engine.fluent-bit" -}}
 path: /
@@ -187,7 +187,7 @@ env:
 {{- end -}}
 {{- if include "log-sidecar.engineKeepsState" .root -}}
 {{- $state := dict "name" (include "log-sidecar.volumeName" (merge (dict "volume" "state") $scope)) -}}
-{{- /* On a claim with the log files: a new pod resumes where the old one stopped. */ -}}
+{{- /* Stored on the claim of the log files, the state lets a new pod resume where the old one stopped. */ -}}
 {{- if eq .root.Values.logs.volume.type "persistentVolumeClaim" }}{{ $state = dict "name" $logs.name "subPath" ".log-sidecar" }}{{ end -}}
 {{- $mounts = append $mounts (merge (dict "mountPath" "/var/lib/log-sidecar") $state) -}}
 {{- end -}}

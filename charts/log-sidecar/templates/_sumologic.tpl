@@ -1,6 +1,6 @@
 {{/*
 The engine `sumologic-collector`: Sumo Logic's own collector, as its image documents it
-(https://github.com/SumoLogic/sumologic-collector-docker). It delivers by itself, to the account of its credentials.
+(https://github.com/SumoLogic/sumologic-collector-docker). It sends to the account of its credentials.
 */}}
 
 {{/*

@@ -1,6 +1,6 @@
 {{/* The specification of the application's workload, in each of its kinds. */}}
 
-{{/* Those fields of a map that are neither null nor an empty text, as YAML. */}}
+{{/* The fields of a map that are neither null nor an empty string, as YAML. */}}
 {{- define "log-sidecar.given" -}}
 {{- $given := dict -}}
 {{- range $name, $value := . }}{{ if not (has (toString $value) (list "" "<nil>")) }}{{ $_ := set $given $name $value }}{{ end }}{{ end -}}
