@@ -116,8 +116,7 @@ string of fluentd, which reads the environment.
 {{- $scope := merge (dict "outputs" $outputs "hashed" $hashed) . -}}
 {{- $config := list -}}
 {{- range .sidecar.files }}{{ $config = append $config (dict "source" (include "log-sidecar.fluentdSource" (merge (dict "file" .) $scope) | fromYaml)) }}{{ end -}}
-{{- $port := include "log-sidecar.httpPort" . | int -}}
-{{- $monitor := dict "$type" "monitor_agent" "$id" "monitor" "bind" $sidecar.fluentd.httpServer.listen "port" $port -}}
+{{- $monitor := dict "$type" "monitor_agent" "$id" "monitor" "bind" $sidecar.fluentd.httpServer.listen "port" (include "log-sidecar.httpPort" . | int) -}}
 {{- $stores := list -}}
 {{- range $outputs }}{{ $stores = append $stores (include (printf "log-sidecar.fluentdStore.%s" .type) (merge (dict "output" .) $scope) | fromYaml) }}{{ end -}}
 {{- $match := gt (len $stores) 1 | ternary (dict "$type" "copy" "store" $stores) (first $stores) | merge (dict "$tag" "**") -}}

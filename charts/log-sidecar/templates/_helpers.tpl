@@ -22,12 +22,10 @@
 {{- if and .Values.app.enabled .Values.app.service.enabled (not (include "log-sidecar.runsToEnd" .)) }}true{{ end -}}
 {{- end -}}
 
-{{/* Whether the sidecars read their configuration from a ConfigMap. */}}
 {{- define "log-sidecar.hasSidecarConfig" -}}
 {{- if and .Values.app.enabled .Values.sidecar.enabled (ne .Values.sidecar.engine "tail") }}true{{ end -}}
 {{- end -}}
 
-{{/* Whether the engine keeps positions and buffers. */}}
 {{- define "log-sidecar.engineKeepsState" -}}
 {{- if has .Values.sidecar.engine (list "fluent-bit" "fluentd") }}true{{ end -}}
 {{- end -}}

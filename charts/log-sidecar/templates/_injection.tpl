@@ -8,7 +8,6 @@ rejects pods to which it cannot be added. Both are written in CEL and share thei
 {{- include "log-sidecar.clusterWideName" (dict "root" . "name" (include "log-sidecar.fullname" .)) -}}
 {{- end -}}
 
-{{/* The metadata of such an object. */}}
 {{- define "log-sidecar.injectionMetadata" -}}
 {{- include "log-sidecar.metadata" (dict "root" . "component" "injection" "name" (include "log-sidecar.injectionName" .) "clusterWide" true) -}}
 {{- end -}}

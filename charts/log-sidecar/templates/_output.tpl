@@ -9,11 +9,10 @@ the root; returns a JSON list, empty for engines without outputs.
 */}}
 {{- define "log-sidecar.activeOutputs" -}}
 {{- $direct := include "log-sidecar.demoShips" . -}}
+{{- $any := and (not $direct) (include "log-sidecar.engineKeepsState" .) -}}
 {{- $active := list -}}
-{{- if or $direct (include "log-sidecar.engineKeepsState" .) -}}
 {{- range include "log-sidecar.outputs" . | fromJsonArray -}}
-{{- if or (not $direct) (eq .name $.Values.app.demo.logTo) }}{{ $active = append $active . }}{{ end -}}
-{{- end -}}
+{{- if or $any (and $direct (eq .name $.Values.app.demo.logTo)) }}{{ $active = append $active . }}{{ end -}}
 {{- end -}}
 {{- $active | toJson -}}
 {{- end -}}
@@ -22,9 +21,8 @@ the root; returns a JSON list, empty for engines without outputs.
 {{- define "log-sidecar.receivers" -}}
 {{- $found := list -}}
 {{- range $output := .outputs -}}
-{{- range $.files -}}
-{{- if include "log-sidecar.outputReceives" (dict "output" $output "by" "files" "source" .name) }}{{ $found = append $found $output }}{{ end -}}
-{{- end -}}
+{{- $scope := dict "output" $output "by" "files" -}}
+{{- range $.files }}{{ if include "log-sidecar.outputReceives" (merge (dict "source" .name) $scope) }}{{ $found = append $found $output }}{{ end }}{{ end -}}
 {{- end -}}
 {{- $found | uniq | toJson -}}
 {{- end -}}

@@ -53,19 +53,15 @@ only lines that were already read.
 
 {{/* Port of a sidecar's HTTP server, or nothing for an engine without one: dict "root" $ "sidecar" <map>. */}}
 {{- define "log-sidecar.httpPort" -}}
-{{- $settings := get .root.Values.sidecar (include "log-sidecar.engineKey" .root) -}}
-{{- with $settings.httpServer }}{{ add .port $.sidecar.index }}{{ end -}}
+{{- with (get .root.Values.sidecar (include "log-sidecar.engineKey" .root)).httpServer }}{{ add .port $.sidecar.index }}{{ end -}}
 {{- end -}}
 
 {{/* Name of one of the pod's volumes: dict "root" $ "volume" "logs" and, for the pod of another chart, "volumes" as above. */}}
 {{- define "log-sidecar.volumeName" -}}
-{{- if and (eq .volume "logs") (eq .root.Values.logs.volume.type "existing") -}}
-{{- .root.Values.logs.volume.existing.name -}}
-{{- else -}}
 {{- /* `logs-data` and `config-data` are the names in Sumo Logic's examples. */ -}}
 {{- $suffix := ternary "-data" "" (eq .root.Values.sidecar.engine "sumologic-collector") -}}
-{{- get (.volumes | default dict) .volume | default (printf "%s%s" .volume $suffix) -}}
-{{- end -}}
+{{- $name := get (.volumes | default dict) .volume | default (printf "%s%s" .volume $suffix) -}}
+{{- and (eq .volume "logs") (eq .root.Values.logs.volume.type "existing") | ternary .root.Values.logs.volume.existing.name $name -}}
 {{- end -}}
 
 {{/* The mount of the log files, without `readOnly`; arguments as above. */}}

@@ -20,8 +20,7 @@
 {{- end -}}
 {{- else -}}
 {{- $_ := set $spec "selector" (dict "matchLabels" (include "log-sidecar.selectorLabels" (dict "root" . "component" "app") | fromYaml)) -}}
-{{- $fields := pick $app "revisionHistoryLimit" -}}
-{{- if ne $app.kind "DaemonSet" }}{{ $_ := set $fields "replicas" $app.replicas }}{{ end -}}
+{{- $fields := pick $app "revisionHistoryLimit" (ternary "" "replicas" (eq $app.kind "DaemonSet")) -}}
 {{- $spec = merge $spec (include "log-sidecar.given" $fields | fromYaml) -}}
 {{- $strategy := $app.updateStrategy -}}
 {{- if eq $app.kind "DaemonSet" -}}
