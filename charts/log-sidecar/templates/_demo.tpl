@@ -77,7 +77,6 @@
 {{- if $data }}{{ toYaml $data }}{{ end -}}
 {{- end -}}
 
-{{/* The trace endpoint must match the protocol. */}}
 {{- define "log-sidecar.checkTraces" -}}
 {{- $traces := .Values.app.demo.traces }}
 {{- $forms := dict

@@ -129,7 +129,6 @@ string of fluentd, which reads the environment.
 {{- regexReplaceAll "(?m): \\$\\{(OUTPUT_[A-Z0-9_]+)\\}$" $text ": !fluent/s \"#{ENV['${1}']}\"" -}}
 {{- end -}}
 
-{{/* Settings that the fluentd engine does not support. */}}
 {{- define "log-sidecar.checkFluentd" -}}
 {{- if and .Values.sidecar.enabled (eq .Values.sidecar.engine "fluentd") -}}
 {{- $problems := list -}}

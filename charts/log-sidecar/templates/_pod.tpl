@@ -106,7 +106,6 @@
 {{- end -}}
 {{- end -}}
 
-{{/* The pod's specification, checked. */}}
 {{- define "log-sidecar.podSpec" -}}
 {{- $values := .Values -}}
 {{- $app := include "log-sidecar.appContainer" . | fromYaml -}}

@@ -55,7 +55,6 @@ env:
   {{- end }}
 {{- end -}}
 
-{{/* Settings that the collector requires or does not support. */}}
 {{- define "log-sidecar.checkSumologic" -}}
 {{- if and .Values.sidecar.enabled (eq .Values.sidecar.engine "sumologic-collector") -}}
 {{- range $key := list "accessId" "accessKey" -}}
