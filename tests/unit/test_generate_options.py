@@ -22,7 +22,7 @@ logs:
 
 
 def test_comments_that_end_with_an_option_are_listed(tmp_path: Path) -> None:
-    """Only a value whose comment ends with option names is listed, without the names and the type in its description."""
+    """Only a value whose comment ends with option names is listed, without the names and the type of the value."""
     (tmp_path / "values.yaml").write_text(VALUES)
     assert options.options(tmp_path / "values.yaml") == [
         ("logs.refreshInterval", "`refresh_interval`", "How often to scan, in seconds."),

@@ -14,7 +14,8 @@ _HEAD = """# Values and program options
 
 The tables list every value that sets an option of a program, such as Fluent Bit or Prometheus, with the option's name
 in the documentation of the program. They also list values that set a field of a Kubernetes object.
-[Outputs](outputs.md) lists the options of each type of output in the same way. `VALUES.md` of each chart lists all of its
+
+[Outputs](outputs.md) lists the options of each type of output in the same way. `VALUES.md` of each chart lists all
 values.
 """
 
