@@ -62,76 +62,46 @@ args:
   - {{ printf "%s\\fluent-bit-config\\%s" $drive (ternary "fluent-bit.conf" "fluent-bit.yaml" (eq .Values.profile "aws-legacy")) | quote }}
 {{- end -}}
 
-{{- define "fluent-bit-windows.agentProbes" -}}
+{{/* The pods of a DaemonSet, as YAML: dict "root" $ "set" <item of fluent-bit-windows.daemonSets>. */}}
+{{- define "fluent-bit-windows.podTemplate" -}}
+{{- $root := .root -}}
+{{- $values := $root.Values -}}
+{{- $hostProcess := eq $values.mode "hostProcess" -}}
+{{- $container := merge (dict
+  "name" "fluent-bit"
+  "image" (include "fluent-bit-windows.agentImage" (dict "root" $root "build" .set.build))
+  "imagePullPolicy" (ternary $values.legacy.image $values.image (eq $values.profile "aws-legacy")).pullPolicy
+  "env" (include "fluent-bit-windows.env" $root | fromYamlArray)
+  "envFrom" $values.extraEnvFrom
+  "resources" $values.resources
+  "volumeMounts" (include "fluent-bit-windows.volumeMounts" $root | fromYamlArray)
+) (include "fluent-bit-windows.command" $root | fromYaml) -}}
 {{- $handlers := dict -}}
-{{- if not (include "fluent-bit-windows.httpFromConfigMap" .) -}}
+{{- if not (include "fluent-bit-windows.httpFromConfigMap" $root) -}}
+{{- $port := dict "name" "http" "containerPort" (int $values.httpServer.port) -}}
+{{- $_ := set $container "ports" (list (ternary (merge (dict "hostPort" (int $values.httpServer.port)) $port) $port $hostProcess)) -}}
 {{- range $name, $path := dict "startupProbe" "/" "livenessProbe" "/" "readinessProbe" "/api/v1/health" -}}
 {{- $_ := set $handlers $name (dict "httpGet" (dict "path" $path "port" "http")) -}}
 {{- end -}}
 {{- end -}}
-{{- include "fluent-bit-windows.probes" (dict "values" .Values "handlers" $handlers) -}}
-{{- end -}}
-
-{{/* dict "root" $ "set" <item of fluent-bit-windows.daemonSets>. */}}
-{{- define "fluent-bit-windows.podTemplate" -}}
-{{- $root := .root -}}
-{{- $values := $root.Values -}}
-metadata:
-  labels:
-    {{- include "fluent-bit-windows.labels" (dict "root" $root "component" .set.component "extra" $values.podLabels) | nindent 4 }}
-  annotations:
-    {{- $checksum := dict "checksum/config" (include "fluent-bit-windows.configData" $root | sha256sum) }}
-    {{- mergeOverwrite (dict) $values.commonAnnotations $values.podAnnotations $checksum | toYaml | nindent 4 }}
-spec:
-  os:
-    name: windows
-  nodeSelector:
-    {{- include "fluent-bit-windows.nodeSelector" (dict "root" $root "build" .set.nodes) | nindent 4 }}
-  {{- with include "fluent-bit-windows.nonEmpty" (dict "from" $values "fields" (list "affinity" "priorityClassName" "tolerations")) }}
-  {{- . | nindent 2 }}
-  {{- end }}
-  serviceAccountName: {{ include "fluent-bit-windows.serviceAccountName" $root | quote }}
-  automountServiceAccountToken: {{ ternary "true" "false" (ne (include "fluent-bit-windows.needsToken" $root) "") }}
-  {{- with include "fluent-bit-windows.imagePullSecrets" $root }}
-  imagePullSecrets:
-    {{- . | nindent 4 }}
-  {{- end }}
-  terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds | int64 }}
-  {{- $hostProcess := eq $values.mode "hostProcess" }}
-  {{- $asHost := dict "windowsOptions" (dict "hostProcess" true "runAsUserName" $values.hostProcess.runAsUserName) }}
-  {{- with ternary $asHost $values.podSecurityContext $hostProcess }}
-  securityContext:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- if $hostProcess }}
-  hostNetwork: true
-  {{- end }}
-  containers:
-    - name: fluent-bit
-      image: {{ include "fluent-bit-windows.agentImage" (dict "root" $root "build" .set.build) | quote }}
-      imagePullPolicy: {{ (ternary $values.legacy.image $values.image (eq $values.profile "aws-legacy")).pullPolicy | quote }}
-      {{- include "fluent-bit-windows.command" $root | nindent 6 }}
-      env:
-        {{- include "fluent-bit-windows.env" $root | nindent 8 }}
-      {{- with $values.extraEnvFrom }}
-      envFrom:
-        {{- toYaml . | nindent 8 }}
-      {{- end }}
-      {{- if not (include "fluent-bit-windows.httpFromConfigMap" $root) }}
-      ports:
-        - name: http
-          containerPort: {{ $values.httpServer.port | int }}
-          {{- if $hostProcess }}
-          hostPort: {{ $values.httpServer.port | int }}
-          {{- end }}
-      {{- end }}
-      {{- with include "fluent-bit-windows.agentProbes" $root }}
-      {{- . | nindent 6 }}
-      {{- end }}
-      resources:
-        {{- toYaml $values.resources | nindent 8 }}
-      volumeMounts:
-        {{- include "fluent-bit-windows.volumeMounts" $root | nindent 8 }}
-  volumes:
-    {{- include "fluent-bit-windows.volumes" $root | nindent 4 }}
+{{- $container = merge $container (include "fluent-bit-windows.probes" (dict "values" $values "handlers" $handlers) | fromYaml) -}}
+{{- $asHost := dict "windowsOptions" (dict "hostProcess" true "runAsUserName" $values.hostProcess.runAsUserName) -}}
+{{- $spec := merge (dict
+  "os" (dict "name" "windows")
+  "nodeSelector" (include "fluent-bit-windows.nodeSelector" (dict "root" $root "build" .set.nodes) | fromYaml)
+  "serviceAccountName" (include "fluent-bit-windows.serviceAccountName" $root)
+  "imagePullSecrets" (include "fluent-bit-windows.imagePullSecrets" $root | fromYamlArray)
+  "securityContext" (ternary $asHost $values.podSecurityContext $hostProcess)
+  "hostNetwork" $hostProcess
+  "containers" (list (include "fluent-bit-windows.nonEmpty" (dict "from" $container "fields" (keys $container)) | fromYaml))
+  "volumes" (include "fluent-bit-windows.volumes" $root | fromYamlArray)
+) (pick $values "affinity" "priorityClassName" "terminationGracePeriodSeconds" "tolerations") -}}
+{{- $spec = include "fluent-bit-windows.nonEmpty" (dict "from" $spec "fields" (keys $spec)) | fromYaml -}}
+{{- $_ := set $spec "automountServiceAccountToken" (ne (include "fluent-bit-windows.needsToken" $root) "") -}}
+{{- $checksum := dict "checksum/config" (include "fluent-bit-windows.configData" $root | sha256sum) -}}
+{{- $metadata := dict
+  "labels" (include "fluent-bit-windows.labels" (dict "root" $root "component" .set.component "extra" $values.podLabels) | fromYaml)
+  "annotations" (mergeOverwrite (dict) $values.commonAnnotations $values.podAnnotations $checksum)
+-}}
+{{- dict "metadata" $metadata "spec" $spec | toYaml -}}
 {{- end -}}

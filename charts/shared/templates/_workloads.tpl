@@ -33,11 +33,12 @@ maxUnavailable: {{ .maxUnavailable | toJson }}
 {{- end -}}
 {{- end -}}
 
-{{/* Those fields of a map that are not empty, as YAML; nothing where all are. dict "from" <map> "fields" <names>. */}}
+{{/* Those fields of a map that are numbers or not empty, as YAML; nothing if none is. dict "from" <map> "fields" <names>. */}}
 {{- define "shared.nonEmpty" -}}
 {{- $found := dict -}}
 {{- range $name := .fields -}}
-{{- with get $.from $name }}{{ $_ := set $found $name . }}{{ end -}}
+{{- $value := get $.from $name -}}
+{{- if or $value (has (kindOf $value) (list "int" "int64" "float64")) }}{{ $_ := set $found $name $value }}{{ end -}}
 {{- end -}}
 {{- with $found }}{{ toYaml . }}{{ end -}}
 {{- end -}}

@@ -76,94 +76,62 @@ C:\logmonitor-files\LogMonitor
 {{- end -}}
 
 {{/*
-Init container that copies LogMonitor next to its configuration, where LogMonitor looks for it. A ConfigMap mounted there would
-hide the program, and Windows does not support subPath. dict "root" $ "workload" <map>.
+Init container that copies LogMonitor next to its configuration. A ConfigMap mounted there would hide the program, and Windows
+does not support subPath. dict "root" $ "workload" <map>.
 */}}
 {{- define "fluent-bit-windows.logMonitorCopier" -}}
 {{- $settings := .workload.logMonitor -}}
 {{- $copy := include "fluent-bit-windows.logMonitorCopy" . -}}
-- name: logmonitor
-  image: {{ include "fluent-bit-windows.workloadImage" (dict "root" .root "image" $settings.image) | quote }}
-  imagePullPolicy: {{ default "IfNotPresent" $settings.image.pullPolicy | quote }}
-  command:
-    - cmd.exe
-    - /S
-    - /C
-    - {{ printf "(if not exist %[1]s mkdir %[1]s) && copy /Y %[2]s\\LogMonitor.exe %[1]s && copy /Y C:\\logmonitor-config\\LogMonitorConfig.json %[1]s" $copy $settings.folder | quote }}
-  resources:
-    {{- toYaml .workload.resources | nindent 4 }}
-  volumeMounts:
-    - name: logmonitor
-      mountPath: C:\logmonitor-files
-    - name: logmonitor-config
-      mountPath: C:\logmonitor-config
-      readOnly: true
+name: logmonitor
+image: {{ include "fluent-bit-windows.workloadImage" (dict "root" .root "image" $settings.image) | quote }}
+imagePullPolicy: {{ default "IfNotPresent" $settings.image.pullPolicy | quote }}
+command:
+  - cmd.exe
+  - /S
+  - /C
+  - {{ printf "(if not exist %[1]s mkdir %[1]s) && copy /Y %[2]s\\LogMonitor.exe %[1]s && copy /Y C:\\logmonitor-config\\LogMonitorConfig.json %[1]s" $copy $settings.folder | quote }}
+resources:
+  {{- toYaml .workload.resources | nindent 2 }}
+volumeMounts:
+  - {name: logmonitor, mountPath: 'C:\logmonitor-files'}
+  - {name: logmonitor-config, mountPath: 'C:\logmonitor-config', readOnly: true}
 {{- end -}}
 
-{{- define "fluent-bit-windows.workloadContainer" -}}
-{{- $workload := .workload -}}
-- name: {{ $workload.name | quote }}
-  image: {{ include "fluent-bit-windows.workloadImage" (dict "root" .root "image" $workload.image) | quote }}
-  imagePullPolicy: {{ default "IfNotPresent" $workload.image.pullPolicy | quote }}
-  {{- include "fluent-bit-windows.workloadCommand" $workload | trim | nindent 2 }}
-  {{- with include "fluent-bit-windows.nonEmpty" (dict "from" $workload "fields" (list "env" "envFrom" "livenessProbe" "ports" "readinessProbe" "startupProbe")) }}
-  {{- . | nindent 2 }}
-  {{- end }}
-  resources:
-    {{- toYaml $workload.resources | nindent 4 }}
-  {{- $copy := dict "name" "logmonitor" "mountPath" "C:\\logmonitor-files" "readOnly" true }}
-  {{- with concat (ternary (list $copy) list (hasKey $workload "config")) $workload.extraVolumeMounts }}
-  volumeMounts:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-{{- end -}}
-
-{{/* The pod of a workload: dict "root" $ "workload" <map>. */}}
+{{/* The pod of a workload, as YAML: dict "root" $ "workload" <map>. */}}
 {{- define "fluent-bit-windows.workloadTemplate" -}}
 {{- $root := .root -}}
 {{- $workload := .workload -}}
-metadata:
-  labels:
-    {{- include "fluent-bit-windows.labels" (dict "root" $root "component" $workload.component "extra" $workload.podLabels) | nindent 4 }}
-  {{- $annotations := mergeOverwrite (dict) $root.Values.commonAnnotations $workload.podAnnotations }}
-  {{- with $workload.config }}{{ $_ := set $annotations "checksum/config" (sha256sum .) }}{{ end }}
-  {{- with $annotations }}
-  annotations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-spec:
-  os:
-    name: windows
-  nodeSelector:
-    {{- $own := include "fluent-bit-windows.nodeSelector" (dict "root" $root "build" $workload.build) | fromYaml }}
-    {{- mergeOverwrite (dict) $workload.nodeSelector $own | toYaml | nindent 4 }}
-  {{- with include "fluent-bit-windows.nonEmpty" (dict "from" $workload "fields" (list "affinity" "priorityClassName" "serviceAccountName" "tolerations" "topologySpreadConstraints")) }}
-  {{- . | nindent 2 }}
-  {{- end }}
-  automountServiceAccountToken: false
-  enableServiceLinks: false
-  {{- with include "fluent-bit-windows.imagePullSecrets" $root }}
-  imagePullSecrets:
-    {{- . | nindent 4 }}
-  {{- end }}
-  terminationGracePeriodSeconds: {{ $workload.terminationGracePeriodSeconds | int64 }}
-  securityContext:
-    runAsNonRoot: {{ ne $workload.user "ContainerAdministrator" }}
-    windowsOptions:
-      runAsUserName: {{ $workload.user | quote }}
-      {{- with $workload.gmsaCredentialSpecName }}
-      gmsaCredentialSpecName: {{ . | quote }}
-      {{- end }}
-  {{- if $workload.config }}
-  initContainers:
-    {{- include "fluent-bit-windows.logMonitorCopier" . | nindent 4 }}
-  {{- end }}
-  containers:
-    {{- include "fluent-bit-windows.workloadContainer" . | nindent 4 }}
-  {{- $copy := dict "name" "logmonitor" "emptyDir" (dict "sizeLimit" "64Mi") }}
-  {{- $config := dict "name" "logmonitor-config" "configMap" (dict "name" (include "fluent-bit-windows.logMonitorConfigName" $workload)) }}
-  {{- with concat (ternary (list $copy $config) list (hasKey $workload "config")) $workload.extraVolumes }}
-  volumes:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+{{- $copied := hasKey $workload "config" -}}
+{{- $copy := dict "name" "logmonitor" "mountPath" "C:\\logmonitor-files" "readOnly" true -}}
+{{- $volumes := list
+  (dict "name" "logmonitor" "emptyDir" (dict "sizeLimit" "64Mi"))
+  (dict "name" "logmonitor-config" "configMap" (dict "name" (include "fluent-bit-windows.logMonitorConfigName" $workload)))
+-}}
+{{- $container := merge (dict
+  "image" (include "fluent-bit-windows.workloadImage" (dict "root" $root "image" $workload.image))
+  "imagePullPolicy" (default "IfNotPresent" $workload.image.pullPolicy)
+  "volumeMounts" (concat (ternary (list $copy) list $copied) $workload.extraVolumeMounts)
+) (include "fluent-bit-windows.workloadCommand" $workload | fromYaml) (pick $workload "name" "env" "envFrom" "livenessProbe" "ports" "readinessProbe" "resources" "startupProbe") -}}
+{{- $build := include "fluent-bit-windows.nodeSelector" (dict "root" $root "build" $workload.build) | fromYaml -}}
+{{- $spec := merge (dict
+  "os" (dict "name" "windows")
+  "nodeSelector" (mergeOverwrite (dict) $workload.nodeSelector $build)
+  "imagePullSecrets" (include "fluent-bit-windows.imagePullSecrets" $root | fromYamlArray)
+  "containers" (list (include "fluent-bit-windows.nonEmpty" (dict "from" $container "fields" (keys $container)) | fromYaml))
+  "volumes" (concat (ternary $volumes list $copied) $workload.extraVolumes)
+) (pick $workload "affinity" "priorityClassName" "serviceAccountName" "terminationGracePeriodSeconds" "tolerations" "topologySpreadConstraints") -}}
+{{- $spec = include "fluent-bit-windows.nonEmpty" (dict "from" $spec "fields" (keys $spec)) | fromYaml -}}
+{{- if $copied }}{{ $_ := set $spec "initContainers" (list (include "fluent-bit-windows.logMonitorCopier" . | fromYaml)) }}{{ end -}}
+{{- $windows := dict "runAsUserName" $workload.user "gmsaCredentialSpecName" $workload.gmsaCredentialSpecName -}}
+{{- $windows = include "fluent-bit-windows.nonEmpty" (dict "from" $windows "fields" (keys $windows)) | fromYaml -}}
+{{- $spec = merge $spec (dict
+  "automountServiceAccountToken" false
+  "enableServiceLinks" false
+  "securityContext" (dict "runAsNonRoot" (ne $workload.user "ContainerAdministrator") "windowsOptions" $windows)
+) -}}
+{{- $annotations := mergeOverwrite (dict) $root.Values.commonAnnotations $workload.podAnnotations -}}
+{{- with $workload.config }}{{ $_ := set $annotations "checksum/config" (sha256sum .) }}{{ end -}}
+{{- $metadata := dict "labels" (include "fluent-bit-windows.labels" (dict "root" $root "component" $workload.component "extra" $workload.podLabels) | fromYaml) -}}
+{{- with $annotations }}{{ $_ := set $metadata "annotations" . }}{{ end -}}
+{{- dict "metadata" $metadata "spec" $spec | toYaml -}}
 {{- end -}}
