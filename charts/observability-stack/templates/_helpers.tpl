@@ -47,8 +47,7 @@ StatefulSets allow 52; their longest suffixes are `-alertmanager` and `-server-9
 
 {{/* Whether Prometheus stores its data in PersistentVolumeClaims. */}}
 {{- define "observability-stack.prometheusHasClaim" -}}
-{{- $type := .Values.server.persistence.type -}}
-{{- if or (eq $type "persistentVolumeClaim") (and (eq $type "auto") (not (include "observability-stack.prometheusIsAgent" .))) }}true{{ end -}}
+{{- include "observability-stack.hasClaim" (dict "root" . "component" "server") -}}
 {{- end -}}
 
 {{/*

@@ -16,6 +16,12 @@ of a component are at its name in camel case: `kubeStateMetrics` for kube-state-
 {{- if and $block.enabled (or $values.metrics.enabled (not $measures)) (not $addOn) }}true{{ end -}}
 {{- end -}}
 
+{{/* Whether a component stores its data in a PersistentVolumeClaim. */}}
+{{- define "observability-stack.hasClaim" -}}
+{{- $type := (get .root.Values .component).persistence.type -}}
+{{- if or (eq $type "persistentVolumeClaim") (and (eq $type "auto") (not (include "observability-stack.prometheusIsAgent" .root))) }}true{{ end -}}
+{{- end -}}
+
 {{/* Whether the chart binds a component's service account to a role. */}}
 {{- define "observability-stack.bindsRole" -}}
 {{- $values := .root.Values -}}
@@ -164,38 +170,35 @@ spec:
 {{- end -}}
 
 {{/*
-A workload: also "kind" <name> "spec" <map of the fields except selector and template> and the arguments of
-observability-stack.podTemplate.
+A workload: also "kind" <name> and the arguments of observability-stack.podTemplate; "values" is the name of a helper that
+returns the block as JSON. A Deployment stops its only pod before the replacement starts.
 */}}
 {{- define "observability-stack.workload" -}}
+{{- $owner := .identity | default .component -}}
+{{- if include "observability-stack.runs" (dict "root" .root "component" $owner) -}}
+{{- $key := include "observability-stack.valuesKey" $owner -}}
+{{- $values := get .root.Values $key -}}
+{{- if .values }}{{ $values = include .values .root | fromJson }}{{ end -}}
+{{- $name := .name | default (include "observability-stack.componentName" .) -}}
+{{- $specs := dict
+  "DaemonSet" (dict "revisionHistoryLimit" 3 "updateStrategy" (include "observability-stack.updateStrategy" $values.updateStrategy | fromYaml))
+  "Deployment" (dict "replicas" 1 "revisionHistoryLimit" 3 "strategy" (dict "type" "Recreate"))
+  "StatefulSet" (dict "replicas" 1 "serviceName" $name)
+-}}
+{{- $template := include "observability-stack.podTemplate" (set (omit . "values") "values" $values) | fromJson -}}
+{{- $given := dict "path" $key "block" (get .root.Values $key) -}}
+{{- $blocks := list $given (merge (dict "container" (.containerName | default .component)) $given) -}}
+{{- include "observability-stack.checkPod" (dict "root" .root "pod" $template.spec "of" (printf "%s %q" .kind $name) "values" $blocks) -}}
 apiVersion: apps/v1
 kind: {{ .kind }}
 metadata:
-  {{- include "observability-stack.componentMetadata" (omit . "annotations") | nindent 2 }}
+  {{- include "observability-stack.componentMetadata" . | nindent 2 }}
 spec:
   selector:
     matchLabels:
       {{- include "observability-stack.selectorLabels" . | nindent 6 }}
-  {{- toYaml .spec | nindent 2 }}
-  {{- $template := include "observability-stack.podTemplate" . }}
-  {{- $path := include "observability-stack.valuesKey" (.identity | default .component) }}
-  {{- $block := get .root.Values $path }}
-  {{- $values := list (dict "path" $path "block" $block) (dict "path" $path "block" $block "container" (.containerName | default .component)) }}
-  {{- include "observability-stack.checkPod" (dict "root" .root "pod" (fromYaml $template).spec "of" (printf "%s %q" .kind (.name | default (include "observability-stack.componentName" .))) "values" $values) }}
+  {{- toYaml (get $specs .kind) | nindent 2 }}
   template:
-    {{- $template | nindent 4 }}
-{{- end -}}
-
-{{/* A DaemonSet; also "updateStrategy" <map> to override the one in the values of the component. */}}
-{{- define "observability-stack.daemonSet" -}}
-{{- $values := .values | default (get .root.Values (include "observability-stack.valuesKey" .component)) -}}
-{{- $strategy := .updateStrategy | default (include "observability-stack.updateStrategy" $values.updateStrategy | fromYaml) -}}
-{{- $own := dict "kind" "DaemonSet" "values" $values "spec" (dict "revisionHistoryLimit" 3 "updateStrategy" $strategy) -}}
-{{- include "observability-stack.workload" (merge $own .) -}}
-{{- end -}}
-
-{{/* A Deployment with one replica, which stops before its replacement starts. */}}
-{{- define "observability-stack.singleton" -}}
-{{- $spec := dict "replicas" 1 "revisionHistoryLimit" 3 "strategy" (dict "type" "Recreate") -}}
-{{- include "observability-stack.workload" (merge (dict "kind" "Deployment" "spec" $spec) .) -}}
+    {{- toYaml $template | nindent 4 }}
+{{- end }}
 {{- end -}}

@@ -89,15 +89,20 @@ it; a JSON list. dict "root" $ "pipeline" <name> "record" <further fields> "opti
 {{- $filters | toJson -}}
 {{- end -}}
 
-{{/* Environment variables, CA volumes or mounts of an agent's outputs, a YAML list: dict "root" $ "component" <name> "part" <Env, Volumes or Mounts>. */}}
-{{- define "observability-stack.outputPart" -}}
-{{- $outputs := include "observability-stack.receivers" (dict "root" .root "pipelines" (include "observability-stack.pipelines" . | fromJsonArray)) | fromJsonArray -}}
-{{- if eq .part "Env" -}}
-{{ include "observability-stack.fieldEnv" (list "HOST_NAME spec.nodeName") | trim }}
-{{- with include "observability-stack.outputEnv" $outputs }}{{ . | nindent 0 }}{{ end }}
-{{- else -}}
-{{- include (printf "observability-stack.output%s" .part) (dict "outputs" $outputs "prefix" "ca-" "directory" (include "observability-stack.caDirectory" .root)) -}}
+{{/* Environment variables of an agent's outputs, a YAML list: dict "root" $ "component" <name>. */}}
+{{- define "observability-stack.outputEnvironment" -}}
+- {name: HOST_NAME, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}
+{{ include "observability-stack.receivers" (merge (dict "pipelines" (include "observability-stack.pipelines" . | fromJsonArray)) .) | fromJsonArray | include "observability-stack.outputEnv" }}
 {{- end -}}
+
+{{/* Volumes with the CA certificates of an agent's outputs, with their mounts; arguments as above. */}}
+{{- define "observability-stack.outputCertificates" -}}
+{{- $outputs := include "observability-stack.receivers" (merge (dict "pipelines" (include "observability-stack.pipelines" . | fromJsonArray)) .) | fromJsonArray -}}
+{{- $given := dict "outputs" $outputs "prefix" "ca-" "directory" (include "observability-stack.caDirectory" .root) -}}
+{{- $mounts := include "observability-stack.outputMounts" $given | fromYamlArray -}}
+{{- range $index, $volume := include "observability-stack.outputVolumes" $given | fromYamlArray }}
+- {{ set $volume "mounts" (list (index $mounts $index)) | toJson }}
+{{- end }}
 {{- end -}}
 
 {{/*

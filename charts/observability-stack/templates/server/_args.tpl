@@ -15,5 +15,4 @@
 - --storage.tsdb.retention.size={{ . }}
 {{- end }}
 {{- end }}
-{{- with $server.extraArgs }}{{ toYaml . | nindent 0 }}{{ end }}
 {{- end -}}

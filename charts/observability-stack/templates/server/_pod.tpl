@@ -12,53 +12,34 @@
 {{- end -}}
 {{- end -}}
 
-{{- define "observability-stack.serverChecksums" -}}
-{{- $checksums := dict "checksum/config" (include "observability-stack.prometheusConfigData" . | sha256sum) -}}
-{{- if include "observability-stack.evaluatesRules" . }}{{ $_ := set $checksums "checksum/rules" (include "observability-stack.rulesData" . | sha256sum) }}{{ end -}}
-{{- $checksums | toJson -}}
-{{- end -}}
-
-{{/* Container, and volumes below: dict "root" $ "instance" <item of prometheusInstances>. */}}
-{{- define "observability-stack.serverContainer" -}}
-{{- $server := .root.Values.server -}}
+{{/* dict "root" $ "instance" <item of prometheusInstances>. */}}
+{{- define "observability-stack.serverPod" -}}
+{{- $rules := include "observability-stack.evaluatesRules" .root -}}
+{{- $given := dict "root" .root "component" "server" -}}
+annotations:
+  checksum/config: {{ include "observability-stack.prometheusConfigData" .root | sha256sum }}
+  {{- if $rules }}
+  checksum/rules: {{ include "observability-stack.rulesData" .root | sha256sum }}
+  {{- end }}
+token: true
 args:
   {{- include "observability-stack.prometheusArgs" . | nindent 2 }}
-{{- with $server.extraEnv }}
-env:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with $server.extraEnvFrom }}
-envFrom:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
 ports:
-  - name: http
-    containerPort: {{ $server.service.port | int }}
-{{ include "observability-stack.httpProbes" (dict "values" $server "paths" (dict "startupProbe" "/-/ready" "livenessProbe" "/-/healthy" "readinessProbe" "/-/ready")) }}
-volumeMounts:
+  - {name: http, containerPort: {{ .root.Values.server.service.port | int }}}
+handlers:
+  startupProbe: {httpGet: {path: /-/ready, port: http}}
+  livenessProbe: {httpGet: {path: /-/healthy, port: http}}
+  readinessProbe: {httpGet: {path: /-/ready, port: http}}
+volumes:
   - name: config
-    mountPath: /etc/prometheus
-    readOnly: true
-  {{- if include "observability-stack.evaluatesRules" .root }}
+    mounts: [{mountPath: /etc/prometheus, readOnly: true}]
+    configMap: {name: {{ include "observability-stack.componentName" $given | quote }}}
+  {{- if $rules }}
   - name: rules
-    mountPath: /etc/prometheus-rules
-    readOnly: true
+    mounts: [{mountPath: /etc/prometheus-rules, readOnly: true}]
+    configMap: {name: {{ include "observability-stack.componentName" (dict "root" .root "component" "rules") | quote }}}
   {{- end }}
   - name: data
-    mountPath: /prometheus
-  {{- with $server.extraVolumeMounts }}{{ toYaml . | nindent 2 }}{{ end }}
-{{- end -}}
-
-{{- define "observability-stack.serverVolumes" -}}
-{{- $server := .root.Values.server -}}
-- name: config
-  configMap:
-    name: {{ include "observability-stack.componentName" (dict "root" .root "component" "server") | quote }}
-{{- if include "observability-stack.evaluatesRules" .root }}
-- name: rules
-  configMap:
-    name: {{ include "observability-stack.componentName" (dict "root" .root "component" "rules") | quote }}
-{{- end }}
-{{ include "observability-stack.dataVolume" (dict "persistence" $server.persistence "claim" (ternary .instance.name "" (ne "" (include "observability-stack.prometheusHasClaim" .root)))) }}
-{{- with $server.extraVolumes }}{{ toYaml . | nindent 0 }}{{ end }}
+    mounts: [{mountPath: /prometheus}]
+    {{- include "observability-stack.dataVolume" (set $given "claim" .instance.name) | nindent 4 }}
 {{- end -}}

@@ -1,10 +1,13 @@
 {{/* Configuration of the trace collector, by `traces.engine`. */}}
 
-{{/* Values of the engine merged with those of both engines, as JSON. */}}
+{{/* Values of the pods, as JSON: `traces` with those of its engine. */}}
 {{- define "observability-stack.tracesValues" -}}
 {{- $traces := .Values.traces -}}
+{{- /* Surge, since traces are lost while a node has no pod; with a host port, two pods cannot run at once. */ -}}
+{{- $rolling := dict "maxSurge" (ternary 0 "10%" $traces.hostPort) "maxUnavailable" (ternary "10%" 0 $traces.hostPort) -}}
+{{- $strategy := $traces.updateStrategy | default (dict "type" "RollingUpdate" "rollingUpdate" $rolling) -}}
 {{- $engine := get $traces (ternary "xrayDaemon" "otel" (eq $traces.engine "xray-daemon")) -}}
-{{- merge (dict) $engine (omit $traces "xrayDaemon" "otel") | toJson -}}
+{{- mergeOverwrite (dict) $traces $engine (dict "updateStrategy" $strategy) | toJson -}}
 {{- end -}}
 
 {{- define "observability-stack.tracesName" -}}
