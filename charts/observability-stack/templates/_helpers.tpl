@@ -18,9 +18,9 @@ StatefulSets allow 52; their longest suffixes are `-alertmanager` and `-server-9
 {{- include "observability-stack.clusterWideName" (dict "root" .root "name" (include "observability-stack.componentName" .)) -}}
 {{- end -}}
 
-{{/* Name of a service account: dict "root" $ "component" <name> and, if it uses the account of another component, "identity" <its name>. */}}
+{{/* Name of a service account: dict "root" $ "component" <name> and, if it uses the account of another component, "owner" <its name>. */}}
 {{- define "observability-stack.serviceAccountName" -}}
-{{- $component := .identity | default .component -}}
+{{- $component := .owner | default .component -}}
 {{- $account := get .root.Values.serviceAccounts (include "observability-stack.valuesKey" $component) -}}
 {{- $name := include "observability-stack.componentName" (dict "root" .root "component" $component) -}}
 {{- default (ternary $name "default" $account.create) $account.name -}}

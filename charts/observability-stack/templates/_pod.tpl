@@ -2,7 +2,7 @@
 
 {{/*
 Pod template of a component, as JSON: dict "root" $ "component" <name> "pod" <helper of the component's own fields, as YAML>.
-Optional: "values" <block, default: that of the component> "identity" <component whose service account it uses>
+Optional: "values" <block, default: that of the component> "owner" <component whose service account it uses>
 "containerName" <name> "scope" <argument of the helper, default: the root> "os" windows.
 
 The helper returns fields of the container, and: `handlers` of its probes, `annotations` of the pod, `token` (whether it has
@@ -47,26 +47,13 @@ appended.
 {{- dict "metadata" $metadata "spec" $spec | toJson -}}
 {{- end -}}
 
-{{/* Source of a data volume: dict "root" $ "component" <name> and, for an instance of Prometheus, "claim" <name>. */}}
+{{/* Source of a data volume: dict "root" $ "component" <name> and, for an instance of Prometheus, "owner" server. */}}
 {{- define "observability-stack.dataVolume" -}}
 {{- if include "observability-stack.hasClaim" . -}}
 persistentVolumeClaim:
-  claimName: {{ .claim | default (include "observability-stack.componentName" .) | quote }}
+  claimName: {{ include "observability-stack.componentName" . | quote }}
 {{- else -}}
 emptyDir:
-  sizeLimit: {{ (get .root.Values .component).persistence.emptyDir.sizeLimit | quote }}
+  sizeLimit: {{ (get .root.Values (.owner | default .component)).persistence.emptyDir.sizeLimit | quote }}
 {{- end -}}
-{{- end -}}
-
-{{/*
-Ingress rule for an X-Ray proxy, which signs every request with the role of its pod and authenticates no client: allows only
-the release's namespace and the given peers. Argument: dict "port" <name> "from" <peers>.
-*/}}
-{{- define "observability-stack.proxyRule" -}}
-from:
-  - podSelector: {}
-  {{- with .from }}{{ toYaml . | nindent 2 }}{{ end }}
-ports:
-  - port: {{ .port }}
-    protocol: TCP
 {{- end -}}

@@ -71,6 +71,14 @@ volumes:
 - {name: xray-proxy, port: 2000}
 {{- end -}}
 
+{{- define "observability-stack.insightsIngress" -}}
+{{- $insights := .Values.containerInsights -}}
+{{- if $insights.applicationSignals.enabled -}}
+{{- $ports := include "observability-stack.applicationSignalsPorts" . | fromYamlArray -}}
+{{- include "observability-stack.signalIngress" (dict "ports" $ports "proxy" "xray-proxy" "from" $insights.networkPolicy.proxyFrom) -}}
+{{- end -}}
+{{- end -}}
+
 {{/*
 Values of the pods on Windows nodes, as JSON. They are HostProcess containers, which require the host network: the agent reads
 the kubelet and the performance counters of the host.

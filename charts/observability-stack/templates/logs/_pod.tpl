@@ -11,6 +11,16 @@
 {{- merge (deepCopy $own) .Values.logs | toJson -}}
 {{- end -}}
 
+{{- define "observability-stack.logsConfig" -}}
+{{- include (ternary "observability-stack.fluentdConfig" "observability-stack.fluentBitConfig" (eq .Values.logs.engine "fluentd")) . -}}
+{{- end -}}
+
+{{/* Data of the ConfigMap. */}}
+{{- define "observability-stack.logsData" -}}
+{{- $file := ternary "fluent.conf" "fluent-bit.yaml" (eq .Values.logs.engine "fluentd") -}}
+{{- dict $file (printf "%s\n" (include "observability-stack.logsConfig" .)) | toYaml -}}
+{{- end -}}
+
 {{- define "observability-stack.logsPod" -}}
 {{- $logs := .Values.logs -}}
 {{- $given := dict "root" . "component" "logs" -}}
@@ -21,7 +31,7 @@ annotations:
   prometheus.io/scrape: "true"
   prometheus.io/port: {{ $logs.httpServer.port | quote }}
   prometheus.io/path: {{ ternary "/metrics" "/api/v2/metrics/prometheus" $fluentd }}
-  checksum/config: {{ include (ternary "observability-stack.fluentdConfig" "observability-stack.fluentBitConfig" $fluentd) . | sha256sum }}
+  checksum/config: {{ include "observability-stack.logsConfig" . | sha256sum }}
 ports:
   - {name: http, containerPort: {{ $logs.httpServer.port | int }}}
 {{- if $fluentd }}

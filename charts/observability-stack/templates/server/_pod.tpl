@@ -15,7 +15,6 @@
 {{/* dict "root" $ "instance" <item of prometheusInstances>. */}}
 {{- define "observability-stack.serverPod" -}}
 {{- $rules := include "observability-stack.evaluatesRules" .root -}}
-{{- $given := dict "root" .root "component" "server" -}}
 annotations:
   checksum/config: {{ include "observability-stack.prometheusConfigData" .root | sha256sum }}
   {{- if $rules }}
@@ -33,7 +32,7 @@ handlers:
 volumes:
   - name: config
     mounts: [{mountPath: /etc/prometheus, readOnly: true}]
-    configMap: {name: {{ include "observability-stack.componentName" $given | quote }}}
+    configMap: {name: {{ include "observability-stack.componentName" (dict "root" .root "component" "server") | quote }}}
   {{- if $rules }}
   - name: rules
     mounts: [{mountPath: /etc/prometheus-rules, readOnly: true}]
@@ -41,5 +40,5 @@ volumes:
   {{- end }}
   - name: data
     mounts: [{mountPath: /prometheus}]
-    {{- include "observability-stack.dataVolume" (set $given "claim" .instance.name) | nindent 4 }}
+    {{- include "observability-stack.dataVolume" (dict "root" .root "component" .instance.component "owner" "server") | nindent 4 }}
 {{- end -}}

@@ -33,6 +33,11 @@
 {{- $ports | toJson -}}
 {{- end -}}
 
+{{- define "observability-stack.tracesIngress" -}}
+{{- $ports := include "observability-stack.tracesPorts" . | fromJsonArray -}}
+{{- include "observability-stack.signalIngress" (dict "ports" $ports "proxy" "xray-tcp" "from" .Values.traces.networkPolicy.proxyFrom) -}}
+{{- end -}}
+
 {{/* Configuration file of the engine, as YAML. */}}
 {{- define "observability-stack.tracesConfig" -}}
 {{- $traces := .Values.traces -}}
@@ -83,4 +88,9 @@
     "telemetry" (dict "logs" (dict "level" $traces.logLevel))
   )
 | toYaml -}}
+{{- end -}}
+
+{{/* Data of the ConfigMap. */}}
+{{- define "observability-stack.tracesData" -}}
+{{- dict "config.yaml" (printf "%s\n" (include "observability-stack.tracesConfig" .)) | toYaml -}}
 {{- end -}}
