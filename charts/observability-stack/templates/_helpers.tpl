@@ -26,17 +26,10 @@ StatefulSets allow 52; their longest suffixes are `-alertmanager` and `-server-9
 {{- default (ternary $name "default" $account.create) $account.name -}}
 {{- end -}}
 
-{{/* ARN of the IAM role of a service account, or nothing: dict "root" $ "account" <key of serviceAccounts>. */}}
+{{/* ARN of the IAM role of a component's service account, or nothing; arguments as above. */}}
 {{- define "observability-stack.roleArn" -}}
-{{- $account := get .root.Values.serviceAccounts .account -}}
+{{- $account := get .root.Values.serviceAccounts (include "observability-stack.valuesKey" .component) -}}
 {{- $account.roleArn | default (get $account.annotations "eks.amazonaws.com/role-arn") -}}
-{{- end -}}
-
-{{/* Annotations of a service account, as JSON; arguments as above. */}}
-{{- define "observability-stack.accountAnnotations" -}}
-{{- $account := get .root.Values.serviceAccounts .account -}}
-{{- $role := ternary (dict "eks.amazonaws.com/role-arn" $account.roleArn) dict (ne ($account.roleArn | default "") "") -}}
-{{- merge $role $account.annotations | toJson -}}
 {{- end -}}
 
 {{/* Whether Prometheus runs in agent mode, which only forwards samples (remote write). */}}

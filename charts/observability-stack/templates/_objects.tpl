@@ -25,14 +25,9 @@ of a component are at its name in camel case: `kubeStateMetrics` for kube-state-
 
 {{/* Whether the chart binds a component's service account to a role. */}}
 {{- define "observability-stack.bindsRole" -}}
-{{- $values := .root.Values -}}
-{{- if and $values.rbac.create (include "observability-stack.runs" .) -}}
-{{- if ne .component "logs" -}}
-true
-{{- else if and (include "observability-stack.logsByFluentBit" .root) (ne $values.logs.metadata.from "tag") -}}
-true
-{{- end -}}
-{{- end -}}
+{{- $logs := .root.Values.logs -}}
+{{- $reads := or (ne .component "logs") (and (eq $logs.engine "fluent-bit") (ne $logs.metadata.from "tag")) -}}
+{{- if and .root.Values.rbac.create $reads (include "observability-stack.runs" .) }}true{{ end -}}
 {{- end -}}
 
 {{/* Metadata of an object; also "annotations" and, if it is not named after its component, "name". */}}

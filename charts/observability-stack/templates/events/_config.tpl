@@ -24,11 +24,6 @@ processors:
 threaded: false
 {{- end -}}
 
-{{/* A regular expression that matches exactly the given words. Argument: the list. */}}
-{{- define "observability-stack.eventsWords" -}}
-^(?:{{ join "|" . }})$
-{{- end -}}
-
 {{/*
 Filters, as a JSON list. They are processors of the input, since otherwise an alert would report excluded events as lost.
 `managedFields` makes up a third of an event. Filters remove only top-level keys, so `metadata` is lifted and nested again.
@@ -42,7 +37,7 @@ Filters, as a JSON list. They are processors of the input, since otherwise an al
   "other-namespaces" (list "exclude" "$metadata['namespace']" $events.namespaces.exclude)
   "reasons" (list "exclude" "$reason" $events.excludeReasons) -}}
 {{- with index $rule 2 -}}
-{{- $filters = append $filters (dict "name" "grep" "alias" $alias (index $rule 0) (printf "%s %s" (index $rule 1) (include "observability-stack.eventsWords" .))) -}}
+{{- $filters = append $filters (dict "name" "grep" "alias" $alias (index $rule 0) (printf "%s ^(?:%s)$" (index $rule 1) (join "|" .))) -}}
 {{- end -}}
 {{- end -}}
 {{- $filters = append $filters (dict "name" "nest" "alias" "lift" "operation" "lift" "nested_under" "metadata" "add_prefix" "metadata.") -}}

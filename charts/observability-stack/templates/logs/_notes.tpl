@@ -13,7 +13,7 @@
 
 Log groups contain the name "eks" for the cluster. Set cluster.name and cluster.region to your own.
 {{- end }}
-{{- include "observability-stack.outputNotes" (dict "root" . "account" "logs" "component" "logs" "who" "Fluent Bit" "workload" (printf "daemonset/%s" $name)) }}
+{{- include "observability-stack.outputNotes" (dict "root" . "component" "logs" "who" "Fluent Bit" "workload" (printf "daemonset/%s" $name)) }}
 {{- end }}
 
 Uninstalling keeps positions and waiting records in {{ include "observability-stack.logsStatePath" . }} on the nodes. To start over, delete that directory.

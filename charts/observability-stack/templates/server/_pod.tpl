@@ -14,6 +14,7 @@
 
 {{/* dict "root" $ "instance" <item of prometheusInstances>. */}}
 {{- define "observability-stack.serverPod" -}}
+{{- $server := .root.Values.server -}}
 {{- $rules := include "observability-stack.evaluatesRules" .root -}}
 annotations:
   checksum/config: {{ include "observability-stack.prometheusConfigData" .root | sha256sum }}
@@ -22,9 +23,22 @@ annotations:
   {{- end }}
 token: true
 args:
-  {{- include "observability-stack.prometheusArgs" . | nindent 2 }}
+  - --config.file=/etc/prometheus/{{ .instance.file }}
+  - --web.listen-address=:{{ $server.service.port | int }}
+  - --log.level={{ $server.logLevel }}
+  {{- if include "observability-stack.prometheusIsAgent" .root }}
+  - --agent
+  - --storage.agent.path=/prometheus
+  - --storage.agent.retention.max-time={{ $server.wal.maxTime }}
+  {{- else }}
+  - --storage.tsdb.path=/prometheus
+  - --storage.tsdb.retention.time={{ $server.retention.time }}
+  {{- with $server.retention.size }}
+  - --storage.tsdb.retention.size={{ . }}
+  {{- end }}
+  {{- end }}
 ports:
-  - {name: http, containerPort: {{ .root.Values.server.service.port | int }}}
+  - {name: http, containerPort: {{ $server.service.port | int }}}
 handlers:
   startupProbe: {httpGet: {path: /-/ready, port: http}}
   livenessProbe: {httpGet: {path: /-/healthy, port: http}}

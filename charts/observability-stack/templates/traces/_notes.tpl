@@ -36,7 +36,7 @@ The least-privilege policy of the role of {{ ternary "the X-Ray daemon" "the col
 
 {{ include "observability-stack.policyDocument" (list (dict "Effect" "Allow" "Action" $actions "Resource" "*")) | indent 2 }}
 
-{{ include "observability-stack.roleNotes" (dict "root" . "account" "traces" "component" "traces" "who" (ternary "the X-Ray daemon" "the collector" $daemon) "workload" (printf "daemonset/%s" (include "observability-stack.tracesName" .))) }}
+{{ include "observability-stack.roleNotes" (dict "root" . "component" "traces" "who" (ternary "the X-Ray daemon" "the collector" $daemon) "workload" (printf "daemonset/%s" (include "observability-stack.tracesName" .))) }}
 
 X-Ray keeps traces for 30 days, also after uninstalling. They cannot be deleted earlier, and storing them is free.
 {{- end -}}

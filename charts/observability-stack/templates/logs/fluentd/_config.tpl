@@ -90,8 +90,7 @@ has the prefix that the image's own configuration uses.
 {{- define "observability-stack.fluentdOutputs" -}}
 {{- $outputs := list -}}
 {{- $types := list -}}
-{{- $pipelines := include "observability-stack.pipelines" (dict "root" . "component" "logs") | fromJsonArray -}}
-{{- range include "observability-stack.receivers" (dict "root" . "pipelines" $pipelines) | fromJsonArray -}}
+{{- range include "observability-stack.receivers" (dict "root" . "component" "logs") | fromJsonArray -}}
 {{- $outputs = append $outputs (set . "variables" (has .type $types | ternary .variable (printf "FLUENT_%s_" (upper .type)))) -}}
 {{- $types = append $types .type -}}
 {{- end -}}
