@@ -19,9 +19,8 @@ Region and ID of the AMP workspace that a remote-write URL names, as a JSON map;
 {{- $roles := list -}}
 {{- range include "observability-stack.remotesWithDefaults" . | fromJsonArray -}}
 {{- $workspace := include "observability-stack.ampWorkspace" .url | fromJson -}}
-{{- $assumed := (.sigv4 | default dict).role_arn -}}
-{{- if $assumed -}}
-{{- $roles = append $roles $assumed -}}
+{{- if (.sigv4 | default dict).role_arn -}}
+{{- $roles = append $roles .sigv4.role_arn -}}
 {{- else if $workspace.region -}}
 {{- $resources = append $resources (printf "arn:%s:aps:%s:ACCOUNT:workspace/%s" (include "observability-stack.partition" $workspace.region) $workspace.region $workspace.id) -}}
 {{- end -}}
@@ -30,6 +29,12 @@ Region and ID of the AMP workspace that a remote-write URL names, as a JSON map;
 {{- with $resources | uniq }}{{ $statements = append $statements (dict "Effect" "Allow" "Action" (list "aps:RemoteWrite") "Resource" .) }}{{ end -}}
 {{- with $roles | uniq }}{{ $statements = append $statements (dict "Effect" "Allow" "Action" (list "sts:AssumeRole") "Resource" .) }}{{ end -}}
 {{- $statements | toJson -}}
+{{- end -}}
+
+{{/* IAM statement for sending traces, as JSON. X-Ray supports no resource-level permissions for these actions. */}}
+{{- define "observability-stack.xrayStatement" -}}
+{{- $actions := list "xray:GetSamplingRules" "xray:GetSamplingStatisticSummaries" "xray:GetSamplingTargets" "xray:PutTelemetryRecords" "xray:PutTraceSegments" -}}
+{{- dict "Effect" "Allow" "Action" $actions "Resource" "*" | toJson -}}
 {{- end -}}
 
 {{/*

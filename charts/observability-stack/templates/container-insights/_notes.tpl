@@ -15,9 +15,7 @@
   (dict "Effect" "Allow" "Action" (list "logs:CreateLogGroup" "logs:CreateLogStream" "logs:PutLogEvents") "Resource" $arns)
   (dict "Effect" "Allow" "Action" (list "ec2:DescribeTags" "ec2:DescribeVolumes") "Resource" "*")
 -}}
-{{- if $insights.applicationSignals.enabled -}}
-{{- $statements = append $statements (dict "Effect" "Allow" "Action" (list "xray:GetSamplingRules" "xray:GetSamplingStatisticSummaries" "xray:GetSamplingTargets" "xray:PutTelemetryRecords" "xray:PutTraceSegments") "Resource" "*") -}}
-{{- end -}}
+{{- if $insights.applicationSignals.enabled }}{{ $statements = append $statements (include "observability-stack.xrayStatement" . | fromJson) }}{{ end -}}
 {{- $statements | toJson -}}
 {{- end -}}
 

@@ -86,30 +86,17 @@ kube_url: https://127.0.0.1:443
 {{- end }}
 {{- end -}}
 
-{{/* Keep the fields of a journal entry that Container Insights uses, with its names. */}}
-{{- define "observability-stack.journalFilters" -}}
-{{- $names := include "observability-stack.journalFields" . | fromJson -}}
-{{- $match := "^(dataplane|host)\\.journal$" -}}
-{{- $renamed := list -}}
-{{- range $field, $name := $names }}{{ $renamed = append $renamed (printf "%s %s" $field $name) }}{{ end -}}
-{{- list
-  (dict "name" "record_modifier" "alias" "journal" "match_regex" $match "allowlist_key" (keys $names | sortAlpha))
-  (dict "name" "modify" "alias" "journal-names" "match_regex" $match "rename" $renamed)
-| toJson -}}
-{{- end -}}
-
 {{- define "observability-stack.logFilters" -}}
 {{- $values := .Values.logs -}}
 {{- $pipelines := include "observability-stack.pipelines" (dict "root" . "component" "logs") | fromJsonArray -}}
 {{- $filters := list -}}
-{{- if $values.application.enabled -}}
-{{- with $values.application.multiline -}}
+{{- if and $values.application.enabled $values.application.multiline -}}
 {{- $filters = append $filters (dict
   "name" "multiline"
   "alias" "records"
   "match" "application.*"
   "multiline.key_content" "log"
-  "multiline.parser" (join "," .)
+  "multiline.parser" (join "," $values.application.multiline)
   "mode" "parser"
   "buffer" true
   "flush_ms" 1000
@@ -117,10 +104,9 @@ kube_url: https://127.0.0.1:443
   "emitter_storage.type" "filesystem"
 ) -}}
 {{- end -}}
-{{- end -}}
 {{- range $pipelines -}}
-{{- $rate := (get $values .).rateLimit -}}
-{{- if $rate }}{{ $filters = append $filters (dict "name" "throttle" "alias" (printf "rate-%s" .) "match" (printf "%s.*" .) "rate" (int $rate) "window" 5 "interval" "1s") }}{{ end -}}
+{{- $throttle := dict "name" "throttle" "alias" (printf "rate-%s" .) "match" (printf "%s.*" .) "window" 5 "interval" "1s" -}}
+{{- with int (get $values .).rateLimit }}{{ $filters = append $filters (set $throttle "rate" .) }}{{ end -}}
 {{- end -}}
 {{- if or $values.application.enabled (and $values.dataplane.enabled $values.dataplane.pods) -}}
 {{- if $values.joinParts -}}
@@ -130,7 +116,12 @@ kube_url: https://127.0.0.1:443
 {{- $filters = append $filters (include "observability-stack.metadataFilter" . | fromYaml) -}}
 {{- end -}}
 {{- if include "observability-stack.readsJournal" . -}}
-{{- $filters = concat $filters (include "observability-stack.journalFilters" . | fromJsonArray) -}}
+{{- $names := include "observability-stack.journalFields" . | fromJson -}}
+{{- $renamed := list -}}
+{{- range $field, $name := $names }}{{ $renamed = append $renamed (printf "%s %s" $field $name) }}{{ end -}}
+{{- $match := "^(dataplane|host)\\.journal$" -}}
+{{- $filters = append $filters (dict "name" "record_modifier" "alias" "journal" "match_regex" $match "allowlist_key" (keys $names | sortAlpha)) -}}
+{{- $filters = append $filters (dict "name" "modify" "alias" "journal-names" "match_regex" $match "rename" $renamed) -}}
 {{- end -}}
 {{- range $pipelines -}}
 {{- $options := dict "alias" (printf "origin-%s" .) "match" (printf "%s.*" .) -}}

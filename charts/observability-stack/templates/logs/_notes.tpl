@@ -1,9 +1,9 @@
 {{/* Notes of an install with logs, and what the notes of logs and events have in common. */}}
 {{- define "observability-stack.logsNotes" -}}
 {{- if .Values.logs.enabled -}}
-{{- $fluentd := include "observability-stack.logsByFluentd" . -}}
+{{- $fluentd := eq .Values.logs.engine "fluentd" -}}
 {{- $name := include "observability-stack.componentName" (dict "root" . "component" "logs") -}}
-{{ ternary "fluentd" "Fluent Bit" (ne $fluentd "") }} collects logs on every Linux node:
+{{ ternary "fluentd" "Fluent Bit" $fluentd }} collects logs on every Linux node:
 
   kubectl logs --namespace {{ .Release.Namespace }} daemonset/{{ $name }}
 {{- if $fluentd }}

@@ -41,24 +41,18 @@
 {{/* Configuration file of the engine, as YAML. */}}
 {{- define "observability-stack.tracesConfig" -}}
 {{- $traces := .Values.traces -}}
+{{- $region := .Values.cluster.region -}}
 {{- if eq $traces.engine "xray-daemon" -}}
 {{- /* The daemon's default buffer is 1% of the node's memory, regardless of the container's limit. */ -}}
 {{- dict
   "Version" 2
   "TotalBufferSizeMB" (int $traces.xrayDaemon.totalBufferSizeMB)
-  "Region" .Values.cluster.region
+  "Region" $region
   "Endpoint" $traces.endpoint
   "LocalMode" true
   "Logging" (dict "LogLevel" $traces.logLevel)
 | toYaml -}}
 {{- else -}}
-{{- include "observability-stack.collectorConfig" . -}}
-{{- end -}}
-{{- end -}}
-
-{{- define "observability-stack.collectorConfig" -}}
-{{- $traces := .Values.traces -}}
-{{- $region := .Values.cluster.region -}}
 {{- $limit := int $traces.otel.limitMib -}}
 {{- /* An address without a host also listens on IPv6. */ -}}
 {{- $proxy := dict "endpoint" ":2000" "region" $region "local_mode" true -}}
@@ -88,6 +82,7 @@
     "telemetry" (dict "logs" (dict "level" $traces.logLevel))
   )
 | toYaml -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Data of the ConfigMap. */}}
