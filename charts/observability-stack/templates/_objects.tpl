@@ -1,6 +1,7 @@
 {{/*
-Objects that several components have. Arguments: dict "root" $ "component" <name>, and those that each helper names. The values
-of a component are at its name in camel case: `kubeStateMetrics` for kube-state-metrics.
+Objects that several components have; nothing if the component does not run. Arguments: dict "root" $ "component" <name>, those
+that each helper names, and, for an object with the values of another component (an instance of Prometheus, Windows agents),
+"owner" <its name>. The values of a component are at its name in camel case: `kubeStateMetrics` for kube-state-metrics.
 */}}
 
 {{- define "observability-stack.valuesKey" -}}

@@ -18,7 +18,7 @@
 {{- ternary $names list $values.enabled | toJson -}}
 {{- end -}}
 
-{{/* Texts of placeholders, as JSON; {pipeline} is added where it is known. */}}
+{{/* Placeholders of options and their texts, as JSON; helpers that know the pipeline add {pipeline}. */}}
 {{- define "observability-stack.outputNames" -}}
 {{- dict "cluster" .Values.cluster.name "region" .Values.cluster.region "node" "${HOST_NAME}" | toJson -}}
 {{- end -}}
@@ -38,7 +38,7 @@
 {{- $receivers | toJson -}}
 {{- end -}}
 
-{{/* Fluent Bit's outputs of an agent, as JSON: dict "root" $ "component" <logs or events>. */}}
+{{/* Fluent Bit outputs of an agent, as JSON: dict "root" $ "component" <logs or events>. */}}
 {{- define "observability-stack.fluentBitOutputs" -}}
 {{- $root := .root -}}
 {{- $types := include "observability-stack.outputTypes" $root | fromJson -}}

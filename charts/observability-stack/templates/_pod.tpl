@@ -1,16 +1,12 @@
-{{/* Pods of all components. */}}
-
 {{/*
-Pod template of a component, as JSON: dict "root" $ "component" <name> "pod" <helper of the component's own fields, as YAML>.
-Optional: "values" <block, default: that of the component> "owner" <component whose service account it uses>
-"containerName" <name> "scope" <argument of the helper, default: the root> "os" windows.
+Pod template, as JSON: dict "root" $ "component" <name> "values" <block> "pod" <helper>. Optional: "owner" <component whose
+service account it uses> "containerName" <name> "scope" <argument of the helper, default: the root> "os" windows.
 
-The helper returns fields of the container, and: `handlers` of its probes, `annotations` of the pod, `token` (whether it has
-access to the API server), and `volumes`, each with its `mounts`. Lists in the values whose names begin with `extra` are
-appended.
+The helper returns YAML: fields of the container, `handlers` of its probes, `annotations` of the pod, `token` (whether the pod
+has access to the API server) and `volumes`, each with its `mounts`. Lists in the values that begin with `extra` are appended.
 */}}
 {{- define "observability-stack.podTemplate" -}}
-{{- $values := .values | default (get .root.Values (include "observability-stack.valuesKey" .component)) -}}
+{{- $values := .values -}}
 {{- $os := .os | default "linux" -}}
 {{- $own := include .pod (.scope | default .root) | fromYaml -}}
 {{- $volumes := list -}}

@@ -1,16 +1,16 @@
 {{/* Configuration of the CloudWatch agent and of the EKS add-on that installs it. */}}
 
-{{/* Whether the chart installs the agent, rather than the add-on. Argument: the root. */}}
+{{/* Whether the chart installs the agent, rather than the add-on. */}}
 {{- define "observability-stack.runsInsights" -}}
 {{- include "observability-stack.runs" (dict "root" . "component" "container-insights") -}}
 {{- end -}}
 
-{{/* Whether the agent also runs on Windows nodes. Argument: the root. */}}
+{{/* Whether the agent also runs on Windows nodes. */}}
 {{- define "observability-stack.runsWindowsInsights" -}}
 {{- if and (include "observability-stack.runsInsights" .) .Values.containerInsights.windows.enabled }}true{{ end -}}
 {{- end -}}
 
-{{/* Log group of the metrics; the agent determines its name. Argument: the root. */}}
+{{/* Log group of the metrics; the agent determines its name. */}}
 {{- define "observability-stack.performanceGroup" -}}
 /aws/containerinsights/{{ .Values.cluster.name }}/performance
 {{- end -}}

@@ -1,5 +1,3 @@
-{{/* Notes of an installation with Container Insights. */}}
-
 {{/* Statements of the policy of the CloudWatch agent's role, as a JSON list. Argument: the root. */}}
 {{- define "observability-stack.insightsStatements" -}}
 {{- $insights := .Values.containerInsights -}}

@@ -1,5 +1,3 @@
-{{/* Pods of the CloudWatch agent. */}}
-
 {{/* Values of the pods with their default affinity, as JSON. Argument: the root. */}}
 {{- define "observability-stack.insightsPodValues" -}}
 {{- $values := deepCopy .Values.containerInsights -}}

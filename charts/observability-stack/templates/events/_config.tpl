@@ -1,8 +1,6 @@
-{{/* Fluent Bit configuration of the events collector. */}}
-
 {{/*
-`db` stores the IDs of events that were read, so that a restart does not read the events of the last hour again. An event whose
-count increases is read again once its ID expires, after the lookback.
+`db` stores the IDs of read events, so that a restart does not read the events of the last hour again. An event whose count
+increases is read again when its ID expires, after the lookback.
 */}}
 {{- define "observability-stack.eventsInput" -}}
 name: kubernetes_events

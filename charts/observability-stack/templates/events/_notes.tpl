@@ -1,4 +1,3 @@
-{{/* Notes of an install with events. */}}
 {{- define "observability-stack.eventsNotes" -}}
 {{- if .Values.events.enabled -}}
 {{- $minutes := int .Values.events.lookbackMinutes -}}

@@ -23,7 +23,7 @@ dataplane.journal, host.journal and host.files.*.
   "read_from_tail" (not $logs.readFromHead)
 ) | toJson -}}
 {{- else -}}
-{{- /* A rotated file is read until it is deleted. */ -}}
+{{- /* Read rotated files until they are deleted. */ -}}
 {{- $input := merge $common (dict
   "name" "tail"
   "path" (join "," $source.paths)
@@ -110,7 +110,7 @@ kube_url: https://127.0.0.1:443
 {{- end -}}
 {{- if or $values.application.enabled (and $values.dataplane.enabled $values.dataplane.pods) -}}
 {{- if $values.joinParts -}}
-{{- /* The runtime's flag of partial lines, which the parser has joined. */ -}}
+{{- /* Drop the partial-line flag of the runtime: the parser has joined the parts. */ -}}
 {{- $filters = append $filters (dict "name" "record_modifier" "alias" "parts" "match_regex" "^(application|dataplane)\\.pods\\." "remove_key" "_p") -}}
 {{- end -}}
 {{- $filters = append $filters (include "observability-stack.metadataFilter" . | fromYaml) -}}
@@ -130,7 +130,7 @@ kube_url: https://127.0.0.1:443
 {{- concat $filters $values.extraFilters | toJson -}}
 {{- end -}}
 
-{{/* The whole configuration, as YAML. */}}
+{{/* The complete configuration, as YAML. */}}
 {{- define "observability-stack.fluentBitConfig" -}}
 {{- $parsers := list (dict "name" "pods" "format" "regex" "regex" "\\.?pods\\.(?<namespace_name>[^_]+)_(?<pod_name>[^_]+)_(?<container_name>[^_]+)$") -}}
 {{- if not .Values.logs.joinParts -}}

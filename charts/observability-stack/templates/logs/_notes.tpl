@@ -1,4 +1,3 @@
-{{/* Notes of an install with logs, and what the notes of logs and events have in common. */}}
 {{- define "observability-stack.logsNotes" -}}
 {{- if .Values.logs.enabled -}}
 {{- $fluentd := eq .Values.logs.engine "fluentd" -}}
@@ -20,10 +19,7 @@ Uninstalling keeps positions and waiting records in {{ include "observability-st
 {{- end -}}
 {{- end -}}
 
-{{/*
-Policies of the roles, log groups, and what an uninstall keeps: dict "root" $ and the arguments of
-observability-stack.roleNotes.
-*/}}
+{{/* Policies of the roles, log groups, and resources that an uninstall keeps; arguments as for observability-stack.roleNotes. */}}
 {{- define "observability-stack.outputNotes" -}}
 {{- $outputs := include "observability-stack.fluentBitOutputs" . | fromJsonArray -}}
 {{- $region := .root.Values.cluster.region -}}

@@ -1,11 +1,9 @@
-{{/* Pods of the node agent, Fluent Bit or fluentd. */}}
-
 {{/* Host directory of read positions and buffers, separate for each release. */}}
 {{- define "observability-stack.logsStatePath" -}}
 {{- default (printf "/var/lib/observability-stack/%s" (include "observability-stack.clusterWideComponentName" (dict "root" . "component" "logs"))) .Values.logs.state.hostPath -}}
 {{- end -}}
 
-{{/* Values of the pods, as JSON: `logs`, for fluentd with its image and resources. */}}
+{{/* Values of the pods, as JSON; fluentd has its own image and resources. */}}
 {{- define "observability-stack.logsValues" -}}
 {{- $own := ternary (pick .Values.logs.fluentd "image" "resources") dict (eq .Values.logs.engine "fluentd") -}}
 {{- merge (deepCopy $own) .Values.logs | toJson -}}
@@ -15,7 +13,6 @@
 {{- include (ternary "observability-stack.fluentdConfig" "observability-stack.fluentBitConfig" (eq .Values.logs.engine "fluentd")) . -}}
 {{- end -}}
 
-{{/* Data of the ConfigMap. */}}
 {{- define "observability-stack.logsData" -}}
 {{- $file := ternary "fluent.conf" "fluent-bit.yaml" (eq .Values.logs.engine "fluentd") -}}
 {{- dict $file (printf "%s\n" (include "observability-stack.logsConfig" .)) | toYaml -}}

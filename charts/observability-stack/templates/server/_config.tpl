@@ -1,5 +1,3 @@
-{{/* Configuration of Prometheus. */}}
-
 {{/* Alerting. Replicas must send identical alerts for Alertmanager to deduplicate, so `__replica__` is dropped. */}}
 {{- define "observability-stack.alertingConfig" -}}
 {{- $sd := include "observability-stack.ownPods" (dict "root" . "components" (list "alertmanager")) | fromJsonArray -}}

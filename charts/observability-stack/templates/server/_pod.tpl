@@ -1,5 +1,3 @@
-{{/* Pods of Prometheus. */}}
-
 {{/* Values of the pods, as JSON. Several instances prefer different nodes, unless the values set an affinity. */}}
 {{- define "observability-stack.serverPodValues" -}}
 {{- $server := .Values.server -}}
@@ -12,7 +10,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* dict "root" $ "instance" <item of prometheusInstances>. */}}
+{{/* Argument: dict "root" $ "instance" <item of prometheusInstances>. */}}
 {{- define "observability-stack.serverPod" -}}
 {{- $server := .root.Values.server -}}
 {{- $rules := include "observability-stack.evaluatesRules" .root -}}

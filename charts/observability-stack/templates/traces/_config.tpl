@@ -1,6 +1,6 @@
 {{/* Configuration of the trace collector, by `traces.engine`. */}}
 
-{{/* Values of the pods, as JSON: `traces` with those of its engine. */}}
+{{/* Values of the pods, as JSON: `traces` merged with the values of its engine. */}}
 {{- define "observability-stack.tracesValues" -}}
 {{- $traces := .Values.traces -}}
 {{- /* Surge, since traces are lost while a node has no pod; with a host port, two pods cannot run at once. */ -}}
@@ -18,7 +18,7 @@
 {{- default (include "observability-stack.tracesName" .) .Values.traces.service.name -}}
 {{- end -}}
 
-{{/* Ports of the engine, as a JSON list; both engines have those of X-Ray. */}}
+{{/* Ports of the engine, as a JSON list; both engines have the ports of X-Ray. */}}
 {{- define "observability-stack.tracesPorts" -}}
 {{- $ports := list
   (dict "name" "xray-udp" "port" 2000 "protocol" "UDP")
@@ -85,7 +85,6 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Data of the ConfigMap. */}}
 {{- define "observability-stack.tracesData" -}}
 {{- dict "config.yaml" (printf "%s\n" (include "observability-stack.tracesConfig" .)) | toYaml -}}
 {{- end -}}

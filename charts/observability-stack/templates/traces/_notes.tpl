@@ -1,4 +1,3 @@
-{{/* Notes of an installation with traces. */}}
 {{- define "observability-stack.tracesNotes" -}}
 {{- $traces := .Values.traces -}}
 {{- if $traces.enabled -}}

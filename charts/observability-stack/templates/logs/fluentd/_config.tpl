@@ -151,7 +151,7 @@ parts of a line, and take the names of a pod from the path of its file, so the A
 {{- end -}}
 {{- $origin := dict "cluster" .root.Values.cluster.name "pipeline" .pipeline "node" "${HOST_NAME}" -}}
 {{- $filters = append $filters (dict "$type" "record_transformer" "$tag" "**" "record" $origin) -}}
-{{- /* A chunk that is retried is stored once. */ -}}
+{{- /* With an ID, a record in a retried chunk is stored once. */ -}}
 {{- with $hash }}{{ $filters = append $filters (dict "$type" . "$tag" "**" "hash_id_key" "_hash") }}{{ end -}}
 {{- $config := list -}}
 {{- range $filters }}{{ $config = append $config (dict "filter" .) }}{{ end -}}
@@ -177,9 +177,7 @@ parts of a line, and take the names of a pod from the path of its file, so the A
 {{- prepend $labels (dict "$name" (printf "@%s" (upper .pipeline)) "config" (append $config (dict "match" $match))) | toJson -}}
 {{- end -}}
 
-{{/*
-The whole configuration, as YAML. A value `${NAME}` becomes embedded Ruby that reads the environment variable.
-*/}}
+{{/* The complete configuration, as YAML. A value `${NAME}` becomes embedded Ruby that reads the environment variable. */}}
 {{- define "observability-stack.fluentdConfig" -}}
 {{- $logs := .Values.logs -}}
 {{- $config := list -}}
