@@ -88,7 +88,14 @@ def kubernetes(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def chosen_cluster(pytestconfig: pytest.Config) -> ChosenCluster:
+def ip_family(pytestconfig: pytest.Config) -> str:
+    """The IP family of created clusters: ``ipv4``, ``ipv6`` or ``dual``."""
+    family: str = pytestconfig.getoption("ip_family")
+    return family
+
+
+@pytest.fixture(scope="session")
+def chosen_cluster(pytestconfig: pytest.Config, ip_family: str) -> ChosenCluster:
     """Create a cluster, not started yet, of the type in ``--cluster-type`` (or CLUSTER).
 
     A kubeconfig is used only for ``existing``.
@@ -97,7 +104,13 @@ def chosen_cluster(pytestconfig: pytest.Config) -> ChosenCluster:
 
     def create(name: str, workers: int = 0) -> Cluster:
         try:
-            cluster = clusters.create(kind, name, kubeconfig=_kubeconfig(pytestconfig), workers=workers)
+            cluster = clusters.create(
+                kind,
+                name if ip_family == "ipv4" else f"{name}-{ip_family}",
+                kubeconfig=_kubeconfig(pytestconfig),
+                workers=workers,
+                ip_family=ip_family,
+            )
         except HarnessError as error:
             if kind != "auto":
                 raise
@@ -142,6 +155,12 @@ def cluster_type(kube_stage_cluster: Cluster) -> str:
 def pytest_addoption(parser: pytest.Parser) -> None:
     # pytest-helm-charts has the option --kubeconfig; its tools and documentation use --kube-config.
     parser.addoption("--kube-config", metavar="FILE", help="same as --kubeconfig")
+    parser.addoption(
+        "--ip-family",
+        choices=("ipv4", "ipv6", "dual"),
+        default=os.environ.get("IP_FAMILY", "ipv4"),
+        help="of clusters that the tests create",
+    )
     parser.addoption("--helm-major", type=int, choices=supported.HELM, default=supported.HELM[-1], help="3 or 4")
 
 

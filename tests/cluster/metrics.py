@@ -13,6 +13,7 @@ from kubernetes import config
 
 from cluster.stage import Stage
 from harness.backends.aws import CREDENTIALS
+from harness.backends.ports import in_url
 from harness.backends.remote_write import PATH, Labels, RemoteWriteReceiver
 
 CHART = Path("charts/observability-stack")
@@ -45,7 +46,7 @@ class Metrics:
         """Install or upgrade the release, as `server` or `agent`."""
         assert self.receiver.ca is not None
         remote = {
-            "url": f"https://{self.address}:{self.receiver.port}{PATH}",
+            "url": f"https://{in_url(self.address)}:{self.receiver.port}{PATH}",
             "sigv4": {"region": REGION},
             "tls_config": {"ca": self.receiver.ca.read_text(encoding="ascii")},
         }
@@ -155,7 +156,7 @@ def _log_agent(meta: dict[str, str]) -> Iterator[dict[str, Any]]:
         "filters": [{"name": "modify", "match": "*", "add": "a b"}],
         "outputs": [{"name": "stdout", "match": "*"}],
     }
-    service = {"http_server": True, "http_port": 2020, "flush": 1, "storage.metrics": True}
+    service = {"http_server": True, "http_listen": "::", "http_port": 2020, "flush": 1, "storage.metrics": True}
     config = yaml.safe_dump({"service": service, "pipeline": pipeline})
     yield _object("v1", "ConfigMap", "agent", meta, data={"fluent-bit.yaml": config})
     notes = {"scrape": "true", "port": "2020", "path": "/api/v2/metrics/prometheus"}

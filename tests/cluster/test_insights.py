@@ -12,6 +12,7 @@ from moto.server import ThreadedMotoServer
 from cluster.metrics import CHART, until
 from cluster.stage import Stage, namespace
 from harness.backends.aws import CREDENTIALS, REGION
+from harness.backends.ports import in_url
 from harness.clusters import Cluster
 from harness.render.helm import Helm
 
@@ -55,7 +56,7 @@ def insights(kube_stage_cluster: Cluster, helm: Helm) -> Iterator[Insights]:
     with namespace(stage):
         server.start()
         _, port = server.get_host_and_port()
-        url = f"http://{address}:{port}"
+        url = f"http://{in_url(address)}:{port}"
         values = {
             "metrics": {"enabled": False},
             "cluster": {"name": "shop", "region": REGION},

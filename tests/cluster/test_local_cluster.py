@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from cluster.leftovers import left_behind, processes, traces
 from cluster.stage import own_name
 from harness import tools
+from harness.backends.ports import family, in_url
 from harness.clusters import LocalCluster
 from harness.clusters.local import layout
 from harness.clusters.local.config import Options
@@ -43,7 +45,7 @@ def serve(cluster: LocalCluster, name: str, node: str = "") -> str:
     """Run a web server on a node, behind a Service with its name; return the address of its pod."""
     cluster.load_images([PYTHON])
     where = json.dumps({"spec": {"nodeName": node or cluster.name}})
-    server = ("--command", "--", "python3", "-m", "http.server", "8000")
+    server = ("--command", "--", "python3", "-m", "http.server", "--bind", "::", "8000")
     kubectl(cluster, "run", name, f"--image={PYTHON}", f"--overrides={where}", *server)
     # /etc/hosts resolves the pod's own name, so the Service has a different one.
     kubectl(cluster, "expose", "pod", name, f"--name={name}-service", "--port=80", "--target-port=8000")
@@ -117,23 +119,33 @@ def test_clusters_side_by_side_do_not_meet(cluster: LocalCluster) -> None:
         assert fetch(cluster, "web", f"http://{plan.first.ip}:6443") == "unreachable"
 
 
-def test_nodes_are_one_cluster() -> None:
+class Host(ThreadingHTTPServer):
+    """A web server of this machine."""
+
+    def __init__(self, address: str) -> None:
+        self.address_family = family(address)
+        super().__init__((address, 0), SimpleHTTPRequestHandler)
+
+
+@pytest.mark.parametrize("ip_family", layout.IP_FAMILIES)
+def test_nodes_are_one_cluster(ip_family: str) -> None:
     """Pods of two nodes reach each other, DNS and the host; logs, exec and kills work on both; nothing remains."""
     name = own_name("nodes")
     before = traces(name)
-    with LocalCluster(name, Options(workers=1)) as cluster:
+    with LocalCluster(name, Options(workers=1, ip_family=ip_family)) as cluster:
         plan = layout.find(name)
         assert plan is not None
         nodes = dict(zip(("near", "far"), plan.nodes, strict=True))
         ready = kubectl(cluster, "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=1s", "-o", "name")
         assert sorted(ready.split()) == [f"node/{name}", f"node/{name}-worker1"]
         addresses = {pod: serve(cluster, pod, node.name) for pod, node in nodes.items()}
-        with ThreadingHTTPServer((str(cluster.host_address()), 0), SimpleHTTPRequestHandler) as host:
+        with Host(str(cluster.host_address())) as host:
             threading.Thread(target=host.serve_forever).start()
             try:
                 for here, there in (("near", "far"), ("far", "near")):
-                    assert fetch(cluster, here, f"http://{addresses[there]}:8000") == "200"
-                    assert fetch(cluster, here, f"http://{host.server_address[0]}:{host.server_port}") == "200"
+                    assert fetch(cluster, here, f"http://{in_url(addresses[there])}:8000") == "200"
+                    address = in_url(str(host.server_address[0]))
+                    assert fetch(cluster, here, f"http://{address}:{host.server_port}") == "200"
                     deadline = time.monotonic() + 20
                     while fetch(cluster, here, f"http://{there}-service.default.svc.cluster.local") != "200":
                         assert time.monotonic() < deadline, f"{here} does not find the Service of {there}"
@@ -141,9 +153,12 @@ def test_nodes_are_one_cluster() -> None:
                 host.shutdown()
         for pod, node in nodes.items():
             assert f"{addresses['far' if pod == 'near' else 'near']} - -" in kubectl(cluster, "logs", pod)
-            assert f" {node.ip}/30 " in cluster.exec(["ip", "address"], node=node.name).stdout
-            status = json.loads(kubectl(cluster, "get", "pod", pod, "-o", "json"))["status"]["containerStatuses"][0]
-            cluster.kill_container(status["containerID"])
+            interface = cluster.exec(["ip", "-json", "address", "show", "eth0"], node=node.name).stdout
+            assert {entry["local"] for entry in json.loads(interface)[0]["addr_info"]} >= set(map(str, node.ips))
+            status = json.loads(kubectl(cluster, "get", "pod", pod, "-o", "json"))["status"]
+            versions = [ip_address(entry["ip"]).version for entry in status["podIPs"]]
+            assert versions == list(layout.IP_FAMILIES[ip_family])
+            cluster.kill_container(status["containerStatuses"][0]["containerID"])
             kubectl(cluster, "wait", f"pod/{pod}", "--for=jsonpath={.status.containerStatuses[0].restartCount}=1")
         with pytest.raises(HarnessError, match=rf"(?s)unknown cannot be killed: {name}: .*; {name}-worker1: "):
             cluster.kill_container("containerd://unknown")

@@ -4,6 +4,7 @@ The tests use one release, in this order.
 """
 
 import contextlib
+import math
 import os
 import re
 import subprocess
@@ -175,7 +176,7 @@ def test_change_of_mode_keeps_data_and_uninstall_the_claim(metrics: Metrics) -> 
     assert metrics.receiver.gaps(INTERVAL, since=agent_since) == {}
     assert metrics.own("prometheus_remote_storage_samples_failed_total") == 0
     metrics.install("server")
-    old = metrics.query(f"count_over_time(up{{job='kubelet'}}[1h] @ {stored_at:.0f})")
+    old = metrics.query(f"count_over_time(up{{job='kubelet'}}[1h] @ {math.ceil(stored_at)})")
     assert float(old[0]["value"][1]) >= float(before[0]["value"][1])
     stage.uninstall(RELEASE)
     kinds = "all,configmaps,secrets,serviceaccounts,persistentvolumeclaims,networkpolicies,poddisruptionbudgets"

@@ -66,7 +66,7 @@ ANSWERS = {
 NAMED = {f"{part}/http": {FRIEND} for part in ("server", "alertmanager", "pushgateway", "logs", "events")}
 NAMED |= {f"{part}/{port}": {OWN, FRIEND} for part, port in zip(STOOD_IN, ("xray-tcp", "xray-proxy"), strict=True)}
 STAND_IN = """\
-import socketserver, sys, threading
+import socket, socketserver, sys, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 class Page(BaseHTTPRequestHandler):
@@ -78,6 +78,7 @@ class Echo(socketserver.BaseRequestHandler):
     def handle(self):
         self.request[1].sendto(self.request[0], self.client_address)
 
+ThreadingHTTPServer.address_family = socketserver.ThreadingUDPServer.address_family = socket.AF_INET6
 makes = {"TCP": (ThreadingHTTPServer, Page), "UDP": (socketserver.ThreadingUDPServer, Echo)}
 for place in sys.argv[1].split(","):
     port, protocol = place.split("/")
@@ -90,7 +91,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 def answers(place):
     host, port, protocol = place.split("/")
-    with socket.socket(type={"TCP": socket.SOCK_STREAM, "UDP": socket.SOCK_DGRAM}[protocol]) as asks:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, type={"TCP": socket.SOCK_STREAM, "UDP": socket.SOCK_DGRAM}[protocol]) as asks:
         asks.settimeout(1.5)
         try:
             asks.connect((host, int(port)))
@@ -205,7 +207,7 @@ def enforce(stage: Stage) -> None:
     plan = layout.find(cluster.name)
     assert plan is not None, "the cluster is up"
     # It identifies pods by the address range of the node.
-    pods = str(plan.first.pods)
+    pods = str(plan.first.pods[0])
     stage.kubectl("patch", "node", cluster.name, "--patch", json.dumps({"spec": {"podCIDR": pods, "podCIDRs": [pods]}}))
     tools.install_debian(["ipset"])
     options = ("--run-firewall", "--run-router=false", "--run-service-proxy=false", "--enable-cni=false")

@@ -13,7 +13,7 @@ from cluster.stage import CHART, Stage
 
 pytestmark = pytest.mark.cluster
 RECEIVER = """\
-import http.server, sys
+import http.server, socket, sys
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_POST(self):
@@ -27,7 +27,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
     def log_message(self, *_):
         pass
-http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
+class Server(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+Server(("", 8080), Handler).serve_forever()
 """
 
 

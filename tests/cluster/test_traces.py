@@ -34,7 +34,7 @@ KEYS = [{"name": key, "value": value} for key, value in CREDENTIALS.items() if k
 ENGINES = {"xray-daemon": "xray", "otel": "aws-otel-collector"}
 PRINTER = """\
 import socket, sys
-taker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+taker = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 taker.bind(("", 2000))
 while True:
     print(taker.recv(65536).decode().partition("\\n")[2], flush=True)
@@ -47,8 +47,9 @@ for _ in range(int(sys.argv[2])):
     now = time.time()
     trace = f"1-{int(now):08x}-{os.urandom(12).hex()}"
     made = {"name": "sender", "id": os.urandom(8).hex(), "trace_id": trace, "start_time": now, "end_time": now}
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sender.sendto(b'{"format": "json", "version": 1}\\n' + json.dumps(made).encode(), (host, int(port)))
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+    with socket.socket(family, kind) as sender:
+        sender.sendto(b'{"format": "json", "version": 1}\\n' + json.dumps(made).encode(), address)
     print(trace, flush=True)
 """
 ASKER = """\
@@ -183,9 +184,15 @@ class World:
     def rules(self, node: str) -> set[str]:
         """Return the endpoints in a node's rules for UDP 2000."""
         assert isinstance(self.release.cluster, LocalCluster)
-        saved = self.release.cluster.exec(["iptables-save", "-t", "nat"], node=node).stdout
+        # The rules of the cluster's IP family; the other program prints none of this Service.
+        saved = "".join(
+            self.release.cluster.exec([program, "-t", "nat"], node=node).stdout
+            for program in ("iptables-save", "ip6tables-save")
+        )
         chain = re.search(rf"{self.release.namespace}/{NAME}:xray-udp cluster IP.* -j (KUBE-SV\S+)", saved)
-        return set(re.findall(rf"^-A {chain[1]} .*:xray-udp -> (\S+):2000", saved, re.MULTILINE)) if chain else set()
+        if not chain:
+            return set()
+        return set(re.findall(rf"^-A {chain[1]} .*:xray-udp -> \[?([^\s\]]+)\]?:2000", saved, re.MULTILINE))
 
 
 def running(stage: Stage, selector: str = "") -> dict[str, list[Object]]:

@@ -28,7 +28,7 @@ class Case:
     @property
     def oldest_kubernetes(self) -> str | None:
         """The Kubernetes version that the file's first comment requires; ``None``: any supported one."""
-        needs = re.search(r"Needs Kubernetes (\d+\.\d+)", _comment(self.values)) if self.values else None
+        needs = re.search(r"Requires Kubernetes (\d+\.\d+)", _comment(self.values)) if self.values else None
         return needs[1] if needs else None
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ VALUES = """\
 logs:
   # -- How often to scan, in seconds (`refresh_interval`).
   refreshInterval: 5
-  # -- Levels, in order of
+  # -- (string) Levels, in order of
   # verbosity | detail (`log_level`, `--log.level`).
   level: info
   # -- Enable it (requires `mode: host`).
@@ -22,7 +22,7 @@ logs:
 
 
 def test_comments_that_end_with_an_option_are_listed(tmp_path: Path) -> None:
-    """Only a value whose comment ends with option names in parentheses is listed, by its path and without the names."""
+    """Only a value whose comment ends with option names is listed, without the names and the type of the value."""
     (tmp_path / "values.yaml").write_text(VALUES)
     assert options.options(tmp_path / "values.yaml") == [
         ("logs.refreshInterval", "`refresh_interval`", "How often to scan, in seconds."),

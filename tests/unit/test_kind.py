@@ -41,15 +41,18 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calls:
     return Calls(tmp_path)
 
 
-def test_one_node_is_what_kind_makes_by_itself(calls: Calls) -> None:
-    """Without workers kind is given no configuration; it waits for its only node."""
-    cluster = KindCluster("x")
+@pytest.mark.parametrize("ip_family", ["ipv4", "ipv6", "dual"])
+def test_one_node_has_the_ip_family(calls: Calls, ip_family: str) -> None:
+    """Without workers, the configuration has one node and the IP family; kind waits for the node."""
+    cluster = KindCluster("x", ip_family=ip_family)
     cluster.up()
     assert calls.read() == [
         "kind get clusters",
-        f"kind create cluster --wait 120s --kubeconfig {cluster.kubeconfig} --name x",
+        f"kind create cluster --wait 120s --kubeconfig {cluster.kubeconfig} --config - --name x",
     ]
-    assert (calls.folder / "stdin").read_text(encoding="utf-8") == ""
+    given = yaml.safe_load((calls.folder / "stdin").read_text(encoding="utf-8"))
+    assert given["networking"] == {"ipFamily": ip_family}
+    assert [node["role"] for node in given["nodes"]] == ["control-plane"]
 
 
 def test_workers_are_nodes_of_the_configuration(calls: Calls) -> None:
@@ -67,6 +70,7 @@ def test_workers_are_nodes_of_the_configuration(calls: Calls) -> None:
     assert given == {
         "kind": "Cluster",
         "apiVersion": "kind.x-k8s.io/v1alpha4",
+        "networking": {"ipFamily": "ipv4"},
         "nodes": [{"role": "control-plane"}, {"role": "worker"}],
     }
 

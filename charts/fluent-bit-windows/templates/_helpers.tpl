@@ -94,7 +94,12 @@ have two keys, of which the ConfigMap has one. The other variable is empty, so b
 {{- ternary "${CONTAINER_SANDBOX_MOUNT_POINT}" "C:" (eq .Values.mode "hostProcess") -}}
 {{- end -}}
 
-{{/* Directory of positions and buffers, as Fluent Bit sees it. */}}
+{{/* Directory of positions and buffers on the node: two releases with the same one would overwrite each other's positions. */}}
+{{- define "fluent-bit-windows.statePath" -}}
+{{- .Values.state.hostPath | default (printf "C:\\var\\fluent-bit\\%s" (include "fluent-bit-windows.clusterRoleName" .)) -}}
+{{- end -}}
+
+{{/* The same directory, as Fluent Bit sees it. */}}
 {{- define "fluent-bit-windows.stateDir" -}}
 {{- include "fluent-bit-windows.drive" . -}}\fluent-bit-state
 {{- end -}}

@@ -3,7 +3,7 @@
 {{/* Host paths, each with the path in the container if it differs, as a JSON list. */}}
 {{- define "fluent-bit-windows.hostPaths" -}}
 {{- $logs := .Values.logs -}}
-{{- $paths := list (dict "name" "state" "path" .Values.state.hostPath "mountPath" "C:\\fluent-bit-state" "readOnly" false) -}}
+{{- $paths := list (dict "name" "state" "path" (include "fluent-bit-windows.statePath" .) "mountPath" "C:\\fluent-bit-state" "readOnly" false) -}}
 {{- /* A host process sees the disk of the node. A container requires links and their targets at the same paths. */}}
 {{- if eq .Values.mode "container" -}}
 {{- range ternary (list "containers" "pods") list $logs.application.enabled -}}

@@ -3,42 +3,32 @@
 {{/* The environment variables of the demo; returns a YAML list. */}}
 {{- define "log-sidecar.demoEnv" -}}
 {{- $demo := .Values.app.demo -}}
-{{- if include "log-sidecar.demoShips" . -}}
-- name: SHIP
-  value: /opt/demo/ship.json
-- name: SHIP_GRACE_SECONDS
-  value: {{ .Values.sidecar.grace | int | quote }}
+{{- if include "log-sidecar.demoShips" . }}
+- {name: SHIP, value: /opt/demo/ship.json}
+- {name: SHIP_GRACE_SECONDS, value: {{ .Values.sidecar.grace | int | quote }}}
 {{ include "log-sidecar.activeOutputs" . | fromJsonArray | include "log-sidecar.backendEnv" | trim }}
-{{ end -}}
-{{- $traces := $demo.traces }}
-{{- if ne $traces.protocol "none" }}
-{{- $xray := eq $traces.protocol "xray" }}
-- name: TRACES
-  value: {{ $traces.protocol | quote }}
-- name: {{ ternary "AWS_XRAY_DAEMON_ADDRESS" "OTEL_EXPORTER_OTLP_ENDPOINT" $xray }}
-  value: {{ $traces.endpoint | quote }}
-- name: {{ ternary "AWS_XRAY_TRACING_NAME" "OTEL_SERVICE_NAME" $xray }}
-  value: {{ default (include "log-sidecar.fullname" .) $traces.service | quote }}
-{{- with $traces.logGroup }}
-- name: TRACES_LOG_GROUP
-  value: {{ . | quote }}
 {{- end }}
-{{- end }}
-- name: LOG_FILE
-  value: {{ (first .Values.logs.files).path | quote }}
-- name: LOG_ROTATE_BYTES
-  value: {{ $demo.rotateBytes | int64 | quote }}
-- name: LOG_ROTATE_KEEP
-  value: {{ $demo.rotateKeep | int | quote }}
-{{- if include "log-sidecar.runsToEnd" . }}
-- name: LINES
-  value: {{ $demo.jobLines | int64 | quote }}
-{{- else }}
-- name: LINES_PER_REQUEST
-  value: {{ $demo.linesPerRequest | int | quote }}
-- name: PORT
-  value: {{ (first .Values.app.ports).containerPort | int | quote }}
-{{- end }}
+{{- $env := list -}}
+{{- with $demo.traces -}}
+{{- $names := ternary (list "AWS_XRAY_DAEMON_ADDRESS" "AWS_XRAY_TRACING_NAME") (list "OTEL_EXPORTER_OTLP_ENDPOINT" "OTEL_SERVICE_NAME") (eq .protocol "xray") -}}
+{{- if ne .protocol "none" -}}
+{{- $service := .service | default (include "log-sidecar.fullname" $) -}}
+{{- $env = list (list "TRACES" .protocol) (list (first $names) .endpoint) (list (last $names) $service) (list "TRACES_LOG_GROUP" .logGroup) -}}
+{{- end -}}
+{{- end -}}
+{{- $env = concat $env (list
+  (list "LOG_FILE" (first .Values.logs.files).path)
+  (list "LOG_ROTATE_BYTES" (int64 $demo.rotateBytes))
+  (list "LOG_ROTATE_KEEP" (int $demo.rotateKeep))
+) -}}
+{{- if include "log-sidecar.runsToEnd" . -}}
+{{- $env = append $env (list "LINES" (int64 $demo.jobLines)) -}}
+{{- else -}}
+{{- $env = concat $env (list (list "LINES_PER_REQUEST" (int $demo.linesPerRequest)) (list "PORT" (int (first .Values.app.ports).containerPort))) -}}
+{{- end -}}
+{{- range $env }}{{ if ne (last . | toString) "" }}
+- {name: {{ first . }}, value: {{ last . | quote }}}
+{{- end }}{{ end }}
 {{- end -}}
 
 {{/* Whether the demo sends its logs to an output itself. */}}
@@ -46,30 +36,21 @@
 {{- if and (include "log-sidecar.hasDemo" .) (ne .Values.app.demo.logTo "file") }}true{{ end -}}
 {{- end -}}
 
-{{/* The settings that files/demo/ship.py documents, as JSON; environment variables stand for secrets. */}}
+{{/* The settings that files/demo/ship.py documents, as JSON; secrets are names of environment variables. */}}
 {{- define "log-sidecar.demoShipSettings" -}}
 {{- $sidecar := dict "container" .Values.app.name "files" list -}}
 {{- $text := include "log-sidecar.activeOutputs" . -}}
 {{- range $word, $name := include "log-sidecar.outputNames" (dict "root" . "sidecar" $sidecar) | fromJson }}{{ $text = replace (printf "{%s}" $word) $name $text }}{{ end -}}
 {{- $output := first ($text | fromJsonArray) -}}
-{{- $bulk := has $output.type (list "elasticsearch" "opensearch") -}}
 {{- $url := printf "${%sURL}" $output.variable -}}
 {{- if not $output.url -}}
-{{- $path := ternary (printf "%s/_bulk" (trimSuffix "/" (toString $output.path))) $output.uri $bulk -}}
+{{- $path := ternary (printf "%s/_bulk" (trimSuffix "/" (toString $output.path))) $output.uri (has $output.type (list "elasticsearch" "opensearch")) -}}
 {{- $url = printf "%s://%s:%d%s" (ternary "https" "http" $output.tls.enabled) $output.host (int $output.port) $path -}}
 {{- end -}}
-{{- $headers := merge (dict) ($output.headers | default dict) -}}
-{{- range $header, $_ := $output.secretHeaders | default dict -}}
-{{- $_ := set $headers $header (printf "${%sHEADER_%s}" $output.variable ($header | upper | replace "-" "_")) -}}
-{{- end -}}
-{{- range $header, $option := dict "X-Sumo-Category" "sourceCategory" "X-Sumo-Host" "sourceHost" "X-Sumo-Name" "sourceName" -}}
-{{- with get $output $option }}{{ $_ := set $headers $header . }}{{ end -}}
-{{- end -}}
-{{- $login := list -}}
-{{- with $output.httpUser -}}
-{{- $login = list (kindIs "map" . | ternary (printf "${%sHTTP_USER}" $output.variable) .) (printf "${%sHTTP_PASSWD}" $output.variable) -}}
-{{- end -}}
-{{- $mounted := or $output.tls.caSecret $output.tls.caConfigMap -}}
+{{- $scope := dict "output" $output "types" (include "log-sidecar.outputTypes" . | fromJson) "names" dict "caDirectory" "/etc/log-sidecar-ca" -}}
+{{- $section := include "log-sidecar.fluentBitOutput" $scope | fromJson -}}
+{{- $headers := dict -}}
+{{- range $section.header }}{{ $_ := set $headers (splitn " " 2 .)._0 (splitn " " 2 .)._1 }}{{ end -}}
 {{- $flush := .Values.sidecar.fluentBit.flush -}}
 {{- dict
   "type" $output.type
@@ -80,8 +61,8 @@
   "day" (ternary $output.logstashDateformat "" (dig "logstashFormat" false $output))
   "fields" (include "log-sidecar.outputFields" (dict "root" . "sidecar" $sidecar) | fromJson)
   "verify" $output.tls.verify
-  "ca" (ternary (printf "/etc/log-sidecar-ca/%s/ca.crt" $output.name) ($output.tls.caFile | default "") (not (empty $mounted)))
-  "login" $login
+  "ca" (get $section "tls.ca_file")
+  "login" (empty $section.http_user | ternary list (list $section.http_user ($section.http_passwd | default "")))
   "queueLines" (int .Values.app.demo.queueLines)
   "retryLimit" (ternary nil $output.retryLimit (eq (toString $output.retryLimit) "no_limits"))
   "flush" (eq (toString $flush) "auto" | ternary 1 $flush)
@@ -91,57 +72,37 @@
 {{/* Additional data of the demo's ConfigMap, as a YAML map; nothing for a demo that writes to a file and sends no traces. */}}
 {{- define "log-sidecar.demoData" -}}
 {{- $data := dict -}}
-{{- if include "log-sidecar.demoShips" . -}}
-{{- $data = dict "ship.py" (.Files.Get "files/demo/ship.py") "ship.json" (include "log-sidecar.demoShipSettings" .) -}}
-{{- end -}}
-{{- if ne .Values.app.demo.traces.protocol "none" -}}
-{{- $_ := set $data "tracer.py" (.Files.Get "files/demo/tracer.py") -}}
-{{- end -}}
+{{- if include "log-sidecar.demoShips" . }}{{ $data = dict "ship.py" (.Files.Get "files/demo/ship.py") "ship.json" (include "log-sidecar.demoShipSettings" .) }}{{ end -}}
+{{- if ne .Values.app.demo.traces.protocol "none" }}{{ $_ := set $data "tracer.py" (.Files.Get "files/demo/tracer.py") }}{{ end -}}
 {{- if $data }}{{ toYaml $data }}{{ end -}}
 {{- end -}}
 
-{{/* The trace endpoint must match the protocol. */}}
 {{- define "log-sidecar.checkTraces" -}}
 {{- $traces := .Values.app.demo.traces }}
 {{- $forms := dict
   "xray" (list "^[^/]+:[0-9]+$" "a host and a port" "xray-service.prometheus:2000")
   "otlp" (list "^https?://" "an http:// or https:// URL" "http://xray-service.prometheus:4318")
 }}
-{{- with and (include "log-sidecar.hasDemo" .) (get $forms $traces.protocol) }}
-{{- if not (regexMatch (index . 0) $traces.endpoint) }}
-app.demo.traces.protocol is {{ $traces.protocol }}, but app.demo.traces.endpoint is {{ $traces.endpoint | quote }}, not {{ index . 1 }}. Write for example:{{ include "log-sidecar.write" (dict "path" "app.demo.traces.endpoint" "value" (index . 2)) }}{{ "\f" }}
-{{- end }}
-{{- end }}
+{{- with and (include "log-sidecar.hasDemo" .) (get $forms $traces.protocol) -}}
+{{- $problem := printf "app.demo.traces.protocol is %s, but app.demo.traces.endpoint is %q, not %s." $traces.protocol $traces.endpoint (index . 1) -}}
+{{- include "log-sidecar.reject" (list (not (regexMatch (first .) $traces.endpoint)) $problem "app.demo.traces.endpoint" (last .)) -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Requirements of a demo that sends its own logs, and outputs that only Fluent Bit supports. */}}
 {{- define "log-sidecar.checkShip" -}}
-{{- if include "log-sidecar.demoShips" . }}
-{{- $name := .Values.app.demo.logTo }}
-{{- if .Values.sidecar.enabled }}
-app.demo.logTo is {{ $name }}, but sidecar.enabled is true: the sidecar would wait for files that the demo never writes. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.enabled" "value" "false") }}{{ "\f" }}
-{{- end }}
-{{- $outputs := include "log-sidecar.activeOutputs" . | fromJsonArray }}
-{{- if not $outputs }}
-app.demo.logTo is {{ $name }}, and outputs has no enabled output with that name. Write for example:
-outputs:
-  {{ $name }}:
-    type: http
-    enabled: true
-    host: logs.example.com{{ "\f" }}
-{{- end }}
-{{- range $outputs }}
-{{- if not (has .type (list "elasticsearch" "http" "opensearch" "sumologic")) }}
-app.demo.logTo is {{ $name }}, but the demo cannot send to {{ .type }}: it supports only HTTP backends. Write for example:
-outputs:
-  {{ $name }}:
-    type: http
-    host: logs.example.com{{ "\f" }}
-{{- end }}
-{{- if .awsAuth }}
-app.demo.logTo is {{ $name }}, but the demo cannot sign requests (SigV4). Write:{{ include "log-sidecar.write" (dict "path" (printf "outputs.%s.awsAuth" $name) "value" "false") }}{{ "\f" }}
-{{- end }}
-{{- end }}
-{{- with $outputs }}{{ include "log-sidecar.checkOutputSettings" (dict "root" $ "outputs" .) }}{{ end }}
-{{- end }}
+{{- if include "log-sidecar.demoShips" . -}}
+{{- $to := printf "app.demo.logTo is %s" .Values.app.demo.logTo -}}
+{{- $path := printf "outputs.%s" .Values.app.demo.logTo -}}
+{{- $outputs := include "log-sidecar.activeOutputs" . | fromJsonArray -}}
+{{- $example := dict "type" "http" "enabled" true "host" "logs.example.com" -}}
+{{- include "log-sidecar.reject" (list .Values.sidecar.enabled (printf "%s, but sidecar.enabled is true: the sidecar would wait for files that the demo never writes." $to) "sidecar.enabled" false) -}}
+{{- include "log-sidecar.reject" (list (not $outputs) (printf "%s, and outputs has no enabled output with that name." $to) $path $example) -}}
+{{- range $outputs -}}
+{{- $foreign := not (has .type (list "elasticsearch" "http" "opensearch" "sumologic")) -}}
+{{- include "log-sidecar.reject" (list $foreign (printf "%s, but the demo cannot send to %s: it supports only HTTP backends." $to .type) $path (omit $example "enabled")) -}}
+{{- include "log-sidecar.reject" (list .awsAuth (printf "%s, but the demo cannot sign requests (SigV4)." $to) (printf "%s.awsAuth" $path) false) -}}
+{{- end -}}
+{{- with $outputs }}{{ include "log-sidecar.checkOutputSettings" (dict "root" $ "outputs" .) }}{{ end -}}
+{{- end -}}
 {{- end -}}

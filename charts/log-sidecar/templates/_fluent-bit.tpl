@@ -1,46 +1,34 @@
 {{/* The configuration of the fluent-bit engine: data, rendered once. */}}
 
-{{/* Patterns of compressed copies, whose lines were read before they were compressed. */}}
-{{- define "log-sidecar.compressed" -}}
-*.gz,*.zip,*.bz2,*.xz,*.zst
-{{- end -}}
-
 {{/*
-What the input of a file must not read although its rotated names match it, such as `app.log.err` next to
-`app.log`: dict "root" $ "file" <map>.
+Patterns that the input of a file excludes: compressed copies of what it has read, and other log files that its patterns
+match, such as `app.log.err` next to `app.log`. dict "root" $ "file" <map>.
 */}}
 {{- define "log-sidecar.excluded" -}}
-{{- $excluded := list (include "log-sidecar.compressed" .) -}}
+{{- $excluded := list "*.gz,*.zip,*.bz2,*.xz,*.zst" -}}
 {{- range $other := ternary (list) .root.Values.logs.files (hasKey .file "paths") -}}
-{{- if or (hasPrefix (printf "%s." $.file.path) $other.path) (hasPrefix (printf "%s-" $.file.path) $other.path) -}}
-{{- $excluded = append $excluded (printf "%s*" $other.path) -}}
-{{- end -}}
+{{- $rest := trimPrefix $.file.path $other.path -}}
+{{- if and (hasPrefix $.file.path $other.path) (regexMatch "^[.-]" $rest) }}{{ $excluded = append $excluded (printf "%s*" $other.path) }}{{ end -}}
 {{- end -}}
 {{- join "," $excluded -}}
 {{- end -}}
 
-{{/* Fluent Bit reads the digits after the point as nanoseconds: "0.25" would be 25 ns, and a busy core. */}}
-{{- define "log-sidecar.refreshInterval" -}}
-{{- $nanoseconds := mulf .Values.sidecar.fluentBit.refreshInterval 1000000000 | int64 -}}
-{{- printf "%d.%09d" (div $nanoseconds 1000000000) (mod $nanoseconds 1000000000) -}}
-{{- end -}}
-
 {{/*
-Medium of the volume of positions and buffers; empty for disk. Fluent Bit skips lines that it has no room to store, and counts
-them nowhere. Chunks for stdout, at most `storage.maxChunksUp`, are kept in memory, where no other program takes the room. What
-other outputs keep through hours of an outage is too much for memory. Argument: the root.
+Medium of the volume for positions and buffers; empty for disk. On a full disk Fluent Bit drops lines without counting them, so
+chunks for stdout, at most `storage.maxChunksUp`, stay in memory, which no other program can fill. Backends need disk: they
+buffer hours of an outage. Argument: the root.
 */}}
 {{- define "log-sidecar.stateMedium" -}}
-{{- $outputs := include "log-sidecar.activeOutputs" . | fromJsonArray -}}
-{{- $auto := ternary "" "Memory" (eq "true" (include "log-sidecar.hasBackend" (dict "outputs" $outputs))) -}}
+{{- $backend := include "log-sidecar.hasBackend" (dict "outputs" (include "log-sidecar.activeOutputs" . | fromJsonArray)) -}}
+{{- $auto := ternary "Memory" "" (empty $backend) -}}
 {{- eq .Values.sidecar.state.medium "auto" | ternary $auto .Values.sidecar.state.medium -}}
 {{- end -}}
 
 {{/*
-Processors of a file's lines before they are stored, arguments as below; returns a YAML list. Fields are added here, once, and
-not by the outputs at each try. `record_modifier` costs half the time and a tenth of the memory of `content_modifier`, but splits
-a text at its blanks and quotes. Each processor counts its records (fluentbit_processor_items_in_total), the only count of lines
-that found no room afterwards. So there is one, even if it does nothing, where lines are stored on a disk that others can fill.
+Processors of a file's lines before they are stored, arguments as below; returns a YAML list. They add fields once, not with each
+retry of an output. `record_modifier` uses half the time and a tenth of the memory of `content_modifier`, but splits values at
+blanks and quotes. Only fluentbit_processor_items_in_total counts lines that a full disk drops, so a disk that other programs
+can fill requires a processor, even one that changes nothing.
 */}}
 {{- define "log-sidecar.fluentBitProcessors" -}}
 {{- $fields := dict -}}
@@ -64,28 +52,23 @@ that found no room afterwards. So there is one, even if it does nothing, where l
 {{- end -}}
 
 {{/*
-The longest line of a file that is read; a longer one is cut, and counted. CloudWatch Logs and Firehose accept 1 MiB, escapes
-included, and Fluent Bit counts no record that it discards there. Arguments as below.
-*/}}
-{{- define "log-sidecar.bufferMaxSize" -}}
-{{- $types := include "log-sidecar.typesOf" (dict "outputs" .outputs "file" .file.name) | fromJsonArray -}}
-{{- $auto := or (has "cloudwatch" $types) (has "firehose" $types) | ternary "128k" "1M" -}}
-{{- $size := .root.Values.sidecar.fluentBit.bufferMaxSize -}}
-{{- eq $size "auto" | ternary $auto $size -}}
-{{- end -}}
-
-{{/*
-One tail input. `rotate_wait` is ten years: after it Fluent Bit would forget a rotated file, find it again by its rotated name,
-and deliver it a second time. A deleted file is closed at once in any case. `file_cache_advise` asks the kernel to drop what was
-read, which makes it write the application's file to the disk after every read: a fifth of the CPU where lines come one by one,
-and the disk's time. `file.paths`, where a caller sets it, is `path` as it is: "${LOG_PATHS}" leaves it to the environment.
-Arguments: dict "root" $ "sidecar" <map> "file" <map> "outputs" <list> "backend" <whether one of them is not stdout and receives
-the file>; returns YAML.
+One tail input. `rotate_wait` is ten years: after it Fluent Bit forgets a rotated file, finds it by its rotated name, and delivers
+it again. Deleted files are closed at once in any case. `file_cache_advise` makes the kernel write the application's file to disk
+after every read, which costs a fifth of the CPU for single lines. A caller can set `file.paths` for the option `path`, for
+example "${LOG_PATHS}".
+Arguments: dict "root" $ "sidecar" <map> "file" <map> "outputs" <those that receive the file> "backend" <whether one of them
+is not stdout>; returns YAML.
 */}}
 {{- define "log-sidecar.fluentBitInput" -}}
-{{- $values := .root.Values -}}
-{{- $settings := $values.sidecar.fluentBit -}}
-{{- $state := include "log-sidecar.stateDir" .sidecar -}}
+{{- /* Fluent Bit reads the digits after the point as nanoseconds: "0.25" is 25 ns, and keeps a core busy. */ -}}
+{{- $interval := mulf .root.Values.sidecar.fluentBit.refreshInterval 1000000000 | int64 -}}
+{{- /*
+Longer lines are truncated and counted. CloudWatch Logs and Firehose accept 1 MiB, escapes included, and Fluent Bit does not
+count the records that it discards there.
+*/ -}}
+{{- $size := "1M" -}}
+{{- range .outputs }}{{ if has .type (list "cloudwatch" "firehose") }}{{ $size = "128k" }}{{ end }}{{ end -}}
+{{- with .root.Values.sidecar.fluentBit.bufferMaxSize }}{{ if ne . "auto" }}{{ $size = . }}{{ end }}{{ end -}}
 {{- $input := dict
   "name" "tail"
   "alias" .file.name
@@ -94,14 +77,14 @@ the file>; returns YAML.
   "exclude_path" (include "log-sidecar.excluded" .)
   "key" "log"
   "read_from_head" true
-  "db" (printf "%s/%s.db" $state .file.name)
+  "db" (printf "%s/%s.db" (include "log-sidecar.stateDir" .sidecar) .file.name)
   "db.locking" true
   "db.sync" "normal"
-  "refresh_interval" (include "log-sidecar.refreshInterval" .root)
+  "refresh_interval" (printf "%d.%09d" (div $interval 1000000000) (mod $interval 1000000000))
   "watcher_interval" 1
   "rotate_wait" 315360000
   "buffer_chunk_size" "64k"
-  "buffer_max_size" (include "log-sidecar.bufferMaxSize" .)
+  "buffer_max_size" $size
   "skip_long_lines" true
   "truncate_long_lines" true
   "file_cache_advise" false
@@ -109,35 +92,25 @@ the file>; returns YAML.
   "storage.pause_on_chunks_overlimit" (not .backend)
 -}}
 {{- if .backend -}}
-{{- /* Where a record stands in its file: it sorts records of one time, and keeps equal lines apart. */ -}}
+{{- /* The offset sorts records with equal timestamps and distinguishes equal lines. */ -}}
 {{- $_ := set $input "offset_key" "offset" -}}
-{{- if or .file.paths (regexMatch "[*?\\[]" .file.path) -}}
-{{- $_ := set $input "path_key" "path" -}}
+{{- if or .file.paths (regexMatch "[*?\\[]" .file.path) }}{{ $_ := set $input "path_key" "path" }}{{ end -}}
 {{- end -}}
-{{- end -}}
-{{- if has .file.multiline (list "docker" "cri") -}}
-{{- $_ := set $input "multiline.parser" .file.multiline -}}
-{{- end -}}
-{{- with include "log-sidecar.fluentBitProcessors" . | fromYamlArray -}}
-{{- $_ := set $input "processors" (dict "logs" .) -}}
-{{- end -}}
+{{- if has .file.multiline (list "docker" "cri") }}{{ $_ := set $input "multiline.parser" .file.multiline }}{{ end -}}
+{{- with include "log-sidecar.fluentBitProcessors" . | fromYamlArray }}{{ $_ := set $input "processors" (dict "logs" .) }}{{ end -}}
 {{- $input | toYaml -}}
 {{- end -}}
 
-{{/* The name of a file's parser: a preset of Fluent Bit, or one of the chart's, which has no preset's name. */}}
+{{/* The name of a file's multiline parser: a preset of Fluent Bit, or a parser that the chart defines. */}}
 {{- define "log-sidecar.multilineParser" -}}
-{{- if has .file.multiline (list "regex" "python") -}}
-{{- printf "records-of-%s" .file.name -}}
-{{- else -}}
-{{- .file.multiline -}}
-{{- end -}}
+{{- ternary (printf "records-of-%s" .file.name) .file.multiline (has .file.multiline (list "regex" "python")) -}}
 {{- end -}}
 
-{{/* The parser of a file, if it is one of the chart's; returns YAML. */}}
+{{/* The multiline parser that the chart defines for a file, if any; returns YAML. */}}
 {{- define "log-sidecar.multilineRules" -}}
 {{- $rules := list -}}
 {{- if eq .file.multiline "python" -}}
-{{- /* Fluent Bit's own (5.1.1) delivers the last line of a trace twice, and knows no exceptions that others cause. */ -}}
+{{- /* Fluent Bit's preset (5.1.1) duplicates the last line of a trace and does not support chained exceptions. */ -}}
 {{- $start := "^\\s*Traceback \\(most recent call last\\):" -}}
 {{- $rules = list
   (list "start_state" $start "trace")
@@ -148,26 +121,20 @@ the file>; returns YAML.
 -}}
 {{- else if eq .file.multiline "regex" -}}
 {{- $start := .file.multilineRegex.start -}}
-{{- /* Without a rule for the lines that follow, these are all up to the next one that starts a record. */ -}}
+{{- /* Default: a record continues up to the next line that starts one. */ -}}
 {{- $continuation := .file.multilineRegex.continuation | default (printf "^(?!(?:%s))" $start) -}}
 {{- $rules = list (list "start_state" $start "more") (list "more" $continuation "more") -}}
 {{- end -}}
+{{- $sections := list -}}
+{{- range $rules }}{{ $sections = append $sections (dict "state" (index . 0) "regex" (printf "/%s/" (index . 1)) "next_state" (index . 2)) }}{{ end -}}
 {{- if $rules -}}
-name: {{ include "log-sidecar.multilineParser" . | quote }}
-type: regex
-flush_timeout: 500
-rules:
-  {{- range $rules }}
-  - state: {{ index . 0 }}
-    regex: {{ printf "/%s/" (index . 1) | quote }}
-    next_state: {{ index . 2 }}
-  {{- end }}
+{{- dict "name" (include "log-sidecar.multilineParser" .) "type" "regex" "flush_timeout" 500 "rules" $sections | toYaml -}}
 {{- end -}}
 {{- end -}}
 
 {{/*
-The filter that joins lines into records. The input could do it too, but holds the last record back for up to 8 s and
-loses it at the end; this one lets it go after two times flush_ms, and keeps empty lines.
+The filter that joins lines into records. The input can join them too, but holds the last record back for up to 8 s and loses it
+at the end. This filter releases it after twice `flush_ms`, and keeps empty lines.
 */}}
 {{- define "log-sidecar.fluentBitMultiline" -}}
 name: multiline
@@ -182,25 +149,13 @@ emitter_storage.type: filesystem
 {{- end -}}
 
 {{/*
-The filter that puts a multiline record on one line, as each line of stdout is a record to its reader. A backend keeps the
-line breaks, and only the last one, which joining leaves there, is removed; with both, stdout has a processor of its own.
+The filter that puts a multiline record on one line: readers of stdout take each line as a record. For a backend it removes only
+the trailing line break. With both, stdout has its own processor (log-sidecar.stdoutProcessor).
 */}}
 {{- define "log-sidecar.fluentBitOneLine" -}}
-name: lua
-match: {{ .file.name | quote }}
-call: one_line
-code: |
-  function one_line(tag, timestamp, record)
-    if type(record["log"]) == "string" then
-      local line = record["log"]:gsub("[\r\n]+$", "")
-      {{- if .backend }}
-      record["log"] = line
-      {{- else }}
-      record["log"] = line:gsub("\r?\n", {{ .root.Values.logs.multilineSeparator | toJson }})
-      {{- end }}
-    end
-    return 2, timestamp, record
-  end
+{{- $line := ternary "line" (printf "line:gsub(\"\\r?\\n\", %s)" (toJson .root.Values.logs.multilineSeparator)) .backend -}}
+{{- $code := .root.Files.Get "files/sidecar/one-line.lua" | replace "{line}" $line | trim -}}
+{{- dict "name" "lua" "match" .file.name "call" "one_line" "code" $code | toYaml -}}
 {{- end -}}
 
 {{/* The whole configuration of one sidecar: dict "root" $ "sidecar" <map>; returns YAML. */}}
@@ -213,19 +168,15 @@ code: |
 {{- $filters := list -}}
 {{- $parsers := list -}}
 {{- range $file := .sidecar.files -}}
-{{- $receives := ne "" (include "log-sidecar.hasBackend" (dict "outputs" $active "file" $file.name)) -}}
-{{- $scope := dict "root" $.root "sidecar" $.sidecar "file" $file "outputs" $active "backend" $receives -}}
+{{- $receivers := include "log-sidecar.receivers" (dict "outputs" $active "files" (list .)) | fromJsonArray -}}
+{{- $receives := ne "" (include "log-sidecar.hasBackend" (dict "outputs" $receivers)) -}}
+{{- $scope := merge (dict "file" . "outputs" $receivers "backend" $receives) $ -}}
 {{- $inputs = append $inputs (include "log-sidecar.fluentBitInput" $scope | fromYaml) -}}
-{{- if $file.multiline -}}
-{{- if not (has $file.multiline (list "docker" "cri")) -}}
-{{- $filters = append $filters (include "log-sidecar.fluentBitMultiline" $scope | fromYaml) -}}
-{{- end -}}
-{{- $filters = append $filters (include "log-sidecar.fluentBitOneLine" $scope | fromYaml) -}}
+{{- if and .multiline (not (has .multiline (list "docker" "cri"))) }}{{ $filters = append $filters (include "log-sidecar.fluentBitMultiline" $scope | fromYaml) }}{{ end -}}
+{{- if .multiline }}{{ $filters = append $filters (include "log-sidecar.fluentBitOneLine" $scope | fromYaml) }}{{ end -}}
 {{- with include "log-sidecar.multilineRules" $scope }}{{ $parsers = append $parsers (fromYaml .) }}{{ end -}}
 {{- end -}}
-{{- end -}}
-{{- $outputs := include "log-sidecar.fluentBitOutputs" (dict "root" .root "sidecar" .sidecar "outputs" $active) | fromJsonArray -}}
-{{- $pipeline := dict "inputs" $inputs "outputs" $outputs -}}
+{{- $pipeline := dict "inputs" $inputs "outputs" (include "log-sidecar.fluentBitOutputs" (merge (dict "outputs" $active) .) | fromJsonArray) -}}
 {{- with $filters }}{{ $_ := set $pipeline "filters" . }}{{ end -}}
 {{- $service := dict
   "flush" (eq (toString $settings.flush) "auto" | ternary (ne $backend "" | ternary 1 0.05) $settings.flush)
@@ -241,9 +192,8 @@ code: |
   "storage.max_chunks_up" $settings.storage.maxChunksUp
   "storage.backlog.mem_limit" "8M"
 -}}
-{{- /* Seconds between retries: twice as long each time, from this base up to this cap (Fluent Bit's own is over half an hour). */ -}}
+{{- /* Retries back off exponentially from `base` to `cap` seconds (Fluent Bit's default cap is over half an hour). */ -}}
 {{- if $backend }}{{ $service = merge $service (dict "scheduler.base" 1 "scheduler.cap" 30) }}{{ end -}}
-{{- $config := dict "service" $service "pipeline" $pipeline -}}
-{{- with $parsers }}{{ $_ := set $config "multiline_parsers" . }}{{ end -}}
-{{- $config | toYaml -}}
+{{- $config := dict "service" $service "pipeline" $pipeline "multiline_parsers" $parsers -}}
+{{- include "log-sidecar.nonEmpty" (dict "from" $config "fields" (keys $config)) -}}
 {{- end -}}

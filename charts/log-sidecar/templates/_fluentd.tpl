@@ -1,8 +1,8 @@
 {{/* Configuration of the engine `fluentd` in YAML (fluentd 1.15 and newer): data, rendered once. */}}
 
 {{/*
-One tail source. Rotated names are matched as well and told apart by inode, so what was written to a file just before its
-rotation is read. fluentd takes a YAML list for a list of sections, so a list of texts is written as JSON.
+One tail source. It also matches rotated names and distinguishes files by inode, so that lines written just before a rotation are
+read. fluentd reads a YAML list as a list of sections, so a list of strings is written as JSON.
 Arguments: dict "root" $ "sidecar" <map> "file" <map>; returns YAML.
 */}}
 {{- define "log-sidecar.fluentdSource" -}}
@@ -24,7 +24,7 @@ Arguments: dict "root" $ "sidecar" <map> "file" <map>; returns YAML.
 {{- end -}}
 
 {{/*
-Lines as they are. Without a buffer: the position is stored when they are out, and a blocked stdout stops the reading. Arguments
+Unchanged lines, without a buffer: the position is stored after they are written, and a blocked stdout stops reading. Arguments
 here and below: dict "root" $ "sidecar" <map> "output" <of log-sidecar.outputs> "hashed" <whether records have the field
 _hash, from which Elasticsearch's IDs are taken>; returns YAML, without the tag.
 */}}
@@ -36,9 +36,10 @@ format:
   message_key: log
 {{- end -}}
 
-{{/* The bulk API. What does not fit into the buffer stays in the log files: reading waits. */}}
+{{/* Elasticsearch's bulk API. A full buffer stops reading: the lines stay in the log files. */}}
 {{- define "log-sidecar.fluentdStore.elasticsearch" -}}
 {{- $output := .output -}}
+{{- $forever := eq (toString $output.retryLimit) "no_limits" -}}
 {{- $buffer := dict
   "$type" "file"
   "path" (printf "%s/%s" (include "log-sidecar.stateDir" .sidecar) $output.name)
@@ -48,11 +49,25 @@ format:
   "flush_interval" .root.Values.sidecar.fluentd.flushInterval
   "flush_at_shutdown" true
   "retry_max_interval" "30s"
+  (ternary "retry_forever" "retry_max_times" $forever) (ternary true (toString $output.retryLimit | int) $forever)
 -}}
 {{- with $output.storage.totalLimitSize }}{{ $_ := set $buffer "total_limit_size" . }}{{ end -}}
-{{- $forever := eq (toString $output.retryLimit) "no_limits" -}}
-{{- $_ := set $buffer (ternary "retry_forever" "retry_max_times" $forever) (ternary true (toString $output.retryLimit | int) $forever) -}}
-{{- $store := dict
+{{- $mounted := or $output.tls.caSecret $output.tls.caConfigMap -}}
+{{- $optional := dict
+  "id_key" (ternary "_hash" "" $output.generateId)
+  "remove_keys" (ternary "_hash" "" .hashed)
+  "path" $output.path
+  "ca_file" ($mounted | empty | ternary $output.tls.caFile (printf "/etc/log-sidecar-ca/%s/ca.crt" $output.name))
+-}}
+{{- with $output.httpUser -}}
+{{- $_ := set $optional "user" (kindIs "map" . | ternary (printf "${%sHTTP_USER}" $output.variable) .) -}}
+{{- $_ := set $optional "password" (printf "${%sHTTP_PASSWD}" $output.variable) -}}
+{{- end -}}
+{{- $index := dict "index_name" $output.index -}}
+{{- if $output.logstashFormat -}}
+{{- $index = dict "logstash_format" true "logstash_prefix" $output.logstashPrefix "logstash_dateformat" $output.logstashDateformat -}}
+{{- end -}}
+{{- merge (dict
   "$type" "elasticsearch"
   "$id" $output.name
   "host" $output.host
@@ -70,98 +85,68 @@ format:
   "log_es_400_reason" true
   "compression_level" (ternary "best_speed" "no_compression" (eq $output.compress "gzip"))
   "buffer" $buffer
--}}
-{{- if $output.generateId }}{{ $_ := set $store "id_key" "_hash" }}{{ end -}}
-{{- if .hashed }}{{ $_ := set $store "remove_keys" "_hash" }}{{ end -}}
-{{- if $output.logstashFormat -}}
-{{- $store = merge $store (dict "logstash_format" true "logstash_prefix" $output.logstashPrefix "logstash_dateformat" $output.logstashDateformat) -}}
-{{- else -}}
-{{- $_ := set $store "index_name" $output.index -}}
-{{- end -}}
-{{- with $output.path }}{{ $_ := set $store "path" . }}{{ end -}}
-{{- with $output.httpUser -}}
-{{- $user := kindIs "map" . | ternary (printf "${%sHTTP_USER}" $output.variable) . -}}
-{{- $store = merge $store (dict "user" $user "password" (printf "${%sHTTP_PASSWD}" $output.variable)) -}}
-{{- end -}}
-{{- if or $output.tls.caSecret $output.tls.caConfigMap -}}
-{{- $_ := set $store "ca_file" (printf "/etc/log-sidecar-ca/%s/ca.crt" $output.name) -}}
-{{- else if $output.tls.caFile -}}
-{{- $_ := set $store "ca_file" $output.tls.caFile -}}
-{{- end -}}
-{{- $store | toYaml -}}
+) $index (include "log-sidecar.nonEmpty" (dict "from" $optional "fields" (keys $optional)) | fromYaml) | toYaml -}}
 {{- end -}}
 
 {{/* Fields and IDs that records get: dict "root" $ "sidecar" <map> "outputs" <list> "hashed" <as above>; returns a YAML list. */}}
 {{- define "log-sidecar.fluentdFilters" -}}
 {{- $filters := list -}}
 {{- if .root.Values.sidecar.fileLabel -}}
-{{- $record := dict "log" "${tag}: ${record[\"log\"]}" -}}
-{{- $filters = append $filters (dict "filter" (dict "$type" "record_transformer" "$tag" "**" "record" $record)) -}}
+{{- $filters = append $filters (dict "$type" "record_transformer" "record" (dict "log" "${tag}: ${record[\"log\"]}")) -}}
 {{- end -}}
 {{- if include "log-sidecar.hasBackend" . -}}
 {{- $record := merge (dict "file" "${tag}") (include "log-sidecar.outputFields" . | fromJson) -}}
-{{- $filters = append $filters (dict "filter" (dict "$type" "record_transformer" "$tag" "**" "record" $record)) -}}
+{{- $filters = append $filters (dict "$type" "record_transformer" "record" $record) -}}
 {{- end -}}
-{{- if .hashed -}}
-{{- $id := dict "$type" "elasticsearch_genid" "$tag" "**" "hash_id_key" "_hash" -}}
-{{- $filters = append $filters (dict "filter" $id) -}}
-{{- end -}}
-{{- $filters | toYaml -}}
+{{- if .hashed }}{{ $filters = append $filters (dict "$type" "elasticsearch_genid" "hash_id_key" "_hash") }}{{ end -}}
+{{- $sections := list -}}
+{{- range $filters }}{{ $sections = append $sections (dict "filter" (merge (dict "$tag" "**") .)) }}{{ end -}}
+{{- $sections | toYaml -}}
 {{- end -}}
 
 {{/*
-The whole configuration of one sidecar: dict "root" $ "sidecar" <map>. A value that is nothing but `${OUTPUT_...}` becomes
-what fluentd calls an embedded string, which reads the environment.
+The whole configuration of one sidecar: dict "root" $ "sidecar" <map>. A value `${OUTPUT_...}` becomes an embedded Ruby
+string of fluentd, which reads the environment.
 */}}
 {{- define "log-sidecar.config.fluentd" -}}
-{{- $settings := .root.Values.sidecar.fluentd -}}
+{{- $sidecar := .root.Values.sidecar -}}
 {{- $outputs := include "log-sidecar.sidecarOutputs" . | fromJsonArray -}}
-{{- $config := list -}}
-{{- range .sidecar.files -}}
-{{- $source := include "log-sidecar.fluentdSource" (dict "root" $.root "sidecar" $.sidecar "file" .) | fromYaml -}}
-{{- $config = append $config (dict "source" $source) -}}
-{{- end -}}
-{{- $monitor := dict "$type" "monitor_agent" "$id" "monitor" "bind" $settings.httpServer.listen "port" (include "log-sidecar.httpPort" . | int) -}}
-{{- $config = append $config (dict "source" $monitor) -}}
 {{- $hashed := false -}}
 {{- range $outputs }}{{ if dig "generateId" false . }}{{ $hashed = true }}{{ end }}{{ end -}}
+{{- $scope := merge (dict "outputs" $outputs "hashed" $hashed) . -}}
+{{- $config := list -}}
+{{- range .sidecar.files }}{{ $config = append $config (dict "source" (include "log-sidecar.fluentdSource" (merge (dict "file" .) $scope) | fromYaml)) }}{{ end -}}
+{{- $monitor := dict "$type" "monitor_agent" "$id" "monitor" "bind" $sidecar.fluentd.httpServer.listen "port" (include "log-sidecar.httpPort" . | int) -}}
 {{- $stores := list -}}
-{{- range $outputs -}}
-{{- $store := include (printf "log-sidecar.fluentdStore.%s" .type) (dict "root" $.root "sidecar" $.sidecar "output" . "hashed" $hashed) | fromYaml -}}
-{{- $stores = append $stores $store -}}
-{{- end -}}
+{{- range $outputs }}{{ $stores = append $stores (include (printf "log-sidecar.fluentdStore.%s" .type) (merge (dict "output" .) $scope) | fromYaml) }}{{ end -}}
 {{- $match := gt (len $stores) 1 | ternary (dict "$type" "copy" "store" $stores) (first $stores) | merge (dict "$tag" "**") -}}
-{{- /* A label of their own: fluentd's messages about itself are not lines of the application. */ -}}
-{{- $filters := include "log-sidecar.fluentdFilters" (dict "root" .root "sidecar" .sidecar "outputs" $outputs "hashed" $hashed) | fromYamlArray -}}
-{{- $config = append $config (dict "label" (dict "$name" "@LINES" "config" (append $filters (dict "match" $match)))) -}}
-{{- $system := dict "log_level" .root.Values.sidecar.logLevel "disable_shared_socket" true -}}
-{{- $text := dict "system" $system "config" $config | toYaml -}}
-{{- regexReplaceAll "(?m): \\$\\{(OUTPUT_[A-Z0-9_]+)\\}$" $text ": !fluent/s \"#{ENV['${1}']}\"" -}}
+{{- /* The label keeps fluentd's own messages out of the application's lines. */ -}}
+{{- $lines := dict "$name" "@LINES" "config" (append (include "log-sidecar.fluentdFilters" $scope | fromYamlArray) (dict "match" $match)) -}}
+{{- $text := dict
+  "system" (dict "log_level" $sidecar.logLevel "disable_shared_socket" true)
+  "config" (concat $config (list (dict "source" $monitor) (dict "label" $lines)))
+| toYaml -}}
+{{- regexReplaceAll "(?m): \\$\\{(OUTPUT_[A-Z0-9_]+|POD_IP)\\}$" $text ": !fluent/s \"#{ENV['${1}']}\"" -}}
 {{- end -}}
 
-{{/* Settings that the fluentd engine does not support. */}}
 {{- define "log-sidecar.checkFluentd" -}}
-{{- if and .Values.sidecar.enabled (eq .Values.sidecar.engine "fluentd") }}
-{{- $other := "Write:\nsidecar:\n  engine: fluent-bit\f" }}
-{{- range include "log-sidecar.activeOutputs" . | fromJsonArray }}
-{{- if not (has .type (list "stdout" "elasticsearch")) }}
-outputs.{{ .name }}.type is {{ .type }}, but the fluentd engine supports only stdout and elasticsearch. {{ $other }}
-{{- end }}
-{{- if dig "match" "files" list . }}
-outputs.{{ .name }}.match is set, but the fluentd engine sends every file to every output. {{ $other }}
-{{- end }}
-{{- if eq .type "elasticsearch" }}
-{{- $name := ternary .logstashPrefix .index .logstashFormat }}
-{{- if contains "{" $name }}
-outputs.{{ .name }}: the index {{ $name | quote }} has placeholders, but the fluentd engine does not replace them. Use one name for all pods, or change the engine. {{ $other }}
-{{- end }}
-{{- if .tls.vhost }}
-outputs.{{ .name }}.tls.vhost is set, but the fluentd engine does not support it. {{ $other }}
-{{- end }}
-{{- end }}
-{{- end }}
-{{- if lt (float64 .Values.sidecar.fluentd.drainSeconds) (mul 2 (int .Values.sidecar.fluentd.refreshInterval) | float64) }}
-sidecar.fluentd.drainSeconds is {{ .Values.sidecar.fluentd.drainSeconds }}, less than two scan intervals (sidecar.fluentd.refreshInterval: {{ .Values.sidecar.fluentd.refreshInterval }}): the last lines could be lost. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.fluentd.drainSeconds" "value" (mul 2 (int .Values.sidecar.fluentd.refreshInterval))) }}{{ "\f" }}
-{{- end }}
-{{- end }}
+{{- if and .Values.sidecar.enabled (eq .Values.sidecar.engine "fluentd") -}}
+{{- $problems := list -}}
+{{- range include "log-sidecar.activeOutputs" . | fromJsonArray -}}
+{{- $of := printf "outputs.%s" .name -}}
+{{- $elasticsearch := eq .type "elasticsearch" -}}
+{{- $index := $elasticsearch | ternary (ternary .logstashPrefix .index (.logstashFormat | default false)) "" -}}
+{{- $problems = concat $problems (list
+  (list (not (has .type (list "stdout" "elasticsearch"))) (printf "%s.type is %s, but the fluentd engine supports only stdout and elasticsearch." $of .type))
+  (list (dig "match" "files" list .) (printf "%s.match is set, but the fluentd engine sends every file to every output." $of))
+  (list (contains "{" $index) (printf "%s: the index %q has placeholders, but the fluentd engine does not replace them. Use one name for all pods, or change the engine." $of $index))
+  (list (and $elasticsearch (dig "tls" "vhost" "" .)) (printf "%s.tls.vhost is set, but the fluentd engine does not support it." $of))
+) -}}
+{{- end -}}
+{{- range $problems }}{{ include "log-sidecar.reject" (concat . (list "sidecar.engine" "fluent-bit")) }}{{ end -}}
+{{- $drain := float64 .Values.sidecar.fluentd.drainSeconds -}}
+{{- $needed := mul 2 (int .Values.sidecar.fluentd.refreshInterval) -}}
+{{- $problem := printf "sidecar.fluentd.drainSeconds is %v, less than two scan intervals (sidecar.fluentd.refreshInterval: %v): the last lines could be lost." $drain .Values.sidecar.fluentd.refreshInterval -}}
+{{- include "log-sidecar.reject" (list (lt $drain (float64 $needed)) $problem "sidecar.fluentd.drainSeconds" $needed) -}}
+{{- end -}}
 {{- end -}}

@@ -1,24 +1,8 @@
 {{/* Names and choices that several templates of this chart share; shared/ holds the helpers of all charts. */}}
 
-{{/* Characters of the longest full name: a StatefulSet or CronJob may have 52, as Kubernetes appends eleven in a label. */}}
+{{/* Length limit of the full name: Kubernetes appends eleven characters to that of a StatefulSet or CronJob in a label. */}}
 {{- define "log-sidecar.fullnameLimit" -}}
 52
-{{- end -}}
-
-{{- define "log-sidecar.demoConfigMapName" -}}
-{{- printf "%s-demo" (include "log-sidecar.fullname" .) -}}
-{{- end -}}
-
-{{- define "log-sidecar.sidecarConfigMapName" -}}
-{{- printf "%s-sidecar" (include "log-sidecar.fullname" .) -}}
-{{- end -}}
-
-{{- define "log-sidecar.headlessServiceName" -}}
-{{- printf "%s-headless" (include "log-sidecar.fullname" .) -}}
-{{- end -}}
-
-{{- define "log-sidecar.testPodName" -}}
-{{- printf "%s-test" (include "log-sidecar.fullname" .) -}}
 {{- end -}}
 
 {{- define "log-sidecar.claimName" -}}
@@ -26,9 +10,7 @@
 {{- end -}}
 
 {{- define "log-sidecar.serviceAccountName" -}}
-{{- with .Values.serviceAccount -}}
-{{- default (ternary (include "log-sidecar.fullname" $) "default" .create) .name -}}
-{{- end -}}
+{{- .Values.serviceAccount.name | default (ternary (include "log-sidecar.fullname" .) "default" .Values.serviceAccount.create) -}}
 {{- end -}}
 
 {{/* Whether the application's pod runs to completion: "true" for a Job or CronJob. */}}
@@ -36,30 +18,18 @@
 {{- if has .Values.app.kind (list "Job" "CronJob") }}true{{ end -}}
 {{- end -}}
 
-{{/* Whether the application has a Service. */}}
 {{- define "log-sidecar.hasService" -}}
 {{- if and .Values.app.enabled .Values.app.service.enabled (not (include "log-sidecar.runsToEnd" .)) }}true{{ end -}}
 {{- end -}}
 
-{{/* Whether the chart creates a PersistentVolumeClaim, other than those of a StatefulSet. */}}
-{{- define "log-sidecar.createsClaim" -}}
-{{- $volume := .Values.logs.volume -}}
-{{- if and .Values.app.enabled (eq $volume.type "persistentVolumeClaim") (not $volume.persistentVolumeClaim.existingClaim) -}}
-{{- if ne .Values.app.kind "StatefulSet" }}true{{ end -}}
-{{- end -}}
-{{- end -}}
-
-{{/* Whether the sidecars read their configuration from a ConfigMap. */}}
 {{- define "log-sidecar.hasSidecarConfig" -}}
 {{- if and .Values.app.enabled .Values.sidecar.enabled (ne .Values.sidecar.engine "tail") }}true{{ end -}}
 {{- end -}}
 
-{{/* Whether the engine keeps positions and buffers. */}}
 {{- define "log-sidecar.engineKeepsState" -}}
 {{- if has .Values.sidecar.engine (list "fluent-bit" "fluentd") }}true{{ end -}}
 {{- end -}}
 
-{{/* Whether the demo application runs. */}}
 {{- define "log-sidecar.hasDemo" -}}
 {{- if and .Values.app.enabled .Values.app.demo.enabled }}true{{ end -}}
 {{- end -}}

@@ -3,13 +3,11 @@
 {{- $names := dict "container" .Values.app.name "namespace" .Release.Namespace "node" "*" "pod" "*" "region" "REGION" -}}
 {{- $sections := list -}}
 {{- $region := "REGION" -}}
+{{- $scope := dict "types" (include "log-sidecar.outputTypes" . | fromJson) "names" $names "caDirectory" "" "storeDir" "" -}}
 {{- range include "log-sidecar.activeOutputs" . | fromJsonArray -}}
-{{- if ne .type "stdout" -}}
-{{- $scope := dict "output" . "types" (include "log-sidecar.outputTypes" $ | fromJson) "names" $names "caDirectory" "" "storeDir" "" -}}
-{{- $section := include "log-sidecar.fluentBitOutput" $scope | fromJson -}}
+{{- $section := include "log-sidecar.fluentBitOutput" (merge (dict "output" .) $scope) | fromJson -}}
 {{- $sections = append $sections $section -}}
 {{- $region = $section.region | default $section.aws_region | default $region -}}
-{{- end -}}
 {{- end -}}
 {{- $arn := .Values.serviceAccount.roleArn -}}
 {{- $partition := include "log-sidecar.partition" $region -}}

@@ -1,6 +1,6 @@
 {{/*
 Injection: two admission policies. One adds the sidecar to pods that request it by annotation; the other
-rejects pods to which it cannot be added. Both are written in CEL and share their variables (_injection-variables.tpl).
+rejects pods to which it cannot be added. Both are written in CEL and share their variables (files/injection).
 */}}
 
 {{/* Name of the policies and bindings. They are cluster-scoped, so it contains the release's namespace. */}}
@@ -8,10 +8,8 @@ rejects pods to which it cannot be added. Both are written in CEL and share thei
 {{- include "log-sidecar.clusterWideName" (dict "root" . "name" (include "log-sidecar.fullname" .)) -}}
 {{- end -}}
 
-{{/* The metadata of such an object. */}}
 {{- define "log-sidecar.injectionMetadata" -}}
-{{- $metadata := include "log-sidecar.metadata" (dict "root" . "component" "injection" "name" (include "log-sidecar.injectionName" .)) -}}
-{{- omit (fromYaml $metadata) "namespace" | toYaml -}}
+{{- include "log-sidecar.metadata" (dict "root" . "component" "injection" "name" (include "log-sidecar.injectionName" .) "clusterWide" true) -}}
 {{- end -}}
 
 {{/* The annotations below the prefix, as JSON list. */}}
@@ -20,81 +18,62 @@ rejects pods to which it cannot be added. Both are written in CEL and share thei
 {{- end -}}
 
 {{/*
-Any data as CEL expression. Maps and lists of CEL have values of one type, so each value is made dynamic. A map with the
-only key `$cel` holds an expression, which stays as it is.
+Data as a CEL expression. Values of a CEL map or list have one type, so each is cast with `dyn`. A map with the only key `$cel`
+holds an expression, which is inserted unchanged.
 */}}
 {{- define "log-sidecar.cel" -}}
-{{- if kindIs "map" . -}}
-{{- if hasKey . "$cel" -}}
+{{- $parts := list -}}
+{{- if not (kindIs "map" . | or (kindIs "slice" .)) -}}
+{{- toJson . -}}
+{{- else if kindIs "slice" . -}}
+{{- range . }}{{ $parts = append $parts (printf "dyn(%s)" (include "log-sidecar.cel" .)) }}{{ end -}}
+[ {{- join ", " $parts -}} ]
+{{- else if hasKey . "$cel" -}}
 {{- get . "$cel" -}}
 {{- else -}}
-{{- $pairs := list -}}
-{{- range $key, $value := . -}}
-{{- $pairs = append $pairs (printf "%s: dyn(%s)" (toJson $key) (include "log-sidecar.cel" $value)) -}}
-{{- end -}}
-{ {{- join ", " $pairs -}} }
-{{- end -}}
-{{- else if kindIs "slice" . -}}
-{{- $items := list -}}
-{{- range . -}}{{- $items = append $items (printf "dyn(%s)" (include "log-sidecar.cel" .)) -}}{{- end -}}
-[ {{- join ", " $items -}} ]
-{{- else -}}
-{{- toJson . -}}
+{{- range $key, $value := . }}{{ $parts = append $parts (printf "%s: dyn(%s)" (toJson $key) (include "log-sidecar.cel" $value)) }}{{ end -}}
+{ {{- join ", " $parts -}} }
 {{- end -}}
 {{- end -}}
 
-{{/* Merges the map "above" over "below", recursively; unlike mergeOverwrite, also `false`, 0 and "" override. */}}
+{{/* Merges the map "above" over "below", recursively; unlike mergeOverwrite, also `false`, 0 and "" override. Returns JSON. */}}
 {{- define "log-sidecar.overlay" -}}
 {{- $merged := deepCopy .below -}}
 {{- range $key, $value := .above -}}
-{{- if not (kindIs "invalid" $value) -}}
 {{- $there := get $merged $key -}}
 {{- if and (kindIs "map" $value) (kindIs "map" $there) -}}
 {{- $_ := set $merged $key (include "log-sidecar.overlay" (dict "below" $there "above" $value) | fromJson) -}}
-{{- else -}}
+{{- else if not (kindIs "invalid" $value) -}}
 {{- $_ := set $merged $key $value -}}
-{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- $merged | toJson -}}
 {{- end -}}
 
 {{/*
-A root for the templates of the sidecar, with the values of a profile: the chart's own, the profile over them, and nothing that
-only the chart's own pod has. dict "root" $ "profile" <map> "engine" "tail"; returns nothing, and sets `made` in the dict.
+A root for the templates of the sidecar: the chart's values, overridden by those of a profile, without settings that apply only to
+the chart's own pod. dict "root" $ "profile" <map> "engine" "tail"; returns nothing, and sets `made` in the dict.
 */}}
 {{- define "log-sidecar.injectionRoot" -}}
-{{- $profile := .profile -}}
-{{- $sidecar := dict
+{{- $sidecar := merge (pick .profile "resources" "logLevel") (dict
   "enabled" true
   "engine" .engine
   "native" true
   "perFile" false
   "fileLabel" false
-  "extraEnv" ($profile.env | default list)
+  "extraEnv" (.profile.env | default list)
   "extraEnvFrom" list
   "extraVolumeMounts" list
--}}
-{{- range $key := list "resources" "logLevel" -}}
-{{- if hasKey $profile $key }}{{ $_ := set $sidecar $key (get $profile $key) }}{{ end -}}
-{{- end -}}
-{{- with $profile.httpServer }}{{ $_ := set $sidecar "fluentBit" (dict "httpServer" .) }}{{ end -}}
-{{- /* All paths of a pod are one file, which outputs of the chart's own files receive too. */ -}}
+) -}}
+{{- with .profile.httpServer }}{{ $_ := set $sidecar "fluentBit" (dict "httpServer" .) }}{{ end -}}
+{{- /* All paths of a pod count as one file, which every output receives. */ -}}
 {{- $logs := dict "volume" (dict "type" "emptyDir") "files" (list (dict "name" "logs")) -}}
-{{- $above := dict "app" (dict "enabled" false) "sidecar" $sidecar "logs" $logs "outputs" ($profile.outputs | default dict) -}}
+{{- $above := dict "app" (dict "enabled" false) "sidecar" $sidecar "logs" $logs "outputs" (.profile.outputs | default dict) -}}
 {{- $outputs := dict -}}
 {{- range $name, $output := .root.Values.outputs }}{{ $_ := set $outputs $name (omit $output "match") }}{{ end -}}
 {{- $below := merge (dict "outputs" $outputs) (omit .root.Values "outputs") -}}
-{{- $root := dict "Values" (include "log-sidecar.overlay" (dict "below" $below "above" $above) | fromJson) -}}
-{{- range $key := list "Files" "Chart" "Release" "Capabilities" "Template" -}}
-{{- $_ := set $root $key (get $.root $key) -}}
-{{- end -}}
-{{- $_ := set . "made" $root -}}
-{{- end -}}
-
-{{/* The names of the volumes that come with an injected sidecar, as for `log-sidecar.volumeName`. Argument: the root. */}}
-{{- define "log-sidecar.injectionVolumeNames" -}}
-{{- dict "ca" (printf "%s-ca" .Values.injection.name) | toJson -}}
+{{- $values := include "log-sidecar.overlay" (dict "below" $below "above" $above) | fromJson -}}
+{{- $_ := set . "made" (merge (dict "Values" $values) (pick .root "Files" "Chart" "Release" "Capabilities" "Template")) -}}
 {{- end -}}
 
 {{/* The default engine of a profile: dict "root" $ "profile" <map>. */}}
@@ -104,40 +83,38 @@ only the chart's own pod has. dict "root" $ "profile" <map> "engine" "tail"; ret
 {{- end -}}
 
 {{/*
-The sidecar of a profile as CEL expression: what the same templates make for the chart's own pod, with the parts that
-depend on the pod left to the policy. Arguments as above.
+The sidecar of a profile as a CEL expression: the container of the chart's own pod, in which the policy fills in what depends on
+the pod. Arguments as for log-sidecar.injectionRoot.
 */}}
 {{- define "log-sidecar.injectionContainer" -}}
 {{- $scope := merge (dict) . -}}
 {{- include "log-sidecar.injectionRoot" $scope -}}
-{{- $root := $scope.made -}}
 {{- $name := .root.Values.injection.name -}}
 {{- $paths := ternary "$LOG_PATHS" "${LOG_PATHS}" (eq .engine "tail") -}}
 {{- $file := merge (dict "name" "logs" "path" "" "paths" $paths) (pick .profile "multiline" "multilineRegex") -}}
-{{- $volumes := include "log-sidecar.injectionVolumeNames" .root | fromJson -}}
+{{- $volumes := dict "ca" (printf "%s-ca" $name) -}}
 {{- $sidecar := dict "name" $name "files" (list $file) "index" 0 "inline" true "container" "${LOG_CONTAINER}" "volumes" $volumes -}}
-{{- $container := include "log-sidecar.sidecarContainer" (dict "root" $root "sidecar" $sidecar) | fromYaml -}}
+{{- $of := dict "root" $scope.made "sidecar" $sidecar -}}
+{{- $container := include "log-sidecar.sidecarContainer" $of | fromYaml -}}
 {{- $env := list
   (dict "name" "LOG_PATHS" "value" (dict "$cel" "variables.logPaths"))
   (dict "name" "LOG_CONTAINER" "value" (dict "$cel" "variables.writers.size() == 1 ? variables.writers[0] : \"all\""))
 -}}
-{{- $mounts := list -}}
-{{- range $container.volumeMounts -}}
-{{- if hasPrefix (printf "%s-" $volumes.ca) .name }}{{ $mounts = append $mounts . }}{{ end -}}
-{{- end -}}
-{{- $context := merge (dict
+{{- $mounts := include "log-sidecar.caMounts" (dict "outputs" (include "log-sidecar.sidecarOutputs" $of | fromJsonArray) "volumes" $volumes) | fromYamlArray -}}
+{{- $user := dict
   "runAsUser" (dict "$cel" "variables.user")
   "runAsGroup" (dict "$cel" "variables.group")
   "runAsNonRoot" (dict "$cel" "variables.user != 0")
-) ($container.securityContext | default dict) (dict "seccompProfile" (dict "type" "RuntimeDefault")) -}}
-{{- $_ := set $container "env" (concat $env $container.env) -}}
-{{- $_ := set $container "volumeMounts" (dict "$cel" (printf "variables.sidecarMounts + %s" (include "log-sidecar.cel" $mounts))) -}}
-{{- $_ := set $container "securityContext" $context -}}
-{{- include "log-sidecar.cel" $container -}}
+-}}
+{{- include "log-sidecar.cel" (merge (dict
+  "env" (concat $env $container.env)
+  "volumeMounts" (dict "$cel" (printf "variables.sidecarMounts + %s" (include "log-sidecar.cel" $mounts)))
+  "securityContext" (merge $user ($container.securityContext | default dict) (dict "seccompProfile" (dict "type" "RuntimeDefault")))
+) (omit $container "env" "volumeMounts" "securityContext")) -}}
 {{- end -}}
 
 {{/*
-What the sidecars of the profiles need besides, as CEL expression: a map from profile to `state`, the settings of the
+Volumes that the sidecars of the profiles need, as CEL expression: a map from profile to `state`, the settings of the
 volume for it, and `volumes`.
 */}}
 {{- define "log-sidecar.injectionVolumes" -}}
@@ -145,10 +122,9 @@ volume for it, and `volumes`.
 {{- range $name, $profile := .Values.injection.profiles -}}
 {{- $scope := dict "root" $ "profile" $profile "engine" "fluent-bit" -}}
 {{- include "log-sidecar.injectionRoot" $scope -}}
-{{- $names := include "log-sidecar.injectionVolumeNames" $ | fromJson -}}
-{{- $volumes := include "log-sidecar.caVolumes" (dict "root" $scope.made "volumes" $names) | fromYamlArray -}}
+{{- $names := dict "ca" (printf "%s-ca" $.Values.injection.name) -}}
 {{- $state := dict "medium" (include "log-sidecar.stateMedium" $scope.made) "sizeLimit" $scope.made.Values.sidecar.state.sizeLimit -}}
-{{- $_ := set $all $name (dict "state" $state "volumes" $volumes) -}}
+{{- $_ := set $all $name (dict "state" $state "volumes" (include "log-sidecar.caVolumes" (dict "root" $scope.made "volumes" $names) | fromYamlArray)) -}}
 {{- end -}}
 {{- include "log-sidecar.cel" $all -}}
 {{- end -}}

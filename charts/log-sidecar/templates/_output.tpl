@@ -1,66 +1,55 @@
 {{/*
-Outputs of the sidecar and of the demo (`outputs` of the values). Credentials reach the agent as environment variables from
-Secrets, which it inserts into its configuration as `${NAME}`.
+Outputs of the sidecar and of the demo (`outputs` of the values). The agent reads credentials from environment variables, which
+its configuration refers to as `${NAME}`.
 */}}
 
 {{/*
-The outputs in use, with the defaults of their types: all that are enabled, or the one that the demo sends to itself. Argument:
-the root; returns a JSON list, empty for the engines that have no outputs.
+The outputs in use, with the defaults of their types: all that are enabled, or the one to which the demo sends its logs. Argument:
+the root; returns a JSON list, empty for engines without outputs.
 */}}
 {{- define "log-sidecar.activeOutputs" -}}
 {{- $direct := include "log-sidecar.demoShips" . -}}
+{{- $any := and (not $direct) (include "log-sidecar.engineKeepsState" .) -}}
 {{- $active := list -}}
-{{- if or $direct (include "log-sidecar.engineKeepsState" .) -}}
 {{- range include "log-sidecar.outputs" . | fromJsonArray -}}
-{{- if or (not $direct) (eq .name $.Values.app.demo.logTo) }}{{ $active = append $active . }}{{ end -}}
-{{- end -}}
+{{- if or $any (and $direct (eq .name $.Values.app.demo.logTo)) }}{{ $active = append $active . }}{{ end -}}
 {{- end -}}
 {{- $active | toJson -}}
 {{- end -}}
 
-{{/* Those that receive files of one sidecar: dict "root" $ "sidecar" <map>; returns a JSON list. */}}
-{{- define "log-sidecar.sidecarOutputs" -}}
+{{/* The outputs of a list that receive any of some files: dict "outputs" <list> "files" <of the values>; returns a JSON list. */}}
+{{- define "log-sidecar.receivers" -}}
 {{- $found := list -}}
-{{- range $output := include "log-sidecar.activeOutputs" .root | fromJsonArray -}}
-{{- $receives := false -}}
-{{- range $.sidecar.files -}}
-{{- if include "log-sidecar.outputReceives" (dict "output" $output "by" "files" "source" .name) }}{{ $receives = true }}{{ end -}}
+{{- range $output := .outputs -}}
+{{- $scope := dict "output" $output "by" "files" -}}
+{{- range $.files }}{{ if include "log-sidecar.outputReceives" (merge (dict "source" .name) $scope) }}{{ $found = append $found $output }}{{ end }}{{ end -}}
 {{- end -}}
-{{- if $receives }}{{ $found = append $found $output }}{{ end -}}
-{{- end -}}
-{{- $found | toJson -}}
+{{- $found | uniq | toJson -}}
 {{- end -}}
 
-{{/* Types of outputs, of those only that receive a file if there is one: dict "outputs" <list> "file" <name>; returns a JSON list. */}}
-{{- define "log-sidecar.typesOf" -}}
-{{- $types := list -}}
-{{- range .outputs -}}
-{{- if or (not $.file) (include "log-sidecar.outputReceives" (dict "output" . "by" "files" "source" $.file)) }}{{ $types = append $types .type }}{{ end -}}
-{{- end -}}
-{{- $types | toJson -}}
+{{/* The outputs that receive files of one sidecar: dict "root" $ "sidecar" <map>; returns a JSON list. */}}
+{{- define "log-sidecar.sidecarOutputs" -}}
+{{- include "log-sidecar.receivers" (dict "outputs" (include "log-sidecar.activeOutputs" .root | fromJsonArray) "files" .sidecar.files) -}}
 {{- end -}}
 
-{{/* Whether an output is a backend and not stdout: dict "outputs" <list> and, for those that receive one file, "file" <name>. */}}
+{{/* Whether one of some outputs is a backend, not stdout: dict "outputs" <list>. */}}
 {{- define "log-sidecar.hasBackend" -}}
-{{- with without (include "log-sidecar.typesOf" . | fromJsonArray) "stdout" }}true{{ end -}}
+{{- range .outputs }}{{ if ne .type "stdout" }}true{{ end }}{{ end -}}
 {{- end -}}
 
 {{/* How long Fluent Bit may deliver records after the drain, in seconds. Argument: the root. */}}
 {{- define "log-sidecar.grace" -}}
-{{- if include "log-sidecar.hasBackend" (dict "outputs" (include "log-sidecar.activeOutputs" . | fromJsonArray)) -}}
-{{- .Values.sidecar.grace | int -}}
-{{- else -}}
-3
-{{- end -}}
+{{- $backend := include "log-sidecar.hasBackend" (dict "outputs" (include "log-sidecar.activeOutputs" . | fromJsonArray)) -}}
+{{- empty $backend | ternary 3 (int .Values.sidecar.grace) -}}
 {{- end -}}
 
-{{/* A size as Fluent Bit writes it ("128M"), in bytes. */}}
+{{/* Bytes of a size of Fluent Bit ("128M"). */}}
 {{- define "log-sidecar.agentBytes" -}}
 {{- $factors := dict "k" 1000 "K" 1000 "M" 1000000 "G" 1000000000 -}}
 {{- mul (regexFind "^[0-9]+" . | int64) (get $factors (regexFind "[kKMG]$" .) | default 1 | int64) -}}
 {{- end -}}
 
-{{/* A quantity as Kubernetes writes it ("256Mi"), in bytes. */}}
+{{/* Bytes of a quantity of Kubernetes ("256Mi"). */}}
 {{- define "log-sidecar.quantityBytes" -}}
 {{- $factors := dict "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 "m" 0.001
   "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 "Pi" 1125899906842624.0 "Ei" 1152921504606846976.0 -}}
@@ -68,12 +57,12 @@ the root; returns a JSON list, empty for the engines that have no outputs.
 {{- end -}}
 
 {{/*
-The container that writes the lines: the one that the caller names, or the application's; nothing where the caller gives
-paths, which can be of several containers.
+The container that writes the lines: the one that the caller names, or the application's. Empty if the caller sets `paths`, to
+which several containers can write.
 */}}
 {{- define "log-sidecar.outputContainer" -}}
 {{- $foreign := false -}}
-{{- range .sidecar.files -}}{{- if hasKey . "paths" -}}{{- $foreign = true -}}{{- end -}}{{- end -}}
+{{- range .sidecar.files }}{{ if hasKey . "paths" }}{{ $foreign = true }}{{ end }}{{ end -}}
 {{- .sidecar.container | default (ternary "" .root.Values.app.name $foreign) -}}
 {{- end -}}
 
@@ -98,64 +87,55 @@ paths, which can be of several containers.
 {{/* The environment that backends need, the pod's names and credentials: a list of outputs; returns a YAML list. */}}
 {{- define "log-sidecar.backendEnv" -}}
 {{- if include "log-sidecar.hasBackend" (dict "outputs" .) -}}
-{{- range $name, $path := dict "OUTPUT_NAMESPACE" "metadata.namespace" "OUTPUT_NODE" "spec.nodeName" "OUTPUT_POD" "metadata.name" }}
-- name: {{ $name }}
+{{- range $name, $path := dict "NAMESPACE" "metadata.namespace" "NODE" "spec.nodeName" "POD" "metadata.name" }}
+- name: OUTPUT_{{ $name }}
   valueFrom:
-    fieldRef:
-      apiVersion: v1
-      fieldPath: {{ $path }}
+    fieldRef: {apiVersion: v1, fieldPath: {{ $path }}}
 {{- end }}
 {{ include "log-sidecar.outputEnv" . }}
 {{- end -}}
 {{- end -}}
 
-{{/* Prefix of the names of volumes with CA certificates: the names of the pod's volumes, as for `log-sidecar.volumeName`. */}}
-{{- define "log-sidecar.caPrefix" -}}
-{{- printf "%s-" (dig "ca" "output-ca" (. | default dict)) -}}
-{{- end -}}
-
 {{/* The volumes with CA certificates: dict "root" $ "volumes" <as for log-sidecar.volumeName>; returns a YAML list, or nothing. */}}
 {{- define "log-sidecar.caVolumes" -}}
-{{- include "log-sidecar.outputVolumes" (dict "outputs" (include "log-sidecar.activeOutputs" .root | fromJsonArray) "prefix" (include "log-sidecar.caPrefix" .volumes)) -}}
+{{- $prefix := printf "%s-" (dig "ca" "output-ca" (.volumes | default dict)) -}}
+{{- include "log-sidecar.outputVolumes" (dict "outputs" (include "log-sidecar.activeOutputs" .root | fromJsonArray) "prefix" $prefix) -}}
 {{- end -}}
 
 {{/* The mounts of these volumes: dict "outputs" <list> "volumes" <as above>; returns a YAML list, or nothing. */}}
 {{- define "log-sidecar.caMounts" -}}
-{{- include "log-sidecar.outputMounts" (dict "outputs" .outputs "prefix" (include "log-sidecar.caPrefix" .volumes) "directory" "/etc/log-sidecar-ca") -}}
+{{- $prefix := printf "%s-" (dig "ca" "output-ca" (.volumes | default dict)) -}}
+{{- include "log-sidecar.outputMounts" (dict "outputs" .outputs "prefix" $prefix "directory" "/etc/log-sidecar-ca") -}}
 {{- end -}}
 
 {{/*
-Puts the multiline records of these files on one line where stdout is one of several outputs that receive them; returns
-nothing if there are none. dict "root" $ "sidecar" <map> "outputs" <list> "output" <of stdout>.
+The processor of stdout that puts multiline records on one line, for files that a backend also receives; returns nothing if there
+are none. dict "root" $ "sidecar" <map> "outputs" <list> "output" <of stdout>.
 */}}
 {{- define "log-sidecar.stdoutProcessor" -}}
 {{- $tags := dict -}}
 {{- range .sidecar.files -}}
-{{- $types := include "log-sidecar.typesOf" (dict "outputs" $.outputs "file" .name) | fromJsonArray -}}
-{{- if and .multiline (without $types "stdout") (include "log-sidecar.outputReceives" (dict "output" $.output "by" "files" "source" .name)) }}{{ $_ := set $tags .name true }}{{ end -}}
+{{- $receivers := include "log-sidecar.receivers" (dict "outputs" $.outputs "files" (list .)) | fromJsonArray -}}
+{{- if and .multiline (has $.output $receivers) (include "log-sidecar.hasBackend" (dict "outputs" $receivers)) }}{{ $_ := set $tags .name true }}{{ end -}}
 {{- end -}}
 {{- if $tags -}}
-name: lua
-call: one_line
-code: |
-  function one_line(tag, timestamp, record)
-    if ({ {{- range $tag, $_ := $tags }}[{{ toJson $tag }}] = true, {{ end -}} })[tag] and type(record["log"]) == "string" then
-      record["log"] = record["log"]:gsub("\r?\n", {{ .root.Values.logs.multilineSeparator | toJson }})
-      return 2, timestamp, record
-    end
-    return 0, timestamp, record
-  end
+{{- $keys := "" -}}
+{{- range $tag, $_ := $tags }}{{ $keys = printf "%s[%s] = true, " $keys (toJson $tag) }}{{ end -}}
+{{- $code := .root.Files.Get "files/sidecar/one-line-of-stdout.lua" | replace "{tags}" $keys | replace "{separator}" (toJson .root.Values.logs.multilineSeparator) | trim -}}
+{{- dict "name" "lua" "call" "one_line" "code" $code | toYaml -}}
 {{- end -}}
 {{- end -}}
 
 {{/*
-The outputs of a sidecar as sections of Fluent Bit: dict "root" $ "sidecar" <map> "outputs" <list>; returns a JSON list. With
-one worker chunks rarely overtake each other, but large and retried ones do: `offset` gives the position of a record.
+The outputs of a sidecar as sections of Fluent Bit: dict "root" $ "sidecar" <map> "outputs" <list>; returns a JSON list. Even
+with one worker, large and retried chunks can overtake others: `offset` gives the position of a record.
 */}}
 {{- define "log-sidecar.fluentBitOutputs" -}}
-{{- $types := include "log-sidecar.outputTypes" .root | fromJson -}}
-{{- $names := include "log-sidecar.outputNames" . | fromJson -}}
-{{- $storeDir := printf "%s/s3" (include "log-sidecar.stateDir" .sidecar) -}}
+{{- $scope := dict
+  "types" (include "log-sidecar.outputTypes" .root | fromJson)
+  "names" (include "log-sidecar.outputNames" . | fromJson)
+  "caDirectory" "/etc/log-sidecar-ca"
+-}}
 {{- $sections := list -}}
 {{- range .outputs -}}
 {{- $section := dict -}}
@@ -167,21 +147,15 @@ one worker chunks rarely overtake each other, but large and retried ones do: `of
   "template" (ternary "{file}: {log}" "{log}" $.root.Values.sidecar.fileLabel)
   "retry_limit" (kindIs "float64" .retryLimit | ternary (int .retryLimit) .retryLimit)
 -}}
-{{- with include "log-sidecar.stdoutProcessor" (dict "root" $.root "sidecar" $.sidecar "outputs" $.outputs "output" .) -}}
-{{- $_ := set $section "processors" (dict "logs" (list (fromYaml .))) -}}
-{{- end -}}
+{{- with include "log-sidecar.stdoutProcessor" (merge (dict "output" .) $) }}{{ $_ := set $section "processors" (dict "logs" (list (fromYaml .))) }}{{ end -}}
 {{- else -}}
-{{- $scope := dict "output" . "types" $types "names" $names "caDirectory" "/etc/log-sidecar-ca" "storeDir" (printf "%s-%s" $storeDir .name) -}}
-{{- $section = include "log-sidecar.fluentBitOutput" $scope | fromJson -}}
+{{- $storeDir := printf "%s/s3-%s" (include "log-sidecar.stateDir" $.sidecar) .name -}}
+{{- $section = include "log-sidecar.fluentBitOutput" (merge (dict "output" . "storeDir" $storeDir) $scope) | fromJson -}}
 {{- end -}}
-{{- $_ := set $section "alias" .name -}}
 {{- $files := dig "match" "files" list . -}}
-{{- if gt (len $files) 1 -}}
-{{- $_ := set $section "match_regex" (printf "^(?:%s)$" (join "|" $files)) -}}
-{{- else -}}
-{{- $_ := set $section "match" (first $files | default "*") -}}
-{{- end -}}
-{{- $sections = append $sections $section -}}
+{{- $match := dict "match" (first $files | default "*") -}}
+{{- if gt (len $files) 1 }}{{ $match = dict "match_regex" (printf "^(?:%s)$" (join "|" $files)) }}{{ end -}}
+{{- $sections = append $sections (merge (dict "alias" .name) $match $section) -}}
 {{- end -}}
 {{- $sections | toJson -}}
 {{- end -}}

@@ -1,14 +1,14 @@
 {{/*
-Parts for pods of other charts, which have this one as a dependency; docs/named-templates.md describes them. All take
-the context of the dependency, `(index .Subcharts "log-sidecar")`, return a YAML list or map, or nothing, and refuse
-wrong values.
+Parts for pods of other charts, which have this one as a dependency; docs/named-templates.md describes them. Each
+expects the context of the dependency, `(index .Subcharts "log-sidecar")`, returns a YAML list or map, or nothing, and
+rejects invalid values.
 */}}
 
 {{/* Volume names start with the dependency's name, to avoid collisions with the other chart's volumes. */}}
 {{- define "log-sidecar.parts.volumeNames" -}}
 {{- $volumes := dict -}}
 {{- range list "logs" "state" "ca" -}}
-{{- /* The name of an output, of at most 40 characters, follows that of its volume. */ -}}
+{{- /* Names of CA volumes end with the output's name of up to 40 characters. */ -}}
 {{- $_ := set $volumes . (printf "%s-%s" (include "log-sidecar.name" $ | trunc (ternary 19 57 (eq . "ca")) | trimSuffix "-") .) -}}
 {{- end -}}
 {{- $volumes | toJson -}}
@@ -16,66 +16,48 @@ wrong values.
 
 {{- define "log-sidecar.parts.sidecars" -}}
 {{- include "log-sidecar.parts.validate" . -}}
-{{- $volumes := include "log-sidecar.parts.volumeNames" . | fromJson -}}
 {{- $containers := list -}}
-{{- range include "log-sidecar.listSidecars" (dict "root" . "inline" true "volumes" $volumes) | fromJsonArray -}}
-{{- $container := include "log-sidecar.sidecarContainer" (dict "root" $ "sidecar" .) | fromYaml -}}
-{{- $containers = append $containers $container -}}
-{{- end -}}
 {{- $values := list -}}
-{{- range $containers }}{{ $values = append $values (dict "path" "sidecar" "block" $.Values.sidecar "container" .name) }}{{ end -}}
-{{- include "log-sidecar.checkPod" (dict "root" . "pod" (dict "containers" $containers) "of" "the parent chart" "values" $values) -}}
-{{- with $containers -}}
-{{- toYaml . -}}
+{{- $names := include "log-sidecar.parts.volumeNames" . | fromJson -}}
+{{- range include "log-sidecar.listSidecars" (dict "root" . "inline" true "volumes" $names) | fromJsonArray -}}
+{{- $containers = append $containers (include "log-sidecar.sidecarContainer" (dict "root" $ "sidecar" .) | fromYaml) -}}
+{{- $values = append $values (dict "path" "sidecar" "block" $.Values.sidecar "container" .name) -}}
 {{- end -}}
+{{- include "log-sidecar.checkPod" (dict "root" . "pod" (dict "containers" $containers) "of" "the parent chart" "values" $values) -}}
+{{- with $containers }}{{ toYaml . }}{{ end -}}
 {{- end -}}
 
 {{/* Native sidecars, to be put before the pod's own `initContainers`. */}}
 {{- define "log-sidecar.parts.initContainers" -}}
-{{- if include "log-sidecar.parts.isNative" . -}}
-{{- include "log-sidecar.parts.sidecars" . -}}
-{{- end -}}
+{{- include "log-sidecar.parts.validate" . -}}
+{{- if .Values.sidecar.native }}{{ include "log-sidecar.parts.sidecars" . }}{{ end -}}
 {{- end -}}
 
 {{/* Plain sidecars, `sidecar.native: false`, for the pod's `containers`. */}}
 {{- define "log-sidecar.parts.containers" -}}
-{{- if not (include "log-sidecar.parts.isNative" .) -}}
-{{- include "log-sidecar.parts.sidecars" . -}}
-{{- end -}}
-{{- end -}}
-
-{{- define "log-sidecar.parts.isNative" -}}
 {{- include "log-sidecar.parts.validate" . -}}
-{{- if .Values.sidecar.native }}true{{ end -}}
+{{- if not .Values.sidecar.native }}{{ include "log-sidecar.parts.sidecars" . }}{{ end -}}
 {{- end -}}
 
-{{/* The pod's volumes: that of the log files, unless it is the other chart's, and that of the engine's state. */}}
+{{/* The pod's volumes: the log files, unless the other chart has their volume, the engine's state and CA certificates. */}}
 {{- define "log-sidecar.parts.volumes" -}}
 {{- include "log-sidecar.parts.validate" . -}}
 {{- $scope := dict "root" . "volumes" (include "log-sidecar.parts.volumeNames" . | fromJson) -}}
-{{- if .Values.sidecar.enabled -}}
-{{- printf "%s%s" (include "log-sidecar.logsVolume" $scope) (include "log-sidecar.stateVolume" $scope) | trim -}}
-{{- with include "log-sidecar.caVolumes" $scope }}
-{{ . }}
-{{- end -}}
-{{- else -}}
-{{- include "log-sidecar.logsVolume" $scope | trim -}}
-{{- end -}}
+{{- $volumes := include "log-sidecar.logsVolume" $scope | fromYamlArray -}}
+{{- if .Values.sidecar.enabled }}{{ $volumes = concat $volumes (include "log-sidecar.sidecarVolumes" $scope | fromYamlArray) }}{{ end -}}
+{{- with $volumes }}{{ toYaml . }}{{ end -}}
 {{- end -}}
 
 {{/* The mounts of the container that writes the log files. */}}
 {{- define "log-sidecar.parts.volumeMounts" -}}
 {{- include "log-sidecar.parts.validate" . -}}
-{{- $volumes := include "log-sidecar.parts.volumeNames" . | fromJson -}}
-{{- list (include "log-sidecar.logsMount" (dict "root" . "volumes" $volumes) | fromYaml) | toYaml -}}
+{{- list (include "log-sidecar.logsMount" (dict "root" . "volumes" (include "log-sidecar.parts.volumeNames" . | fromJson)) | fromYaml) | toYaml -}}
 {{- end -}}
 
-{{/* A security context for the pod with which the sidecar may read what the application writes. */}}
+{{/* A security context for the pod that lets the sidecar read the application's files. */}}
 {{- define "log-sidecar.parts.podSecurityContext" -}}
 {{- include "log-sidecar.parts.validate" . -}}
-{{- with .Values.podSecurityContext -}}
-{{- toYaml . -}}
-{{- end -}}
+{{- with .Values.podSecurityContext }}{{ toYaml . }}{{ end -}}
 {{- end -}}
 
 {{- define "log-sidecar.parts.validate" -}}
@@ -84,17 +66,14 @@ wrong values.
 {{- end -}}
 
 {{- define "log-sidecar.checkParts" -}}
-{{- if .Values.app.enabled }}
-app.enabled is true: the chart would install its own application in addition to yours. Write:{{ include "log-sidecar.write" (dict "path" "app.enabled" "value" "false") }}{{ "\f" }}
-{{- end }}
+{{- include "log-sidecar.reject" (list .Values.app.enabled "app.enabled is true: the chart would install its own application in addition to yours." "app.enabled" false) -}}
 {{- end -}}
 
 {{- define "log-sidecar.checkPartsVolume" -}}
 {{- $volume := .Values.logs.volume -}}
-{{- if and (eq $volume.type "existing") (not $volume.existing.name) }}
-logs.volume.type is existing, but logs.volume.existing.name is empty. Write the name of your pod's volume for the logs:{{ include "log-sidecar.write" (dict "path" "logs.volume.existing.name" "value" "my-logs") }}{{ "\f" }}
-{{- end }}
-{{- if and (eq $volume.type "persistentVolumeClaim") (not $volume.persistentVolumeClaim.existingClaim) }}
-logs.volume.type is persistentVolumeClaim, but this chart creates no claim for the pod of another chart. Write the name of your claim:{{ include "log-sidecar.write" (dict "path" "logs.volume.persistentVolumeClaim.existingClaim" "value" "my-logs") }}{{ "\f" }}
-{{- end }}
+{{- $unnamed := "logs.volume.type is existing, but logs.volume.existing.name is empty. Set it to the name of your pod's volume for the logs." -}}
+{{- include "log-sidecar.reject" (list (and (eq $volume.type "existing") (not $volume.existing.name)) $unnamed "logs.volume.existing.name" "my-logs") -}}
+{{- $claim := "logs.volume.type is persistentVolumeClaim, but this chart creates no claim for the pod of another chart. Set the name of your claim." -}}
+{{- $missing := and (eq $volume.type "persistentVolumeClaim") (not $volume.persistentVolumeClaim.existingClaim) -}}
+{{- include "log-sidecar.reject" (list $missing $claim "logs.volume.persistentVolumeClaim.existingClaim" "my-logs") -}}
 {{- end -}}

@@ -1,6 +1,6 @@
 {{/*
 The engine `sumologic-collector`: Sumo Logic's own collector, as its image documents it
-(https://github.com/SumoLogic/sumologic-collector-docker). It delivers by itself, to the account of its credentials.
+(https://github.com/SumoLogic/sumologic-collector-docker). It sends to the account of its credentials.
 */}}
 
 {{/*
@@ -13,11 +13,10 @@ Arguments: dict "root" $ "file" <map>; returns JSON.
 {{- $copies := eq (.file.rotation | default "rename") "copytruncate" -}}
 {{- $excluded := list -}}
 {{- range .root.Values.logs.files -}}
-{{- if and (ne .path $.file.path) (hasPrefix $.file.path .path) (not $copies) -}}
-{{- $excluded = append $excluded (printf "%s*" .path) -}}
+{{- if and (ne .path $.file.path) (hasPrefix $.file.path .path) (not $copies) }}{{ $excluded = append $excluded (printf "%s*" .path) }}{{ end -}}
 {{- end -}}
-{{- end -}}
-{{- $own := dict
+{{- $multiline := ne (.file.multiline | default "") "" -}}
+{{- mergeOverwrite (dict
   "sourceType" "LocalFile"
   "name" .file.name
   "pathExpression" (ternary .file.path (printf "%s*" (trimSuffix "*" .file.path)) $copies)
@@ -27,84 +26,54 @@ Arguments: dict "root" $ "file" <map>; returns JSON.
   "cutoffTimestamp" 0
   "automaticDateParsing" true
   "forceTimeZone" false
-  "multilineProcessingEnabled" (ne (.file.multiline | default "") "")
-  "useAutolineMatching" (ne (.file.multiline | default "") "")
--}}
-{{- mergeOverwrite $own (deepCopy $settings.source) | toJson -}}
+  "multilineProcessingEnabled" $multiline
+  "useAutolineMatching" $multiline
+) (deepCopy $settings.source) | toJson -}}
 {{- end -}}
 
 {{- define "log-sidecar.config.sumologic-collector" -}}
 {{- $sources := list -}}
-{{- range .sidecar.files -}}
-{{- $sources = append $sources (include "log-sidecar.sumologicSource" (dict "root" $.root "file" .) | fromJson) -}}
-{{- end -}}
+{{- range .sidecar.files }}{{ $sources = append $sources (include "log-sidecar.sumologicSource" (dict "root" $.root "file" .) | fromJson) }}{{ end -}}
 {{- dict "api.version" "v1" "sources" $sources | toPrettyJson -}}
 {{- end -}}
 
 {{- define "log-sidecar.engine.sumologic-collector" -}}
 {{- $settings := .root.Values.sidecar.sumologicCollector -}}
 env:
-  {{- range $name, $key := dict "SUMO_ACCESS_ID" "accessId" "SUMO_ACCESS_KEY" "accessKey" }}
-  - name: {{ $name }}
-    valueFrom:
-      secretKeyRef:
-        {{- get $settings $key | toYaml | nindent 8 }}
-  {{- end }}
-  - name: SUMO_COLLECTOR_NAME
-    valueFrom:
-      fieldRef:
-        fieldPath: metadata.name
-  - name: SUMO_COLLECTOR_NAME_PREFIX
-    value: {{ $settings.namePrefix | quote }}
-  {{- /* The chart's values take precedence over changes in the web application. */}}
-  - name: SUMO_SYNC_SOURCES
-    value: "true"
-  - name: SUMO_COLLECTOR_EPHEMERAL
-    value: "true"
-  {{- /* A restarted container reuses its collector name. */}}
-  - name: SUMO_CLOBBER
-    value: "true"
-  - name: SUMO_JAVA_MEMORY_MAX
-    value: {{ $settings.javaMemoryMegabytes | int | quote }}
+  - {name: SUMO_ACCESS_ID, valueFrom: {secretKeyRef: {{ toJson $settings.accessId }}}}
+  - {name: SUMO_ACCESS_KEY, valueFrom: {secretKeyRef: {{ toJson $settings.accessKey }}}}
+  - {name: SUMO_COLLECTOR_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+  - {name: SUMO_COLLECTOR_NAME_PREFIX, value: {{ toJson $settings.namePrefix }}}
+  # The chart's values take precedence over changes in the web application.
+  - {name: SUMO_SYNC_SOURCES, value: "true"}
+  - {name: SUMO_COLLECTOR_EPHEMERAL, value: "true"}
+  # A restarted container reuses its collector name.
+  - {name: SUMO_CLOBBER, value: "true"}
+  - {name: SUMO_JAVA_MEMORY_MAX, value: {{ $settings.javaMemoryMegabytes | int | quote }}}
   {{- with $settings.url }}
-  - name: SUMO_RECEIVER_URL
-    value: {{ . | quote }}
+  - {name: SUMO_RECEIVER_URL, value: {{ toJson . }}}
   {{- end }}
 {{- end -}}
 
-{{/* Settings that the collector requires or does not support. */}}
 {{- define "log-sidecar.checkSumologic" -}}
-{{- if and .Values.sidecar.enabled (eq .Values.sidecar.engine "sumologic-collector") }}
-{{- range $key := list "accessId" "accessKey" }}
-{{- if not (get $.Values.sidecar.sumologicCollector $key) }}
-sidecar.engine is sumologic-collector, but sidecar.sumologicCollector.{{ $key }} is not set. Create a Secret with `kubectl create secret generic sumologic --from-literal=accessId=... --from-literal=accessKey=...`. Write:
-sidecar:
-  sumologicCollector:
-    {{ $key }}:
-      name: sumologic
-      key: {{ $key }}{{ "\f" }}
-{{- end }}
-{{- end }}
-{{- range include "log-sidecar.outputs" . | fromJsonArray }}
-{{- if ne .type "stdout" }}
-outputs.{{ .name }}.type is {{ .type }}, but the sumologic-collector engine sends only to Sumo Logic. Write one of:
-outputs:
-  {{ .name }}:
-    enabled: false
-sidecar:
-  engine: fluent-bit{{ "\f" }}
-{{- end }}
-{{- end }}
-{{- $fixed := dict
-  "logLevel" (list "warn" "the image of the sumologic-collector engine has no log level")
-  "perFile" (list "false" "one Sumo Logic collector already has a source for each file")
-  "fileLabel" (list "false" "the sumologic-collector engine identifies each file by its source name")
-}}
-{{- range $key, $rule := $fixed }}
-{{- $value := get $.Values.sidecar $key | toString }}
-{{- if ne $value (first $rule) }}
-sidecar.{{ $key }} is {{ $value }}, but {{ last $rule }}. Write:{{ include "log-sidecar.write" (dict "path" (printf "sidecar.%s" $key) "value" (first $rule)) }}{{ "\f" }}
-{{- end }}
-{{- end }}
-{{- end }}
+{{- if and .Values.sidecar.enabled (eq .Values.sidecar.engine "sumologic-collector") -}}
+{{- range $key := list "accessId" "accessKey" -}}
+{{- $problem := printf "sidecar.engine is sumologic-collector, but sidecar.sumologicCollector.%s is not set. Create a Secret with `kubectl create secret generic sumologic --from-literal=accessId=... --from-literal=accessKey=...`." $key -}}
+{{- $missing := not (get $.Values.sidecar.sumologicCollector $key) -}}
+{{- include "log-sidecar.reject" (list $missing $problem (printf "sidecar.sumologicCollector.%s" $key) (dict "name" "sumologic" "key" $key)) -}}
+{{- end -}}
+{{- range include "log-sidecar.outputs" . | fromJsonArray -}}
+{{- $problem := printf "outputs.%s.type is %s, but the sumologic-collector engine sends only to Sumo Logic." .name .type -}}
+{{- include "log-sidecar.reject" (list (ne .type "stdout") $problem (printf "outputs.%s.enabled" .name) false "sidecar.engine" "fluent-bit") -}}
+{{- end -}}
+{{- range $rule := list
+  (list "logLevel" "warn" "the image of the sumologic-collector engine has no log level")
+  (list "perFile" false "one Sumo Logic collector already has a source for each file")
+  (list "fileLabel" false "the sumologic-collector engine identifies each file by its source name")
+-}}
+{{- $key := first . -}}
+{{- $value := get $.Values.sidecar $key -}}
+{{- include "log-sidecar.reject" (list (ne $value (index . 1)) (printf "sidecar.%s is %v, but %s." $key $value (last .)) (printf "sidecar.%s" $key) (index . 1)) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}

@@ -91,6 +91,7 @@ it; a JSON list. dict "root" $ "pipeline" <name> "record" <further fields> "opti
 {{/* Environment variables of an agent's outputs, a YAML list: dict "root" $ "component" <name>. */}}
 {{- define "observability-stack.outputEnvironment" -}}
 - {name: HOST_NAME, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}
+- {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
 {{ include "observability-stack.receivers" . | fromJsonArray | include "observability-stack.outputEnv" }}
 {{- end -}}
 

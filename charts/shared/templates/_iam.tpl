@@ -1,8 +1,36 @@
 {{/* The least policies that AWS has to allow, and who can assume a role. */}}
 
-{{/* Partition of a region, the second part of every ARN. Argument: the region. */}}
+{{/*
+The partitions of AWS other than `aws` by the prefix of their regions: ID, DNS suffix, DNS suffix of dual-stack endpoints.
+Source: partitions.json of botocore.
+*/}}
+{{- define "shared.partitions" -}}
+{
+  "cn-": ["aws-cn", "amazonaws.com.cn", "api.amazonwebservices.com.cn"],
+  "eu-isoe-": ["aws-iso-e", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"],
+  "eusc-": ["aws-eusc", "amazonaws.eu", "api.amazonwebservices.eu"],
+  "us-gov-": ["aws-us-gov", "amazonaws.com", "api.aws"],
+  "us-iso-": ["aws-iso", "c2s.ic.gov", "api.aws.ic.gov"],
+  "us-isob-": ["aws-iso-b", "sc2s.sgov.gov", "api.aws.scloud"],
+  "us-isof-": ["aws-iso-f", "csp.hci.ic.gov", "api.aws.hci.ic.gov"]
+}
+{{- end -}}
+
+{{/* Partition of a region, as a JSON list: ID, DNS suffix, DNS suffix of dual-stack endpoints. Argument: the region. */}}
+{{- define "shared.partitionOf" -}}
+{{- $found := list "aws" "amazonaws.com" "api.aws" -}}
+{{- range $prefix, $partition := include "shared.partitions" . | fromJson }}{{ if hasPrefix $prefix $ }}{{ $found = $partition }}{{ end }}{{ end -}}
+{{- $found | toJson -}}
+{{- end -}}
+
+{{/* ID of a region's partition, the second part of every ARN. Argument: the region. */}}
 {{- define "shared.partition" -}}
-{{- if hasPrefix "cn-" . }}aws-cn{{ else if hasPrefix "us-gov-" . }}aws-us-gov{{ else }}aws{{ end -}}
+{{- include "shared.partitionOf" . | fromJsonArray | first -}}
+{{- end -}}
+
+{{/* DNS suffix of a region's endpoints. Argument: the region. */}}
+{{- define "shared.dnsSuffix" -}}
+{{- index (include "shared.partitionOf" . | fromJsonArray) 1 -}}
 {{- end -}}
 
 {{/* A policy as pretty JSON. Argument: its statements, a list. */}}

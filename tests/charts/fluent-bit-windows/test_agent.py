@@ -81,6 +81,20 @@ def test_links_and_their_targets_are_mounted_at_their_paths(pod_spec: Callable[.
     assert all(mounts[name]["mountPath"] == paths[name] and mounts[name]["readOnly"] for name in logs)
 
 
+@pytest.mark.parametrize(
+    ("release", "namespace", "path"),
+    [("x", "logs", "x-fluent-bit-windows.logs"), ("fluent-bit-windows", "prod", "fluent-bit-windows.prod")],
+    ids=["x-logs", "same-name-prod"],
+)
+def test_state_belongs_to_the_release(
+    pod_spec: Callable[..., dict[str, Any]], release: str, namespace: str, path: str
+) -> None:
+    """Each release has its own directory of positions on the node."""
+    spec = pod_spec(release=release, namespace=namespace)
+    [volume] = [volume for volume in spec["volumes"] if volume["name"] == "state"]
+    assert volume["hostPath"]["path"] == f"C:\\var\\fluent-bit\\{path}"
+
+
 def test_state_outlives_the_pod(pod_spec: Callable[..., dict[str, Any]]) -> None:
     """In both modes, positions and buffers are in a directory of the node, which is created if it is missing."""
     for values in ({}, HOST_PROCESS):

@@ -27,7 +27,12 @@ def test_baked_configuration_is_what_logmonitor_reads() -> None:
 
 
 def test_three_ways_to_add_logmonitor(with_workloads: Render) -> None:
-    """LogMonitor is copied by an init container, part of the image, or the entry point of the image."""
+    """LogMonitor is copied by an init container, part of the image, or the entry point of the image.
+
+    Without /Config, it reads C:\\LogMonitor\\LogMonitorConfig.json and nothing else:
+    https://github.com/microsoft/windows-container-tools/blob/v2.2.1/LogMonitor/src/LogMonitor/Main.cpp, `wmain`.
+    """
+    config = ["/Config", "LogMonitorConfig.json"]
     manifests = with_workloads(files=(ALL_VALUES,))
     pods = {name: pod_of(manifests, f"x-fluent-bit-windows-{name}") for name in ("copied", "baked", "entrypoint")}
     assert {name: [one["name"] for one in pod.get("initContainers", [])] for name, pod in pods.items()} == {
@@ -36,8 +41,8 @@ def test_three_ways_to_add_logmonitor(with_workloads: Render) -> None:
         "entrypoint": [],
     }
     assert {name: pod["containers"][0].get("command") for name, pod in pods.items()} == {
-        "copied": ["C:\\logmonitor-files\\LogMonitor\\LogMonitor.exe", "C:\\app\\service.exe"],
-        "baked": ["C:\\Tools\\LogMonitor\\LogMonitor.exe", "C:\\ServiceMonitor.exe", "w3svc"],
+        "copied": ["C:\\logmonitor-files\\LogMonitor\\LogMonitor.exe", *config, "C:\\app\\service.exe"],
+        "baked": ["C:\\Tools\\LogMonitor\\LogMonitor.exe", *config, "C:\\ServiceMonitor.exe", "w3svc"],
         "entrypoint": None,
     }
     assert manifests.select("ConfigMap", labels={"app.kubernetes.io/component": "workload-baked"}).names() == set()

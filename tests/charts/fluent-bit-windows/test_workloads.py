@@ -43,7 +43,8 @@ def test_example_installs_iis_behind_a_service(with_workloads: Render) -> None:
     kinds = {"Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Service"}
     assert manifests.names() == {(kind, name) for kind in kinds}
     [container] = pod_of(manifests, name)["containers"]
-    assert container["command"] == ["C:\\LogMonitor\\LogMonitor.exe", "C:\\ServiceMonitor.exe", "w3svc"]
+    logmonitor = ["C:\\LogMonitor\\LogMonitor.exe", "/Config", "LogMonitorConfig.json"]
+    assert container["command"] == [*logmonitor, "C:\\ServiceMonitor.exe", "w3svc"]
     assert "replicas" not in manifests.one("Deployment")["spec"]
     assert manifests.one("HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]["name"] == name
 
@@ -74,6 +75,36 @@ def test_user_of_the_containers(with_workloads: Render, user: str, non_root: boo
     pod = pod_of(with_workloads(workload(user=user)))
     assert pod["securityContext"] == {"runAsNonRoot": non_root, "windowsOptions": {"runAsUserName": user}}
     assert pod["automountServiceAccountToken"] is False
+
+
+def test_domain_identity(with_workloads: Render) -> None:
+    """The GMSACredentialSpec is a Windows option of the pod, next to the user; there is none by default."""
+    pod = pod_of(with_workloads(workload(gmsaCredentialSpecName="shop-web")))
+    assert pod["securityContext"]["windowsOptions"] == {
+        "runAsUserName": "ContainerUser",
+        "gmsaCredentialSpecName": "shop-web",
+    }
+    assert "gmsaCredentialSpecName" not in str(pod_of(with_workloads(workload())))
+
+
+@pytest.mark.parametrize(
+    ("word", "quoted"),
+    [
+        ("plain", "plain"),
+        ("--path=C:\\logs\\", "--path=C:\\logs\\"),
+        ("two words", '"two words"'),
+        ("C:\\Program Files\\", '"C:\\Program Files\\\\"'),
+        ('say "yes"', '"say \\"yes\\""'),
+        ('a\\"b', '"a\\\\\\"b"'),
+        ("", '""'),
+        ('"two words"', '"two words"'),
+    ],
+    ids=["plain", "backslash", "space", "space-and-backslash", "quotes", "backslash-and-quote", "empty", "quoted"],
+)
+def test_words_survive_logmonitor(with_workloads: Render, word: str, quoted: str) -> None:
+    """LogMonitor joins its arguments with spaces, so words with spaces or quotes are quoted; others are unchanged."""
+    [container] = pod_of(with_workloads(workload(command=["app.exe", word], args=[word])))["containers"]
+    assert (container["command"][3:], container["args"]) == (["app.exe", quoted], [quoted])
 
 
 def test_workload_overrides_defaults(with_workloads: Render) -> None:

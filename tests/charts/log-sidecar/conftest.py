@@ -1,4 +1,4 @@
-"""What the tests of this chart share: its pods, its configurations and the demo."""
+"""Fixtures of this chart's tests: its pods, its configurations and the demo."""
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +22,7 @@ Values = Mapping[str, Any]
 
 @pytest.fixture
 def pod_spec(install: Callable[..., Manifests]) -> Callable[..., Object]:
-    """The specification of the application's pod."""
+    """Specification of the application's pod."""
 
     def spec(values: Values | None = None, **options: Any) -> Object:
         [pod] = install(values, **options).select(component="app").pods()
@@ -33,7 +33,7 @@ def pod_spec(install: Callable[..., Manifests]) -> Callable[..., Object]:
 
 @pytest.fixture
 def sidecars(pod_spec: Callable[..., Object]) -> Callable[..., list[Object]]:
-    """The native sidecars of the application's pod."""
+    """Native sidecars of the application's pod."""
 
     def containers(values: Values | None = None, **options: Any) -> list[Object]:
         every = pod_spec(values, **options).get("initContainers", [])
@@ -44,7 +44,7 @@ def sidecars(pod_spec: Callable[..., Object]) -> Callable[..., list[Object]]:
 
 @pytest.fixture
 def app(pod_spec: Callable[..., Object]) -> Callable[..., Object]:
-    """The application's container."""
+    """Container of the application."""
 
     def container(values: Values | None = None, **options: Any) -> Object:
         first: Object = pod_spec(values, **options)["containers"][0]
@@ -55,7 +55,7 @@ def app(pod_spec: Callable[..., Object]) -> Callable[..., Object]:
 
 @pytest.fixture
 def agent_config(install: Callable[..., Manifests]) -> Callable[..., dict[str, Any]]:
-    """The configurations of the fluent-bit engine, by the sidecar's name."""
+    """Configurations of the fluent-bit engine, by name of the sidecar."""
 
     def configs(values: Values | None = None) -> dict[str, Any]:
         data = install(values).one("ConfigMap", "x-log-sidecar-sidecar")["data"]
@@ -66,7 +66,7 @@ def agent_config(install: Callable[..., Manifests]) -> Callable[..., dict[str, A
 
 @pytest.fixture
 def merged() -> Callable[..., dict[str, Any]]:
-    """Merge values as Helm does: maps into each other, anything else replaces."""
+    """Merge values as Helm does: maps are merged, other values are replaced."""
 
     def merge(below: Values, above: Values) -> dict[str, Any]:
         result = copy.deepcopy(dict(below))

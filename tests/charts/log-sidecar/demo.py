@@ -1,4 +1,4 @@
-"""The demo of an install, running on this machine."""
+"""Runs the demo of an installation as a process on this machine."""
 
 import os
 import signal
@@ -16,9 +16,9 @@ PATIENCE_SECONDS = 20.0
 
 
 class Demo:
-    """The demo with the files of its ConfigMap and its environment.
+    """The demo with its environment and the files of its ConfigMap.
 
-    What a Secret would give is the name of its variable in small letters.
+    In place of Secrets, the value of a variable is its name in lowercase.
     """
 
     def __init__(self, made: Manifests, folder: Path, *arguments: str) -> None:
@@ -37,7 +37,7 @@ class Demo:
         assert {"SHIP": "a backend", "LOG_FILE": "to /"}[file] in self.process.stdout.readline()
 
     def ask(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[str, str]:
-        """Return the body of an answer and the trace that it names."""
+        """Return the body of a response and the trace that its header names."""
         request = urllib.request.Request(self._address + path, headers=dict(headers or {}))
         with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
             return answer.read().decode(), answer.headers.get("X-Amzn-Trace-Id", "")

@@ -1,4 +1,4 @@
-"""The application: the demo, and a real one put in its place by values alone."""
+"""The application: the demo, or your own application set by values."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ def environment(container: Object) -> dict[str, str]:
 
 
 def test_demo_runs_from_a_stock_image_without_a_build(app: App) -> None:
-    """The demo is the stock Python image, running the source of a ConfigMap."""
+    """The demo runs the source from a ConfigMap in the stock Python image."""
     container = app()
     assert container["image"] == "public.ecr.aws/docker/library/python:3.11-slim-bookworm"
     assert container["command"] == ["python3", "-u", "-B", "/opt/demo/app.py"]
@@ -25,7 +25,7 @@ def test_demo_runs_from_a_stock_image_without_a_build(app: App) -> None:
 
 
 def test_demo_source_is_the_file_beside_its_dockerfile(install: Callable[..., Manifests], chart: Any) -> None:
-    """What is mounted is byte for byte what the Dockerfile bakes in."""
+    """The mounted source is identical to the one that the Dockerfile copies."""
     mounted = install().one("ConfigMap", "x-log-sidecar-demo")["data"]["app.py"]
     source = (chart / "files" / "demo" / "app.py").read_text(encoding="utf-8")
     assert mounted.rstrip("\n") == source.rstrip("\n")
@@ -33,7 +33,7 @@ def test_demo_source_is_the_file_beside_its_dockerfile(install: Callable[..., Ma
 
 
 def test_demo_writes_to_the_first_log_file_and_listens_on_the_first_port(app: App) -> None:
-    """File, rotation and port of the demo follow the values."""
+    """The demo's file, rotation and port come from the values."""
     values = {
         "app": {
             "demo": {"linesPerRequest": 3, "rotateBytes": 2000000, "rotateKeep": 2},
@@ -55,7 +55,7 @@ def test_demo_writes_to_the_first_log_file_and_listens_on_the_first_port(app: Ap
 
 @pytest.mark.parametrize("kind", ["Job", "CronJob"])
 def test_demo_as_a_job_writes_its_lines_and_ends(app: App, kind: str) -> None:
-    """As a Job the demo is no server: it has lines to write, no port and no probes."""
+    """In a Job, the demo writes its lines and exits: it has no port and no probes."""
     container = app({"app": {"kind": kind, "demo": {"jobLines": 1000000}}})
     assert container["args"] == ["batch"]
     assert environment(container)["LINES"] == "1000000"
@@ -65,7 +65,7 @@ def test_demo_as_a_job_writes_its_lines_and_ends(app: App, kind: str) -> None:
 
 @pytest.mark.parametrize("probe", ["livenessProbe", "readinessProbe"])
 def test_demo_is_probed_unless_a_probe_is_given(app: App, probe: str) -> None:
-    """The demo's `/healthz` is the probe by default; a probe's other fields are kept, a handler replaces it."""
+    """The default probe is `/healthz` of the demo; other fields are kept, and a handler replaces it."""
     handler = {"httpGet": {"path": "/healthz", "port": 5000}}
     assert app()[probe] == handler
     assert app({"app": {probe: {"periodSeconds": 3}}})[probe] == {"periodSeconds": 3, **handler}
@@ -75,14 +75,14 @@ def test_demo_is_probed_unless_a_probe_is_given(app: App, probe: str) -> None:
 
 
 def test_demo_has_no_start_up_probe(app: App) -> None:
-    """The demo starts at once; only a start-up probe that is given is there."""
+    """The demo has no startup probe unless the values set one."""
     assert "startupProbe" not in app()
     given = {"tcpSocket": {"port": 5000}, "failureThreshold": 9}
     assert app({"app": {"startupProbe": given}})["startupProbe"] == given
 
 
 def test_real_application_takes_the_place_of_the_demo(app: App) -> None:
-    """Image, command, arguments, directory, environment, ports and hooks are those of the values, and nothing else."""
+    """Image, command, arguments, directory, environment, ports and hooks come from the values alone."""
     container = app(
         {
             "app": {
@@ -122,14 +122,14 @@ def test_real_application_takes_the_place_of_the_demo(app: App) -> None:
 
 
 def test_environment_of_the_user_is_added_to_that_of_the_demo(app: App) -> None:
-    """`app.env` does not take the demo's own environment away."""
+    """`app.env` is added to the demo's own environment."""
     found = environment(app({"app": {"env": [{"name": "LOG_LEVEL", "value": "debug"}]}}))
     assert found["LOG_LEVEL"] == "debug"
     assert found["LOG_FILE"] == "/var/log/app/app.log"
 
 
 def test_tmp_can_be_left_out(app: App, pod_spec: Callable[..., Object]) -> None:
-    """The application's writable `/tmp` is an emptyDir with a limit, or is not there at all."""
+    """The application's `/tmp` is an emptyDir with a size limit, and can be disabled."""
     assert {"name": "tmp", "mountPath": "/tmp"} in app()["volumeMounts"]
     assert {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}} in pod_spec()["volumes"]
     without = pod_spec({"app": {"tmp": {"enabled": False}}})
@@ -138,7 +138,7 @@ def test_tmp_can_be_left_out(app: App, pod_spec: Callable[..., Object]) -> None:
 
 
 def test_replicas_belong_to_an_autoscaler_until_they_are_set(install: Callable[..., Manifests]) -> None:
-    """An upgrade does not undo what an autoscaler did: `replicas` is not rendered by default; 0 is a number."""
+    """`replicas` is not rendered by default, so that an upgrade does not override an autoscaler; 0 is rendered."""
     assert "replicas" not in install().one("Deployment")["spec"]
     for replicas in (0, 3):
         assert install({"app": {"replicas": replicas}}).one("Deployment")["spec"]["replicas"] == replicas
@@ -158,14 +158,14 @@ def test_replicas_belong_to_an_autoscaler_until_they_are_set(install: Callable[.
     ],
 )
 def test_update_strategy(install: Callable[..., Manifests], kind: str, field: str, expected: Any, other: str) -> None:
-    """Each kind takes its strategy from the values; a DaemonSet goes faster than one node at a time by default."""
+    """The update strategy comes from the values; by default, a DaemonSet updates 10% of the nodes at a time."""
     assert install({"app": {"kind": kind}}).one(kind)["spec"].get(field) == expected
     given = {"type": other}
     assert install({"app": {"kind": kind, "updateStrategy": given}}).one(kind)["spec"][field] == given
 
 
 def test_job_settings(install: Callable[..., Manifests]) -> None:
-    """A Job's limits come from the values, large numbers as numbers, and its pod is not restarted."""
+    """Limits of a Job come from the values, large numbers included, and its pod is not restarted."""
     job = {
         "backoffLimit": 1,
         "completions": 2,
@@ -181,7 +181,7 @@ def test_job_settings(install: Callable[..., Manifests]) -> None:
 
 
 def test_cron_job_settings(install: Callable[..., Manifests]) -> None:
-    """A CronJob's schedule comes from the values; what is not set is left to the API server."""
+    """Settings of a CronJob come from the values; unset ones are not rendered."""
     cron = {
         "schedule": "0 3 * * *",
         "timeZone": "Europe/Madrid",
@@ -199,7 +199,7 @@ def test_cron_job_settings(install: Callable[..., Manifests]) -> None:
 
 
 def test_service_settings(install: Callable[..., Manifests]) -> None:
-    """Type, annotations, labels, ports and load balancer of the Service come from the values."""
+    """Type, annotations, labels, ports and load balancer settings of the Service come from the values."""
     service = {
         "type": "LoadBalancer",
         "annotations": {"service.beta.kubernetes.io/aws-load-balancer-scheme": "internal"},
@@ -218,7 +218,7 @@ def test_service_settings(install: Callable[..., Manifests]) -> None:
 
 
 def test_service_finds_the_pods_and_only_these(install: Callable[..., Manifests]) -> None:
-    """The Service selects the pods of the workload, and not the pod of `helm test`."""
+    """The Service selects the pods of the workload, but not the pod of `helm test`."""
     made = install()
     selector = made.one("Service")["spec"]["selector"].items()
     pods = {str(pod): selector <= pod.metadata["labels"].items() for pod in made.pods()}
@@ -226,7 +226,7 @@ def test_service_finds_the_pods_and_only_these(install: Callable[..., Manifests]
 
 
 def test_headless_service_of_a_stateful_set(install: Callable[..., Manifests]) -> None:
-    """The StatefulSet names its headless Service, which has the application's ports or none."""
+    """The StatefulSet refers to its headless Service, which has the application's ports or none."""
     made = install({"app": {"kind": "StatefulSet"}})
     headless = made.one("Service", "x-log-sidecar-headless")["spec"]
     assert made.one("StatefulSet")["spec"]["serviceName"] == "x-log-sidecar-headless"
@@ -237,7 +237,7 @@ def test_headless_service_of_a_stateful_set(install: Callable[..., Manifests]) -
 
 
 def test_service_account(install: Callable[..., Manifests], pod_spec: Callable[..., Object]) -> None:
-    """The pod runs under the chart's account, another one or `default`, and never gets a token unasked."""
+    """The pod uses the chart's service account, another one or `default`, and mounts a token only on request."""
     role = {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/shop"}
     made = install({"serviceAccount": {"name": "shop", "roleArn": role["eks.amazonaws.com/role-arn"]}})
     assert made.one("ServiceAccount")["metadata"]["name"] == "shop"
@@ -257,7 +257,7 @@ def test_service_account(install: Callable[..., Manifests], pod_spec: Callable[.
 
 
 def test_disruption_budget(install: Callable[..., Manifests]) -> None:
-    """The budget selects the workload's pods and counts either those that stay or those that are away."""
+    """The budget selects the workload's pods, with a minimum of available or a maximum of unavailable pods."""
     made = install({"podDisruptionBudget": {"enabled": True}})
     budget = made.one("PodDisruptionBudget")["spec"]
     assert budget["selector"] == made.one("Deployment")["spec"]["selector"]

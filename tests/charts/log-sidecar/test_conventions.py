@@ -1,4 +1,4 @@
-"""What users expect of any chart: names, labels, images, scheduling, under their usual values."""
+"""Conventional values of charts: names, labels, images and scheduling."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ KINDS = ("Deployment", "StatefulSet", "DaemonSet")
     ids=["release", "release-has-it", "name", "full-name"],
 )
 def test_names(install: Install, release: str, values: dict[str, Any], name: str) -> None:
-    """Objects are called after the release and the chart, or as the values say."""
+    """Names of objects consist of the release and the chart, unless the values override them."""
     made = install(values, release=release)
     assert made.one("Deployment")["metadata"]["name"] == name
     assert all(item["metadata"]["name"].startswith(name) for item in made)
@@ -37,7 +37,7 @@ def test_names(install: Install, release: str, values: dict[str, Any], name: str
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_selectors_never_change(install: Install, kind: str) -> None:
-    """A selector is these three labels, whatever labels the values add: Kubernetes never lets it change."""
+    """Selectors consist of three labels, whatever labels the values add, because they are immutable."""
     labels = {"team": "platform", "app.kubernetes.io/version": "9", "app.kubernetes.io/name": "other"}
     for values in ({}, {"commonLabels": labels, "podLabels": labels, "fullnameOverride": "other"}):
         item = install({**values, "app": {"kind": kind}}).one(kind)
@@ -46,7 +46,7 @@ def test_selectors_never_change(install: Install, kind: str) -> None:
 
 
 def test_labels_of_the_user(install: Install) -> None:
-    """`commonLabels` reach every object and pod, `podLabels` only pods, and neither replaces the chart's own."""
+    """`commonLabels` apply to all objects and pods, `podLabels` to pods only; neither replaces the chart's own."""
     made = install(
         {"commonLabels": {"team": "platform"}, "podLabels": {"tier": "web", "app.kubernetes.io/instance": "y"}}
     )
@@ -57,7 +57,7 @@ def test_labels_of_the_user(install: Install) -> None:
 
 
 def test_annotations_of_the_user(install: Install) -> None:
-    """`commonAnnotations` reach every object and pod, `podAnnotations` only pods."""
+    """`commonAnnotations` apply to all objects and pods, `podAnnotations` to pods only."""
     made = install({"commonAnnotations": {"example.com/owner": "a"}, "podAnnotations": {"example.com/scrape": "true"}})
     pod = made.one("Deployment")["spec"]["template"]["metadata"]["annotations"]
     assert all(item["metadata"]["annotations"]["example.com/owner"] == "a" for item in made)
@@ -66,7 +66,7 @@ def test_annotations_of_the_user(install: Install) -> None:
 
 
 def test_bare_pod_has_the_labels_and_annotations_of_a_pod(install: Install) -> None:
-    """A Pod is object and pod at once."""
+    """A bare Pod has the labels and annotations of both an object and a pod."""
     values = {"app": {"kind": "Pod"}, "podLabels": {"tier": "web"}, "podAnnotations": {"example.com/scrape": "true"}}
     metadata = install(values).one("Pod", "x-log-sidecar")["metadata"]
     assert metadata["labels"]["tier"] == "web"
@@ -79,7 +79,7 @@ def images(made: Manifests) -> set[str]:
 
 
 def test_images_can_be_replaced(install: Install) -> None:
-    """Registry, repository, tag, digest and policy of every image come from the values; a digest wins over the tag."""
+    """All parts of image names and the pull policies come from the values; a digest overrides the tag."""
     digest = "sha256:" + "0" * 64
     image = {"registry": "r.example", "repository": "a/b", "tag": "1", "pullPolicy": "Always"}
     made = install({"app": {"image": image}, "sidecar": {"fluentBit": {"image": {**image, "digest": digest}}}})
@@ -90,14 +90,14 @@ def test_images_can_be_replaced(install: Install) -> None:
 
 
 def test_one_registry_for_all(install: Install) -> None:
-    """`global.imageRegistry` replaces the registry of every image, that of the test pod too."""
+    """`global.imageRegistry` overrides the registry of all images, including the test pod's."""
     for engine in ("fluent-bit", "tail"):
         made = install({"global": {"imageRegistry": "mirror.example:5000"}, "sidecar": {"engine": engine}})
         assert {image.partition("/")[0] for image in images(made)} == {"mirror.example:5000"}
 
 
 def test_pull_secrets(install: Install) -> None:
-    """Global and own pull secrets, by name or as objects, reach every pod, each once."""
+    """Every pod has the global and the chart's pull secrets, by name or as objects, each once."""
     values = {"global": {"imagePullSecrets": ["one", {"name": "two"}]}, "imagePullSecrets": ["two", "three"]}
     for pod in install(values).pods():
         assert pod.spec["imagePullSecrets"] == [{"name": "one"}, {"name": "two"}, {"name": "three"}]
@@ -116,19 +116,19 @@ def test_pull_secrets(install: Install) -> None:
     ],
 )
 def test_pod_wide_values(pod_spec: Callable[..., Object], field: str, given: Any) -> None:
-    """Settings of the pod are in its specification, and absent by default."""
+    """Settings of the pod are in its specification, and are not rendered by default."""
     assert pod_spec({field: given})[field] == given
     if field not in ("nodeSelector", "terminationGracePeriodSeconds"):
         assert field not in pod_spec()
 
 
 def test_pods_run_on_linux_nodes_only(install: Install) -> None:
-    """A cluster may have Windows nodes: no pod of the chart lands there."""
+    """No pod of the chart can be scheduled on a Windows node."""
     assert all(pod.spec["nodeSelector"] == {"kubernetes.io/os": "linux"} for pod in install().pods())
 
 
 def test_spread_constraints_find_their_own_pods(pod_spec: Callable[..., Object]) -> None:
-    """A constraint without a selector counts the pods of this release; one that has a selector keeps it."""
+    """A constraint without a selector selects the pods of this release; others keep their selector."""
     zone: Mapping[str, Any] = {
         "maxSkew": 1,
         "topologyKey": "topology.kubernetes.io/zone",
@@ -140,7 +140,7 @@ def test_spread_constraints_find_their_own_pods(pod_spec: Callable[..., Object])
 
 
 def test_extra_parts_of_the_pod(pod_spec: Callable[..., Object]) -> None:
-    """Volumes, containers and init containers of the user are added to the chart's."""
+    """Extra volumes, containers and init containers are added to the chart's own."""
     spec = pod_spec(
         {
             "extraVolumes": [{"name": "data", "emptyDir": {}}],
@@ -156,7 +156,7 @@ def test_extra_parts_of_the_pod(pod_spec: Callable[..., Object]) -> None:
 
 
 def test_pods_share_one_user_that_is_not_root(install: Install) -> None:
-    """The application and its sidecar have one user, so that the one can read what the other keeps to itself."""
+    """The application and its sidecar run as the same user, so that the sidecar can read files of mode 0600."""
     for pod in install().pods():
         assert pod.spec["securityContext"]["runAsNonRoot"] is True
         assert pod.spec["securityContext"]["runAsUser"] >= 10000
@@ -165,7 +165,7 @@ def test_pods_share_one_user_that_is_not_root(install: Install) -> None:
 
 
 def test_changed_demo_makes_new_pods(install: Install, chart: Path) -> None:
-    """The pod's checksum of the demo is that of its source."""
+    """The pod has a checksum of the demo's source."""
     annotations = install().one("Deployment")["spec"]["template"]["metadata"]["annotations"]
     source = (chart / "files" / "demo" / "app.py").read_bytes()
     assert annotations["checksum/demo"] == hashlib.sha256(source).hexdigest()
@@ -174,7 +174,7 @@ def test_changed_demo_makes_new_pods(install: Install, chart: Path) -> None:
 
 
 def test_chart_test_pod(install: Install) -> None:
-    """`helm test` runs a pod of the application's own image against its Service, and removes it afterwards."""
+    """`helm test` runs a pod with the application's image against its Service, and deletes it afterwards."""
     pod = install().one("Pod", "x-log-sidecar-test")
     annotations = pod["metadata"]["annotations"]
     assert annotations["helm.sh/hook"] == "test"

@@ -1,4 +1,4 @@
-"""`app.demo.logTo: <output>`: the demo sends its own lines; the real process, against real HTTP servers."""
+"""`app.demo.logTo: <output>`: the demo process sends its lines to local HTTP servers itself."""
 
 import json
 import time
@@ -28,13 +28,13 @@ def http(port: int = 80) -> dict[str, Any]:
 
 
 def login(port: int) -> dict[str, Any]:
-    """An Elasticsearch of this machine; the demo's Secrets give the names of their variables in small letters."""
+    """Return values with a local Elasticsearch; credentials are the names of their variables in lowercase."""
     secrets = {"httpUser": KEY, "httpPasswd": KEY}
     return {"type": "elasticsearch", "host": receivers.HOST, "port": port, "tls": {"enabled": False}, **secrets}
 
 
 def test_one_pod_without_sidecar(install: Callable[..., Manifests], pod_spec: Callable[..., Object]) -> None:
-    """There is no sidecar and no configuration of one; credentials come by reference, the rest by ConfigMap."""
+    """There is no sidecar and no sidecar configuration; credentials are references, and settings are in a ConfigMap."""
     ca = {"caSecret": {"name": "authority", "key": "ca.crt"}}
     values = direct({"type": "elasticsearch", "host": "es", "httpUser": "me", "httpPasswd": KEY, "tls": ca})
     spec = pod_spec(values)
@@ -53,7 +53,7 @@ def test_one_pod_without_sidecar(install: Callable[..., Manifests], pod_spec: Ca
 
 
 def test_settings_roll_the_pods(install: Callable[..., Manifests]) -> None:
-    """Another address is another checksum."""
+    """A changed address changes the checksum, and restarts the pods."""
     found = [
         install(direct(http(port))).one("Deployment")["spec"]["template"]["metadata"]["annotations"]["checksum/demo"]
         for port in (80, 81)
@@ -65,23 +65,26 @@ def test_settings_roll_the_pods(install: Callable[..., Manifests]) -> None:
     ("values", "said"),
     [
         (direct(http()) | {"sidecar": {}}, "sidecar:\n  enabled: false"),
-        (direct({"type": "stdout"}), "outputs:\n  backend:\n    type: http"),
+        (direct({"type": "stdout"}), "outputs:\n  backend:\n    host: logs.example.com\n    type: http"),
         (direct({"type": "cloudwatch"}), "cannot send to cloudwatch"),
         (direct(http(), logTo="other"), "outputs has no enabled output with that name"),
-        (direct({**http(), "enabled": False}), "outputs:\n  backend:\n    type: http\n    enabled: true"),
+        (
+            direct({**http(), "enabled": False}),
+            "outputs:\n  backend:\n    enabled: true\n    host: logs.example.com\n    type: http",
+        ),
         (direct({"type": "opensearch", "host": "x", "awsAuth": True}), "outputs:\n  backend:\n    awsAuth: false"),
         (direct({**http(), "url": KEY}), "outputs.backend sets both host and url"),
     ],
     ids=["sidecar", "stdout", "CloudWatch", "unknown", "disabled", "SigV4", "host and URL"],
 )
 def test_what_it_cannot_do_is_refused(refusal: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
-    """The message shows the YAML to write."""
+    """Unsupported values are rejected with the YAML to write."""
     assert said in refusal(values)
 
 
 @pytest.mark.slow
 def test_lines_survive_an_outage(start: Callable[..., Demo]) -> None:
-    """5xx, throttling, refused connections and lost answers: 0 lost, and the application answers all the while."""
+    """After 5xx, throttling, refused connections and lost responses, no line is lost; the demo always responds."""
     with receivers.JsonReceiver() as backend:
         demo = start(direct(http(backend.port)))
         written = demo.log(200)
@@ -103,7 +106,7 @@ def test_lines_survive_an_outage(start: Callable[..., Demo]) -> None:
 
 @pytest.mark.slow
 def test_documents_are_stored_once(start: Callable[..., Demo]) -> None:
-    """Sent again after a lost answer, or refused one by one, each document is there exactly once."""
+    """After lost responses and rejected documents, each document is stored exactly once."""
     names = {"user": "output_backend__http_user", "password": "output_backend__http_passwd"}
     with receivers.BulkReceiver(**names) as backend:
         demo = start(direct(login(backend.port)))
@@ -120,7 +123,7 @@ def test_documents_are_stored_once(start: Callable[..., Demo]) -> None:
 
 @pytest.mark.slow
 def test_full_queue_drops_and_counts(start: Callable[..., Demo]) -> None:
-    """While nobody takes the lines, the application goes on; what does not fit is counted, to the last line."""
+    """During an outage the application continues, and each line above the queue limit is dropped and counted."""
     with receivers.JsonReceiver() as backend:
         backend.fail("refuse")
         demo = start(direct(http(backend.port), queueLines=100))
@@ -135,7 +138,7 @@ def test_full_queue_drops_and_counts(start: Callable[..., Demo]) -> None:
 
 @pytest.mark.slow
 def test_end_waits_no_longer_than_the_grace(start: Callable[..., Demo]) -> None:
-    """At SIGTERM it delivers for `sidecar.grace`, and says what it had to leave."""
+    """After SIGTERM, the demo delivers for `sidecar.grace`, then reports the remaining lines as dropped."""
     with receivers.JsonReceiver() as backend:
         backend.fail("503")
         demo = start(direct(http(backend.port)))
@@ -147,7 +150,7 @@ def test_end_waits_no_longer_than_the_grace(start: Callable[..., Demo]) -> None:
 
 @pytest.mark.slow
 def test_job_ends_when_everything_is_delivered(start: Callable[..., Demo]) -> None:
-    """As a Job it waits for the backend, however long that is away."""
+    """In a Job, the demo waits until the backend has accepted all lines, however long an outage lasts."""
     with receivers.JsonReceiver() as backend:
         backend.fail("refuse")
         values = direct(http(backend.port), jobLines=700)

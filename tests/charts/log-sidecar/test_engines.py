@@ -1,4 +1,4 @@
-"""The scripts and configurations that are rendered, run as plain processes on files of this machine."""
+"""Rendered scripts and configurations run as processes with local files."""
 
 import os
 import re
@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, as the sidecar does"),
 ]
 both_engines = pytest.mark.parametrize("engine", ["tail", "fluent-bit"])
-# The images of the engines have one each.
+# The shells of the engines' images.
 both_shells = pytest.mark.parametrize(
     "shell",
     [
@@ -31,12 +31,12 @@ both_shells = pytest.mark.parametrize(
     ],
 )
 TWO_FILES = [{"name": "app", "path": "/var/log/app/app.log"}, {"name": "audit", "path": "/var/log/app/audit.log"}]
-# Enough for a machine that is busy with other tests; every wait ends as soon as it can.
+# Long enough for a busy machine; every wait ends as soon as its condition holds.
 PATIENCE_SECONDS = 15.0
 
 
 class Sidecar:
-    """A rendered sidecar that runs here, in folders of the test in place of its volumes."""
+    """A rendered sidecar as a local process, with folders of the test as its volumes."""
 
     def __init__(self, made: Manifests, folder: Path, *, shell: str) -> None:
         self._folder = folder
@@ -65,7 +65,7 @@ class Sidecar:
             )
 
     def end(self, number: int = signal.SIGTERM) -> float:
-        """Signal the shell; return the seconds until it has ended, all its children with it."""
+        """Send a signal to the shell, and return the seconds until it and all its children have exited."""
         assert self.process is not None
         started = time.monotonic()
         self.process.send_signal(number)
@@ -74,7 +74,7 @@ class Sidecar:
         return time.monotonic() - started
 
     def bring_configuration(self) -> None:
-        """Hand the configuration over in the environment; there is no file of it any more."""
+        """Pass the configuration in the environment instead of a file."""
         file = Path(self._environment.pop("CONFIG"))
         self._environment["CONFIG_DATA"] = file.read_text(encoding="utf-8")
         file.unlink()
@@ -83,13 +83,13 @@ class Sidecar:
         Path(self._environment["CONFIG"]).write_text("pipeline: {inputs: [{name: nonsense}]}", encoding="utf-8")
 
     def kill_engine(self) -> None:
-        """Kill what the shell has started, as for want of memory."""
+        """Kill the processes that the shell has started, as the kernel does when memory runs out."""
         assert self.process is not None
         name = {"fluent-bit": Path(str(images.fluent_bit())).name, "tail": "tail"}[self._engine]
         subprocess.run(["pkill", "-KILL", "-s", str(self.process.pid), "-x", name], check=True)
 
     def kill(self) -> None:
-        """Do what the end of a container does: nothing of it is left."""
+        """Kill all processes, as at the end of a container."""
         if self.process is not None:
             subprocess.run(["pkill", "-KILL", "-s", str(self.process.pid)], check=False)
             self.process.wait(timeout=PATIENCE_SECONDS)
@@ -123,7 +123,7 @@ class Sidecar:
 
 @pytest.fixture
 def sidecar(install: Callable[..., Manifests], tmp_path: Path) -> Iterator[Callable[..., Sidecar]]:
-    """Start the sidecar of an install as a process of this machine."""
+    """Start the sidecar of an installation as a local process."""
     started: list[Sidecar] = []
 
     def start(
@@ -154,7 +154,7 @@ def sidecar(install: Callable[..., Manifests], tmp_path: Path) -> Iterator[Calla
 
 @both_engines
 def test_lines_arrive_in_order_and_once(sidecar: Callable[..., Sidecar], engine: str) -> None:
-    """What is written comes out as it is, in order, once, also across a rotation."""
+    """Each line arrives unchanged, in order and once, across a rotation."""
     running = sidecar(engine)
     running.write("app.log", "one", "  two\t{log} $HOME 'quoted' \\n ñ", "three")
     running.wait_for("three")
@@ -167,9 +167,9 @@ def test_lines_arrive_in_order_and_once(sidecar: Callable[..., Sidecar], engine:
 
 @both_engines
 def test_last_lines_arrive_and_the_end_comes_soon(sidecar: Callable[..., Sidecar], engine: str) -> None:
-    """Lines of a file that did not exist a moment before SIGTERM arrive, and the sidecar ends within 5 s."""
+    """Lines of a file that is created just before SIGTERM arrive, and the sidecar exits within 5 s."""
     running = sidecar(engine)
-    time.sleep(1)  # it has started and waits, as beside an application that has not logged yet
+    time.sleep(1)  # the sidecar waits for the file, as with an application that has not logged yet
     running.write("app.log", *(f"line {number}" for number in range(500)))
     assert running.end() < 5
     assert running.lines() == [f"line {number}" for number in range(500)]
@@ -177,7 +177,7 @@ def test_last_lines_arrive_and_the_end_comes_soon(sidecar: Callable[..., Sidecar
 
 @both_engines
 def test_lines_say_their_file(sidecar: Callable[..., Sidecar], engine: str) -> None:
-    """With `fileLabel` each line begins with its file's name."""
+    """With `fileLabel`, each line begins with the name of its file."""
     running = sidecar(engine, files=TWO_FILES, fileLabel=True)
     running.write("app.log", "hello")
     running.write("audit.log", "login", "")
@@ -188,7 +188,7 @@ def test_lines_say_their_file(sidecar: Callable[..., Sidecar], engine: str) -> N
 
 @both_engines
 def test_second_file_may_come_later(sidecar: Callable[..., Sidecar], engine: str) -> None:
-    """A file that is made long after the first one is delivered too."""
+    """A file that is created long after the first one is delivered, too."""
     running = sidecar(engine, files=TWO_FILES)
     running.write("app.log", "hello")
     running.wait_for("hello")
@@ -200,7 +200,7 @@ def test_second_file_may_come_later(sidecar: Callable[..., Sidecar], engine: str
 
 @both_engines
 def test_plain_container_waits_until_the_files_are_quiet(sidecar: Callable[..., Sidecar], engine: str) -> None:
-    """With `native: false` what the application writes after SIGTERM still arrives, up to a pause."""
+    """With `native: false`, lines that the application writes after SIGTERM arrive until it pauses."""
     running = sidecar(engine, native=False, quietSeconds=2)
     running.write("app.log", "before")
     running.wait_for("before")
@@ -214,7 +214,7 @@ def test_plain_container_waits_until_the_files_are_quiet(sidecar: Callable[..., 
 
 
 def test_tail_that_dies_ends_the_container(sidecar: Callable[..., Sidecar]) -> None:
-    """The shell does not outlive tail: the kubelet has to see that it failed."""
+    """If tail exits, the shell exits with an error, so that the kubelet restarts the container."""
     running = sidecar("tail")
     running.write("app.log", "one")
     running.wait_for("one")
@@ -225,14 +225,14 @@ def test_tail_that_dies_ends_the_container(sidecar: Callable[..., Sidecar]) -> N
 
 @both_shells
 def test_fluent_bit_that_dies_is_started_in_place(sidecar: Callable[..., Sidecar], shell: str, tmp_path: Path) -> None:
-    """A crash is no end of the container, as the kubelet would let it wait; nothing is lost and stderr tells it.
+    """After a crash, Fluent Bit restarts inside its container without losing lines, and logs it on stderr.
 
-    An empty line ends the one that may have been torn.
+    It prints a newline first, to end a partial line.
     """
     running = sidecar("fluent-bit", shell=shell)
     running.write("app.log", "one")
     running.wait_for("one")
-    time.sleep(0.5)  # the position is stored after the line is out
+    time.sleep(0.5)  # the position is stored after the line is written
     running.kill_engine()
     running.write("app.log", "two")
     running.wait_for("two")
@@ -246,7 +246,7 @@ def test_fluent_bit_that_dies_is_started_in_place(sidecar: Callable[..., Sidecar
 def test_fluent_bit_killed_at_the_end_delivers_the_last_lines(
     sidecar: Callable[..., Sidecar], shell: str, killed_after: bool
 ) -> None:
-    """Killed right before SIGTERM or while the last lines are read, it is started once more for them."""
+    """Fluent Bit restarts to deliver the last lines if it is killed just before SIGTERM or while it drains."""
     running = sidecar("fluent-bit", shell=shell)
     running.write("app.log", "one")
     running.wait_for("one")
@@ -267,7 +267,7 @@ def test_fluent_bit_killed_at_the_end_delivers_the_last_lines(
 def test_fluent_bit_that_cannot_start_ends_the_container(
     sidecar: Callable[..., Sidecar], shell: str, tmp_path: Path
 ) -> None:
-    """A fault that comes again at once is for the kubelet to show, with Fluent Bit's own status and words."""
+    """If Fluent Bit crashes repeatedly, the container exits with its status and its messages."""
     running = sidecar("fluent-bit", shell=shell, prepare=Sidecar.spoil_configuration)
     assert running.process is not None
     assert running.process.wait(timeout=PATIENCE_SECONDS) == 1
@@ -275,11 +275,11 @@ def test_fluent_bit_that_cannot_start_ends_the_container(
 
 
 def test_fluent_bit_goes_on_where_it_was(sidecar: Callable[..., Sidecar]) -> None:
-    """Killed in the middle and started again on its state, it neither loses nor duplicates lines."""
+    """After a SIGKILL and a restart, Fluent Bit resumes at its position without losing or duplicating lines."""
     running = sidecar("fluent-bit")
     running.write("app.log", "one", "two")
     running.wait_for("two")
-    time.sleep(0.5)  # the position is stored after the line is out
+    time.sleep(0.5)  # the position is stored after the line is written
     running.kill()
     running.write("app.log", "three")
     running.rotate("app.log")
@@ -291,7 +291,7 @@ def test_fluent_bit_goes_on_where_it_was(sidecar: Callable[..., Sidecar]) -> Non
 
 
 def test_configuration_may_come_in_the_environment(sidecar: Callable[..., Sidecar], tmp_path: Path) -> None:
-    """With CONFIG_DATA no file CONFIG is needed, and quotes and backslashes reach Fluent Bit as they are."""
+    """With CONFIG_DATA, the file CONFIG is not required, and quotes and backslashes reach Fluent Bit unchanged."""
     file = {"name": "app", "path": "/var/log/app/app.log", "multiline": "python"}
     running = sidecar("fluent-bit", files=[file], prepare=Sidecar.bring_configuration)
     trace = ("Traceback (most recent call last):", '  File "x.py"', "KeyError: 'missing'")
@@ -303,7 +303,7 @@ def test_configuration_may_come_in_the_environment(sidecar: Callable[..., Sideca
 
 
 def test_fluent_bit_reads_globs(sidecar: Callable[..., Sidecar]) -> None:
-    """Every file that a glob matches is delivered, and a compressed copy is not."""
+    """Every file that matches the glob is delivered, except compressed copies."""
     running = sidecar("fluent-bit", files=[{"name": "all", "path": "/var/log/app/*.log"}])
     running.write("a.log", "from a")
     running.write("b.log", "from b")
@@ -314,7 +314,7 @@ def test_fluent_bit_reads_globs(sidecar: Callable[..., Sidecar]) -> None:
 
 
 def test_fluent_bit_does_not_read_copies(sidecar: Callable[..., Sidecar]) -> None:
-    """With `copytruncate` the copy's lines, which were delivered before, do not come again."""
+    """With `copytruncate`, the lines of the copy are not duplicated."""
     file = {"name": "app", "path": "/var/log/app/app.log", "rotation": "copytruncate"}
     running = sidecar("fluent-bit", files=[file])
     running.write("app.log", "one")
@@ -327,7 +327,7 @@ def test_fluent_bit_does_not_read_copies(sidecar: Callable[..., Sidecar]) -> Non
 
 
 def test_multiline_records_come_out_as_one_line(sidecar: Callable[..., Sidecar]) -> None:
-    """A stack trace is one line, its own line breaks shown as \\n, and so is one that ends the file."""
+    """A stack trace is one line with its line breaks as \\n, also at the end of the file."""
     running = sidecar("fluent-bit", files=[{"name": "app", "path": "/var/log/app/app.log", "multiline": "python"}])
     trace = ("Traceback (most recent call last):", '  File "x.py", line 1, in <module>', "KeyError: 'missing'")
     running.write("app.log", "before", *trace, "after")
@@ -341,7 +341,7 @@ def test_multiline_records_come_out_as_one_line(sidecar: Callable[..., Sidecar])
 
 @both_engines
 def test_scripts_are_plain_shell(install: Callable[..., Manifests], engine: str) -> None:
-    """The scripts use nothing but POSIX shell: the two images have different shells."""
+    """The scripts are POSIX shell, as the images have different shells."""
     for native in (True, False):
         kind = "initContainers" if native else "containers"
         spec = install({"sidecar": {"engine": engine, "native": native}}).one("Deployment")["spec"]["template"]["spec"]

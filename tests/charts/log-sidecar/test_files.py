@@ -1,4 +1,4 @@
-"""The values files of the repository, the README and the demo application as a program."""
+"""Values files of the repository, the README, and the demo application as a process."""
 
 import os
 import re
@@ -34,7 +34,7 @@ Install = Callable[..., Manifests]
 
 @pytest.mark.parametrize("file", CI, ids=lambda file: file.stem)
 def test_ci_values_install_on_a_plain_cluster(install: Install, file: Path) -> None:
-    """Each asks for public images only, and for no storage class, load balancer or secret that has to be there."""
+    """Each file requires only public images, and no storage class, load balancer or existing Secret."""
     made = install(files=[file])
     assert {container["image"] for container in made.containers()} <= PLAIN_IMAGES
     assert not made.select("PersistentVolumeClaim")
@@ -42,7 +42,7 @@ def test_ci_values_install_on_a_plain_cluster(install: Install, file: Path) -> N
 
 
 def test_ci_values_cover_every_choice() -> None:
-    """Every kind, both engines, and each form of the sidecar are installed by some file of `ci/`."""
+    """The files in `ci/` cover every kind, both engines, and each form of the sidecar."""
     every = [yaml.safe_load(file.read_text(encoding="utf-8")) or {} for file in CI]
     assert {values.get("app", {}).get("kind", "Deployment") for values in every} == {
         "Deployment",
@@ -60,7 +60,7 @@ def test_ci_values_cover_every_choice() -> None:
 
 @pytest.mark.parametrize("file", ENVIRONMENTS, ids=lambda file: file.parent.name)
 def test_environments_change_size_and_not_kind(install: Install, file: Path) -> None:
-    """An environment has the objects of the default install, but for a budget and the test."""
+    """Each environment has the objects of the default installation, except for a budget and the test."""
     plain = install().names()
     made = install(files=[file]).names()
     assert made - plain <= {("PodDisruptionBudget", "x-log-sidecar")}
@@ -68,7 +68,7 @@ def test_environments_change_size_and_not_kind(install: Install, file: Path) -> 
 
 
 def test_production_is_spread_and_protected(install: Install) -> None:
-    """Production has three pods, over zones, with a budget."""
+    """Production has three replicas spread over zones, and a PodDisruptionBudget."""
     made = install(files=[ENVIRONMENTS[-1]])
     spec = made.one("Deployment")["spec"]
     assert spec["replicas"] == 3
@@ -79,7 +79,7 @@ def test_production_is_spread_and_protected(install: Install) -> None:
 
 
 def test_counter_example(install: Install) -> None:
-    """A Pod named `counter`, whose two files have a sidecar each: count-log-1 and count-log-2."""
+    """The example is a Pod named `counter` with a sidecar for each of its two files, count-log-1 and count-log-2."""
     made = install(files=[ROOT / "values" / "examples" / "counter.yaml"], release="counter")
     assert made.names() == {("Pod", "counter"), ("ServiceAccount", "counter")}
     spec = made.one("Pod")["spec"]
@@ -92,7 +92,7 @@ def test_counter_example(install: Install) -> None:
 
 
 def test_multi_container_example(install: Install) -> None:
-    """Namespace prd, an image of a private registry, a load balancer, and the containers of the article."""
+    """The example has the image in a private registry, the load balancer and the containers of the article."""
     made = install(files=[ROOT / "values" / "examples" / "aws-multi-container.yaml"], release="python-app")
     assert {name for _, name in made.names()} == {"python-app", "python-app-sidecar"}
     spec: Object = made.one("Deployment")["spec"]["template"]["spec"]
@@ -105,7 +105,7 @@ def test_multi_container_example(install: Install) -> None:
 
 
 def test_every_value_is_documented() -> None:
-    """Each value has its line of documentation, `# -- ...`, right above it."""
+    """Each value has a comment `# -- ...` above it."""
     undocumented, above = [], ""
     for line in (CHART / "values.yaml").read_text(encoding="utf-8").splitlines():
         is_value = re.match(r"\s*[a-zA-Z]+:(\s+\S|$)", line)
@@ -114,7 +114,7 @@ def test_every_value_is_documented() -> None:
             undocumented.append(line)
         if line.strip():
             above = line
-    # Parts of a block that is documented as a whole: its shape is Kubernetes' own.
+    # Fields of Kubernetes objects in a block that has one comment.
     own = ("cpu", "memory", "allowPrivilegeEscalation", "privileged", "readOnlyRootFilesystem", "runAsNonRoot")
     own += ("fsGroup", "fsGroupChangePolicy", "runAsGroup", "runAsUser", "type", "containerPort", "port", "targetPort")
     own += ("path", "kubernetes.io/os")
@@ -122,7 +122,7 @@ def test_every_value_is_documented() -> None:
 
 
 def test_readme_is_up_to_date() -> None:
-    """The README is what helm-docs writes of the values and the template; `make docs` writes it."""
+    """The README is current; `make docs` writes it."""
     if tools.find("helm-docs").path is None:
         pytest.skip("needs helm-docs")
     assert [path for path in docs.write(check=True) if path.parent == CHART] == []
@@ -130,7 +130,7 @@ def test_readme_is_up_to_date() -> None:
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[str]:
-    """The demo application, running; its address."""
+    """Run the demo application, and yield its address."""
     port = free_port()
     environment = {"LOG_FILE": str(tmp_path / "app.log"), "LOG_ROTATE_BYTES": "20000", "PORT": str(port)}
     with open(tmp_path / "stdout", "wb") as stdout:
@@ -157,7 +157,7 @@ def get(url: str) -> str:
 
 
 def test_demo_answers_with_the_lines_that_it_wrote(demo: str, tmp_path: Path) -> None:
-    """What `/log` answers is in the file, line by line and numbered; nothing of it is on stdout."""
+    """The lines in a response of `/log` are in the file, numbered, and not on stdout."""
     answered = [line for _ in range(20) for line in get(f"{demo}/log").splitlines()]
     answered += get(f"{demo}/log?lines=200").splitlines()
     written = [line for file in tmp_path.glob("app.log*") for line in file.read_text(encoding="utf-8").splitlines()]
@@ -169,7 +169,7 @@ def test_demo_answers_with_the_lines_that_it_wrote(demo: str, tmp_path: Path) ->
 
 
 def test_demo_says_that_it_lives_and_refuses_nonsense(demo: str) -> None:
-    """`/healthz` is ok; an invalid count and an unknown path are rejected, and it keeps running."""
+    """`/healthz` returns ok; an invalid count and an unknown path are rejected, and the demo keeps running."""
     for path, status in (("/log?lines=0", 400), ("/log?lines=many", 400), ("/log?lines=1000000000", 400), ("/", 404)):
         with pytest.raises(urllib.error.HTTPError) as caught:
             get(demo + path)
@@ -179,7 +179,7 @@ def test_demo_says_that_it_lives_and_refuses_nonsense(demo: str) -> None:
 
 
 def test_demo_passes_its_own_chart_test(demo: str) -> None:
-    """The program of `helm test` is content with the demo, and not with anything else."""
+    """The program of `helm test` passes with the demo, and fails with another server."""
     ask = [sys.executable, "-B", str(CHART / "files" / "demo" / "ask.py")]
     assert subprocess.run([*ask, demo], capture_output=True, timeout=30).returncode == 0
     wrong = subprocess.run([*ask, f"{demo}/log?x="], capture_output=True, text=True, timeout=30)
@@ -188,7 +188,7 @@ def test_demo_passes_its_own_chart_test(demo: str) -> None:
 
 
 def test_demo_as_a_batch_ends(tmp_path: Path) -> None:
-    """As a batch it writes its lines and ends with 0."""
+    """As a batch, the demo writes its lines and exits with 0."""
     environment = {**os.environ, "LOG_FILE": str(tmp_path / "app.log"), "LINES": "50"}
     command = [sys.executable, "-B", str(CHART / "files" / "demo" / "app.py"), "batch"]
     assert subprocess.run(command, env=environment, capture_output=True, timeout=30).returncode == 0

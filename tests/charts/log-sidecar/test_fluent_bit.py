@@ -1,4 +1,4 @@
-"""The configuration of the fluent-bit engine: data, with every setting that loses lines in its default set."""
+"""The configuration of the fluent-bit engine sets every option whose default loses lines."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ OPTIONS = "../shared/data/fluent-bit-5.1.1-options.json"
 
 
 def with_files(*files: Mapping[str, Any], **sidecar: Any) -> dict[str, Any]:
-    """Values with these log files; the demo is off, as it could not write to some of them."""
+    """Return values with these log files and without the demo, which cannot write to all of them."""
     return {
         "app": {"demo": {"enabled": False}, "command": ["serve"]},
         "logs": {"files": list(files)},
@@ -26,7 +26,7 @@ def app_file(**fields: Any) -> dict[str, Any]:
 
 
 def test_one_configuration_for_each_sidecar(agent_config: Configs) -> None:
-    """One file for all, or with `perFile` one for each container, which holds its own file only."""
+    """All files have one configuration; with `perFile`, each has its own."""
     files = [app_file(), {"name": "audit", "path": "/var/log/app/audit.log"}]
     together = agent_config(with_files(*files))
     assert {name: [i["tag"] for i in made["pipeline"]["inputs"]] for name, made in together.items()} == {
@@ -40,7 +40,7 @@ def test_one_configuration_for_each_sidecar(agent_config: Configs) -> None:
 
 
 def test_input_loses_nothing_in_its_defaults(agent_config: Configs) -> None:
-    """The whole input of the default install, as measured without a lost or duplicated line."""
+    """The input of the default installation has the settings with which no line is lost or duplicated."""
     [tail] = agent_config()["sidecar"]["pipeline"]["inputs"]
     assert tail == {
         "name": "tail",
@@ -67,7 +67,7 @@ def test_input_loses_nothing_in_its_defaults(agent_config: Configs) -> None:
 
 
 def test_output_is_the_raw_line(agent_config: Configs) -> None:
-    """One output, to stdout, which never gives a chunk up."""
+    """The default output writes raw lines to stdout, and retries without limit."""
     assert agent_config()["sidecar"]["pipeline"]["outputs"] == [
         {
             "name": "file",
@@ -82,7 +82,7 @@ def test_output_is_the_raw_line(agent_config: Configs) -> None:
 
 
 def test_service_settings_follow_the_values(agent_config: Configs) -> None:
-    """Level, addresses and sizes come from the values; buffers lie on the state volume."""
+    """Log level, addresses and sizes come from the values; buffers are on the state volume."""
     settings = {
         "httpServer": {"listen": "::", "port": 3000},
         "flush": 1.5,
@@ -103,7 +103,7 @@ def test_service_settings_follow_the_values(agent_config: Configs) -> None:
     [(0.25, "0.250000000"), (0.05, "0.050000000"), (1, "1.000000000"), (1.5, "1.500000000")],
 )
 def test_refresh_interval_has_nine_decimals(agent_config: Configs, seconds: float, interval: str) -> None:
-    """Fluent Bit reads the decimals as nanoseconds: fewer than nine would be a busy loop."""
+    """The interval has nine decimals, as Fluent Bit reads decimals as nanoseconds and would loop with fewer."""
     values = {"sidecar": {"drainSeconds": 3, "fluentBit": {"refreshInterval": seconds}}}
     [tail] = agent_config(values)["sidecar"]["pipeline"]["inputs"]
     assert tail["refresh_interval"] == interval
@@ -123,13 +123,13 @@ def test_refresh_interval_has_nine_decimals(agent_config: Configs, seconds: floa
 def test_rotated_names_are_read_only_when_rotation_renames(
     agent_config: Configs, fields: dict[str, Any], path: str
 ) -> None:
-    """A renamed file still has unread lines, and is read before the new one; a copy was already read."""
+    """A renamed file is read before the new one; a copy is not read."""
     [tail] = agent_config(with_files(app_file(**fields)))["sidecar"]["pipeline"]["inputs"]
     assert tail["path"] == path
 
 
 def test_another_file_is_not_taken_for_a_rotated_one(agent_config: Configs) -> None:
-    """`app.log.err` matches the rotated names of `app.log`: it is left to its own input."""
+    """`app.log.err` matches the rotated names of `app.log`, but only its own input reads it."""
     files = [
         app_file(),
         {"name": "err", "path": "/var/log/app/app.log.err"},
@@ -141,7 +141,7 @@ def test_another_file_is_not_taken_for_a_rotated_one(agent_config: Configs) -> N
 
 
 def test_label_is_put_before_each_line(agent_config: Configs) -> None:
-    """With `fileLabel` each input adds its file's name, which the one output prints."""
+    """With `fileLabel`, each input adds the name of its file, and the output prints it."""
     made = agent_config(with_files(app_file(), {"name": "b", "path": "/var/log/app/b.log"}, fileLabel=True))["sidecar"]
     processors = [tail["processors"] for tail in made["pipeline"]["inputs"]]
     assert processors == [{"logs": [{"name": "record_modifier", "record": [f"file {name}"]}]} for name in ("app", "b")]
@@ -161,14 +161,14 @@ def test_label_is_put_before_each_line(agent_config: Configs) -> None:
 def test_lines_are_counted_before_they_go_to_a_disk(
     agent_config: Configs, values: Mapping[str, Any], counted: bool
 ) -> None:
-    """A disk can be full, and only a processor counts the lines that found no room there; in memory none is needed."""
+    """With state on a disk, which can be full, a processor counts lines; in memory there is none."""
     [tail] = agent_config(values)["sidecar"]["pipeline"]["inputs"]
     assert tail.get("processors") == ({"logs": [{"name": "record_modifier"}]} if counted else None)
 
 
 @pytest.mark.parametrize("preset", ["go", "java", "python", "ruby"])
 def test_lines_of_a_record_are_joined_by_a_filter(agent_config: Configs, preset: str) -> None:
-    """Lines that belong together are joined for that file alone, in buffers on disk, and put on one line."""
+    """Lines of a record are joined for their file only, buffered on disk, and printed on one line."""
     files = [app_file(multiline=preset), {"name": "b", "path": "/var/log/app/b.log"}]
     pipeline = agent_config(with_files(*files))["sidecar"]["pipeline"]
     assert not [tail for tail in pipeline["inputs"] if "multiline.parser" in tail]
@@ -189,7 +189,7 @@ def test_lines_of_a_record_are_joined_by_a_filter(agent_config: Configs, preset:
 
 @pytest.mark.parametrize("preset", ["docker", "cri"])
 def test_split_lines_are_joined_by_the_input(agent_config: Configs, preset: str) -> None:
-    """A container runtime's file is unwrapped where it is read."""
+    """The input joins the partial lines of a container runtime."""
     pipeline = agent_config(with_files(app_file(multiline=preset)))["sidecar"]["pipeline"]
     assert [tail["multiline.parser"] for tail in pipeline["inputs"]] == [preset]
     assert [one["name"] for one in pipeline["filters"]] == ["lua"]
@@ -197,7 +197,7 @@ def test_split_lines_are_joined_by_the_input(agent_config: Configs, preset: str)
 
 @pytest.mark.parametrize("separator", ["\\n", " | "])
 def test_separator_of_joined_lines(agent_config: Configs, separator: str) -> None:
-    """The separator of joined lines comes from the values and reaches the filter unchanged."""
+    """The separator of joined lines comes from the values, and reaches the filter unchanged."""
     values = with_files(app_file(multiline="go"))
     values["logs"]["multilineSeparator"] = separator
     [code] = [one["code"] for one in agent_config(values)["sidecar"]["pipeline"]["filters"] if one["name"] == "lua"]
@@ -205,12 +205,12 @@ def test_separator_of_joined_lines(agent_config: Configs, separator: str) -> Non
 
 
 def test_without_multiline_there_is_no_filter(agent_config: Configs) -> None:
-    """A line passes untouched."""
+    """Without `multiline`, there is no filter."""
     assert "filters" not in agent_config()["sidecar"]["pipeline"]
 
 
 def test_every_option_is_one_that_fluent_bit_has(agent_config: Configs, chart: Any) -> None:
-    """No option is misspelled: Fluent Bit only warns about unknown ones."""
+    """Fluent Bit has every option; it only warns about unknown ones."""
     table = chart.parents[1] / OPTIONS
     if not table.exists():
         pytest.skip("needs the table of Fluent Bit's options, ../shared/data/fluent-bit-5.1.1-options.json")
@@ -223,7 +223,7 @@ def test_every_option_is_one_that_fluent_bit_has(agent_config: Configs, chart: A
 
 
 def test_changed_configuration_makes_new_pods(install: Callable[..., Manifests]) -> None:
-    """The pod's checksum follows the sidecar's configuration, and nothing else."""
+    """The pod's checksum changes with the sidecar's configuration, and with nothing else."""
 
     def checksum(values: Mapping[str, Any] | None = None) -> str:
         annotations = install(values).one("Deployment")["spec"]["template"]["metadata"]["annotations"]

@@ -1,4 +1,4 @@
-"""The engine fluentd: its configuration in YAML, and the real program where there is one on PATH."""
+"""The fluentd engine: its configuration, and the real program if it is on PATH."""
 
 import shutil
 import time
@@ -23,7 +23,7 @@ Parts = dict[str, list[dict[str, Any]]]
 
 
 class Loader(yaml.SafeLoader):
-    """Knows fluentd's embedded strings, which read the environment."""
+    """YAML loader for fluentd's embedded strings, which read the environment."""
 
 
 Loader.add_constructor("!fluent/s", lambda loader, node: ("embedded", loader.construct_scalar(node)))  # type: ignore[no-untyped-call]
@@ -31,7 +31,7 @@ Loader.add_constructor("!fluent/s", lambda loader, node: ("embedded", loader.con
 
 @pytest.fixture
 def config(install: Callable[..., Manifests]) -> Callable[..., Parts]:
-    """The sources, filters and matches of the first sidecar."""
+    """Sources, filters and matches of the first sidecar."""
 
     def parts(values: dict[str, Any] | None = None, **options: Any) -> Parts:
         [item] = install(values, **options).select("ConfigMap", component="sidecar")
@@ -46,7 +46,7 @@ def config(install: Callable[..., Manifests]) -> Callable[..., Parts]:
 
 
 def test_every_file_is_a_source_that_loses_nothing(config: Callable[..., Parts]) -> None:
-    """From the head, by inode, with rotated names, positions on the state volume; compressed copies are left out."""
+    """Each file is read from its head, by inode, with rotated names and stored positions, without compressed copies."""
     files = [
         {"name": "a", "path": "/var/log/app/a.log"},
         {"name": "b", "path": "/var/log/app/b.log", "rotation": "copytruncate"},
@@ -62,7 +62,7 @@ def test_every_file_is_a_source_that_loses_nothing(config: Callable[..., Parts])
 
 
 def test_stdout_has_no_buffer(config: Callable[..., Parts]) -> None:
-    """Lines go out as they are; nothing is read that is not out, so nothing can be lost in between."""
+    """stdout prints raw lines without a buffer, so that no read line can be lost."""
     made = config({"sidecar": ENGINE})
     assert made["match"] == [
         {
@@ -78,7 +78,7 @@ def test_stdout_has_no_buffer(config: Callable[..., Parts]) -> None:
 
 
 def test_example_sends_to_elasticsearch(config: Callable[..., Parts], pod_spec: Callable[..., Object]) -> None:
-    """As in the article: address, user and a password from a Secret; what does not fit waits in the files."""
+    """The example has the article's address, user and Secret; when its buffer is full, fluentd pauses reading."""
     [match] = config(files=[EXAMPLE])["match"]
     assert (match["host"], match["port"], match["scheme"]) == ("elasticsearch.logging.svc.cluster.local", 9200, "http")
     assert match["password"] == ("embedded", "#{ENV['OUTPUT_ELASTICSEARCH__HTTP_PASSWD']}")
@@ -95,7 +95,7 @@ def test_example_sends_to_elasticsearch(config: Callable[..., Parts], pod_spec: 
 
 
 def test_several_outputs_are_copies(config: Callable[..., Parts]) -> None:
-    """`copy` has a store for each output, with an ID and a buffer of its own, and every store receives every line."""
+    """`copy` has a store for each output, with its own ID and buffer, and every store receives every line."""
     outputs = {"a": SEARCH, "b": {**SEARCH, "host": "y", "generateId": False, "retryLimit": 7}}
     made = config({"sidecar": {**ENGINE, "state": {"sizeLimit": "1Gi"}}, "outputs": outputs})
     [match] = made["match"]
@@ -133,12 +133,12 @@ def test_several_outputs_are_copies(config: Callable[..., Parts]) -> None:
     ids=["CloudWatch", "match", "vhost", "multiline", "placeholders", "drain"],
 )
 def test_what_it_does_not_do_is_refused(refusal: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
-    """The message shows the YAML to write."""
+    """Unsupported values are rejected with the YAML to write."""
     assert said in refusal(values)
 
 
 class Fluentd(Sidecar):
-    """The rendered sidecar with the fluentd of this machine."""
+    """The rendered sidecar with the local fluentd."""
 
     def __init__(self, made: Manifests, folder: Path, environment: dict[str, str]) -> None:
         [container] = made.containers("sidecar")
@@ -149,7 +149,7 @@ class Fluentd(Sidecar):
 
 @pytest.fixture
 def fluentd(install: Callable[..., Manifests], tmp_path: Path) -> Iterator[Callable[..., Fluentd]]:
-    """Start the sidecar of an install as a process of this machine."""
+    """Start the sidecar of an installation as a local process."""
     if shutil.which("fluentd") is None:
         pytest.skip("needs fluentd on PATH")
     started: list[Fluentd] = []
@@ -171,7 +171,7 @@ def fluentd(install: Callable[..., Manifests], tmp_path: Path) -> Iterator[Calla
 
 @pytest.mark.slow
 def test_lines_arrive_across_a_rotation_and_at_the_end(fluentd: Callable[..., Fluentd]) -> None:
-    """In order, once, and those that are written a moment before SIGTERM as well."""
+    """Lines arrive in order and once across a rotation, including those written just before SIGTERM."""
     running = fluentd()
     running.write("app.log", "one", "  two\t$HOME 'quoted' \\n ñ")
     running.wait_for("one")
@@ -186,7 +186,7 @@ def test_lines_arrive_across_a_rotation_and_at_the_end(fluentd: Callable[..., Fl
 
 @pytest.mark.slow
 def test_it_goes_on_where_it_was(fluentd: Callable[..., Fluentd]) -> None:
-    """Killed and started again on its positions, it neither loses nor duplicates lines, also across a rotation."""
+    """After a SIGKILL and a restart, fluentd resumes at its positions without losing or duplicating lines."""
     running = fluentd()
     running.write("app.log", "one", "two")
     running.wait_for("two")
@@ -203,7 +203,7 @@ def test_it_goes_on_where_it_was(fluentd: Callable[..., Fluentd]) -> None:
 
 @pytest.mark.slow
 def test_elasticsearch_gets_every_document_once(fluentd: Callable[..., Fluentd]) -> None:
-    """Through refused connections and 503 no line is lost, and none is there twice."""
+    """After refused connections and 503, each document is stored once."""
     with receivers.BulkReceiver(user="username", password="password") as backend:
         secrets = {name: {"name": "login", "key": name} for name in ("httpUser", "httpPasswd")}
         block = {"host": receivers.HOST, "port": backend.port, "tls": {"enabled": False}, **secrets}

@@ -1,4 +1,4 @@
-"""The policies that inject the sidecar: which objects there are, whom they look at, and what they add."""
+"""The admission policies of injection: their objects, the pods that they match, and the injected parts."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def variables(policy: Object) -> dict[str, str]:
 
 
 def data(expression: str) -> Any:
-    """Read the data that a CEL expression consists of; what the policy computes comes back as `cel: ...`."""
+    """Parse the data in a CEL expression; computed parts are returned as `cel: ...`."""
     found, rest = _read(expression)
     assert not rest.strip(), rest
     return found
@@ -39,7 +39,7 @@ def _read(text: str) -> tuple[Any, str]:
     text = text.lstrip()
     if text.startswith("dyn("):
         inside, rest = _read(text.removeprefix("dyn("))
-        # An expression of the policy ends where its parenthesis does.
+        # A computed part ends with its closing parenthesis.
         if not rest.lstrip().startswith(")"):
             return _opaque(text.removeprefix("dyn("))
         return inside, rest.lstrip()[1:]
@@ -58,7 +58,7 @@ def _read(text: str) -> tuple[Any, str]:
 
 
 def _opaque(text: str) -> tuple[str, str]:
-    """Take an expression up to the parenthesis that it does not open itself."""
+    """Return an expression up to its first unmatched closing parenthesis."""
     depth = 0
     for token in re.finditer(r'"(?:\\.|[^"\\])*"|[()]', text):
         depth += {"(": 1, ")": -1}.get(token[0], 0)
@@ -69,7 +69,7 @@ def _opaque(text: str) -> tuple[str, str]:
 
 @pytest.fixture
 def injected(install: Install) -> Callable[..., Object]:
-    """The container that a profile's pods get."""
+    """The injected container of a profile."""
 
     def container(
         values: dict[str, Any] | None = None, *, profile: str = "default", engine: str = "fluent-bit"
@@ -84,7 +84,7 @@ def injected(install: Install) -> Callable[..., Object]:
 
 
 def test_objects_are_two_policies_and_their_bindings(install: Install) -> None:
-    """Four objects of the whole cluster, whose names say whose they are; none when injection is off."""
+    """Injection has four cluster-scoped objects, named after release and namespace, and none when it is disabled."""
     made = install(ON)
     assert made.names() == {(f"{kind}{end}", "x-log-sidecar.prd") for kind in KINDS for end in ("", "Binding")}
     assert not [item for item in made if "namespace" in item["metadata"]]
@@ -96,7 +96,7 @@ def test_objects_are_two_policies_and_their_bindings(install: Install) -> None:
 
 @pytest.mark.parametrize("version", [version for version in supported.KUBERNETES if version < "1.36"])
 def test_cluster_without_the_api_is_refused(helm: Helm, version: str) -> None:
-    """Below Kubernetes 1.36 the message names the version and the explicit mode, with the YAML to write."""
+    """Below Kubernetes 1.36, injection is rejected with the version, the alternative and the YAML to write."""
     with pytest.raises(HelmError) as caught:
         helm.render(CHART, values=ON, kube_version=f"v{version}.9-eks-1a2b3c4")
     assert (
@@ -108,7 +108,7 @@ def test_cluster_without_the_api_is_refused(helm: Helm, version: str) -> None:
 
 
 def test_cluster_with_the_api_switched_off_is_refused(helm: Helm) -> None:
-    """A cluster lists all kinds that it serves; `helm template`, which knows none by itself, is not checked."""
+    """A cluster that does not serve the API is rejected; `helm template`, which knows no API by itself, is not."""
     served = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"
     with pytest.raises(HelmError) as caught:
         helm.render(CHART, values=ON, kube_version="v1.36.0", api_versions=["v1/Pod"])
@@ -119,7 +119,7 @@ def test_cluster_with_the_api_switched_off_is_refused(helm: Helm) -> None:
 
 
 def test_only_new_pods_of_chosen_namespaces_are_looked_at(install: Install) -> None:
-    """Both policies see the creation of pods, never in kube-system, the release's own or an excluded namespace."""
+    """Both policies match new pods, except in kube-system, the release's namespace and excluded namespaces."""
     selector = {"matchLabels": {"logs": "files"}, "matchExpressions": [{"key": "team", "operator": "Exists"}]}
     made = install(on(namespaceSelector=selector, excludeNamespaces=["monitoring", "prd"]))
     excluded = {
@@ -138,7 +138,7 @@ def test_only_new_pods_of_chosen_namespaces_are_looked_at(install: Install) -> N
 
 
 def test_pods_that_do_not_ask_are_not_evaluated(install: Install) -> None:
-    """A condition, which cannot fail for any pod, keeps both policies from all pods without annotations."""
+    """Match conditions that cannot fail exclude pods without annotations from both policies."""
     made = install(on(annotationPrefix="logs.example.com"))
     mutating, validating = (made.one(kind)["spec"]["matchConditions"] for kind in KINDS)
     assert [entry["expression"] for entry in mutating] == [
@@ -151,7 +151,7 @@ def test_pods_that_do_not_ask_are_not_evaluated(install: Install) -> None:
 
 
 def test_both_policies_compute_the_same(install: Install) -> None:
-    """The sentence that one refuses with is the reason for which the other keeps off, word for word."""
+    """The mutating policy skips a pod for the same reason for which the validating policy rejects it."""
     mutating, validating = (variables(install(ON).one(kind)) for kind in KINDS)
     assert validating.items() <= mutating.items()
     patch = install(ON).one("MutatingAdmissionPolicy")["spec"]["mutations"][0]["jsonPatch"]["expression"]
@@ -164,7 +164,7 @@ def test_both_policies_compute_the_same(install: Install) -> None:
 def test_injected_container_is_that_of_the_charts_own_pod(
     injected: Callable[..., Object], sidecars: Callable[..., list[Object]], engine: str
 ) -> None:
-    """Image, command, probes, ports and resources are the same; what differs depends on the pod."""
+    """Image, command, probes, ports and resources equal those of the chart's own pod."""
     [own] = sidecars({"sidecar": {"engine": engine}})
     made = injected(engine=engine)
     differ = {key for key in own.keys() | made.keys() if own.get(key) != made.get(key)}
@@ -181,7 +181,7 @@ def test_injected_container_is_that_of_the_charts_own_pod(
 
 
 def test_configuration_comes_in_the_environment(injected: Callable[..., Object]) -> None:
-    """It needs no object in the pod's namespace: Fluent Bit's configuration is data, with the paths as variable."""
+    """The configuration is in the environment, with the paths as a variable, so that no ConfigMap is required."""
     env = {entry["name"]: entry.get("value") for entry in injected()["env"]}
     assert env["LOG_PATHS"] == "cel: variables.logPaths"
     # The kubelet reads "$$" as "$".
@@ -192,7 +192,7 @@ def test_configuration_comes_in_the_environment(injected: Callable[..., Object])
 
 
 def test_profile_goes_over_the_charts_settings(injected: Callable[..., Object]) -> None:
-    """A profile says what is different; the rest is that of `sidecar` and `outputs`, and other profiles keep theirs."""
+    """A profile overrides `sidecar` and `outputs`, and does not affect other profiles."""
     resources = {"requests": {"cpu": "1", "memory": "2Mi"}, "limits": {"memory": "3Mi"}}
     password = {"name": "login", "key": "password"}
     login = {"httpUser": {"name": "login", "key": "user"}, "httpPasswd": password}
@@ -227,7 +227,7 @@ def test_profile_goes_over_the_charts_settings(injected: Callable[..., Object]) 
 
 
 def test_profile_sends_to_several_outputs(install: Install, injected: Callable[..., Object]) -> None:
-    """A profile's outputs are added to the chart's, whose `match` names files of other pods; each CA has its volume."""
+    """A profile's outputs are added to the chart's, without their `match`; each CA certificate has its own volume."""
     ca = {"caSecret": {"name": "authority", "key": "ca.crt"}}
     extra = {name: {"type": "http", "host": name, "tls": ca} for name in ("b", "c")}
     values = on(profiles={"two": {"outputs": extra}}) | {
@@ -248,14 +248,14 @@ def test_profile_sends_to_several_outputs(install: Install, injected: Callable[.
 
 
 def test_every_profile_of_the_values_is_offered(install: Install) -> None:
-    """The policies know the profiles by name, each with its own engine."""
+    """The policies contain all profiles by name, each with its engine."""
     made = variables(install(on(profiles={"small": {"engine": "tail"}})).one("ValidatingAdmissionPolicy"))
     assert 'orValue({"default":"fluent-bit","small":"tail"}[?variables.profile].orValue(""))' in made["engine"]
     assert "The cluster has default, small." in made["refusal"]
 
 
 def test_names_and_sizes_of_what_is_added(install: Install, injected: Callable[..., Object]) -> None:
-    """Container and volumes begin with `injection.name`; sizes and the user of last resort are values."""
+    """Container and volumes are named after `injection.name`; sizes and the default user come from the values."""
     values = on(name="logs", runAsUser=7, runAsGroup=8, volume={"sizeLimit": "9Mi"}) | {
         "sidecar": {"state": {"sizeLimit": "300Mi", "medium": "Memory"}}
     }
@@ -272,7 +272,7 @@ def test_names_and_sizes_of_what_is_added(install: Install, injected: Callable[.
 
 
 def test_one_registry_for_the_injected_sidecar_too(injected: Callable[..., Object]) -> None:
-    """`global.imageRegistry` reaches the container in the policy."""
+    """`global.imageRegistry` overrides the registry of the injected container."""
     for engine in ("fluent-bit", "tail"):
         assert injected(ON | {"global": {"imageRegistry": "r.example"}}, engine=engine)["image"].startswith(
             "r.example/"
@@ -306,7 +306,7 @@ def refused() -> Iterator[Any]:
 def test_profile_that_cannot_work_is_refused(
     refusal: Callable[..., str], install: Install, values: dict[str, Any], says: str, write: dict[str, Any] | None
 ) -> None:
-    """The message says which profile, what is wrong and what to write, which is taken."""
+    """An invalid profile is rejected with its name, the problem, and YAML that the chart accepts."""
     message = refusal(on(**values))
     assert says in message
     if write is None:
@@ -324,14 +324,14 @@ def test_profile_that_cannot_work_is_refused(
     [{"engin": "tail"}, {"engine": "fluentd"}, {"outputs": {"b": {"typ": "http"}}}, {"httpServer": {"port": 80}}],
 )
 def test_profile_has_a_schema(wrong: dict[str, Any]) -> None:
-    """A misspelled key or impossible value in a profile is rejected, as anywhere else."""
+    """A misspelled key or invalid value in a profile is rejected."""
     assert value_errors(CHART, {"injection": {"profiles": {"default": {}}}}) == []
     [error] = value_errors(CHART, {"injection": {"profiles": {"a": wrong}}})
     assert error.startswith("injection.profiles.a")
 
 
 def test_notes_show_the_annotations(helm: Helm) -> None:
-    """An install prints what to write into a pod template, with the values' own prefix and profiles."""
+    """The notes show the annotations for a pod template, with the prefix and profiles of the values."""
     if helm.major == 3:
         pytest.skip("needs helm 4, which tells templates a current version of Kubernetes without a cluster")
     text = helm.notes(CHART, release="x", values=on(annotationPrefix="l.example", profiles={"small": {}}, name="logs"))

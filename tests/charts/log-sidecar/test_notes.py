@@ -1,4 +1,4 @@
-"""What an install prints: commands that fit what was installed."""
+"""The notes: commands for the installed objects."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from harness.render.manifests import Manifests
 def test_log_commands_name_every_container(
     notes: Callable[..., str], install: Callable[..., Manifests], kind: str, engine: str
 ) -> None:
-    """There is a `kubectl logs` command for each container, which finds the pods of this release."""
+    """The notes have a `kubectl logs` command for each container, which selects the pods of this release."""
     values = {"app": {"kind": kind}, "sidecar": {"engine": engine, "perFile": True}}
     text = notes(values)
     [pod] = install(values).select(component="app").pods()
@@ -32,7 +32,7 @@ def test_log_commands_name_every_container(
 
 
 def test_commands_reach_the_service(notes: Callable[..., str], install: Callable[..., Manifests]) -> None:
-    """The port-forward names the Service and a port that it has; `helm test` is offered when there is a test."""
+    """The port-forward names the Service and one of its ports; `helm test` is shown if there is a test."""
     service = install().one("Service")
     text = notes()
     assert f"service/{service['metadata']['name']} 8080:{service['spec']['ports'][0]['port']}" in text
@@ -63,18 +63,18 @@ def test_commands_reach_the_service(notes: Callable[..., str], install: Callable
     ids=["tail", "plain", "none", "job", "load-balancer", "claims", "off", "backend", "no-role"],
 )
 def test_what_an_install_has_to_know(notes: Callable[..., str], values: dict[str, Any], says: str) -> None:
-    """What is particular to an install is said, and to no other."""
+    """The notes have a hint for each special case, and only then."""
     assert says in notes(values)
     assert says not in notes()
 
 
 def documents(text: str) -> list[Any]:
-    """Return the policies in notes, in their order."""
+    """Return the policies in the notes, in order."""
     return [json.loads(found)["Statement"] for found in re.findall(r"^  \{$.*?^  \}$", text, re.MULTILINE | re.DOTALL)]
 
 
 def test_aws_outputs_show_their_policies(notes: Callable[..., str]) -> None:
-    """The least policy of each role and the trust policy of the pod's, for this namespace and service account."""
+    """The notes contain each role's least-privilege policy, and the trust policy for namespace and service account."""
     role, other = (f"arn:aws:iam::{account}:role/logs" for account in ("111122223333", "444455556666"))
     outputs = {
         "cloudwatch": {"type": "cloudwatch", "region": "eu-west-1", "logGroupName": "/eks/{namespace}"},
@@ -102,7 +102,7 @@ def test_aws_outputs_show_their_policies(notes: Callable[..., str]) -> None:
 
 
 def test_notes_repeat_no_free_text(notes: Callable[..., str]) -> None:
-    """Environment, arguments and annotations can hold secrets: none is printed."""
+    """The notes contain no environment variables, arguments or annotations, which can be secret."""
     values = {
         "app": {
             "demo": {"enabled": False},

@@ -1,4 +1,4 @@
-"""Which objects an install makes: exact sets, by kind of workload and by toggle."""
+"""The exact set of objects of an installation, by kind of workload and by switch."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ ALWAYS = DEMO | AGENT | ACCOUNT
 
 @pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids=lambda major: f"helm-{major}")
 def test_default_install_is_the_demo_a_service_and_a_sidecar(install: Callable[..., Manifests]) -> None:
-    """Without values there are these objects and no others, on each Helm."""
+    """The default installation has exactly these objects, with each Helm."""
     assert install().names() == ALWAYS | SERVICE | TEST | {("Deployment", NAME)}
 
 
@@ -34,7 +34,7 @@ def test_default_install_is_the_demo_a_service_and_a_sidecar(install: Callable[.
     ],
 )
 def test_kind_of_workload(install: Callable[..., Manifests], kind: str, besides: set[tuple[str, str]]) -> None:
-    """Each kind makes that one workload; what runs to its end gets no Service and no test."""
+    """Each kind creates one workload; a Job or CronJob has no Service and no test."""
     assert install({"app": {"kind": kind}}).names() == ALWAYS | besides | {(kind, NAME)}
 
 
@@ -62,19 +62,19 @@ def test_toggle(
     missing: set[tuple[str, str]],
     added: set[tuple[str, str]],
 ) -> None:
-    """Each toggle adds or removes its own objects and leaves the others."""
+    """Each switch adds or removes its own objects only."""
     everything = install().names()
     assert missing <= everything
     assert install(values).names() == everything - missing | added
 
 
 def test_nothing_is_installed_without_an_application(install: Callable[..., Manifests]) -> None:
-    """`app.enabled: false` leaves no object, whatever else is set."""
+    """`app.enabled: false` creates no objects, whatever else is set."""
     assert install({"app": {"enabled": False}, "podDisruptionBudget": {"enabled": True}}).names() == set()
 
 
 def test_extra_objects_are_rendered_templates(install: Callable[..., Manifests]) -> None:
-    """A map and a text in `extraObjects` both become objects, and the templates in them see the release."""
+    """Maps and strings in `extraObjects` become objects, and templates in them are rendered."""
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{ .Release.Name }}-map"}}
     text = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: text-{{ .Release.Namespace }}\n"
     made = install({"app": {"enabled": False}, "extraObjects": [config, text]})
@@ -82,7 +82,7 @@ def test_extra_objects_are_rendered_templates(install: Callable[..., Manifests])
 
 
 def test_every_object_says_its_namespace_and_labels(install: Callable[..., Manifests]) -> None:
-    """Every object lies in the release's namespace and carries the recommended labels."""
+    """Every object has the release's namespace and the recommended labels."""
     for item in install(
         {"podDisruptionBudget": {"enabled": True}, "logs": {"volume": {"type": "persistentVolumeClaim"}}}
     ):
@@ -96,7 +96,7 @@ def test_every_object_says_its_namespace_and_labels(install: Callable[..., Manif
 
 
 def test_components(install: Callable[..., Manifests]) -> None:
-    """The sidecar's configuration, the test and the application's objects are told apart by component."""
+    """The label `component` distinguishes the sidecar's configuration, the test and the application's objects."""
     made = install()
     assert made.select(component="sidecar").names() == AGENT
     assert made.select(component="test").names() == TEST

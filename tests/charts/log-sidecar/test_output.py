@@ -1,4 +1,4 @@
-"""Where the lines go: the outputs of every backend, and credentials by reference."""
+"""Outputs of every backend, and their credentials."""
 
 import json
 import os
@@ -17,11 +17,11 @@ Configs = Callable[..., dict[str, Any]]
 Values = dict[str, Any]
 OPTIONS = "../shared/data/fluent-bit-5.1.1-options.json"
 BACKENDS = ["cloudwatch", "elasticsearch", "firehose", "forward", "http", "opensearch", "s3", "sumologic"]
-# Options of every output with a network connection, which the table leaves out for the plugins of AWS.
+# Options of all outputs with a network connection, which the list of options omits for the AWS plugins.
 TLS = {"tls.verify", "tls.verify_hostname", "tls.ca_file", "port"}
 COMMON = {"alias", "match", "workers", "retry_limit", "storage.total_limit_size", "processors", "name"}
 KEY = {"name": "source", "key": "key"}
-# What each type requires.
+# Required options of each type.
 NEEDS: dict[str, Values] = {
     "cloudwatch": {},
     "firehose": {"deliveryStream": "logs"},
@@ -32,7 +32,7 @@ NEEDS: dict[str, Values] = {
 
 
 def to(kind: str, *, files: list[Values] | None = None, labels: Values | None = None, **options: Any) -> Values:
-    """Values that send the lines to a backend only, by an output that has the name of its type."""
+    """Return values with a backend as the only output, named after its type."""
     output = {"type": kind, **NEEDS.get(kind, {"host": "logs.test"}), **options}
     return {
         "app": {"demo": {"enabled": False}, "command": ["serve"]},
@@ -42,7 +42,7 @@ def to(kind: str, *, files: list[Values] | None = None, labels: Values | None = 
 
 
 def both(*outputs: Values, files: list[Values] | None = None, **sidecar: Any) -> Values:
-    """Values with outputs `a`, `b` and so on beside stdout."""
+    """Return values with outputs `a`, `b` and so on in addition to stdout."""
     values = to("http", files=files)
     values["outputs"] = dict(zip("abcdef", outputs, strict=False))
     return {**values, "sidecar": {"state": {"sizeLimit": "2Gi"}, **sidecar}}
@@ -50,7 +50,7 @@ def both(*outputs: Values, files: list[Values] | None = None, **sidecar: Any) ->
 
 @pytest.fixture
 def output(agent_config: Configs) -> Callable[[Values], Object]:
-    """The one output of the sidecar."""
+    """The only output of the sidecar."""
 
     def of(values: Values) -> Object:
         [found] = agent_config(values)["sidecar"]["pipeline"]["outputs"]
@@ -61,7 +61,7 @@ def output(agent_config: Configs) -> Callable[[Values], Object]:
 
 
 def test_stdout_is_the_default(output: Callable[[Values], Object]) -> None:
-    """Without a word about it the lines go to stdout, as they are, and no chunk is ever given up."""
+    """By default, lines are printed unchanged on stdout, and chunks are retried without limit."""
     assert output({}) == {
         "name": "file",
         "alias": "stdout",
@@ -75,10 +75,10 @@ def test_stdout_is_the_default(output: Callable[[Values], Object]) -> None:
 
 @pytest.mark.parametrize("kind", BACKENDS)
 def test_every_backend_is_buffered_and_labelled(agent_config: Configs, kind: str) -> None:
-    """One output, with the name of the values, that retries without limit, in order, from a buffer of limited size."""
+    """A backend has one output with its name in the values, unlimited retries and a size limit of its buffer."""
     made = agent_config(to(kind, labels={"cluster": "prod"}))["sidecar"]
     [found] = made["pipeline"]["outputs"]
-    # The plugin for S3 stores what waits itself, and reads no_limits as 5 retries.
+    # The S3 plugin stores waiting records itself, and reads no_limits as 5 retries.
     limit, retries = ("store_dir_limit_size", 1000000) if kind == "s3" else ("storage.total_limit_size", "no_limits")
     assert {key: found[key] for key in ("alias", "match", "workers", "retry_limit", limit)} == {
         "alias": kind,
@@ -112,7 +112,7 @@ def test_every_backend_is_buffered_and_labelled(agent_config: Configs, kind: str
 
 
 def test_several_outputs_receive_every_line(agent_config: Configs) -> None:
-    """Two backends and stdout make three outputs with their own names, buffers and retries; stdout is the raw line."""
+    """Two backends and stdout have their own names, buffers and retry limits; stdout prints raw lines."""
     made = agent_config(both({"type": "http", "host": "a"}, {"type": "http", "host": "b", "retryLimit": 5}))["sidecar"]
     outputs = {found["alias"]: found for found in made["pipeline"]["outputs"]}
     assert {name: found["match"] for name, found in outputs.items()} == {"a": "*", "b": "*", "stdout": "*"}
@@ -127,7 +127,7 @@ def test_several_outputs_receive_every_line(agent_config: Configs) -> None:
 
 
 def test_output_receives_the_files_that_it_matches(agent_config: Configs, sidecars: Callable[..., Any]) -> None:
-    """`match.files` limits an output to files; only a file that a backend receives has fields, offset and no pause."""
+    """`match.files` selects files; only files for a backend have fields and an offset, and are read without pauses."""
     files = [{"name": name, "path": f"/var/log/app/{name}.log"} for name in ("a", "b", "c")]
     outputs = (
         {"type": "http", "host": "x", "match": {"files": ["b"]}},
@@ -157,7 +157,7 @@ def test_output_receives_the_files_that_it_matches(agent_config: Configs, sideca
 
 @pytest.mark.parametrize("label", [{"a": "b c"}, {"a": '"b"'}, {"a": ""}, {"a": "é"}, {"a": "b'c"}])
 def test_labels_of_any_text(agent_config: Configs, label: dict[str, str]) -> None:
-    """Fluent Bit takes fields apart at blanks and quotes: a text with such gets a processor that does not."""
+    """A label with blanks or quotes, at which `record_modifier` splits, is added by another processor."""
     [tail] = agent_config(to("http", labels={"cluster": "prod", **label}))["sidecar"]["pipeline"]["inputs"]
     plain, other = tail["processors"]["logs"]
     assert "cluster prod" in plain["record"]
@@ -166,7 +166,7 @@ def test_labels_of_any_text(agent_config: Configs, label: dict[str, str]) -> Non
 
 
 def test_cloudwatch_names(output: Callable[[Values], Object]) -> None:
-    """Names of the pod come from its environment, the file's from the tag, which only a template can see."""
+    """Pod names come from the environment; the file's name comes from the tag, by a template."""
     made = output(to("cloudwatch", logGroupName="/eks/{namespace}/{container}", logStreamName="{node}/{pod}.{file}"))
     assert {key: made[key] for key in made if key.startswith("log_")} == {
         "log_group_class": "STANDARD",
@@ -178,7 +178,7 @@ def test_cloudwatch_names(output: Callable[[Values], Object]) -> None:
 
 
 def test_cloudwatch_settings(agent_config: Configs) -> None:
-    """Region, endpoint, retention, class, role and format are the user's; a line is cut before CloudWatch drops it."""
+    """All settings come from the values; lines are truncated below the limit of CloudWatch Logs."""
     role = "arn:aws:iam::111122223333:role/logs"
     settings = {"region": "eu-west-1", "endpoint": "vpce.test", "logRetentionDays": 7, "roleArn": role, "logKey": "log"}
     made = agent_config(to("cloudwatch", logGroupClass="INFREQUENT_ACCESS", **settings))["sidecar"]["pipeline"]
@@ -190,7 +190,7 @@ def test_cloudwatch_settings(agent_config: Configs) -> None:
 
 
 def test_elasticsearch_makes_repetition_harmless(output: Callable[[Values], Object]) -> None:
-    """An id for every record, of its time in nanoseconds too, and answers of any size."""
+    """Each record has an ID from its content and its time in nanoseconds; responses can have any size."""
     made = output(to("elasticsearch", index="logs-{namespace}-%Y"))
     expected = {
         "name": "opensearch",
@@ -208,7 +208,7 @@ def test_elasticsearch_makes_repetition_harmless(output: Callable[[Values], Obje
 
 @pytest.mark.parametrize(("region", "written"), [("", "${AWS_REGION}"), ("eu-west-1", "eu-west-1")])
 def test_opensearch_signs_requests(output: Callable[[Values], Object], region: str, written: str) -> None:
-    """With `awsAuth` the pod's identity signs, in the Region of its environment by default."""
+    """With `awsAuth`, requests are signed with the pod's identity; the default Region is that of the environment."""
     values = {"region": region} if region else {}
     made = output(to("opensearch", awsAuth=True, awsServiceName="aoss", **values))
     assert (made["aws_auth"], made["aws_region"], made["aws_service_name"]) == ("On", written, "aoss")
@@ -217,7 +217,7 @@ def test_opensearch_signs_requests(output: Callable[[Values], Object], region: s
 
 
 def test_sumologic_url_is_secret(output: Callable[[Values], Object]) -> None:
-    """Not even the host of the source is in the configuration; its names are headers."""
+    """The configuration contains no part of the URL; category, name and host are headers."""
     made = output(to("sumologic"))
     assert (made["host"], made["port"], made["uri"], made["tls"]) == tuple(
         f"${{OUTPUT_SUMOLOGIC__{part}}}" for part in ("HOST", "PORT", "URI", "TLS")
@@ -230,7 +230,7 @@ def test_sumologic_url_is_secret(output: Callable[[Values], Object]) -> None:
 
 
 def test_http_headers(output: Callable[[Values], Object]) -> None:
-    """Headers are texts, or variables whose values come from Secrets."""
+    """Headers are plain text, or variables whose values come from Secrets."""
     secret = {"X-Api-Key": {"name": "logs", "key": "api"}}
     made = output(to("http", uri="/in?a=b", headers={"X-Team": "log team"}, secretHeaders=secret, format="json_lines"))
     assert made["header"] == ["X-Team log team", "X-Api-Key ${OUTPUT_HTTP__HEADER_X_API_KEY}"]
@@ -238,7 +238,7 @@ def test_http_headers(output: Callable[[Values], Object]) -> None:
 
 
 def test_forward_waits_for_answers(output: Callable[[Values], Object]) -> None:
-    """Every chunk is acknowledged; a shared key is a secret."""
+    """Every chunk is acknowledged, and the shared key comes from a Secret."""
     made = output(to("forward", sharedKey=KEY, tls={"enabled": False}))
     assert (made["require_ack_response"], made["shared_key"]) == (True, "${OUTPUT_FORWARD__SHARED_KEY}")
     assert (made["tls"], made["tag"]) == (False, "${OUTPUT_NAMESPACE}.${OUTPUT_POD}")
@@ -277,7 +277,7 @@ SECRETS: dict[str, tuple[Values, dict[str, tuple[str, str]]]] = {
 def test_credentials_come_from_secrets(
     sidecars: Callable[..., list[Object]], values: Values, expected: dict[str, tuple[str, str]]
 ) -> None:
-    """What is secret is an environment variable of the sidecar, by reference; the pod's names are others."""
+    """Credentials are environment variables of the sidecar, by reference, next to the pod's names."""
     [box] = sidecars(values)
     environment = {entry["name"]: entry for entry in box["env"] if entry["name"].startswith("OUTPUT_")}
     references = {name: entry["valueFrom"].get("secretKeyRef") for name, entry in environment.items()}
@@ -302,7 +302,7 @@ def test_credentials_come_from_secrets(
     ids=["secret", "configmap"],
 )
 def test_ca_certificate_is_mounted(install: Callable[..., Manifests], tls: Values, source: Values) -> None:
-    """The CA certificate of an output is mounted, read-only, and used by that output alone."""
+    """The CA certificate of an output is mounted read-only, and only this output uses it."""
     made = install(both({"type": "http", "host": "x", "tls": tls}, {"type": "http", "host": "y"}))
     [pod] = made.select(component="app").pods()
     volumes = [volume for volume in pod.spec["volumes"] if volume["name"].startswith("output-ca")]
@@ -316,14 +316,14 @@ def test_ca_certificate_is_mounted(install: Callable[..., Manifests], tls: Value
 
 
 def test_globs_tell_which_file(agent_config: Configs) -> None:
-    """Where one input reads several files, a record has the path too; an exact path needs none."""
+    """Records have the path of their file if its entry is a glob."""
     files = [{"name": "a", "path": "/var/log/app/a.log"}, {"name": "b", "path": "/var/log/app/b-*.log"}]
     exact, glob = agent_config(to("http", files=files))["sidecar"]["pipeline"]["inputs"]
     assert ("path_key" in exact, glob["path_key"]) == (False, "path")
 
 
 def test_rules_for_records(agent_config: Configs) -> None:
-    """A record starts where the rule says, and takes all lines that start none, unless a second rule says which."""
+    """A record starts at `start` and contains all lines up to the next one, or those that match `continuation`."""
     one = {"name": "a", "path": "/var/log/app/a.log", "multiline": "regex", "multilineRegex": {"start": r"^\d"}}
     two = {**one, "name": "b", "path": "/var/log/app/b.log", "multilineRegex": {"start": "^x", "continuation": "^ "}}
     made = agent_config(to("http", files=[one, two]))["sidecar"]
@@ -334,7 +334,7 @@ def test_rules_for_records(agent_config: Configs) -> None:
 
 
 def test_records_keep_their_lines_at_a_backend(agent_config: Configs) -> None:
-    """Only stdout has a record on one line, by a processor of its own where a backend receives the record too."""
+    """A record is one line on stdout only; if a backend receives it too, stdout has its own processor."""
     files = [
         {"name": "a", "path": "/var/log/app/a.log", "multiline": "java"},
         {"name": "b", "path": "/var/log/app/b.log"},
@@ -360,7 +360,7 @@ def test_records_keep_their_lines_at_a_backend(agent_config: Configs) -> None:
 
 @pytest.mark.parametrize("kind", BACKENDS)
 def test_every_option_is_one_that_fluent_bit_has(agent_config: Configs, chart: Any, kind: str) -> None:
-    """No option is misspelled: Fluent Bit only warns about unknown ones."""
+    """Fluent Bit has every option; it only warns about unknown ones."""
     table = chart.parents[1] / OPTIONS
     if not table.exists():
         pytest.skip("needs the table of Fluent Bit's options, ../shared/data/fluent-bit-5.1.1-options.json")
@@ -380,7 +380,7 @@ def test_every_option_is_one_that_fluent_bit_has(agent_config: Configs, chart: A
 
 @pytest.mark.parametrize("kind", BACKENDS)
 def test_fluent_bit_takes_the_configuration(agent_config: Configs, tmp_path: Path, kind: str) -> None:
-    """The program itself finds no fault with the options of a backend, rules for records among them."""
+    """Fluent Bit accepts the options of each backend, and rules for multiline records."""
     agent = images.fluent_bit()
     if agent is None:
         pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")

@@ -1,4 +1,4 @@
-"""What `outputs` rejects, with the YAML to write instead."""
+"""Invalid outputs are rejected with the YAML to write."""
 
 import json
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from .test_output import KEY, both, to
 Values = dict[str, Any]
 FILES = [{"name": "a", "path": "/var/log/app/a.log"}, {"name": "b", "path": "/var/log/app/b.log"}]
 HTTP = {"type": "http", "host": "logs.test"}
-# name: (values, what the message says, the YAML that it shows)
+# name: (values, part of the message, YAML that it shows)
 REFUSED: dict[str, tuple[Values, str, str]] = {
-    "tail to a backend": (
+    "tail with a backend": (
         {**to("cloudwatch"), "sidecar": {"engine": "tail"}},
         "outputs.cloudwatch.type is cloudwatch, but the tail engine writes only to stdout",
         "sidecar:\n  engine: fluent-bit\noutputs:\n  cloudwatch:\n    enabled: false",
     ),
-    "tail for some files": (
+    "tail with match": (
         {"outputs": {"stdout": {"match": {"files": ["app"]}}}, "sidecar": {"engine": "tail"}},
         "outputs.stdout.match.files is set, but the tail engine writes every file to stdout",
         "sidecar:\n  engine: fluent-bit",
@@ -33,17 +33,17 @@ REFUSED: dict[str, tuple[Values, str, str]] = {
         'outputs.a.match.files contains "c", but logs.files has no file with that name',
         'outputs:\n  a:\n    match:\n      files: ["a","b"]',
     ),
-    "file that no output receives": (
+    "file without an output": (
         {**to("http", files=FILES, match={"files": ["a"]})},
         'of file "b": they would be dropped',
         "    match:\n      files: [b]",
     ),
-    "file that is delivered twice": (
+    "file with two outputs to one destination": (
         both(HTTP, {**HTTP, "match": {"files": ["b"]}}, files=FILES),
         'outputs.a and outputs.b would deliver records of file "b" to the same place twice',
         "outputs:\n  b:\n    enabled: false",
     ),
-    "two outputs of stdout": (
+    "two stdout outputs": (
         both({"type": "stdout"}),
         'outputs.a and outputs.stdout would deliver records of file "app" to the same place twice',
         "outputs:\n  stdout:\n    enabled: false",
@@ -58,7 +58,7 @@ REFUSED: dict[str, tuple[Values, str, str]] = {
         "outputs.http.tls has caSecret and caConfigMap, and one CA certificate is used",
         'outputs:\n  http:\n    tls:\n      caSecret: {"key":"key","name":"source"}',
     ),
-    "user and signature": (
+    "user with SigV4": (
         to("opensearch", awsAuth=True, httpUser="a", httpPasswd=KEY),
         "outputs.opensearch signs requests (awsAuth) and has a user (httpUser)",
         "outputs:\n  opensearch:\n    awsAuth: false",
@@ -78,7 +78,7 @@ REFUSED: dict[str, tuple[Values, str, str]] = {
         "outputs.http.storage.totalLimitSize is 512M, but Kubernetes evicts the pod when the volume",
         "sidecar:\n  state:\n    sizeLimit: 550Mi",
     ),
-    "buffers that are too large together": (
+    "buffers larger than their volume in total": (
         {**both(HTTP, {"type": "s3", "bucket": "x"}), "sidecar": {}},
         "outputs.a.storage.totalLimitSize is 128M, outputs.b.storage.totalLimitSize is 128M, but Kubernetes",
         "sidecar:\n  state:\n    sizeLimit: 306Mi",
@@ -98,17 +98,17 @@ REFUSED: dict[str, tuple[Values, str, str]] = {
         "sidecar.grace (30) and sidecar.drainSeconds (1) do not fit within terminationGracePeriodSeconds (30)",
         "terminationGracePeriodSeconds: 32",
     ),
-    "label of a field that is there": (
+    "label with the name of a field": (
         to("http", labels={"pod": "x"}),
         'logs.labels sets the field "pod", which every record already has',
         'logs:\n  labels:\n    app-pod: "x"',
     ),
-    "no rule for records": (
+    "multiline regex without a start": (
         to("http", files=[{"name": "a", "path": "/var/log/app/a.log", "multiline": "regex"}]),
         "logs.files[0] (a) has `multiline: regex`, but no pattern for the first line of a record",
         "      multiline: regex\n      multilineRegex:\n        start: '^\\d{4}-\\d{2}-\\d{2}'",
     ),
-    "rule that does not count": (
+    "multiline patterns without multiline regex": (
         to("http", files=[{"name": "a", "path": "/var/log/app/a.log", "multilineRegex": {"start": "x"}}]),
         "logs.files[0] (a) sets `multilineRegex`, which applies only with `multiline: regex`",
         "      multiline: regex",
@@ -118,7 +118,7 @@ REFUSED: dict[str, tuple[Values, str, str]] = {
 
 @pytest.mark.parametrize(("values", "says", "shows"), REFUSED.values(), ids=REFUSED)
 def test_refusals_show_the_yaml(refusal: Callable[[Values], str], values: Values, says: str, shows: str) -> None:
-    """Outputs that cannot work are rejected with their place and the YAML to write."""
+    """An invalid output is rejected with its place and the YAML to write."""
     message = refusal(values)
     assert says in message
     assert shows in message
@@ -141,16 +141,16 @@ def test_refusals_show_the_yaml(refusal: Callable[[Values], str], values: Values
         "empty host",
         "no host",
         "no URL",
-        "user alone",
+        "user without a password",
         "user without key",
-        "key missing",
-        "name empty",
+        "no key",
+        "empty name",
         "misspelled",
         "option of another type",
     ],
 )
 def test_schema_knows_what_a_type_needs(refusal: Callable[[Values], str], values: Values, says: str) -> None:
-    """An output has what its type requires and no option of another one."""
+    """The schema requires the options of the output's type, and rejects those of other types."""
     message = refusal(values)
     assert "don't meet the specifications of the schema" in message
     assert says in message
@@ -170,5 +170,5 @@ TEXTS: list[Values] = [
 
 @pytest.mark.parametrize("values", TEXTS, ids=json.dumps)
 def test_no_text_is_expanded(refusal: Callable[[Values], str], values: Values) -> None:
-    """Fluent Bit expands `${NAME}` in its configuration: a value that has it, or more than one line, is rejected."""
+    """A value with `${NAME}`, which Fluent Bit would expand, or with a line break is rejected."""
     assert "don't meet the specifications of the schema" in refusal(values)

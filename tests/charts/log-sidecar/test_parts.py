@@ -1,4 +1,4 @@
-"""The named templates for other charts' pods, taken by the example chart that has this chart as a dependency."""
+"""Named templates for pods of other charts, in the example chart that has this chart as a dependency."""
 
 import shutil
 import subprocess
@@ -24,7 +24,7 @@ Take = Callable[..., Manifests]
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example with its dependency beside it, as `helm dependency update` would put it there."""
+    """The example with its dependency, as after `helm dependency update`."""
     folder = tmp_path_factory.mktemp("example") / EXAMPLE.name
     shutil.copytree(EXAMPLE, folder)
     shutil.copytree(CHART, folder / "charts" / CHART.name)
@@ -43,7 +43,7 @@ def take(helm: Helm, example: Path) -> Take:
 
 @pytest.fixture
 def refused(helm: Helm, example: Path) -> Callable[[dict[str, Any]], str]:
-    """Return what Helm says about values of the dependency."""
+    """Return Helm's error for values of the dependency."""
 
     def message(values: dict[str, Any]) -> str:
         answer = helm.template(example, values={"log-sidecar": values})
@@ -55,7 +55,7 @@ def refused(helm: Helm, example: Path) -> Callable[[dict[str, Any]], str]:
 
 @both_helms
 def test_example_is_one_sound_deployment(take: Take, kubernetes: str) -> None:
-    """The dependency installs nothing of its own; the example's pod is valid and passes every policy."""
+    """The dependency creates no objects; the example's pod is valid and complies with every policy."""
     made = take()
     assert made.names() == {("Deployment", "x")}
     assert [error for item in made for error in object_errors(item, kubernetes)] == []
@@ -63,7 +63,7 @@ def test_example_is_one_sound_deployment(take: Take, kubernetes: str) -> None:
 
 
 def test_parts_fit_together(take: Take) -> None:
-    """Application and sidecar mount the same volume, the sidecar read-only; every mounted volume is there."""
+    """Application and sidecar mount the same volume, the sidecar read-only, and every mounted volume exists."""
     [pod] = take().pods()
     [sidecar] = pod.spec["initContainers"]
     [app] = pod.spec["containers"]
@@ -76,7 +76,7 @@ def test_parts_fit_together(take: Take) -> None:
 
 
 def test_configuration_is_that_of_the_chart(take: Take, agent_config: Callable[..., dict[str, Any]]) -> None:
-    """What the ConfigMap would hold is in the environment instead, so that a change of it rolls the pods."""
+    """The configuration is in the environment instead of a ConfigMap, so that a change restarts the pods."""
     values = {
         "logs": {
             "directory": "/srv/logs",
@@ -86,12 +86,12 @@ def test_configuration_is_that_of_the_chart(take: Take, agent_config: Callable[.
     [sidecar] = take(values).containers("sidecar")
     [data] = [entry["value"] for entry in sidecar["env"] if entry["name"] == "CONFIG_DATA"]
     assert not {"CONFIG"} & {entry["name"] for entry in sidecar["env"]}
-    # What Kubernetes makes of the text before the container sees it.
+    # The value in the container, after Kubernetes has expanded it.
     assert yaml.safe_load(data.replace("$$", "$")) == agent_config(values)["sidecar"]
 
 
 def test_dollars_are_escaped(take: Take) -> None:
-    """Lua's `[\\r\\n]+$` keeps its dollar: Kubernetes makes one of two, and expands no variable."""
+    """Dollar signs, as in Lua's `[\\r\\n]+$`, are doubled, so that Kubernetes expands no variable."""
     [sidecar] = take(
         {"logs": {"directory": "/l", "files": [{"name": "web", "path": "/l/web.log", "multiline": "go"}]}}
     ).containers("sidecar")
@@ -101,27 +101,27 @@ def test_dollars_are_escaped(take: Take) -> None:
 
 @pytest.mark.parametrize("engine", ["fluent-bit", "tail"])
 def test_plain_containers(take: Take, engine: str) -> None:
-    """With `native: false` the sidecar stands among the containers."""
+    """With `native: false`, the sidecar is one of the containers."""
     [pod] = take({"sidecar": {"native": False, "engine": engine}}).pods()
     assert "initContainers" not in pod.spec
     assert [box["name"] for box in pod.spec["containers"]] == ["app", "sidecar"]
 
 
 def test_one_for_each_file(take: Take) -> None:
-    """With `perFile` there is a sidecar for each file."""
+    """With `perFile`, there is a sidecar for each file."""
     [pod] = take({"sidecar": {"perFile": True}}).pods()
     assert [box["name"] for box in pod.spec["initContainers"]] == ["sidecar-web", "sidecar-audit"]
 
 
 def test_tail_needs_no_state(take: Take) -> None:
-    """The tail engine takes neither configuration nor state with it."""
+    """The tail engine has neither configuration nor state volume."""
     [pod] = take({"sidecar": {"engine": "tail"}}).pods()
     assert [volume["name"] for volume in pod.spec["volumes"]] == ["log-sidecar-logs"]
     assert [mount["name"] for mount in pod.spec["initContainers"][0]["volumeMounts"]] == ["log-sidecar-logs"]
 
 
 def test_sidecar_may_be_switched_off(take: Take) -> None:
-    """Without sidecars the application keeps its log directory."""
+    """Without a sidecar, the application keeps its log directory."""
     [pod] = take({"sidecar": {"enabled": False}}).pods()
     assert "initContainers" not in pod.spec
     assert [volume["name"] for volume in pod.spec["volumes"]] == ["log-sidecar-logs"]
@@ -129,7 +129,7 @@ def test_sidecar_may_be_switched_off(take: Take) -> None:
 
 
 def test_volume_may_be_the_other_charts(helm: Helm, example: Path) -> None:
-    """With `logs.volume.type: existing` the pod's own volume is used, and none is added for the logs."""
+    """With `logs.volume.type: existing`, the pod's own volume is used, and no log volume is added."""
     volume = {"type": "existing", "existing": {"name": "data", "subPath": "logs"}}
     values = {"volumes": [{"name": "data", "emptyDir": {}}], "log-sidecar": {"logs": {"volume": volume}}}
     [pod] = helm.render(example, values=values).pods()
@@ -140,7 +140,7 @@ def test_volume_may_be_the_other_charts(helm: Helm, example: Path) -> None:
 
 
 def test_claim_keeps_files_and_positions(take: Take) -> None:
-    """A claim of the other chart holds the files and, beside them, the engine's state."""
+    """A claim of the other chart contains the files and the engine's state."""
     volume = {"type": "persistentVolumeClaim", "persistentVolumeClaim": {"existingClaim": "data"}}
     [pod] = take({"logs": {"volume": volume}}).pods()
     assert pod.spec["volumes"] == [{"name": "log-sidecar-logs", "persistentVolumeClaim": {"claimName": "data"}}]
@@ -168,17 +168,17 @@ def test_claim_keeps_files_and_positions(take: Take) -> None:
             '"NATIVE" twice, once from the chart itself. Change or remove one in sidecar.extraEnv.',
         ),
     ],
-    ids=["application", "path", "no volume", "no claim", "drain", "glob", "duplicate"],
+    ids=["application", "path", "volume", "claim", "drain", "glob", "duplicate"],
 )
 def test_wrong_values_are_refused(refused: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
-    """The chart's checks hold for parts too, and the message says below which key of the other chart to write."""
+    """Invalid values are rejected, and the message names the key of the parent chart below which to write."""
     message = refused(values)
     assert said in message
     assert "What follows is about the values below `log-sidecar:`" in message
 
 
 def test_null_is_rejected_below_the_charts_name(refused: Callable[[Any], str]) -> None:
-    """The schema holds for parts too: a value that the other chart sets to null is named by its path."""
+    """A value that the parent chart sets to null is rejected with its path."""
     message = refused({"sidecar": {"name": None}})
     assert "log-sidecar:\n- at '': 'allOf' failed\n  - at '/sidecar': missing property 'name'" in message
 
@@ -186,7 +186,7 @@ def test_null_is_rejected_below_the_charts_name(refused: Callable[[Any], str]) -
 @pytest.mark.slow
 @both_helms
 def test_helm_fetches_the_dependency(helm: Helm, tmp_path: Path) -> None:
-    """`helm dependency update` finds the chart by the example's file:// path, and the example renders the same."""
+    """`helm dependency update` finds the chart by its file:// path, and the example renders the same objects."""
     work = tmp_path / "tests" / "examples" / EXAMPLE.name
     shutil.copytree(EXAMPLE, work)
     shutil.copytree(CHART, tmp_path / "charts" / CHART.name)

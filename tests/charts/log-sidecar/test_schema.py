@@ -1,4 +1,4 @@
-"""The schema: what may stand in a values file, and what a values file can never do to an object."""
+"""The schema: accepted values, and values that could break an object or a configuration."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -11,16 +11,16 @@ from harness.render.manifests import Manifests
 from harness.render.schemas import value_errors
 
 both_majors = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids=lambda major: f"helm-{major}")
-# What is passed to Kubernetes as it is: its own schema says which keys there are.
+# Passed to Kubernetes unchanged; the schema of Kubernetes defines their keys.
 PASSED_ON = ("securityContext", "podSecurityContext", "lifecycle", "affinity", "updateStrategy")
 FREE = (*PASSED_ON, "annotations", "labels", "nodeSelector", "commonLabels", "commonAnnotations")
 FREE += ("podLabels", "podAnnotations", "requests", "limits", "global", "namespaceSelector", "profiles")
-# Outputs are the user's names; test_output_refusals.py has what each type accepts.
+# Names of outputs are free; test_output_refusals.py tests their options.
 FREE += ("outputs", "source")
 
 
 def blocks(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Every block of the values whose keys the chart itself defines."""
+    """Return every block of the values whose keys the chart defines."""
     yield above
     for key, value in values.items():
         if isinstance(value, dict) and key not in FREE:
@@ -34,12 +34,12 @@ def nested(path: tuple[str, ...], value: Any) -> Any:
 
 
 def test_defaults_are_valid(chart: Path, defaults: dict[str, Any]) -> None:
-    """The chart's own values pass its schema."""
+    """The default values are valid."""
     assert value_errors(chart, defaults) == []
 
 
 def test_misspelt_key_is_refused_in_every_block(chart: Path, defaults: dict[str, Any]) -> None:
-    """Every block rejects unknown keys, and the message names the key and the block."""
+    """An unknown key is rejected in every block, with the key and the block."""
     for path in blocks(defaults):
         [error] = value_errors(chart, nested(path, {"mispelt": 1}))
         assert error.startswith(".".join(path) or "top level")
@@ -47,7 +47,7 @@ def test_misspelt_key_is_refused_in_every_block(chart: Path, defaults: dict[str,
 
 
 def test_a_parent_chart_may_add_to_global(chart: Path) -> None:
-    """Helm hands `global` to every subchart: keys of other charts in it are no fault."""
+    """`global`, which Helm passes to every subchart, accepts keys of other charts."""
     assert value_errors(chart, {"global": {"somebodyElse": {"x": 1}}}) == []
 
 
@@ -63,10 +63,10 @@ def test_a_parent_chart_may_add_to_global(chart: Path) -> None:
         ({"app": {"ports": [{"port": 80}]}}, "/app/ports/0", "'port' not allowed"),
         ({"sidecar": {"resources": {"limits": {"memory": "lots"}}}}, "/sidecar/resources/limits/memory", "pattern"),
     ],
-    ids=["misspelt", "type", "word", "missing", "kind", "item", "quantity"],
+    ids=["misspelled", "type", "enum", "missing", "kind", "item", "quantity"],
 )
 def test_helm_names_the_value(refusal: Callable[..., str], values: dict[str, Any], where: str, what: str) -> None:
-    """Each Helm refuses by the value's place, and says what it expects."""
+    """Each Helm names the path of an invalid value and the expected type."""
     message = refusal(values)
     assert f"'{where}'" in message
     assert what in message
@@ -110,7 +110,7 @@ TEXT_VALUES = [
     "text", ["a\nb: c", "a\rb", "a\tb\x00", "x\n[OUTPUT]\n"], ids=["newline", "return", "zero", "section"]
 )
 def test_no_text_can_add_a_line(chart: Path, path: tuple[str, ...], text: str) -> None:
-    """Control characters are rejected in every text that reaches an object or a configuration."""
+    """Control characters are rejected in every string that reaches an object or a configuration."""
     assert value_errors(chart, nested(path, text))
 
 
@@ -130,7 +130,7 @@ def test_no_text_can_add_a_line(chart: Path, path: tuple[str, ...], text: str) -
     ],
 )
 def test_no_path_can_leave_its_place(refusal: Callable[..., str], field: str, text: str) -> None:
-    """Characters that have a meaning to Fluent Bit, a shell or Kubernetes are rejected in paths."""
+    """Characters with a meaning to Fluent Bit, a shell or Kubernetes are rejected in paths."""
     file = {"name": "a", "path": "/var/log/app/a.log", field: text}
     assert f"'/logs/files/0/{field}'" in refusal({"logs": {"files": [file]}})
 
@@ -155,7 +155,7 @@ def test_no_path_can_leave_its_place(refusal: Callable[..., str], field: str, te
     ],
 )
 def test_free_text_arrives_as_it_is(install: Callable[..., Manifests], text: str) -> None:
-    """Environment, arguments and annotations may be any text: it arrives unchanged and changes nothing else."""
+    """Environment variables, arguments and annotations can be any text, which is rendered unchanged."""
     values = {
         "app": {"demo": {"enabled": False}, "command": ["serve", text], "env": [{"name": "TEXT", "value": text}]},
         "podAnnotations": {"example.com/text": text},

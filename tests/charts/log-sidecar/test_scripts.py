@@ -1,4 +1,4 @@
-"""The shell scripts that stand before the agents, each run with a stand-in for its agent."""
+"""The shell scripts that start the agents, each with a stand-in for its agent."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).parents[3] / "charts" / "log-sidecar" / "files" / "sidecar"
-# The command by which each script starts its agent, or the process whose end is that of GNU tail.
+# The command that starts the agent in each script, or the process that GNU tail watches.
 START = {
     "fluent-bit": "\nstart\n",
     "fluentd": '\n"$AGENT" --no-supervisor --config "$CONFIG" &\n',
@@ -32,7 +32,7 @@ exec /bin/mkdir "$@"
 
 
 def run(script: str, folder: Path) -> "subprocess.CompletedProcess[str]":
-    """Run a script with what precedes it in the container."""
+    """Run a script as in the container, with signals.sh before it."""
     agent = folder / "agent"
     agent.write_text(AGENT, encoding="utf-8")
     agent.chmod(0o755)
@@ -46,7 +46,7 @@ def run(script: str, folder: Path) -> "subprocess.CompletedProcess[str]":
 
 @pytest.mark.parametrize("engine", START)
 def test_signal_before_the_agent_starts_still_drains(engine: str, tmp_path: Path) -> None:
-    """SIGTERM in the moment before the agent has a process ID: it starts, drains and ends, and nothing outlives it."""
+    """After a SIGTERM just before it has a process ID, the agent starts, drains and exits, and no process remains."""
     script = (SCRIPTS / f"{engine}.sh").read_text(encoding="utf-8")
     assert script.count(START[engine]) == 1
     ended = run(script.replace(START[engine], f"\nkill -TERM $${START[engine]}"), tmp_path)
@@ -55,7 +55,7 @@ def test_signal_before_the_agent_starts_still_drains(engine: str, tmp_path: Path
 
 @pytest.mark.parametrize("engine", ["fluent-bit", "fluentd"])
 def test_signal_while_the_configuration_is_prepared_still_drains(engine: str, tmp_path: Path) -> None:
-    """SIGTERM while the script creates its folder: the agent starts, drains and ends."""
+    """After a SIGTERM while the script creates its folder, the agent starts, drains and exits."""
     mkdir = tmp_path / "bin" / "mkdir"
     mkdir.parent.mkdir()
     mkdir.write_text(MKDIR, encoding="utf-8")

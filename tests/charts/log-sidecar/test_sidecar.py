@@ -1,4 +1,4 @@
-"""The sidecar's container: which there are, what they may, how they start and end."""
+"""The sidecar's containers: their number, permissions, start and end."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,12 +15,16 @@ both_engines = pytest.mark.parametrize("engine", ["fluent-bit", "tail"])
 
 
 def environment(container: Object) -> dict[str, str]:
-    return {entry["name"]: entry["value"] for entry in container["env"]}
+    """Return the value of each variable, or the field of the pod that sets it."""
+    return {
+        entry["name"]: entry["value"] if "value" in entry else entry["valueFrom"]["fieldRef"]["fieldPath"]
+        for entry in container["env"]
+    }
 
 
 @both_engines
 def test_native_sidecar_by_default(pod_spec: Callable[..., Object], engine: str) -> None:
-    """The sidecar is the first init container and restarts always: it starts first, ends last, holds no Job open."""
+    """The sidecar is the first init container, with `restartPolicy: Always`, so that it starts first and stops last."""
     spec = pod_spec({"sidecar": {"engine": engine}})
     assert [(box["name"], box["restartPolicy"]) for box in spec["initContainers"]] == [("sidecar", "Always")]
     assert [box["name"] for box in spec["containers"]] == ["app"]
@@ -28,7 +32,7 @@ def test_native_sidecar_by_default(pod_spec: Callable[..., Object], engine: str)
 
 @both_engines
 def test_plain_container_on_request(pod_spec: Callable[..., Object], engine: str) -> None:
-    """With `native: false` it stands after the application, without a restart policy of its own."""
+    """With `native: false`, the sidecar follows the application, without its own restart policy."""
     spec = pod_spec({"sidecar": {"engine": engine, "native": False}})
     assert "initContainers" not in spec
     assert [box["name"] for box in spec["containers"]] == ["app", "sidecar"]
@@ -36,7 +40,7 @@ def test_plain_container_on_request(pod_spec: Callable[..., Object], engine: str
 
 
 def test_no_sidecar(pod_spec: Callable[..., Object]) -> None:
-    """Without the sidecar the pod has neither its container nor its volumes, and keeps the log directory."""
+    """Without a sidecar, the pod has neither its container nor its volumes, and keeps the log directory."""
     spec = pod_spec({"sidecar": {"enabled": False}})
     assert "initContainers" not in spec
     assert [box["name"] for box in spec["containers"]] == ["app"]
@@ -45,7 +49,7 @@ def test_no_sidecar(pod_spec: Callable[..., Object]) -> None:
 
 @both_engines
 def test_one_for_each_file(sidecars: Sidecars, engine: str) -> None:
-    """With `perFile` there is a container for each file, named after it."""
+    """With `perFile`, there is a container for each file, named after it."""
     values = {"logs": TWO_FILES, "sidecar": {"engine": engine, "name": "log", "perFile": True}}
     assert [box["name"] for box in sidecars(values)] == ["log-app", "log-audit"]
     assert [box["name"] for box in sidecars({"logs": TWO_FILES, "sidecar": {"engine": engine}})] == ["sidecar"]
@@ -53,7 +57,7 @@ def test_one_for_each_file(sidecars: Sidecars, engine: str) -> None:
 
 @both_engines
 def test_sidecar_comes_before_other_init_containers(pod_spec: Callable[..., Object], engine: str) -> None:
-    """What init containers write to the files is delivered too."""
+    """The sidecar precedes other init containers, so that their lines are delivered, too."""
     extra = {"name": "prepare", "image": "busybox"}
     spec = pod_spec({"sidecar": {"engine": engine}, "extraInitContainers": [extra]})
     assert [box["name"] for box in spec["initContainers"]] == ["sidecar", "prepare"]
@@ -61,7 +65,7 @@ def test_sidecar_comes_before_other_init_containers(pod_spec: Callable[..., Obje
 
 @both_engines
 def test_sidecar_may_do_nothing_but_read(sidecars: Sidecars, engine: str) -> None:
-    """No root, no capability, no writable root file system, and the log directory read-only."""
+    """The sidecar has no root user, no capabilities, a read-only root file system and a read-only log directory."""
     [container] = sidecars({"sidecar": {"engine": engine}})
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,
@@ -76,7 +80,7 @@ def test_sidecar_may_do_nothing_but_read(sidecars: Sidecars, engine: str) -> Non
 
 
 def test_fluent_bit_container(sidecars: Sidecars, pod_spec: Callable[..., Object]) -> None:
-    """Its own configuration and state, the metrics port, a liveness probe on it, and no other probe."""
+    """Fluent Bit has its configuration and state, the metrics port, and a liveness probe as the only probe."""
     [container] = sidecars()
     assert container["image"] == "public.ecr.aws/aws-observability/aws-for-fluent-bit:3.4.17"
     assert container["command"] == ["/bin/sh", "-c"]
@@ -94,13 +98,14 @@ def test_fluent_bit_container(sidecars: Sidecars, pod_spec: Callable[..., Object
         "AGENT": "/fluent-bit/bin/fluent-bit",
         "CONFIG": "/etc/log-sidecar/sidecar.yaml",
         "STATE_DIR": "/var/lib/log-sidecar/sidecar",
+        "POD_IP": "status.podIP",
         "MALLOC_CONF": "dirty_decay_ms:0,muzzy_decay_ms:0",
     }
     assert {"name": "state", "emptyDir": {"medium": "Memory", "sizeLimit": "256Mi"}} in pod_spec()["volumes"]
 
 
 def test_tail_container(sidecars: Sidecars, pod_spec: Callable[..., Object]) -> None:
-    """GNU tail needs no configuration, no state, no port and no probe."""
+    """GNU tail has no configuration, state, port or probe."""
     values = {"sidecar": {"engine": "tail"}}
     [container] = sidecars(values)
     assert container["image"] == "public.ecr.aws/docker/library/debian:bookworm-slim"
@@ -110,7 +115,7 @@ def test_tail_container(sidecars: Sidecars, pod_spec: Callable[..., Object]) -> 
 
 
 def test_tail_follows_exactly_the_files_of_its_container(sidecars: Sidecars) -> None:
-    """One process for all files, or with `perFile` each container its own."""
+    """One process follows all files; with `perFile`, each container follows its own."""
     together = sidecars({"logs": TWO_FILES, "sidecar": {"engine": "tail"}})
     assert "{ stream '/var/log/app/app.log' '/var/log/app/audit.log'; kill" in together[0]["args"][0]
     apart = sidecars({"logs": TWO_FILES, "sidecar": {"engine": "tail", "perFile": True}})
@@ -118,7 +123,7 @@ def test_tail_follows_exactly_the_files_of_its_container(sidecars: Sidecars) -> 
 
 
 def test_tail_labels_lines(sidecars: Sidecars) -> None:
-    """With `fileLabel` each file's lines pass a sed that puts the file's name before them."""
+    """With `fileLabel`, sed puts the name of the file before its lines."""
     [container] = sidecars({"logs": TWO_FILES, "sidecar": {"engine": "tail", "fileLabel": True}})
     assert "stream '/var/log/app/app.log' | stdbuf -oL sed 's/^/app: /'; kill" in container["args"][0]
     assert "stream '/var/log/app/audit.log' | stdbuf -oL sed 's/^/audit: /'; kill" in container["args"][0]
@@ -128,7 +133,7 @@ def test_tail_labels_lines(sidecars: Sidecars) -> None:
     ("level", "shown"), [("error", "false"), ("warn", "false"), ("info", "true"), ("debug", "true")]
 )
 def test_tail_is_silent_unless_asked(sidecars: Sidecars, level: str, shown: str) -> None:
-    """What tail says about missing and rotated files stands between the lines only at level info."""
+    """Messages of tail about missing and rotated files are shown only at level info."""
     [container] = sidecars({"sidecar": {"engine": "tail", "logLevel": level}})
     assert environment(container)["MESSAGES"] == shown
 
@@ -137,7 +142,7 @@ def test_tail_is_silent_unless_asked(sidecars: Sidecars, level: str, shown: str)
 def test_plain_container_knows_what_to_watch_and_how_long(
     sidecars: Any, pod_spec: Callable[..., Object], engine: str
 ) -> None:
-    """A plain container watches its files until they are quiet, within the pod's grace period."""
+    """A plain container waits until its files are quiet, within the pod's grace period."""
     files = [
         {"name": "a", "path": "/var/log/app/a.log"},
         {"name": "b", "path": "/var/log/app/b.log", "rotation": "copytruncate"},
@@ -157,7 +162,7 @@ def test_plain_container_knows_what_to_watch_and_how_long(
 
 
 def test_drain_is_longer_where_records_are_held_back(sidecars: Sidecars) -> None:
-    """The last multi-line record is held back for a second: its sidecar drains for one second more."""
+    """A sidecar with multiline records, of which the last one is delayed, drains for one second more."""
     files = [
         {"name": "a", "path": "/var/log/app/a.log", "multiline": "go"},
         {"name": "b", "path": "/var/log/app/b.log"},
@@ -167,7 +172,7 @@ def test_drain_is_longer_where_records_are_held_back(sidecars: Sidecars) -> None
 
 
 def test_every_file_has_its_own_metrics_port(sidecars: Sidecars) -> None:
-    """Containers of one pod share its ports: each sidecar listens on, and is probed at, another one."""
+    """Each sidecar of a pod has its own port, which its probe uses."""
     made = sidecars({"logs": TWO_FILES, "sidecar": {"perFile": True, "fluentBit": {"httpServer": {"port": 3000}}}})
     assert [box["ports"] for box in made] == [
         [{"name": "metrics-0", "containerPort": 3000}],
@@ -180,7 +185,7 @@ def test_every_file_has_its_own_metrics_port(sidecars: Sidecars) -> None:
 
 
 def test_probes_can_be_switched_and_replaced(sidecars: Sidecars) -> None:
-    """A probe is there when it is enabled; a handler in the values replaces the engine's own; tail needs one."""
+    """Probes can be enabled; a handler in the values replaces the engine's, and tail requires one."""
     [without] = sidecars({"sidecar": {"livenessProbe": {"enabled": False}}})
     assert "livenessProbe" not in without
     [with_both] = sidecars(
@@ -195,7 +200,7 @@ def test_probes_can_be_switched_and_replaced(sidecars: Sidecars) -> None:
 
 
 def test_extras_of_the_sidecar(sidecars: Sidecars) -> None:
-    """Environment, mounts and resources of the values are added to the sidecar's own."""
+    """Environment variables and mounts of the values are added to the sidecar's own, and resources are replaced."""
     [container] = sidecars(
         {
             "sidecar": {
@@ -217,7 +222,7 @@ def test_extras_of_the_sidecar(sidecars: Sidecars) -> None:
 @both_engines
 @pytest.mark.parametrize("native", [True, False], ids=["native", "plain"])
 def test_script_survives_kubernetes_expansion(pod_spec: Callable[..., Object], engine: str, native: bool) -> None:
-    """The kubelet replaces `$(NAME)` and `$$` in arguments: the scripts have neither."""
+    """The scripts contain neither `$(NAME)` nor `$$`, which the kubelet would replace."""
     spec = pod_spec({"sidecar": {"engine": engine, "native": native}})
     [container] = [box for box in [*spec.get("initContainers", []), *spec["containers"]] if box["name"] == "sidecar"]
     script = container["args"][0]
@@ -226,7 +231,7 @@ def test_script_survives_kubernetes_expansion(pod_spec: Callable[..., Object], e
 
 
 def test_sidecar_is_the_same_in_every_kind(install: Callable[..., Manifests]) -> None:
-    """Whatever runs the pod, the sidecar in it is the same."""
+    """The sidecar is the same in every kind of workload."""
     kinds = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod")
     made = [install({"app": {"kind": kind}}).containers("sidecar") for kind in kinds]
     assert all(containers == made[0] for containers in made)

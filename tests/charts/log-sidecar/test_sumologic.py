@@ -1,4 +1,4 @@
-"""The engine sumologic-collector: Sumo Logic's own collector, its sources from values, credentials from a Secret."""
+"""The sumologic-collector engine: its sources, and its credentials from a Secret."""
 
 import json
 import os
@@ -66,7 +66,7 @@ SOURCES = {
 
 @pytest.fixture
 def sources(install: Callable[..., Manifests]) -> Callable[..., list[dict[str, Any]]]:
-    """The collector's sources, checked against what Sumo Logic documents."""
+    """The collector's sources, checked against the documented parameters."""
 
     def listed(values: dict[str, Any] | None = None, **options: Any) -> list[dict[str, Any]]:
         [config] = install(values, **options).select("ConfigMap", component="sidecar")
@@ -80,7 +80,7 @@ def sources(install: Callable[..., Manifests]) -> Callable[..., list[dict[str, A
 
 
 def test_example_is_the_articles_pod(pod_spec: Callable[..., Object], sources: Callable[..., Any]) -> None:
-    """Two containers share logs-data, the collector reads config-data, and secrets and plain settings come by env."""
+    """The example has the article's two containers and volumes, with credentials and settings in the environment."""
     spec = pod_spec(files=[EXAMPLE])
     assert {volume["name"] for volume in spec["volumes"]} == {"logs-data", "config-data", "tmp"}
     [collector] = spec["initContainers"]
@@ -103,7 +103,7 @@ def test_example_is_the_articles_pod(pod_spec: Callable[..., Object], sources: C
 
 
 def test_secrets_stand_nowhere_but_in_references(install: Callable[..., Manifests]) -> None:
-    """Apart from the collector's environment no object and no argument names a Secret or holds a credential."""
+    """Only the collector's environment refers to the Secret, and no object contains a credential."""
     made = install({"sidecar": ENGINE})
     rest = json.dumps([item for item in made if item["kind"] not in ("Deployment",)])
     [collector] = made.containers("sidecar")
@@ -115,7 +115,7 @@ def test_secrets_stand_nowhere_but_in_references(install: Callable[..., Manifest
 
 
 def test_notes_tell_no_secret(helm: Helm) -> None:
-    """What an install prints names neither the Secret nor its keys."""
+    """The notes name neither the Secret nor its keys."""
     if helm.major == 3:
         pytest.skip("needs helm 4, which tells templates a current version of Kubernetes without a cluster")
     text = helm.notes(CHART, release="x", value_files=[EXAMPLE])
@@ -124,7 +124,7 @@ def test_notes_tell_no_secret(helm: Helm) -> None:
 
 
 def test_every_file_is_a_source(sources: Callable[..., Any]) -> None:
-    """One collector has a source for each file, which leaves the other files alone and knows rotated ones."""
+    """One collector has a source for each file, which includes its rotated files and excludes other files."""
     files = [
         {"name": "app", "path": "/var/log/app/app.log", "multiline": "java"},
         {"name": "errors", "path": "/var/log/app/app.log.err", "rotation": "copytruncate"},
@@ -137,7 +137,7 @@ def test_every_file_is_a_source(sources: Callable[..., Any]) -> None:
 
 
 def test_settings_reach_the_collector(sidecars: Callable[..., list[Object]]) -> None:
-    """Deployment, name, heap and drain come by the environment that the image documents."""
+    """Deployment, name, heap size and drain are set by the environment variables that the image documents."""
     settings = {"url": "https://collectors.eu.sumologic.com", "namePrefix": "bot-", "javaMemoryMegabytes": 256}
     merged = {**ENGINE["sumologicCollector"], **settings, "drainSeconds": 8}
     [collector] = sidecars({"sidecar": {**ENGINE, "sumologicCollector": merged}})
@@ -153,7 +153,7 @@ def test_settings_reach_the_collector(sidecars: Callable[..., list[Object]]) -> 
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"sidecar": {"engine": "sumologic-collector"}}, "accessKey:\n      name: sumologic\n      key: accessKey"),
+        ({"sidecar": {"engine": "sumologic-collector"}}, "accessKey:\n      key: accessKey\n      name: sumologic"),
         ({"sidecar": {**ENGINE, "logLevel": "debug"}}, "sidecar:\n  logLevel: warn"),
         ({"sidecar": {**ENGINE, "perFile": True}}, "sidecar:\n  perFile: false"),
         ({"sidecar": {**ENGINE, "fileLabel": True}}, "sidecar:\n  fileLabel: false"),
@@ -178,13 +178,13 @@ def test_settings_reach_the_collector(sidecars: Callable[..., list[Object]]) -> 
     ids=["no secret", "level", "perFile", "fileLabel", "rotated", "cri", "plain in a Job", "CloudWatch", "HTTP source"],
 )
 def test_what_it_cannot_do_is_refused(refusal: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
-    """The message shows the YAML to write."""
+    """Unsupported values are rejected with the YAML to write."""
     assert said in refusal(values)
 
 
 @pytest.mark.slow
 def test_script_drains_and_hands_the_sources_over(install: Callable[..., Manifests], tmp_path: Path) -> None:
-    """The collector, here a stand-in, gets its sources, and SIGTERM only after the drain; its own end is a fault."""
+    """The collector receives its sources, and SIGTERM after the drain; if it exits itself, the container fails."""
     agent = tmp_path / "run.sh"
     agent.write_text('echo "$SUMO_SOURCES_JSON"; trap "echo ended; exit 143" TERM; sleep 60 & wait\n', encoding="utf-8")
     [collector] = install({"sidecar": ENGINE}).containers("sidecar")

@@ -1,4 +1,4 @@
-"""`app.demo.traces`: the demo sends a trace of each request; the real process, against a socket and an HTTP server."""
+"""`app.demo.traces`: the demo process sends a trace of each request to a local socket or HTTP server."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def traced(protocol: str, endpoint: str, **settings: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def daemon() -> Iterator[socket.socket]:
-    """A socket where an X-Ray daemon would be."""
+    """A UDP socket in place of an X-Ray daemon."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
         made.bind((receivers.HOST, 0))
         made.settimeout(PATIENCE_SECONDS)
@@ -36,7 +36,7 @@ def address(daemon: socket.socket) -> str:
 
 
 def segment(daemon: socket.socket) -> dict[str, Any]:
-    """Return the next segment, after the header that the daemon requires."""
+    """Return the next segment, without the header that the daemon requires."""
     header, _, document = daemon.recv(65536).partition(b"\n")
     assert json.loads(header) == {"format": "json", "version": 1}
     made: dict[str, Any] = json.loads(document)
@@ -44,7 +44,7 @@ def segment(daemon: socket.socket) -> dict[str, Any]:
 
 
 def test_traces_are_off_unless_asked_for(install: Callable[..., Manifests], app: Callable[..., Object]) -> None:
-    """Nothing of them is in the ConfigMap or the environment; with them, the module is, and names that SDKs know."""
+    """Traces are off by default; if enabled, they add a module to the ConfigMap, and the SDKs' variables."""
     assert set(install().one("ConfigMap", "x-log-sidecar-demo")["data"]) == {"app.py"}
     before = {entry["name"] for entry in app()["env"]}
     values = traced("otlp", "http://collector:4318", logGroup="/shop/app")
@@ -66,14 +66,14 @@ def test_traces_are_off_unless_asked_for(install: Callable[..., Manifests], app:
 def test_an_address_that_does_not_fit_is_refused(
     refusal: Callable[[Any], str], protocol: str, endpoint: str, shown: str
 ) -> None:
-    """The message shows an address that fits the protocol."""
+    """An endpoint that does not match the protocol is rejected with an example that does."""
     said = refusal(traced(protocol, endpoint))
     assert f'app.demo.traces.protocol is {protocol}, but app.demo.traces.endpoint is "{endpoint}"' in said
     assert f"app:\n  demo:\n    traces:\n      endpoint: {shown}" in said
 
 
 def test_a_line_leads_to_its_segment(start: Callable[..., Demo], daemon: socket.socket, tmp_path: Path) -> None:
-    """Each line of a request ends with the id of the segment that is sent, which names the group of the lines."""
+    """Each line of a request ends with the trace ID of its segment, which names the log group."""
     demo = start(traced("xray", address(daemon), service="shop", logGroup="/shop/app"))
     answered, header = demo.ask("/log?lines=3")
     [trace_id] = {line.rpartition(" trace_id=")[2] for line in answered.splitlines()}
@@ -91,7 +91,7 @@ def test_a_line_leads_to_its_segment(start: Callable[..., Demo], daemon: socket.
     [step] = made["subsegments"]
     assert (step["name"], step["annotations"]) == ("write", {"lines": 3})
     assert made["start_time"] <= step["start_time"] <= step["end_time"] <= made["end_time"]
-    # X-Ray refuses ids whose time is not about now.
+    # X-Ray rejects IDs with an old time.
     assert abs(int(trace_id[2:10], 16) - time.time()) < 60
     assert demo.ask("/metrics")[0].splitlines()[1] == "demo_traces_lost_total 0"
     assert "demo_traces_sent_total 1\n" in demo.end()
@@ -106,7 +106,7 @@ def test_a_line_leads_to_its_segment(start: Callable[..., Demo], daemon: socket.
     ids=["X-Ray", "W3C"],
 )
 def test_a_trace_goes_on(start: Callable[..., Demo], daemon: socket.socket, headers: dict[str, str]) -> None:
-    """A caller's trace is continued; one that the caller does not record is not sent, its id is in the lines still."""
+    """The caller's trace is continued; one that is not sampled is not sent, but its ID is in the lines."""
     demo = start(traced("xray", address(daemon)))
     unsampled = {key: value.replace("Sampled=1", "Sampled=0").removesuffix("-01") for key, value in headers.items()}
     unsampled = {key: value + "-00" if key == "traceparent" else value for key, value in unsampled.items()}
@@ -119,7 +119,7 @@ def test_a_trace_goes_on(start: Callable[..., Demo], daemon: socket.socket, head
 
 
 def test_a_line_leads_to_its_spans(start: Callable[..., Demo]) -> None:
-    """By OTLP the same trace is a span of a server and one below it, with the same id, in OpenTelemetry's form."""
+    """With OTLP, a trace is a server span with a child span and the same ID, in OpenTelemetry's format."""
     with receivers.JsonReceiver() as collector:
         values = traced("otlp", f"http://{receivers.HOST}:{collector.port}", logGroup="/shop/app")
         demo = start(values)
@@ -141,7 +141,7 @@ def test_a_line_leads_to_its_spans(start: Callable[..., Demo]) -> None:
 
 @pytest.mark.slow
 def test_nobody_who_takes_traces_holds_up_nothing(start: Callable[..., Demo]) -> None:
-    """A name that nobody knows, or a port where nobody listens, costs traces, which are counted, and no request."""
+    """With an unknown host or a closed port, traces are lost and counted, and all requests succeed."""
     for protocol, endpoint in (("otlp", f"http://{receivers.HOST}:1"), ("xray", "nobody.invalid:2000")):
         demo = start(traced(protocol, endpoint))
         for _ in range(20):
@@ -152,7 +152,7 @@ def test_nobody_who_takes_traces_holds_up_nothing(start: Callable[..., Demo]) ->
 
 @pytest.mark.slow
 def test_a_job_is_one_trace(start: Callable[..., Demo], daemon: socket.socket, tmp_path: Path) -> None:
-    """As a Job all lines belong to one trace, which is sent before it ends."""
+    """In a Job, all lines belong to one trace, which is sent before the demo exits."""
     values = traced("xray", address(daemon))
     values["app"] |= {"kind": "Job"}
     values["app"]["demo"] |= {"jobLines": 5}

@@ -1,4 +1,4 @@
-"""What the chart refuses at render time: what is wrong, where, and the YAML to write instead."""
+"""Invalid values are rejected with the problem, the place, and the YAML to write."""
 
 import textwrap
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def files(*listed: dict[str, Any]) -> dict[str, Any]:
 ROLE = "arn:aws:iam::111122223333:role/shop"
 A = {"name": "a", "path": "/var/log/app/a.log"}
 WEB = {"name": "web", "containerPort": 8080}
-# name: (values, what the message says, the YAML that it shows)
+# name: (values, part of the message, YAML that it shows)
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "relative path": (
         files({"name": "a", "path": "a.log"}),
@@ -39,12 +39,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         'logs.files[1] (b): the path "/var/log/b.log" is outside logs.directory',
         "logs:\n  directory: /var/log",
     ),
-    "path that climbs out": (
+    "path with two dots": (
         files({"name": "a", "path": "/var/log/app/../a.log"}),
         'the path "/var/log/app/../a.log" is outside logs.directory',
         "logs:\n  files:\n    - name: a\n      path: /var/log/app/a.log",
     ),
-    "path that is not clean": (
+    "path with a double slash": (
         files({"name": "a", "path": "/var/log/app//a.log"}),
         'the path "/var/log/app//a.log" contains "..", "." or a double slash',
         "logs:\n  files:\n    - name: a\n      path: /var/log/app/a.log",
@@ -59,23 +59,23 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "logs.files is empty",
         "logs:\n  files:\n    - name: app\n      path: /var/log/app/app.log",
     ),
-    "two files with one name": (
+    "duplicate file name": (
         files(A, {"name": "a", "path": "/var/log/app/b.log"}),
         'logs.files[1] has the name "a", which logs.files[0] already uses',
         "logs:\n  files:\n    - name: a\n      path: /var/log/app/a.log\n"
         "    - name: a-2\n      path: /var/log/app/b.log",
     ),
-    "two files with one path": (
+    "duplicate file path": (
         files(A, {"name": "b", "path": "/var/log/app/a.log"}),
         "logs.files[1] (b) has the same path as logs.files[0]: its lines would be duplicated",
         "logs:\n  files:\n    - name: a\n      path: /var/log/app/a.log",
     ),
-    "file that a glob matches too": (
+    "file in a glob": (
         files({"name": "all", "path": "/var/log/app/*.log"}, A),
         'logs.files: "/var/log/app/a.log" (a) is also matched by "/var/log/app/*.log" (all)',
         'logs:\n  files:\n    - name: all\n      path: "/var/log/app/*.log"',
     ),
-    "rotated names of a copy": (
+    "copytruncate with rotated names": (
         files({**A, "rotation": "copytruncate", "rotated": ["/var/log/app/a.log.*"]}),
         "logs.files[0] (a) sets `rotated`, but `copytruncate` copies lines",
         "logs:\n  files:\n    - name: a\n      path: /var/log/app/a.log\n      rotation: copytruncate",
@@ -110,12 +110,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "sidecar.drainSeconds is 1, less than two scan intervals",
         "sidecar:\n  drainSeconds: 4",
     ),
-    "Job that is restarted always": (
+    "Job with restart policy Always": (
         {"app": {"kind": "Job", "restartPolicy": "Always"}},
         "app.restartPolicy is Always, but a Job must run to completion",
         "app:\n  restartPolicy: OnFailure",
     ),
-    "Deployment that is never restarted": (
+    "Deployment with restart policy Never": (
         {"app": {"restartPolicy": "Never"}},
         "app.restartPolicy is Never, but a Deployment always restarts its containers",
         'app:\n  restartPolicy: ""',
@@ -130,7 +130,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "app.updateStrategy.type is Recreate, which a StatefulSet does not support",
         "updateStrategy:\n    type: RollingUpdate",
     ),
-    "update strategy with a setting of another kind": (
+    "update strategy with a field of another kind": (
         {"app": {"kind": "StatefulSet", "updateStrategy": {"rollingUpdate": {"maxSurge": 1}}}},
         "app.updateStrategy.rollingUpdate.maxSurge is set",
         "rollingUpdate:\n      maxSurge: null",
@@ -155,17 +155,17 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "app.command or app.args is set, but the demo application is enabled",
         'app:\n  demo:\n    enabled: false\n  command: ["serve"]\n  args: ["--fast"]',
     ),
-    "nothing to run": (
+    "image without an application": (
         {"app": {"demo": {"enabled": False}}},
         'the image "docker/library/python" contains no application',
         'app:\n  command: ["python3", "-c", "print(\'hello\')"]',
     ),
-    "demo that writes to a glob": (
+    "demo with a glob": (
         {"logs": {"files": [{"name": "a", "path": "/var/log/app/*.log"}]}},
         'The demo application writes to logs.files[0].path, but "/var/log/app/*.log" is a glob',
         "logs:\n  files:\n    - name: a\n      path: /var/log/app/app.log",
     ),
-    "demo that rotates otherwise": (
+    "demo with copytruncate": (
         {"logs": {"files": [{**A, "rotation": "copytruncate"}]}},
         "The demo application renames its log to rotate it, but logs.files[0].rotation is copytruncate",
         "app:\n  demo:\n    rotateBytes: 0",
@@ -175,18 +175,18 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "The demo application listens on the first port of app.ports, but app.ports is empty",
         "app:\n  ports:\n    - name: http\n      containerPort: 5000",
     ),
-    "no name of a volume": (
+    "existing volume without a name": (
         {"logs": {"volume": {"type": "existing"}}},
         "logs.volume.existing.name is empty",
         "logs:\n  volume:\n    type: existing\n    existing:\n      name: my-logs\n"
         "extraVolumes:\n  - name: my-logs\n    emptyDir: {}",
     ),
-    "volume that is not there": (
+    "unknown volume": (
         {"logs": {"volume": {"type": "existing", "existing": {"name": "data"}}}},
         'logs.volume.existing.name is "data", but extraVolumes has no volume with that name',
         "extraVolumes:\n  - name: data\n    emptyDir: {}",
     ),
-    "volume called logs": (
+    "volume named logs": (
         {"extraVolumes": [{"name": "logs", "emptyDir": {}}]},
         "extraVolumes contains the volume `logs`, a name that the chart uses itself",
         "logs:\n  volume:\n    type: existing\n    existing:\n      name: logs",
@@ -216,7 +216,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "serviceAccount.roleArn and serviceAccount.annotations specify different roles",
         f"serviceAccount:\n  roleArn: {ROLE}\n  annotations:\n    eks.amazonaws.com/role-arn: {ROLE}",
     ),
-    "role of another account": (
+    "role of a service account that is not created": (
         {"serviceAccount": {"roleArn": ROLE, "create": False, "name": "own"}},
         "serviceAccount.roleArn is set, but serviceAccount.create is false",
         "serviceAccount:\n  create: true",
@@ -231,12 +231,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "app.service.ports is empty",
         "app:\n  service:\n    enabled: false",
     ),
-    "Service of a port that is not there": (
+    "Service of an unknown port": (
         {"app": {"ports": [{"name": "web", "containerPort": 8080}]}},
         'app.service.ports[0].targetPort is "http", but app.ports has no port with that name',
         "app:\n  service:\n    ports:\n      - port: 80\n        targetPort: web",
     ),
-    "load balancer of a ClusterIP": (
+    "load balancer class of a ClusterIP": (
         {"app": {"service": {"loadBalancerClass": "service.k8s.aws/nlb"}}},
         "app.service.loadBalancerClass is set, but app.service.type is ClusterIP",
         "app:\n  service:\n    type: LoadBalancer",
@@ -254,7 +254,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 def test_refusal_says_what_is_wrong_and_what_to_write(
     refusal: Callable[..., str], values: dict[str, Any], says: str, write: str
 ) -> None:
-    """The message names the value and shows YAML to write instead, which is valid YAML."""
+    """An invalid value is rejected with its name and valid YAML to write."""
     message = textwrap.dedent(refusal(values))
     assert says in message
     assert write in message
@@ -263,7 +263,7 @@ def test_refusal_says_what_is_wrong_and_what_to_write(
 
 
 def test_all_faults_are_told_at_once(refusal: Callable[..., str]) -> None:
-    """Three faults make one refusal with three messages."""
+    """Three invalid values are rejected with three messages at once."""
     message = refusal({"app": {"kind": "Job", "replicas": 2, "command": ["x"]}, "sidecar": {"native": False}})
     for says in ("app.replicas is 2", "app.command or app.args is set", "sidecar.native is false"):
         assert message.count(says) == 1
@@ -290,10 +290,10 @@ def test_all_faults_are_told_at_once(refusal: Callable[..., str]) -> None:
     ],
 )
 def test_what_the_messages_suggest_is_taken(install: Callable[..., Manifests], values: dict[str, Any]) -> None:
-    """Valid neighbors of rejected values, and the YAML of the messages, are installed."""
+    """The YAML of the messages, and values similar to rejected ones, are accepted."""
     assert install(values)
 
 
 def test_nothing_is_checked_for_an_application_that_is_off(install: Callable[..., Manifests]) -> None:
-    """With `app.enabled: false` invalid values have no effect."""
+    """With `app.enabled: false`, invalid values have no effect."""
     assert install({"app": {"enabled": False, "command": ["x"]}, "logs": {"files": []}}).names() == set()

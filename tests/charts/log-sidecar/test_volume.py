@@ -1,4 +1,4 @@
-"""Where the log files lie: an emptyDir, a claim, or a volume that the user brings."""
+"""The log volume: an emptyDir, a persistent volume claim, or an existing volume."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,19 +16,19 @@ def volumes(spec: Object) -> dict[str, Object]:
 
 
 def mounts(container: Object) -> dict[str, Object]:
-    """Return a container's mounts by their path."""
+    """Return the mounts of a container by path."""
     return {mount.pop("mountPath"): mount for mount in container["volumeMounts"]}
 
 
 def test_empty_dir_has_a_limit(pod_spec: PodSpec) -> None:
-    """The default volume is an emptyDir on disk with a size limit; both can be changed."""
+    """The default volume is an emptyDir on disk with a size limit; medium and limit come from the values."""
     assert volumes(pod_spec())["logs"] == {"emptyDir": {"sizeLimit": "1Gi"}}
     memory = {"logs": {"volume": {"emptyDir": {"sizeLimit": "64Mi", "medium": "Memory"}}}}
     assert volumes(pod_spec(memory))["logs"] == {"emptyDir": {"sizeLimit": "64Mi", "medium": "Memory"}}
 
 
 def test_directory_is_mounted_in_both_containers(pod_spec: PodSpec) -> None:
-    """Both see the log directory at the same path, and only the application can write."""
+    """Both containers mount the log directory at the same path, the sidecar read-only."""
     values = {"logs": {"directory": "/srv/logs", "files": [{"name": "a", "path": "/srv/logs/a.log"}]}}
     spec = pod_spec(values)
     assert mounts(spec["containers"][0])["/srv/logs"] == {"name": "logs"}
@@ -36,7 +36,7 @@ def test_directory_is_mounted_in_both_containers(pod_spec: PodSpec) -> None:
 
 
 def test_claim_of_a_deployment(install: Callable[..., Manifests], pod_spec: PodSpec) -> None:
-    """A Deployment gets one claim, and replaces its pod rather than run two on it."""
+    """A Deployment has one claim, and recreates its pod instead of running two on the same claim."""
     claim = {"storageClassName": "gp3", "size": "5Gi", "annotations": {"helm.sh/resource-policy": "keep"}}
     made = install({"logs": {"volume": {**CLAIM, "persistentVolumeClaim": claim}}})
     item = made.one("PersistentVolumeClaim")
@@ -53,7 +53,7 @@ def test_claim_of_a_deployment(install: Callable[..., Manifests], pod_spec: PodS
 
 
 def test_claim_of_each_pod_of_a_stateful_set(install: Callable[..., Manifests], pod_spec: PodSpec) -> None:
-    """A StatefulSet creates a claim for each pod, from a template that no release of the chart changes."""
+    """A StatefulSet creates a claim for each pod, with a template that is the same in every chart version."""
     values = {"app": {"kind": "StatefulSet"}, "logs": {"volume": CLAIM}}
     made = install(values)
     assert not made.select("PersistentVolumeClaim")
@@ -65,7 +65,7 @@ def test_claim_of_each_pod_of_a_stateful_set(install: Callable[..., Manifests], 
 
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "Job", "Pod"])
 def test_claim_that_exists(install: Callable[..., Manifests], pod_spec: PodSpec, kind: str) -> None:
-    """A claim that the user names is used, and none is made."""
+    """An existing claim is used, and no claim is created."""
     volume = {**CLAIM, "persistentVolumeClaim": {"existingClaim": "mine"}}
     values = {"app": {"kind": kind}, "logs": {"volume": volume}}
     made = install(values)
@@ -75,7 +75,7 @@ def test_claim_that_exists(install: Callable[..., Manifests], pod_spec: PodSpec,
 
 
 def test_positions_lie_beside_files_that_outlive_the_pod(pod_spec: PodSpec) -> None:
-    """On a claim the positions are kept with the files, so that the next pod goes on where this one ended."""
+    """With a claim, positions are stored on it, so that the next pod resumes where this one stopped."""
     on_claim = pod_spec({"logs": {"volume": CLAIM}})
     assert mounts(on_claim["initContainers"][0])["/var/lib/log-sidecar"] == {"name": "logs", "subPath": ".log-sidecar"}
     assert "state" not in volumes(on_claim)
@@ -88,7 +88,7 @@ def test_positions_lie_beside_files_that_outlive_the_pod(pod_spec: PodSpec) -> N
     ("medium", "expected"), [("auto", {"medium": "Memory"}), ("Memory", {"medium": "Memory"}), ("", {})]
 )
 def test_positions_lie_where_a_full_disk_does_no_harm(pod_spec: PodSpec, medium: str, expected: dict[str, str]) -> None:
-    """What waits for stdout lies in memory, unless the user wants the node's disk."""
+    """State for stdout is in memory by default, and on the node's disk on request."""
     values = {"sidecar": {"state": {"sizeLimit": "64Mi", "medium": medium}}}
     assert volumes(pod_spec(values))["state"] == {"emptyDir": {"sizeLimit": "64Mi", **expected}}
 
@@ -102,7 +102,7 @@ def existing(**app: Any) -> dict[str, Any]:
 
 
 def test_volume_of_the_user(pod_spec: PodSpec) -> None:
-    """A volume that is there already is mounted in both containers, in the folder that the values say."""
+    """An existing volume is mounted in both containers, with the `subPath` of the values."""
     spec = pod_spec(existing())
     assert "logs" not in volumes(spec)
     assert mounts(spec["containers"][0])["/var/log/app"] == {"name": "data", "subPath": "logs"}
@@ -110,7 +110,7 @@ def test_volume_of_the_user(pod_spec: PodSpec) -> None:
 
 
 def test_mount_of_the_user_is_not_doubled(pod_spec: PodSpec) -> None:
-    """An application that mounts its log directory itself keeps that mount, once."""
+    """A mount of the log directory in `app.extraVolumeMounts` replaces the chart's."""
     own = {"name": "data", "mountPath": "/var/log/app", "subPath": "logs"}
     container = pod_spec(existing(extraVolumeMounts=[own]))["containers"][0]
     assert [mount for mount in container["volumeMounts"] if mount["mountPath"] == "/var/log/app"] == [own]

@@ -116,6 +116,7 @@ def test_events_reach_other_backends(install: Install) -> None:
     secrets = {entry["name"]: entry["valueFrom"].get("secretKeyRef") for entry in container["env"]}
     assert secrets == {
         "HOST_NAME": None,
+        "POD_IP": None,
         "OUTPUT_SEARCH__HTTP_USER": login["httpUser"],
         "OUTPUT_SEARCH__HTTP_PASSWD": login["httpPasswd"],
     }
@@ -164,7 +165,7 @@ def test_configuration_is_valid(install: Install, chart: Path, tmp_path: Path) -
     [pod] = [pod for pod in made.pods() if pod.owner["metadata"]["name"] == NAME]
     [container] = pod.containers()
     text = made.one("ConfigMap", NAME)["data"]["fluent-bit.yaml"]
-    config = fluentbit.parse(text, environment={"HOST_NAME": "node-1"})
+    config = fluentbit.parse(text, environment={"HOST_NAME": "node-1", "POD_IP": "127.0.0.1"})
     assert fluentbit.faults(config, mounts=fluentbit.mounts_of(pod, container), several=True) == []
     program = images.fluent_bit()
     if program is None:

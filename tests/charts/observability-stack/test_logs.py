@@ -28,7 +28,7 @@ OBJECTS = {
     ("NetworkPolicy", NAME),
     ("ServiceAccount", "fluent-bit"),
 }
-ENVIRONMENT = {"HOST_NAME": "node-1", "NODE_IP": "10.0.0.1"}
+ENVIRONMENT = {"HOST_NAME": "node-1", "NODE_IP": "10.0.0.1", "POD_IP": "127.0.0.1"}
 NAMESPACES = ("default", "kube-system", "shop", "shop-2")
 NODE = CHART / "ci" / "node-values.yaml"
 TOKEN = fluentbit.Mount("/var/run/secrets/kubernetes.io/serviceaccount", read_only=True)
@@ -145,7 +145,7 @@ def test_limits_of_buffers_and_retries(install: Install) -> None:
         "grace": 20,
         "log_level": "info",
         "http_server": True,
-        "http_listen": "0.0.0.0",
+        "http_listen": "${POD_IP}",
         "http_port": 2020,
         "health_check": True,
         "hc_errors_count": 20,

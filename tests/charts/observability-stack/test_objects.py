@@ -270,7 +270,7 @@ def test_node_exporter_cannot_change_the_node(install: Install) -> None:
     assert all(mount["readOnly"] for mount in box["volumeMounts"])
     assert spec["hostNetwork"] is True
     assert not spec.get("hostPID")
-    assert "--web.listen-address=$(HOST_IP):9100" in box["args"]
+    assert "--web.listen-address=[$(HOST_IP)]:9100" in box["args"]
     alone = install({"nodeExporter": {"hostNetwork": False}})
     [box] = alone.containers("node-exporter")
     assert "--web.listen-address=:9100" in box["args"]

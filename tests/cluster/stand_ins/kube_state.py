@@ -11,6 +11,7 @@ import http.server
 import json
 import os
 import re
+import socket
 import ssl
 import threading
 import urllib.error
@@ -307,6 +308,12 @@ def main() -> None:
     _serve(options.port, state)
 
 
+class Server(http.server.ThreadingHTTPServer):
+    """Listens on IPv4 and IPv6."""
+
+    address_family = socket.AF_INET6
+
+
 def _serve(port: int, metrics: Callable[[], str]) -> None:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -320,7 +327,7 @@ def _serve(port: int, metrics: Callable[[], str]) -> None:
         def log_message(self, format: str, *arguments: object) -> None:
             """Do not log requests."""
 
-    http.server.ThreadingHTTPServer(("", port), Handler).serve_forever()
+    Server(("", port), Handler).serve_forever()
 
 
 if __name__ == "__main__":

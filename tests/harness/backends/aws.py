@@ -1,10 +1,12 @@
 """AWS stand-ins on this machine's loopback address; no request reaches AWS."""
 
+import contextlib
 import io
 import json
 import threading
-from collections.abc import Iterable
-from ipaddress import IPv4Address
+import time
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
@@ -15,13 +17,14 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from harness.backends.pki import Authority
-from harness.backends.ports import free_port
+from harness.backends.ports import free_port, in_url
 from harness.backends.receivers import Trouble
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 HOST = "127.0.0.1"
+_PAUSE_SECONDS = 0.4
 REGION = "us-east-1"
 # The stand-in accepts any credentials, but clients sign only when they have some.
 _NUMBER = "x-amzn-RequestId"
@@ -52,7 +55,7 @@ class Aws(Trouble):
     def __init__(self, folder: Path, *, host: str = HOST, port: int = 0) -> None:
         super().__init__()
         authority = Authority(folder)
-        authority.issue("server", "aws", hosts=("localhost", IPv4Address(host)))
+        authority.issue("server", "aws", hosts=("localhost", ip_address(host)))
         self.ca = folder / "ca.crt"
         self._certificate = (str(folder / "server.crt"), str(folder / "server.key"))
         self._application = _Moody(DomainDispatcherApplication(create_backend_app), self)
@@ -68,7 +71,7 @@ class Aws(Trouble):
             self._clients[service] = boto3.client(
                 service,
                 region_name=REGION,
-                endpoint_url=f"https://{self.host}:{self.port}",
+                endpoint_url=f"https://{in_url(self.host)}:{self.port}",
                 verify=str(self.ca),
                 aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
                 aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
@@ -95,6 +98,21 @@ class Aws(Trouble):
             client.close()
             # moto's state is shared within the process; reset it for the next stand-in.
             get_backend(service).reset()  # type: ignore[call-overload]
+
+    def fail_between_chunks(self, kind: str) -> None:
+        """Fail as by `fail`, but not between two requests of an agent for the same chunk, which it would then repeat.
+
+        Fluent Bit sends the requests of a chunk immediately one after the other, and then waits for its next flush.
+
+        Raises:
+            TimeoutError: the agent sends without a pause.
+        """
+        deadline = time.monotonic() + 60
+        while self._application.seconds_without_write() < _PAUSE_SECONDS:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no pause of {_PAUSE_SECONDS} s between writes in 60 s")
+            time.sleep(0.01)
+        self.fail(kind)
 
     def _listen(self) -> None:
         if self._server is None:
@@ -151,11 +169,32 @@ class _Moody:
     def __init__(self, application: "WSGIApplication", trouble: Trouble) -> None:
         self._application = application
         self._trouble = trouble
+        self._lock = threading.Lock()
+        self._writes = 0
+        self._last_write = 0.0
+
+    def seconds_without_write(self) -> float:
+        """Return how long ago log events were last written; 0 while some are being written."""
+        with self._lock:
+            return 0.0 if self._writes else time.monotonic() - self._last_write
+
+    @contextlib.contextmanager
+    def _counted(self, target: str) -> Iterator[None]:
+        change = int(target.endswith(".PutLogEvents"))
+        with self._lock:
+            self._writes += change
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._writes -= change
+                self._last_write = time.monotonic() if change else self._last_write
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         kind = self._trouble.kind
         if not kind:
-            return self._application(environ, _numbered(start_response))
+            with self._counted(environ.get("HTTP_X_AMZ_TARGET", "")):
+                return self._application(environ, _numbered(start_response))
         self._trouble.count_failure()
         # Unread data would be parsed as the next request on this connection.
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))

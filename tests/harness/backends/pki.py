@@ -1,7 +1,7 @@
 """Certificates for tests: a private CA and the certificates that it signs."""
 
 import datetime
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import trustme
@@ -23,7 +23,9 @@ class Authority:
         self._ca = trustme.CA()
         self._ca.cert_pem.write_to_path(folder / "ca.crt")
 
-    def issue(self, name: str, common_name: str, *, group: str = "", hosts: tuple[str | IPv4Address, ...] = ()) -> None:
+    def issue(
+        self, name: str, common_name: str, *, group: str = "", hosts: tuple[str | IPv4Address | IPv6Address, ...] = ()
+    ) -> None:
         """Write a certificate for both server and client authentication.
 
         Args:

@@ -1,4 +1,4 @@
-"""Ports for programs that must be told which port to listen on, and for servers that close and listen again."""
+"""Addresses of stand-ins, and ports for programs that must be told which port to listen on."""
 
 import os
 import socket
@@ -44,8 +44,18 @@ def free_port(host: str = "127.0.0.1") -> int:
     raise OSError(f"every port from {_FIRST} to {_LAST} is taken; stop the programs that listen there")
 
 
+def family(host: str) -> socket.AddressFamily:
+    """Return the address family of an IP address."""
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def in_url(host: str) -> str:
+    """Return an IP address as a URL has it: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 def _listens(host: str, port: int) -> bool:
-    with socket.socket() as probe:
+    with socket.socket(family(host)) as probe:
         try:
             probe.bind((host, port))
         except OSError:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from email.message import Message
 from http.client import HTTPMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,7 +23,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from harness.backends.pki import Authority
-from harness.backends.ports import free_port
+from harness.backends.ports import family, free_port
 
 HOST = "127.0.0.1"
 _KEYS = Credentials("test", "test")
@@ -125,7 +125,7 @@ class Receiver(Trouble):
         self._tls: ssl.SSLContext | None = None
         if tls is not None:
             authority = Authority(tls)
-            authority.issue("server", "receiver", hosts=("localhost", IPv4Address(host)))
+            authority.issue("server", "receiver", hosts=("localhost", ip_address(host)))
             self.ca = tls / "ca.crt"
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._tls.load_cert_chain(tls / "server.crt", tls / "server.key")
@@ -308,6 +308,7 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], receiver: Receiver) -> None:
         self._open: set[socket.socket] = set()
+        self.address_family = family(address[0])
         super().__init__(address, _handler(receiver.answer))
 
     def process_request(self, request: Any, client_address: Any) -> None:

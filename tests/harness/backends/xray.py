@@ -11,6 +11,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.test import Client
 
 from harness.backends.aws import CREDENTIALS
+from harness.backends.ports import in_url
 from harness.backends.receivers import HOST, Receiver, Request
 
 # moto imports the X-Ray SDK, which opens an unused socket and never closes it.
@@ -50,7 +51,7 @@ class XRay(Receiver):
 
     @property
     def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
+        return f"http://{in_url(self.host)}:{self.port}"
 
     def __enter__(self) -> Self:
         super().__enter__()

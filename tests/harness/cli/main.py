@@ -73,6 +73,15 @@ def _name(context: click.Context, option: click.Parameter, text: str) -> str:
     return text
 
 
+_ip_family = click.option(
+    "--ip-family",
+    type=click.Choice(["ipv4", "ipv6", "dual"]),
+    default=os.environ.get("IP_FAMILY", "ipv4"),
+    show_default=True,
+    help="Addresses of nodes, pods and Services in a cluster that this command creates.",
+)
+
+
 def _on_cluster(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that select a cluster to a command."""
     told = os.environ.get("KUBECONFIG") if os.environ.get("CLUSTER") == "existing" else None
@@ -95,10 +104,10 @@ def _on_cluster(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _cluster(name: str, type: str, kube_config: Path | None, *, keep: bool = True, workers: int = 0) -> "Cluster":
+def _cluster(name: str, type: str, kube_config: Path | None, *, keep: bool = True, **options: Any) -> "Cluster":
     from harness import clusters  # noqa: PLC0415
 
-    return clusters.create(type, name, kubeconfig=kube_config, keep=keep, workers=workers)
+    return clusters.create(type, name, kubeconfig=kube_config, keep=keep, **options)
 
 
 def _running(**chosen: Any) -> "Cluster":
@@ -119,6 +128,7 @@ def _running(**chosen: Any) -> "Cluster":
     help="Engine of the sidecar; default: the chart's, if it can run here.",
 )
 @click.option("--keep", is_flag=True, help="Leave the cluster and the application running.")
+@_ip_family
 def demo(requests: int, engine: str | None, keep: bool, **chosen: Any) -> int:
     """Install log-sidecar, send requests to its application, and count the lines."""
     from harness.cli import demo  # noqa: PLC0415
@@ -134,6 +144,7 @@ def cluster() -> None:
 @cluster.command()
 @_on_cluster
 @click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True, help="Number of additional nodes.")
+@_ip_family
 def up(**chosen: Any) -> None:
     """Create a cluster and wait until its nodes are Ready."""
     made = _cluster(**chosen)

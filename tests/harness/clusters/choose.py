@@ -21,7 +21,13 @@ TYPES = ("auto", "local", "kind", "existing")
 
 
 def create(
-    type: str = "auto", name: str = "local", *, kubeconfig: Path | None = None, keep: bool = False, workers: int = 0
+    type: str = "auto",
+    name: str = "local",
+    *,
+    kubeconfig: Path | None = None,
+    keep: bool = False,
+    workers: int = 0,
+    ip_family: str = "ipv4",
 ) -> Cluster:
     """Return a cluster without starting it.
 
@@ -31,6 +37,7 @@ def create(
         kubeconfig: kubeconfig for ``existing``.
         keep: leave the cluster running when this process ends.
         workers: number of additional nodes in a created cluster.
+        ip_family: ``ipv4``, ``ipv6`` or ``dual``, of a created cluster.
 
     Raises:
         HarnessError: the type is unknown or does not work on this machine, or the kubeconfig is missing.
@@ -38,9 +45,9 @@ def create(
     if type == "auto":
         type = detect()
     if type == "local":
-        return LocalCluster(name, Options(workers=workers), keep=keep)
+        return LocalCluster(name, Options(workers=workers, ip_family=ip_family), keep=keep)
     if type == "kind":
-        return KindCluster(name, workers=workers)
+        return KindCluster(name, workers=workers, ip_family=ip_family)
     if type == "existing":
         if kubeconfig is None:
             raise HarnessError("CLUSTER=existing requires a kubeconfig: set KUBECONFIG=<file>")

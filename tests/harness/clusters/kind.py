@@ -20,13 +20,15 @@ class KindCluster(Cluster):
     Args:
         name: name of the cluster. ``$KIND_NODE_IMAGE`` selects the node image, and thus the Kubernetes version.
         workers: number of additional nodes.
+        ip_family: kind's ``networking.ipFamily``: ``ipv4``, ``ipv6`` or ``dual``.
     """
 
     type = "kind"
 
-    def __init__(self, name: str, *, workers: int = 0) -> None:
+    def __init__(self, name: str, *, workers: int = 0, ip_family: str = "ipv4") -> None:
         self.name = name
         self._workers = workers
+        self._ip_family = ip_family
         self.kubeconfig = cache_dir("kind") / f"{name}.kubeconfig"
 
     def up(self) -> None:
@@ -37,10 +39,9 @@ class KindCluster(Cluster):
         arguments = ["create", "cluster", "--wait", "120s", "--kubeconfig", str(self.kubeconfig)]
         if image := os.environ.get("KIND_NODE_IMAGE"):
             arguments += ["--image", image]
-        if self._workers:
-            arguments += ["--config", "-"]
+        arguments += ["--config", "-"]
         with Progress().step(f"creating kind cluster {self.name}"):
-            self._kind(*arguments, stdin=yaml.safe_dump(_config(self._workers)) if self._workers else "")
+            self._kind(*arguments, stdin=yaml.safe_dump(_config(self._workers, self._ip_family)))
             if self._workers:  # kind waits only for the first node
                 self._wait_for_nodes()
 
@@ -59,7 +60,8 @@ class KindCluster(Cluster):
 
     def host_address(self) -> str | None:
         """See ``Cluster.host_address``."""
-        network = "{{ .NetworkSettings.Networks.kind.Gateway }}"
+        gateway = "IPv6Gateway" if self._ip_family == "ipv6" else "Gateway"
+        network = f"{{{{ .NetworkSettings.Networks.kind.{gateway} }}}}"
         asked = ["docker", "inspect", "--format", network, f"{self.name}-control-plane"]
         return subprocess.run(asked, capture_output=True, text=True).stdout.strip() or None
 
@@ -90,8 +92,8 @@ class KindCluster(Cluster):
         return done.stdout
 
 
-def _config(workers: int) -> dict[str, Any]:
-    """Return the kind configuration of a cluster with workers.
+def _config(workers: int, ip_family: str) -> dict[str, Any]:
+    """Return the kind configuration of a cluster.
 
     Source: https://kind.sigs.k8s.io/docs/user/configuration, and kubeadm's ``nodeRegistration.taints``.
     """
@@ -99,4 +101,9 @@ def _config(workers: int) -> dict[str, Any]:
     untainted = {"kind": "InitConfiguration", "nodeRegistration": {"taints": []}}
     first = {"role": "control-plane", "kubeadmConfigPatches": [yaml.safe_dump(untainted)]}
     nodes = [first, *({"role": "worker"} for _ in range(workers))]
-    return {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": nodes}
+    return {
+        "kind": "Cluster",
+        "apiVersion": "kind.x-k8s.io/v1alpha4",
+        "networking": {"ipFamily": ip_family},
+        "nodes": nodes,
+    }

@@ -7,13 +7,16 @@ from typing import NamedTuple
 import yaml
 
 _AT_THE_END = re.compile(r" \((`[A-Za-z-][\w.-]*`(?:(?:, | and | or )`[A-Za-z-][\w.-]*`)*)\)\.?$")
+_TYPE = re.compile(r"^\([a-z]+\) ")
 _HEAD = """# Values and program options
 
 `make generate` writes this page from the values files of the charts.
 
 The tables list every value that sets an option of a program, such as Fluent Bit or Prometheus, with the option's name
-in the documentation of the program. [Outputs](outputs.md) lists the options of each type of output in the same way.
-`VALUES.md` of each chart lists all of its values.
+in the documentation of the program. They also list values that set a field of a Kubernetes object.
+
+[Outputs](outputs.md) lists the options of each type of output in the same way. `VALUES.md` of each chart lists all
+values.
 """
 
 
@@ -77,7 +80,7 @@ def _keys(node: yaml.Node | None, above: str = "") -> list[tuple[str, int]]:
 
 
 def _comment(lines: list[str], line: int) -> str:
-    """Return the helm-docs comment right above a line, empty if it has none."""
+    """Return the helm-docs comment right above a line without its type, empty if it has none."""
     found: list[str] = []
     for text in reversed([each.strip() for each in lines[:line]]):
         if not text.startswith("#"):
@@ -85,7 +88,7 @@ def _comment(lines: list[str], line: int) -> str:
         if not text.startswith("# @"):
             found.insert(0, text.removeprefix("#").strip())
         if text.startswith("# --"):
-            return " ".join(found).removeprefix("--").strip()
+            return _TYPE.sub("", " ".join(found).removeprefix("--").strip())
     return ""
 
 

@@ -38,14 +38,33 @@ The workloads, merged with `workloadDefaults`, as a JSON list. Each also has its
 {{- include "fluent-bit-windows.image" (dict "root" .root "image" $image) -}}
 {{- end -}}
 
-{{/* Command of a workload. LogMonitor starts the program that follows, and exits with its exit code. */}}
+{{/*
+Words of a command line, as a JSON list: LogMonitor joins its arguments with spaces (Main.cpp of 2.2.1), so words with spaces
+or quotes are quoted by the rules of CommandLineToArgvW, unless the user quoted them. Argument: the list.
+*/}}
+{{- define "fluent-bit-windows.quotedWords" -}}
+{{- $words := list -}}
+{{- range . -}}
+{{- $word := regexReplaceAll "(\\\\*)\"" . "${1}${1}\\\"" -}}
+{{- $word = printf "\"%s\"" (regexReplaceAll "(\\\\+)$" $word "${1}${1}") -}}
+{{- $plain := and . (not (regexMatch "[ \t\"]" .)) -}}
+{{- $words = append $words (ternary . $word (or $plain (regexMatch "^\".*\"$" .))) -}}
+{{- end -}}
+{{- $words | toJson -}}
+{{- end -}}
+
+{{/*
+Command of a workload. LogMonitor starts the program that follows, and exits with its exit code. Without /Config it reads
+C:\LogMonitor\LogMonitorConfig.json; with it, the file of that name in its own directory (Main.cpp of 2.2.1).
+*/}}
 {{- define "fluent-bit-windows.workloadCommand" -}}
 {{- if ne .logMonitor.from "entrypoint" -}}
 {{- $folder := ternary (include "fluent-bit-windows.logMonitorCopy" .) .logMonitor.folder (eq .logMonitor.from "initContainer") -}}
+{{- $logMonitor := list (printf "%s\\LogMonitor.exe" $folder) "/Config" "LogMonitorConfig.json" -}}
 command:
-  {{- prepend .command (printf "%s\\LogMonitor.exe" $folder) | toYaml | nindent 2 }}
+  {{- include "fluent-bit-windows.quotedWords" .command | fromJsonArray | concat $logMonitor | toYaml | nindent 2 }}
 {{- end }}
-{{- with .args }}
+{{- with include "fluent-bit-windows.quotedWords" .args | fromJsonArray }}
 args:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -132,6 +151,9 @@ spec:
     runAsNonRoot: {{ ne $workload.user "ContainerAdministrator" }}
     windowsOptions:
       runAsUserName: {{ $workload.user | quote }}
+      {{- with $workload.gmsaCredentialSpecName }}
+      gmsaCredentialSpecName: {{ . | quote }}
+      {{- end }}
   {{- if $workload.config }}
   initContainers:
     {{- include "fluent-bit-windows.logMonitorCopier" . | nindent 4 }}

@@ -1,12 +1,12 @@
-"""The demo application: an application of the old kind, which writes its log to a file.
+"""The demo application: an HTTP server that writes its log to a file.
 
-    python3 app.py          serve HTTP: /log writes random lines to the file and answers with them, /healthz
-    python3 app.py batch    write $LINES lines and end
+    python3 app.py          serve HTTP: /log writes random lines to the file and returns them, /healthz
+    python3 app.py batch    write $LINES lines and exit
 
-Only the standard library is used. Set by environment: LOG_FILE, LOG_ROTATE_BYTES (0: never rotate),
+It requires only the standard library. Environment variables: LOG_FILE, LOG_ROTATE_BYTES (0: never rotate),
 LOG_ROTATE_KEEP, PORT, LINES_PER_REQUEST, LINES. With SHIP, a file of settings, it sends its lines to a backend instead.
-With TRACES=xray (to AWS_XRAY_DAEMON_ADDRESS) or otlp (to OTEL_EXPORTER_OTLP_ENDPOINT) it sends a trace of each request,
-whose id ends the lines that the request writes. /metrics counts what was sent.
+With TRACES=xray (to AWS_XRAY_DAEMON_ADDRESS) or otlp (to OTEL_EXPORTER_OTLP_ENDPOINT), it sends traces of requests,
+and the lines of a request end with its trace ID. /metrics counts sent and lost lines and traces.
 """
 
 import itertools
@@ -16,6 +16,7 @@ import logging.handlers
 import os
 import random
 import signal
+import socket
 import sys
 import threading
 from contextlib import nullcontext
@@ -34,14 +35,14 @@ log = logging.getLogger("demo")
 
 
 class Lines:
-    """Random log lines, each with a number of its own, so that a missing one can be seen."""
+    """Random log lines with consecutive numbers, so that a missing line is noticed."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
         self._formatter = logging.Formatter(FORMAT)
 
     def write(self, count: int, trace_id: str = "") -> list[str]:
-        """Log `count` lines; return them as they stand in the file."""
+        """Log `count` lines, and return them as they are in the file."""
         end = f" trace_id={trace_id}" if trace_id else ""
         return [self._write_one(end) for _ in range(count)]
 
@@ -54,7 +55,7 @@ class Lines:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers /log and /healthz; what it says itself goes into the log file, not to stdout."""
+    """Serves /log, /healthz and /metrics."""
 
     server_version = "demo"
     sys_version = ""
@@ -99,11 +100,11 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the kubelet's probes would fill the log."""
+        """Log no requests, as the kubelet's probes would fill the log."""
 
 
 def counts(shipper: Any, tracer: Any = None) -> str:
-    """Return what became of lines and traces, as Prometheus reads it."""
+    """Return the numbers of lines and traces in the format of Prometheus."""
     numbers = {}
     if shipper:
         numbers = {"sent_total": shipper.sent, "dropped_total": shipper.dropped, "waiting": shipper.waiting}
@@ -114,7 +115,7 @@ def counts(shipper: Any, tracer: Any = None) -> str:
 
 
 def open_file() -> logging.Handler:
-    """Log to the file, rotated by name: app.log becomes app.log.1."""
+    """Log to the file, and rotate it by renaming: app.log becomes app.log.1."""
     return logging.handlers.RotatingFileHandler(
         LOG_FILE,
         maxBytes=int(os.environ.get("LOG_ROTATE_BYTES", "1048576")),
@@ -124,10 +125,10 @@ def open_file() -> logging.Handler:
 
 
 def open_log() -> Any:
-    """Send log lines to the file, or to a backend; return what sends them there, or nothing."""
+    """Send log lines to the file or to a backend; return the shipper, if there is one."""
     shipper = None
     if os.environ.get("SHIP"):
-        # Only then: the module is not needed, and the image of the Dockerfile may be without it.
+        # The ConfigMap contains this module only if it is required.
         from ship import Shipper  # noqa: PLC0415
 
         with open(os.environ["SHIP"], encoding="utf-8") as file:
@@ -140,7 +141,7 @@ def open_log() -> Any:
 
 
 def open_tracer() -> Any:
-    """Return what sends traces, or nothing; addresses and names are where the SDKs look for them."""
+    """Return a tracer if traces are enabled; the environment variables are those of the SDKs."""
     protocol = os.environ.get("TRACES")
     if not protocol:
         return None
@@ -154,15 +155,26 @@ def open_tracer() -> Any:
     return Tracer(protocol, endpoint, service, os.environ.get("TRACES_LOG_GROUP", ""))
 
 
+class Server(ThreadingHTTPServer):
+    """Listens on IPv4 and IPv6, or on IPv4 alone if the kernel lacks IPv6."""
+
+    daemon_threads = True
+    address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
+
+    def server_bind(self) -> None:
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
+
+
 def serve(shipper: Any, tracer: Any) -> None:
     """Answer requests until SIGTERM or SIGINT."""
     port = int(os.environ.get("PORT", "5000"))
     Handler.shipper, Handler.tracer = shipper, tracer
-    server = ThreadingHTTPServer(("", port), Handler)
-    server.daemon_threads = True
+    server = Server(("", port), Handler)
 
     def stop(*_: object) -> None:
-        # From another thread: shutdown() waits for the loop that this handler interrupts.
+        # In another thread, because shutdown() waits for the loop that this handler interrupts.
         threading.Thread(target=server.shutdown).start()
 
     signal.signal(signal.SIGTERM, stop)
@@ -180,8 +192,8 @@ def serve(shipper: Any, tracer: Any) -> None:
 
 
 def batch(shipper: Any, tracer: Any) -> None:
-    """Write the lines that were asked for and end, when a backend has them."""
-    # As process 1 of a container SIGTERM would be ignored.
+    """Write $LINES lines, wait until the backend has them, and exit."""
+    # Process 1 of a container ignores SIGTERM by default.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     count = int(os.environ.get("LINES", "500"))
     print(f"demo writes {count} lines to {'a backend' if shipper else LOG_FILE}", flush=True)

@@ -1,4 +1,4 @@
-"""Asks the demo application for /healthz and /log; fails when it does not answer as it should."""
+"""Requests /healthz and /log from the demo application, and fails if a response is wrong."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ def ask(url: str) -> str:
             with urllib.request.urlopen(url, timeout=5) as answer:
                 return answer.read().decode()
         except (urllib.error.URLError, TimeoutError) as error:
-            # The endpoints of a Service appear a moment after its pods are ready.
+            # A Service has endpoints only a moment after its pods are ready.
             print(f"{url}: {error} ({attempt} of {ATTEMPTS})", flush=True)
             time.sleep(1)
     sys.exit(f"{url} did not answer")

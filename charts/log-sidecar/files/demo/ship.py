@@ -1,7 +1,7 @@
-"""Sends log lines to a backend from within the application: no file, no sidecar.
+"""Sends log lines from the application to a backend, without a file or a sidecar.
 
-What an application has to do itself: hold lines while the backend is unavailable, never wait for it, nor fill its
-memory; send again, so that nothing is lost, and tell what was dropped. Only the standard library is used.
+The application has to buffer lines while the backend is unavailable, without blocking and within a memory limit; to
+retry; and to count dropped lines. It requires only the standard library.
 """
 
 import base64
@@ -30,17 +30,17 @@ Record = dict[str, Any]
 
 
 class Shipper(logging.Handler):
-    """Hands log lines to a thread that delivers them in batches.
+    """Passes log lines to a thread that delivers them in batches.
 
     Args:
         settings: `type` (http, sumologic, elasticsearch or opensearch), `url`, `format`, `headers`, `index`, `day`
             (date format of a daily index), `fields` of every record, `verify`, `ca`, `login` (user and password, or
-            empty), `queueLines`, `retryLimit` (None: unlimited), `flush` (seconds). `${OUTPUT_...}` in them stands for
-            an environment variable.
+            empty), `queueLines`, `retryLimit` (None: unlimited), `flush` (seconds). `${OUTPUT_...}` in them is replaced
+            by an environment variable.
 
     Attributes:
-        sent: lines that the backend has taken.
-        dropped: lines that it refused, that were retried often enough, or that found the queue full.
+        sent: number of lines that the backend has accepted.
+        dropped: number of lines that it rejected, that exceeded the retry limit, or that found the queue full.
     """
 
     def __init__(self, settings: Record) -> None:
@@ -65,21 +65,21 @@ class Shipper(logging.Handler):
 
     @property
     def waiting(self) -> int:
-        """Lines that are neither sent nor dropped yet."""
+        """Number of lines that are neither sent nor dropped yet."""
         return self._queue.qsize() + self._in_hand
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take a line; it is dropped, and counted, when the queue is full: the application never waits."""
+        """Add a line to the queue, or drop and count it if the queue is full: the application is never blocked."""
         taken = datetime.fromtimestamp(record.created, timezone.utc).isoformat()  # noqa: UP017 (Python 3.9)
         line = {"time": taken, "log": self.format(record), **self._settings["fields"]}
-        # The same id at every try: the backend then stores once what is sent twice.
+        # The ID stays the same for each retry, so that the backend stores the line once.
         try:
             self._queue.put_nowait({"id": uuid.uuid4().hex, "line": line})
         except queue.Full:
             self._count(dropped=1)
 
     def end(self, seconds: float | None) -> None:
-        """Deliver what waits, for that long or, with None, until it is done; what is left counts as dropped."""
+        """Deliver the waiting lines, at most for that time unless it is None; count the rest as dropped."""
         if seconds is not None:
             self._deadline = time.monotonic() + seconds
         self._ending.set()
@@ -105,7 +105,7 @@ class Shipper(logging.Handler):
                     time.sleep(min(pause, max(0.0, self._deadline - time.monotonic())))
 
     def _next_batch(self) -> list[Record]:
-        """Return what came within the flush interval."""
+        """Return the lines of a flush interval."""
         batch: list[Record] = []
         until = time.monotonic() + self._settings["flush"]
         while len(batch) < BATCH_LINES and (left := until - time.monotonic()) > 0:
@@ -118,7 +118,7 @@ class Shipper(logging.Handler):
         return batch
 
     def _deliver(self, batch: list[Record]) -> list[Record]:
-        """Send a batch once; return what has to be sent again."""
+        """Send a batch once; return the lines to retry."""
         request = urllib.request.Request(self._settings["url"], self._body(batch), self._headers, method="POST")
         left = max(1.0, min(30.0, self._deadline - time.monotonic()))
         try:
@@ -130,7 +130,7 @@ class Shipper(logging.Handler):
             print(f"the backend refused {len(batch)} lines with {error.code}", file=sys.stderr, flush=True)
             again, refused = [], len(batch)
         except (OSError, http.client.HTTPException, ValueError, KeyError):
-            # No connection, no answer, or half of one.
+            # No connection, or no complete response.
             return batch
         self._count(sent=len(batch) - len(again) - refused, dropped=refused)
         return again
@@ -163,16 +163,16 @@ def _document(entry: Record) -> str:
 
 
 def _unfinished(batch: list[Record], answer: bytes) -> tuple[list[Record], int]:
-    """Return the documents to send again and the number of those that never will be taken."""
+    """Return the documents to retry, and the number of permanently rejected ones."""
     results = [next(iter(item.values()))["status"] for item in json.loads(answer)["items"]]
     again = [entry for entry, status in zip(batch, results) if status == 429 or status >= 500]  # noqa: B905 (Python 3.9)
-    # 409: a document with this id is there, from a try whose answer was lost.
+    # 409: a document with this ID exists, from a request whose response was lost.
     refused = sum(400 <= status < 500 and status not in (409, 429) for status in results)
     return again, refused
 
 
 def _filled(value: Any) -> Any:
-    """Put the environment's variables into settings."""
+    """Replace references to environment variables in settings."""
     if isinstance(value, dict):
         return {key: _filled(part) for key, part in value.items()}
     if isinstance(value, list):

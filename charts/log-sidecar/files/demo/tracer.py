@@ -1,7 +1,8 @@
-"""Sends a trace of each request: segments to an X-Ray daemon by UDP, or spans to OpenTelemetry by OTLP over HTTP.
+"""Sends a trace of each request: segments to an X-Ray daemon over UDP, or spans to OpenTelemetry with OTLP over HTTP.
 
-A request that comes with a trace (the header X-Amzn-Trace-Id, or traceparent) continues it. Tracing never holds up the
-application: what finds the queue full, or nobody who takes it, is counted as lost. Only the standard library is used.
+A request with a trace header (X-Amzn-Trace-Id or traceparent) continues this trace. Tracing never blocks the
+application: traces that find the queue full or cannot be sent are counted as lost. It requires only the standard
+library.
 """
 
 import http.client
@@ -22,7 +23,7 @@ from typing import Any
 QUEUE_LENGTH = 1000
 LARGEST_BATCH = 100
 TIMEOUT_SECONDS = 5.0
-# A Service that is recreated has another address, without notice.
+# Resolve the host again after this time, as a recreated Service has another address.
 RESOLVE_SECONDS = 10.0
 XRAY_HEADER = b'{"format": "json", "version": 1}\n'
 ROOT = re.compile(r"1-([0-9a-f]{8})-([0-9a-f]{24})")
@@ -30,16 +31,16 @@ TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2
 
 
 class Trace:
-    """What one request does.
+    """Trace of one request.
 
     Attributes:
-        id: the trace's id as X-Ray writes it.
-        sampled: whether it is recorded.
-        status: status of the answer.
+        id: the trace ID in the format of X-Ray.
+        sampled: whether the trace is sent.
+        status: status code of the response.
     """
 
     def __init__(self, request: str, headers: Mapping[str, str]) -> None:
-        # An X-Ray id begins with the time, which X-Ray refuses when it is old.
+        # An X-Ray ID begins with the time, and X-Ray rejects old ones.
         self.hex = f"{int(time.time()):08x}{secrets.token_hex(12)}"
         self.parent = ""
         self.sampled = True
@@ -74,17 +75,17 @@ class Trace:
 
 
 class Tracer:
-    """Hands traces to a thread that sends them.
+    """Passes traces to a thread that sends them.
 
     Args:
         protocol: `xray` or `otlp`.
         endpoint: `host:port` of a daemon, or `http://host:port` of a collector.
-        service: what the application is called in traces.
-        log_group: group of CloudWatch Logs in which X-Ray looks for the lines of a trace; empty: none.
+        service: name of the application in traces.
+        log_group: CloudWatch log group in which X-Ray searches for the lines of a trace; empty: none.
 
     Attributes:
-        sent: traces that were sent; a datagram is answered by nobody.
-        lost: traces that nobody took, or that found the queue full.
+        sent: number of sent traces; UDP has no acknowledgment.
+        lost: number of traces that could not be sent, or that found the queue full.
     """
 
     def __init__(self, protocol: str, endpoint: str, service: str, log_group: str = "") -> None:
@@ -103,7 +104,7 @@ class Tracer:
 
     @contextmanager
     def trace(self, request: str, headers: Mapping[str, str]) -> Iterator[Trace]:
-        """Trace a request: `GET /path` and its headers."""
+        """Trace a request, given as `GET /path` and its headers."""
         trace = Trace(request, headers)
         try:
             yield trace
@@ -116,7 +117,7 @@ class Tracer:
                 self._take(trace)
 
     def end(self, seconds: float) -> None:
-        """Send what waits, for that long; what is left counts as lost."""
+        """Send the waiting traces, at most for that time; count the rest as lost."""
         with suppress(queue.Full):
             self._queue.put(None, timeout=seconds)
             self._thread.join(seconds)
@@ -163,7 +164,7 @@ class Tracer:
             try:
                 self._connect().send(datagram)
             except OSError:
-                # It tells of the datagram before, which nobody took; this one may find somebody else.
+                # The error concerns the previous datagram. Resolve the host again, and send this one.
                 self._known_until = 0.0
                 self._connect().send(datagram)
 
@@ -195,7 +196,7 @@ class Tracer:
             "aws": {"eks": {"pod": os.uname().nodename}, **groups},
             "subsegments": trace.steps,
         }
-        # X-Ray's words: the caller erred, or the application was at fault.
+        # In X-Ray, an error is the client's, and a fault the application's.
         segment.update({"error": True} if 400 <= trace.status < 500 else {})
         segment.update({"fault": True} if trace.status >= 500 else {})
         return {**segment, "parent_id": trace.parent} if trace.parent else segment
@@ -215,7 +216,7 @@ class Tracer:
 
 
 def _spans(trace: Trace) -> list[dict[str, Any]]:
-    """Return a trace as OpenTelemetry writes it: a span of a server, and one for each step."""
+    """Return a trace as spans of OpenTelemetry: a server span, and one for each step."""
     about = {
         "http.request.method": trace.method,
         "url.path": trace.path,

@@ -1,13 +1,13 @@
-# Fluent Bit stops reading the moment it gets SIGTERM, so a shell stands before it: the application's
-# last lines are delivered first, then Fluent Bit may end.
+# Fluent Bit stops reading immediately at SIGTERM. This script delays the signal until the last lines of the
+# application are read.
 mkdir -p "$STATE_DIR"
-# A pod that has no ConfigMap of this chart, such as one that the sidecar is injected into.
+# Pods without a ConfigMap of this chart, for example with an injected sidecar, have the configuration here.
 if [ -n "${CONFIG_DATA:-}" ]; then
   CONFIG=$STATE_DIR/fluent-bit.yaml
   printf '%s\n' "$CONFIG_DATA" >"$CONFIG" || exit 1
 fi
-# The URL of a backend can be a secret as a whole, and Fluent Bit needs its parts. URL_OUTPUTS has what the variables of such
-# outputs begin with.
+# Split URLs from Secrets into the parts that Fluent Bit requires. URL_OUTPUTS contains the prefixes of the variables of
+# these outputs.
 for output in ${URL_OUTPUTS:-}; do
   eval 'url=$'"${output}URL"
   tls=on port=443 uri=/
@@ -18,14 +18,14 @@ for output in ${URL_OUTPUTS:-}; do
   case $host in *]) ;; *:*) port=${host##*:} host=${host%:*} ;; esac
   export "${output}HOST=$host" "${output}PORT=$port" "${output}URI=$uri" "${output}TLS=$tls"
 done
-# Also while this shell ignores signals, it must be possible to end the agent before it handles them itself.
+# Reset the traps, so that a signal stops the agent even before it handles signals itself.
 start() { (trap - TERM INT && exec "$AGENT" --quiet --config "$CONFIG") & }
-# The line in the middle of which Fluent Bit was killed must not run into the next one.
+# End a line that Fluent Bit was writing when it was killed.
 start_again() {
   echo
   start
 }
-# What Fluent Bit has not read of the files that it has open, in bytes. Unlike the logs, it also writes its own files.
+# Number of unread bytes in the files that Fluent Bit has open read-only. Its own files are open for writing, too.
 unread() {
   ls -lnL "/proc/$!/fd" 2>/dev/null | {
     bytes=0
@@ -38,7 +38,7 @@ unread() {
     echo "$bytes"
   }
 }
-# Long enough for a file that is not known yet to be found, then as long as there is more and it gets on.
+# Wait until new files are discovered, then until all files are read, unless there is no progress five times.
 read_on() {
   left=0
   stuck=0
@@ -51,8 +51,8 @@ read_on() {
     [ "$left" -lt "$before" ] && stuck=0 || stuck=$((stuck + 1))
   done
 }
-# $! and no variable of our own: the signal may come right after the start. A Fluent Bit that is killed now is
-# started once more, for what it had not delivered.
+# $! instead of a variable, as the signal can arrive right after the start. If Fluent Bit is killed while it drains,
+# it is restarted to deliver the rest.
 drain() {
   trap '' TERM INT
   wait_for_quiet
@@ -68,8 +68,8 @@ drain() {
 }
 trap drain TERM INT
 [ -z "$early" ] || drain
-# The kubelet lets a crashed container wait, and does not start it again once the application has ended: Fluent Bit is
-# started again here. When it ends three times within seconds, that is for the kubelet to show.
+# Restart Fluent Bit after a crash: the kubelet would delay the restart of the container, and omit it once the
+# application has ended. After three crashes within seconds, exit, so that the pod shows the failure.
 ends=0
 start
 while :; do

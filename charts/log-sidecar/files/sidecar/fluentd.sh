@@ -1,6 +1,6 @@
-# fluentd stops reading at SIGTERM, so a shell stands before it: the application's last lines are delivered first.
+# fluentd stops reading at SIGTERM. This script delays the signal until the last lines of the application are read.
 mkdir -p "$STATE_DIR"
-# A pod that has no ConfigMap of this chart.
+# Pods without a ConfigMap of this chart have the configuration here.
 if [ -n "${CONFIG_DATA:-}" ]; then
   CONFIG=$STATE_DIR/fluentd.yaml
   printf '%s\n' "$CONFIG_DATA" >"$CONFIG" || exit 1
@@ -18,7 +18,7 @@ drain() {
 trap drain TERM INT
 [ -z "$early" ] || drain
 wait "$!"
-# fluentd ended by itself: the kubelet starts the container again.
+# If fluentd exits by itself, the container fails, and the kubelet restarts it.
 code=$?
 [ "$code" -ne 0 ] || code=1
 exit "$code"

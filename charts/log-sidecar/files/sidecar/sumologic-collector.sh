@@ -1,6 +1,6 @@
-# The collector looks at its files every two seconds and ends at once at SIGTERM, so a shell stands before it.
+# The collector scans its files every two seconds, and exits immediately at SIGTERM. This script delays the signal.
 SUMO_SOURCES_JSON=$CONFIG
-# A pod that has no ConfigMap of this chart.
+# Pods without a ConfigMap of this chart have the sources here.
 if [ -n "${CONFIG_DATA:-}" ]; then
   SUMO_SOURCES_JSON=/tmp/sources.json
   printf '%s\n' "$CONFIG_DATA" >"$SUMO_SOURCES_JSON" || exit 1
@@ -18,5 +18,5 @@ drain() {
 trap drain TERM INT
 [ -z "$early" ] || drain
 wait "$!"
-# A collector that ended by itself is a fault: the kubelet starts the container again.
+# If the collector exits by itself, the container fails, and the kubelet restarts it.
 exit 1

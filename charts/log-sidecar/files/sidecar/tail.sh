@@ -1,5 +1,5 @@
-# GNU tail as process 1 ignores SIGTERM. With --pid it makes one more pass over its files after that process has
-# ended, then ends itself: the process is a sleep, whose end is the end of all.
+# As process 1, GNU tail ignores SIGTERM. With --pid, it reads its files once more after that process has ended, and
+# then exits. The process is a sleep, which this script kills to stop tail.
 [ "$MESSAGES" = true ] || exec 2>/dev/null
 sleep infinity &
 life=$!
@@ -8,13 +8,13 @@ drain() {
   trap '' TERM INT
   draining=yes
   wait_for_quiet
-  # A signal that can be handled would be lost while the process is being started.
+  # A process that is just starting would lose any signal that it can handle.
   kill -KILL "$life"
 }
 trap drain TERM INT
 [ -z "$early" ] || drain
-# Started before any of its files is there, tail looks once a second, and misses what is rotated in between.
-# The interval is for links, which tail can only look at again and again.
+# Without any file at its start, tail would scan only once a second, and miss files that are rotated in between.
+# The sleep interval is for symbolic links, which tail has to poll.
 stream() {
   until exists "$@"; do
     kill -0 "$life" 2>/dev/null || break
@@ -31,5 +31,5 @@ exists() {
 follow
 while kill -0 "$life" 2>/dev/null; do wait "$life" 2>/dev/null; done
 wait
-# A tail that ended by itself is a fault: the kubelet starts the container again.
+# If tail exits by itself, the container fails, and the kubelet restarts it.
 [ -n "$draining" ] || exit 1

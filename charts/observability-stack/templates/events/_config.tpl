@@ -50,7 +50,7 @@ Filters, as a JSON list. They are processors of the input, since otherwise an al
   "logLevel" .Values.events.logLevel
   "flush" 1
   "storage" (dict "maxChunksUp" 16)
-  "httpServer" (dict "listen" "0.0.0.0" "port" 2020 "hcErrorsCount" 20 "hcRetryFailureCount" 20 "hcPeriod" 60)
+  "httpServer" (dict "listen" "${POD_IP}" "port" 2020 "hcErrorsCount" 20 "hcRetryFailureCount" 20 "hcPeriod" 60)
   "terminationGracePeriodSeconds" 30
 ) | fromJson -}}
 {{- $pipeline := dict

@@ -5,7 +5,7 @@ args:
   - --path.sysfs=/host/sys
   - --path.rootfs=/host/root
   - --path.udev.data=/host/root/run/udev/data
-  - --web.listen-address={{ if $values.hostNetwork }}$(HOST_IP){{ end }}:{{ $values.port | int }}
+  - --web.listen-address={{ if $values.hostNetwork }}[$(HOST_IP)]{{ end }}:{{ $values.port | int }}
   # Exclude file systems and network devices of pods: each pod would add series that say nothing about the node.
   - --collector.filesystem.mount-points-exclude=^/(dev|proc|sys|run/.+|var/lib/(kubelet|containerd|containers|docker)/.+)($|/)
   - --collector.filesystem.fs-types-exclude=^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tmpfs|tracefs)$

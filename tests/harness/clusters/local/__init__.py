@@ -58,12 +58,12 @@ class LocalCluster(Cluster):
             return
         pause = images.archive(config.PAUSE_IMAGE)
         self.down()  # remains of a killed run with this name
-        plan = layout.allocate(self.name, self._options.workers)
+        plan = layout.allocate(self.name, self._options.workers, self._options.ip_family)
         try:
             self._start(plan)
             self._import(pause)
             self._wait("its nodes to be Ready", self._is_ready)
-            addons.install(self.kubeconfig, plan.first.ip)
+            addons.install(self.kubeconfig, plan)
         except HarnessError as error:
             kept = process.keep_logs(plan.nodes, cache_dir("failed") / self.name)
             self.down()
@@ -96,7 +96,7 @@ class LocalCluster(Cluster):
     def host_address(self) -> str | None:
         """See ``Cluster.host_address``."""
         plan = layout.find(self.name)
-        return str(plan.first.gateway) if plan else None
+        return str(plan.first.gateways[0]) if plan else None
 
     def kill_container(self, container_id: str) -> None:
         """See ``Cluster.kill_container``."""
@@ -125,11 +125,12 @@ class LocalCluster(Cluster):
             prefix: prefix of the names, followed by a number from 0.
             taints: taints of each node, in addition to the one that repels real pods.
         """
-        assert layout.find(self.name) is not None, "the cluster is up"
+        plan = layout.find(self.name)
+        assert plan is not None, "the cluster is up"
         if not self._simulates:
             stages = [argument for stage in addons.kwok_stages() for argument in ("--config", str(stage))]
             kwok = [str(tools.path("kwok")), "--kubeconfig", str(self.kubeconfig)]
-            self._spawn("kwok", [*kwok, *addons.KWOK_FLAGS, *stages])
+            self._spawn("kwok", [*kwok, *addons.KWOK_FLAGS, *addons.kwok_addresses(plan), *stages])
             self._simulates = True
         names = [f"{prefix}-{number:05d}" for number in range(count)]
         addons.create_fake_nodes(self.kubeconfig, names, labels or {}, taints)

@@ -1,7 +1,6 @@
 """Objects that a local cluster creates through its API: the DNS Service and simulated nodes."""
 
 from collections.abc import Iterable, Sequence, Set
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,12 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from harness import tools
-from harness.clusters.local.layout import DNS_SERVICE
+from harness.clusters.local.layout import Layout
 
 _FAKE = {"kwok.x-k8s.io/node": "fake"}
 KWOK_FLAGS = (
     "--manage-all-nodes=false",
     "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
-    "--cidr=10.215.0.0/16",
     "--node-lease-duration-seconds=40",
     "--server-address=127.0.0.1:10247",
 )
@@ -31,23 +29,29 @@ def _api(kubeconfig: Path) -> client.ApiClient:
     return client.ApiClient(configuration)
 
 
-def install(kubeconfig: Path, node: IPv4Address) -> None:
-    """Publish the node's DNS server as the DNS Service of the cluster.
+def kwok_addresses(layout: Layout) -> list[str]:
+    """Return the flags for kwok with the addresses of simulated nodes and pods."""
+    cidr, node = ("10.215.0.0/16", "10.215.255.254") if layout.versions[0] == 4 else ("fd0b:215::/64", "fd0b:215:1::1")
+    return [f"--cidr={cidr}", f"--node-ip={node}"]
+
+
+def install(kubeconfig: Path, layout: Layout) -> None:
+    """Publish the first node's DNS server as the DNS Service of the cluster.
 
     Args:
         kubeconfig: kubeconfig with administrator access.
-        node: address of the DNS server.
+        layout: the layout of the cluster.
     """
     ports = [{"name": f"dns-{protocol.lower()}", "port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
     labels = {"k8s-app": "kube-dns"}
     service = {
         "metadata": {"name": "kube-dns", "labels": labels},
-        "spec": {"clusterIP": str(DNS_SERVICE), "ports": ports},
+        "spec": {"clusterIP": str(layout.dns_service), "ports": ports},
     }
     endpoints = {
         "metadata": {"name": "kube-dns", "labels": {"kubernetes.io/service-name": "kube-dns"}},
-        "addressType": "IPv4",
-        "endpoints": [{"addresses": [str(node)], "conditions": {"ready": True}}],
+        "addressType": f"IPv{layout.versions[0]}",
+        "endpoints": [{"addresses": [str(layout.first.ip)], "conditions": {"ready": True}}],
         "ports": ports,
     }
     with _api(kubeconfig) as api:

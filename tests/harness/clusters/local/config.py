@@ -1,6 +1,7 @@
 """Configuration files and command lines of a local cluster's components."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import yaml
 
 from harness.backends.pki import Authority
-from harness.clusters.local.layout import API_PORT, API_SERVICE, DNS_SERVICE, SERVICES, Layout, Node
+from harness.clusters.local.layout import API_PORT, Layout, Node
 
 # containerd uses this name; harness.images assembles an image with it.
 PAUSE_IMAGE = "registry.k8s.io/pause:3.10.1"
@@ -22,11 +23,13 @@ class Options:
 
     Attributes:
         workers: number of additional nodes.
+        ip_family: ``ipv4``, ``ipv6`` or ``dual``.
         container_log_max_size: the kubelet's ``containerLogMaxSize``, a quantity.
         container_log_max_files: the kubelet's ``containerLogMaxFiles``, at least 2.
     """
 
     workers: int = 0
+    ip_family: str = "ipv4"
     container_log_max_size: str = "10Mi"
     container_log_max_files: int = 5
 
@@ -90,10 +93,12 @@ def _write_node(node: Node, programs: dict[str, Path], options: Options) -> list
 def _write_certificates(layout: Layout) -> None:
     authority = Authority(layout.path("pki"))
     kubernetes = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
-    authority.issue("apiserver", "kube-apiserver", hosts=(*kubernetes, "localhost", API_SERVICE, layout.first.ip))
+    authority.issue(
+        "apiserver", "kube-apiserver", hosts=(*kubernetes, "localhost", layout.api_service, *layout.first.ips)
+    )
     for node in layout.nodes:
         user = f"system:node:{node.name}"
-        authority.issue(_kubelet_file(node), user, group="system:nodes", hosts=(node.name, node.ip))
+        authority.issue(_kubelet_file(node), user, group="system:nodes", hosts=(node.name, *node.ips))
     for name, user, group in (
         ("admin", "kubernetes-admin", "system:masters"),
         ("kube-controller-manager", "system:kube-controller-manager", ""),
@@ -144,7 +149,7 @@ def _write_network(node: Node, programs: dict[str, Path]) -> None:
         "ipam": {
             "type": "host-local",
             "dataDir": str(node.path("cni", "leases")),
-            "ranges": [[{"subnet": str(node.pods)}]],
+            "ranges": [[{"subnet": str(network)}] for network in node.pods],
         },
     }
     content = {
@@ -212,7 +217,7 @@ def _write_kubelet(node: Node, options: Options) -> None:
         "failCgroupV1": False,
         "failSwapOn": False,
         "containerRuntimeEndpoint": _CONTAINERD,
-        "clusterDNS": [str(DNS_SERVICE)],
+        "clusterDNS": [str(node.cluster.dns_service)],
         "clusterDomain": "cluster.local",
         "resolvConf": str(node.path("resolv.conf")),
         "containerLogMaxSize": options.container_log_max_size,
@@ -228,7 +233,7 @@ def _write_kubelet(node: Node, options: Options) -> None:
 
 def _write_dns(layout: Layout) -> None:
     text = f""".:53 {{
-    bind {layout.first.ip}
+    bind {" ".join(map(str, layout.first.ips))}
     errors
     kubernetes cluster.local in-addr.arpa ip6.arpa {{
         kubeconfig {layout.path("admin.kubeconfig")}
@@ -269,7 +274,7 @@ def _api_server(layout: Layout, programs: dict[str, Path]) -> list[str]:
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction",
         "--allow-privileged=true",
-        f"--service-cluster-ip-range={SERVICES}",
+        f"--service-cluster-ip-range={_joined(layout.services)}",
         "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
         f"--service-account-key-file={pki}/service-accounts.crt",
         f"--service-account-signing-key-file={pki}/service-accounts.key",
@@ -304,7 +309,7 @@ def _kubelet(node: Node, programs: dict[str, Path]) -> list[str]:
         f"--config={node.path('kubelet.yaml')}",
         f"--kubeconfig={node.cluster.path(f'{_kubelet_file(node)}.kubeconfig')}",
         f"--hostname-override={node.name}",
-        f"--node-ip={node.ip}",
+        f"--node-ip={_joined(node.ips)}",
     ]
 
 
@@ -314,10 +319,14 @@ def _proxy(node: Node, programs: dict[str, Path]) -> list[str]:
         f"--kubeconfig={node.cluster.path('kube-proxy.kubeconfig')}",
         f"--hostname-override={node.name}",
         "--proxy-mode=iptables",
-        f"--cluster-cidr={node.pods}",
+        f"--cluster-cidr={_joined(node.pods)}",
         # The conntrack limit belongs to the machine, not to this network namespace.
         "--conntrack-max-per-core=0",
     ]
+
+
+def _joined(values: Iterable[object]) -> str:
+    return ",".join(map(str, values))
 
 
 def _write_yaml(path: Path, content: dict[str, Any]) -> None:

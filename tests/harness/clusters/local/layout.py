@@ -3,17 +3,21 @@
 import json
 import os
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 
+from harness.backends.ports import in_url
 from harness.errors import HarnessError
 from harness.tools.cache import cache_dir, locked
 
-# Inside the node's network namespace, these can be the same for every cluster.
-SERVICES = IPv4Network("10.96.0.0/16")
-API_SERVICE = SERVICES[1]
-DNS_SERVICE = SERVICES[10]
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
 API_PORT = 6443
+# The IP versions of a cluster, the one of its Services and of its nodes' first addresses first.
+IP_FAMILIES = {"ipv4": (4,), "ipv6": (6,), "dual": (4, 6)}
+# Inside the node's network namespace, these can be the same for every cluster.
+_SERVICES: dict[int, Network] = {4: IPv4Network("10.96.0.0/16"), 6: IPv6Network("fd0b:96::/108")}
 
 _MAX_CLUSTERS = 250
 _MAX_WORKERS = 8
@@ -28,12 +32,14 @@ class Layout:
         index: number that distinguishes the addresses of parallel clusters.
         workers: number of additional nodes.
         root: folder for all files of the cluster; removed with it.
+        ip_family: a key of ``IP_FAMILIES``.
     """
 
     name: str
     index: int
     workers: int
     root: Path
+    ip_family: str = "ipv4"
 
     @property
     def first(self) -> "Node":
@@ -48,7 +54,27 @@ class Layout:
     @property
     def server(self) -> str:
         """URL of the API server, reachable from this machine and from each node."""
-        return f"https://{self.first.ip}:{API_PORT}"
+        return f"https://{in_url(str(self.first.ip))}:{API_PORT}"
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """The IP versions, 4 and 6, the preferred one first."""
+        return IP_FAMILIES[self.ip_family]
+
+    @property
+    def services(self) -> list[Network]:
+        """Networks of the Services."""
+        return [_SERVICES[version] for version in self.versions]
+
+    @property
+    def api_service(self) -> Address:
+        """Address of the Service ``kubernetes``."""
+        return self.services[0][1]
+
+    @property
+    def dns_service(self) -> Address:
+        """Address of the Service ``kube-dns``."""
+        return self.services[0][10]
 
     def path(self, *parts: str) -> Path:
         """Return a path below the cluster's root."""
@@ -73,25 +99,39 @@ class Node:
         return f"{self.cluster.name}-worker{self.number}" if self.number else self.cluster.name
 
     @property
-    def link(self) -> IPv4Network:
-        """Network of the virtual cable that connects the node."""
-        return IPv4Network((f"10.213.{self.cluster.index}.{4 * self.number}", 30))
+    def links(self) -> list[Network]:
+        """Networks of the virtual cable that connects the node."""
+        cluster, number = self.cluster, self.number
+        networks: dict[int, Network] = {
+            4: IPv4Network((f"10.213.{cluster.index}.{4 * number}", 30)),
+            6: IPv6Network((f"fd0b:213:{cluster.index:x}:{number:x}::", 64)),
+        }
+        return [networks[version] for version in cluster.versions]
 
     @property
-    def gateway(self) -> IPv4Address:
+    def gateways(self) -> list[Address]:
         """The far end of the cable: on this machine for the first node, on the first node for workers."""
-        return self.link[1]
+        return [link[1] for link in self.links]
 
     @property
-    def ip(self) -> IPv4Address:
-        """The node's end of the cable: its InternalIP."""
-        return self.link[2]
+    def ips(self) -> list[Address]:
+        """The node's end of the cable: its InternalIPs."""
+        return [link[2] for link in self.links]
 
     @property
-    def pods(self) -> IPv4Network:
-        """Pod CIDR of the node; 10.215 is for simulated nodes."""
-        second = 215 + self.number if self.number else 214
-        return IPv4Network((f"10.{second}.{self.cluster.index}.0", 24))
+    def ip(self) -> Address:
+        """The first InternalIP."""
+        return self.ips[0]
+
+    @property
+    def pods(self) -> list[Network]:
+        """Pod CIDRs of the node; 10.215 and fd0b:215 are for simulated nodes."""
+        cluster, number = self.cluster, self.number
+        networks: dict[int, Network] = {
+            4: IPv4Network((f"10.{215 + number if number else 214}.{cluster.index}.0", 24)),
+            6: IPv6Network((f"fd0b:214:{cluster.index:x}:{number:x}::", 64)),
+        }
+        return [networks[version] for version in cluster.versions]
 
     @property
     def interface(self) -> str:
@@ -119,21 +159,25 @@ def find(name: str) -> Layout | None:
         saved = json.loads(root_of(name).joinpath("layout.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    return Layout(name, saved["index"], saved.get("workers", 0), root_of(name))
+    return Layout(name, saved["index"], saved["workers"], root_of(name), saved["ip_family"])
 
 
-def allocate(name: str, workers: int = 0) -> Layout:
+def allocate(name: str, workers: int = 0, ip_family: str = "ipv4") -> Layout:
     """Reserve folder and addresses for a new cluster.
 
     Args:
         name: name of the cluster; must be unused.
         workers: number of additional nodes.
+        ip_family: a key of ``IP_FAMILIES``.
 
     Raises:
-        HarnessError: too many clusters exist, or there are not enough addresses for the workers.
+        HarnessError: the IP family is unknown, too many clusters exist, or there are not enough addresses for the
+            workers.
     """
     if not 0 <= workers <= _MAX_WORKERS:
         raise HarnessError(f"a local cluster has 0 to {_MAX_WORKERS} workers, not {workers}")
+    if ip_family not in IP_FAMILIES:
+        raise HarnessError(f"unknown IP family {ip_family!r}; use one of {', '.join(IP_FAMILIES)}")
     with locked("clusters"):
         layouts = [find(entry.name) for entry in cache_dir("clusters").iterdir()]
         used = {layout.index for layout in layouts if layout} | _indexes_on_host()
@@ -142,8 +186,9 @@ def allocate(name: str, workers: int = 0) -> Layout:
             raise HarnessError(f"{_MAX_CLUSTERS} local clusters exist; remove some with `harness cluster down`")
         root = root_of(name)
         root.mkdir()
-        root.joinpath("layout.json").write_text(json.dumps({"index": index, "workers": workers}), encoding="utf-8")
-        return Layout(name, index, workers, root)
+        saved = {"index": index, "workers": workers, "ip_family": ip_family}
+        root.joinpath("layout.json").write_text(json.dumps(saved), encoding="utf-8")
+        return Layout(name, index, workers, root, ip_family)
 
 
 def _indexes_on_host() -> set[int]:

@@ -34,7 +34,7 @@ def main(root: Path) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     plan = json.loads(root.joinpath("node.json").read_text(encoding="utf-8"))
     _mount(root)
-    _configure_network(plan["address"], plan["gateway"])
+    _configure_network(plan["addresses"], plan["gateways"])
     pki = Path(plan["pki"])
     context = ssl.create_default_context(cafile=pki / "ca.crt")
     context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
@@ -52,30 +52,43 @@ def main(root: Path) -> int:
 
 
 def _mount(root: Path) -> None:
-    # Mounts do not propagate out of this namespace, but pods can share mounts.
-    _run("mount", "--make-rshared", "/")
+    # Mounts do not propagate out of this namespace, but pods can share mounts. Until the node has its own /run,
+    # mount(8) would create /run/mount on this machine.
+    _run("mount", "--no-mtab", "--make-rshared", "/")
+    _run("mount", "--no-mtab", "-t", "tmpfs", "tmpfs", "/run")
     for name, place in OWN_FOLDERS.items():
         root.joinpath(name).mkdir(exist_ok=True)
         _run("mount", "--bind", str(root / name), place)
-    _run("mount", "-t", "tmpfs", "tmpfs", "/run")
 
 
-def _configure_network(address: str, gateway: str) -> None:
+def add_address(address: str, interface: str) -> list[str]:
+    """Return the command that gives an interface an address, with its prefix length."""
+    # An IPv6 address is otherwise unusable for a second, until no neighbor has claimed it.
+    return ["ip", "address", "add", address, "dev", interface, *(["nodad"] if ":" in address else [])]
+
+
+def _configure_network(addresses: list[str], gateways: list[str]) -> None:
     deadline = time.monotonic() + 5
     while not Path("/sys/class/net", _NODE_INTERFACE).exists() and not _has_interface():
         if time.monotonic() > deadline:
             raise TimeoutError("the node's end of the virtual cable did not appear")
         time.sleep(0.01)
     _run("ip", "link", "set", "lo", "up")
-    _run("ip", "address", "add", address, "dev", _NODE_INTERFACE)
     _run("ip", "link", "set", _NODE_INTERFACE, "up")
-    if gateway:
+    for address in addresses:
+        _run(*add_address(address, _NODE_INTERFACE))
+    for gateway in gateways:
         _run("ip", "route", "add", "default", "via", gateway)
-    Path("/proc/sys/net/ipv4/ip_forward").write_text("1", encoding="ascii")
-    # kube-proxy must see bridged traffic between pods to a Service.
-    bridge = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
-    if bridge.exists():
-        bridge.write_text("1", encoding="ascii")
+    for switch in (
+        "ipv4/ip_forward",
+        "ipv6/conf/all/forwarding",
+        # kube-proxy must see bridged traffic between pods to a Service.
+        "bridge/bridge-nf-call-iptables",
+        "bridge/bridge-nf-call-ip6tables",
+    ):
+        path = Path("/proc/sys/net", switch)
+        if path.exists():
+            path.write_text("1", encoding="ascii")
 
 
 def _has_interface() -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 from harness import tools
 from harness.clusters.local.config import Component
 from harness.clusters.local.layout import Node
+from harness.clusters.local.node import add_address
 from harness.errors import HarnessError
 
 _STOP_SECONDS = 5.0
@@ -34,9 +35,9 @@ def start(node: Node, components: Sequence[Component], *, keep: bool) -> subproc
     """
     node.path("log").mkdir()
     plan = {
-        "address": f"{node.ip}/{node.link.prefixlen}",
+        "addresses": [f"{ip}/{link.prefixlen}" for ip, link in zip(node.ips, node.links, strict=True)],
         # The first node has no route beyond this machine.
-        "gateway": "" if node == node.cluster.first else str(node.gateway),
+        "gateways": [] if node == node.cluster.first else [str(gateway) for gateway in node.gateways],
         "pki": str(node.cluster.path("pki")),
         "components": [dataclasses.asdict(component) for component in components],
     }
@@ -87,13 +88,19 @@ def connect(node: Node, parent: int) -> bool:
     inside = [] if node == first else ["nsenter", f"--target={pid_of(first)}", "--net"]
     commands = [
         [*inside, "ip", "link", "add", here, "type", "veth", "peer", "name", "eth0", "netns", str(pid)],
-        [*inside, "ip", "address", "add", f"{node.gateway}/{node.link.prefixlen}", "dev", here],
         [*inside, "ip", "link", "set", here, "up"],
-        [*inside, "ip", "route", "add", str(node.pods), "via", str(node.ip)],
     ]
-    if node != first:
-        # Lets this machine answer a worker's pods; the routes disappear with the first node's cable.
-        commands += [["ip", "route", "add", str(network), "via", str(first.ip)] for network in (node.link, node.pods)]
+    for family, link in enumerate(node.links):
+        gateway, ip, pods = node.gateways[family], node.ips[family], node.pods[family]
+        commands += [
+            [*inside, *add_address(f"{gateway}/{link.prefixlen}", here)],
+            [*inside, "ip", "route", "add", str(pods), "via", str(ip)],
+        ]
+        if node != first:
+            # Lets this machine answer a worker's pods; the routes disappear with the first node's cable.
+            commands += [
+                ["ip", "route", "add", str(network), "via", str(first.ips[family])] for network in (link, pods)
+            ]
     for command in commands:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:

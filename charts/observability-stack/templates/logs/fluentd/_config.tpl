@@ -196,6 +196,7 @@ parts of a line, and take the names of a pod from the path of its file, so the A
 {{/* Environment of fluentd: host, port, scheme and credentials of each output. */}}
 {{- define "observability-stack.fluentdEnv" -}}
 - {name: HOST_NAME, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}
+- {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
 {{- range $output := include "observability-stack.fluentdOutputs" . | fromJsonArray }}
 {{- $texts := dict "HOST" .host "PORT" (.port | int) "SCHEME" (ternary "https" "http" .tls.enabled) }}
 {{- /* The image's start script would edit the configuration, which is read-only. */}}
