@@ -18,25 +18,18 @@ StatefulSets allow 52; their longest suffixes are `-alertmanager` and `-server-9
 {{- include "observability-stack.clusterWideName" (dict "root" .root "name" (include "observability-stack.componentName" .)) -}}
 {{- end -}}
 
-{{/* Name of a service account: dict "root" $ "component" <name> and, if it uses the account of another component, "identity" <its name>. */}}
+{{/* Name of a service account: dict "root" $ "component" <name> and, if it uses the account of another component, "owner" <its name>. */}}
 {{- define "observability-stack.serviceAccountName" -}}
-{{- $component := .identity | default .component -}}
+{{- $component := .owner | default .component -}}
 {{- $account := get .root.Values.serviceAccounts (include "observability-stack.valuesKey" $component) -}}
 {{- $name := include "observability-stack.componentName" (dict "root" .root "component" $component) -}}
 {{- default (ternary $name "default" $account.create) $account.name -}}
 {{- end -}}
 
-{{/* ARN of the IAM role of a service account, or nothing: dict "root" $ "account" <key of serviceAccounts>. */}}
+{{/* ARN of the IAM role of a component's service account, or nothing; arguments as above. */}}
 {{- define "observability-stack.roleArn" -}}
-{{- $account := get .root.Values.serviceAccounts .account -}}
+{{- $account := get .root.Values.serviceAccounts (include "observability-stack.valuesKey" .component) -}}
 {{- $account.roleArn | default (get $account.annotations "eks.amazonaws.com/role-arn") -}}
-{{- end -}}
-
-{{/* Annotations of a service account, as JSON; arguments as above. */}}
-{{- define "observability-stack.accountAnnotations" -}}
-{{- $account := get .root.Values.serviceAccounts .account -}}
-{{- $role := ternary (dict "eks.amazonaws.com/role-arn" $account.roleArn) dict (ne ($account.roleArn | default "") "") -}}
-{{- merge $role $account.annotations | toJson -}}
 {{- end -}}
 
 {{/* Whether Prometheus runs in agent mode, which only forwards samples (remote write). */}}
@@ -47,8 +40,7 @@ StatefulSets allow 52; their longest suffixes are `-alertmanager` and `-server-9
 
 {{/* Whether Prometheus stores its data in PersistentVolumeClaims. */}}
 {{- define "observability-stack.prometheusHasClaim" -}}
-{{- $type := .Values.server.persistence.type -}}
-{{- if or (eq $type "persistentVolumeClaim") (and (eq $type "auto") (not (include "observability-stack.prometheusIsAgent" .))) }}true{{ end -}}
+{{- include "observability-stack.hasClaim" (dict "root" . "component" "server") -}}
 {{- end -}}
 
 {{/*

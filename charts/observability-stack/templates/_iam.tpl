@@ -19,9 +19,8 @@ Region and ID of the AMP workspace that a remote-write URL names, as a JSON map;
 {{- $roles := list -}}
 {{- range include "observability-stack.remotesWithDefaults" . | fromJsonArray -}}
 {{- $workspace := include "observability-stack.ampWorkspace" .url | fromJson -}}
-{{- $assumed := (.sigv4 | default dict).role_arn -}}
-{{- if $assumed -}}
-{{- $roles = append $roles $assumed -}}
+{{- if (.sigv4 | default dict).role_arn -}}
+{{- $roles = append $roles .sigv4.role_arn -}}
 {{- else if $workspace.region -}}
 {{- $resources = append $resources (printf "arn:%s:aps:%s:ACCOUNT:workspace/%s" (include "observability-stack.partition" $workspace.region) $workspace.region $workspace.id) -}}
 {{- end -}}
@@ -32,9 +31,15 @@ Region and ID of the AMP workspace that a remote-write URL names, as a JSON map;
 {{- $statements | toJson -}}
 {{- end -}}
 
+{{/* IAM statement for sending traces, as JSON. X-Ray supports no resource-level permissions for these actions. */}}
+{{- define "observability-stack.xrayStatement" -}}
+{{- $actions := list "xray:GetSamplingRules" "xray:GetSamplingStatisticSummaries" "xray:GetSamplingTargets" "xray:PutTelemetryRecords" "xray:PutTraceSegments" -}}
+{{- dict "Effect" "Allow" "Action" $actions "Resource" "*" | toJson -}}
+{{- end -}}
+
 {{/*
-Trust policy of a role: dict "root" $ "account" <key of serviceAccounts> "component" <name> and, for a service account that
-another installer creates, "namespace" and "name".
+Trust policy of a role: dict "root" $ "component" <name> and, for a service account that another installer creates,
+"namespace" and "name".
 */}}
 {{- define "observability-stack.accountTrustPolicy" -}}
 {{- $cluster := .root.Values.cluster -}}
@@ -49,8 +54,8 @@ another installer creates, "namespace" and "name".
 {{- end -}}
 
 {{/*
-How a component gets its role, for the notes: dict "root" $ "account" <key of serviceAccounts> "component" <name> "who"
-<name of the program> "workload" <kind/name, restarted after a new association>.
+How a component gets its role, for the notes: dict "root" $ "component" <name> "who" <name of the program> "workload" <its kind
+and name, restarted after a new association>.
 */}}
 {{- define "observability-stack.roleNotes" -}}
 {{- $values := .root.Values -}}
@@ -70,7 +75,7 @@ Associate the role with the service account:
   kubectl rollout restart --namespace {{ $namespace }} {{ .workload }}    # existing pods do not have it
 {{- else if not (include "observability-stack.roleArn" .) }}
 
-serviceAccounts.{{ .account }}.roleArn is not set. Until it is, {{ .who }} has no credentials.
+serviceAccounts.{{ include "observability-stack.valuesKey" .component }}.roleArn is not set. Until it is, {{ .who }} has no credentials.
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -13,25 +13,24 @@
 {{/* Names of the enabled pipelines, as JSON: dict "root" $ "component" <logs or events>. */}}
 {{- define "observability-stack.pipelines" -}}
 {{- $values := get .root.Values .component -}}
-{{- $names := list -}}
-{{- if and $values.enabled (eq .component "events") }}{{ $names = list "events" }}{{ end -}}
-{{- if and $values.enabled (eq .component "logs") -}}
-{{- range list "application" "dataplane" "host" }}{{ if (get $values .).enabled }}{{ $names = append $names . }}{{ end }}{{ end -}}
-{{- end -}}
-{{- $names | toJson -}}
+{{- $names := ternary (list "events") list (eq .component "events") -}}
+{{- range ternary (list "application" "dataplane" "host") list (eq .component "logs") }}{{ if (get $values .).enabled }}{{ $names = append $names . }}{{ end }}{{ end -}}
+{{- ternary $names list $values.enabled | toJson -}}
 {{- end -}}
 
-{{/* Texts of placeholders, as JSON; {pipeline} is added where it is known. */}}
+{{/* Placeholders of options and their texts, as JSON; helpers that know the pipeline add {pipeline}. */}}
 {{- define "observability-stack.outputNames" -}}
 {{- dict "cluster" .Values.cluster.name "region" .Values.cluster.region "node" "${HOST_NAME}" | toJson -}}
 {{- end -}}
 
-{{/* Outputs that receive records of at least one of these pipelines, as JSON: dict "root" $ "pipelines" <names>. */}}
+{{/* Outputs that receive records of an agent, as JSON: dict "root" $ and "component" <logs or events> or "pipelines" <names>. */}}
 {{- define "observability-stack.receivers" -}}
 {{- $receivers := list -}}
+{{- $pipelines := .pipelines -}}
+{{- if .component }}{{ $pipelines = include "observability-stack.pipelines" . | fromJsonArray }}{{ end -}}
 {{- range $output := include "observability-stack.outputs" .root | fromJsonArray -}}
 {{- $receives := "" -}}
-{{- range $.pipelines -}}
+{{- range $pipelines -}}
 {{- $receives = include "observability-stack.outputReceives" (dict "output" $output "by" "pipelines" "source" . "namespaced" (list "application")) | default $receives -}}
 {{- end -}}
 {{- if $receives }}{{ $receivers = append $receivers $output }}{{ end -}}
@@ -39,7 +38,7 @@
 {{- $receivers | toJson -}}
 {{- end -}}
 
-{{/* Fluent Bit's outputs of an agent, as JSON: dict "root" $ "component" <logs or events>. */}}
+{{/* Fluent Bit outputs of an agent, as JSON: dict "root" $ "component" <logs or events>. */}}
 {{- define "observability-stack.fluentBitOutputs" -}}
 {{- $root := .root -}}
 {{- $types := include "observability-stack.outputTypes" $root | fromJson -}}
@@ -89,15 +88,21 @@ it; a JSON list. dict "root" $ "pipeline" <name> "record" <further fields> "opti
 {{- $filters | toJson -}}
 {{- end -}}
 
-{{/* Environment variables, CA volumes or mounts of an agent's outputs, a YAML list: dict "root" $ "component" <name> "part" <Env, Volumes or Mounts>. */}}
-{{- define "observability-stack.outputPart" -}}
-{{- $outputs := include "observability-stack.receivers" (dict "root" .root "pipelines" (include "observability-stack.pipelines" . | fromJsonArray)) | fromJsonArray -}}
-{{- if eq .part "Env" -}}
-{{ include "observability-stack.fieldEnv" (list "HOST_NAME spec.nodeName" "POD_IP status.podIP") | trim }}
-{{- with include "observability-stack.outputEnv" $outputs }}{{ . | nindent 0 }}{{ end }}
-{{- else -}}
-{{- include (printf "observability-stack.output%s" .part) (dict "outputs" $outputs "prefix" "ca-" "directory" (include "observability-stack.caDirectory" .root)) -}}
+{{/* Environment variables of an agent's outputs, a YAML list: dict "root" $ "component" <name>. */}}
+{{- define "observability-stack.outputEnvironment" -}}
+- {name: HOST_NAME, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}
+- {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
+{{ include "observability-stack.receivers" . | fromJsonArray | include "observability-stack.outputEnv" }}
 {{- end -}}
+
+{{/* Volumes with the CA certificates of an agent's outputs, with their mounts; arguments as above. */}}
+{{- define "observability-stack.outputCertificates" -}}
+{{- $outputs := include "observability-stack.receivers" . | fromJsonArray -}}
+{{- $given := dict "outputs" $outputs "prefix" "ca-" "directory" (include "observability-stack.caDirectory" .root) -}}
+{{- $mounts := include "observability-stack.outputMounts" $given | fromYamlArray -}}
+{{- range $index, $volume := include "observability-stack.outputVolumes" $given | fromYamlArray }}
+- {{ set $volume "mounts" (list (index $mounts $index)) | toJson }}
+{{- end }}
 {{- end -}}
 
 {{/*

@@ -1,130 +1,55 @@
-{{/* Pods of all components. */}}
-
-{{/* HTTP probes: dict "values" <block of the component> "paths" <paths by probe> and, for ports other than `http`, "ports". */}}
-{{- define "observability-stack.httpProbes" -}}
-{{- $handlers := dict -}}
-{{- range $name, $path := .paths -}}
-{{- $port := get ($.ports | default dict) $name | default "http" -}}
-{{- $_ := set $handlers $name (dict "httpGet" (dict "path" $path "port" $port)) -}}
-{{- end -}}
-{{- include "observability-stack.probes" (dict "values" .values "handlers" $handlers) -}}
-{{- end -}}
-
 {{/*
-Pod template of a component: dict "root" $ "component" <name> "container" <helper for the component's own fields of the
-container>. Optional: "values" <block, default: that of the component> "identity" <component whose service account it uses>
-"containerName" <name> "volumes" <helper> "scope" <argument of both helpers, default: the root> "token" true (access to the
-API server) "checksums" <map of annotations> "hostNetwork" true "os" windows.
+Pod template, as JSON: dict "root" $ "component" <name> "values" <block> "pod" <helper>. Optional: "owner" <component whose
+service account it uses> "containerName" <name> "scope" <argument of the helper, default: the root> "os" windows.
+
+The helper returns YAML: fields of the container, `handlers` of its probes, `annotations` of the pod, `token` (whether the pod
+has access to the API server) and `volumes`, each with its `mounts`. Lists in the values that begin with `extra` are appended.
 */}}
 {{- define "observability-stack.podTemplate" -}}
-{{- $values := .values | default (get .root.Values (include "observability-stack.valuesKey" .component)) -}}
-{{- $scope := .scope | default .root -}}
+{{- $values := .values -}}
 {{- $os := .os | default "linux" -}}
-metadata:
-  labels:
-    {{- include "observability-stack.labels" (dict "root" .root "component" .component "extra" $values.podLabels) | nindent 4 }}
-  {{- with mergeOverwrite (dict) .root.Values.commonAnnotations $values.podAnnotations (.checksums | default dict) }}
-  annotations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-spec:
-  {{- if eq $os "windows" }}
-  os:
-    name: windows
-  {{- end }}
-  nodeSelector:
-    {{- mergeOverwrite (dict) $values.nodeSelector (dict "kubernetes.io/os" $os) | toYaml | nindent 4 }}
-  {{- with include "observability-stack.nonEmpty" (dict "from" $values "fields" (list "affinity" "priorityClassName" "tolerations" "topologySpreadConstraints")) }}
-  {{- . | nindent 2 }}
-  {{- end }}
-  {{- with include "observability-stack.imagePullSecrets" .root }}
-  imagePullSecrets:
-    {{- . | nindent 4 }}
-  {{- end }}
-  serviceAccountName: {{ include "observability-stack.serviceAccountName" . | quote }}
-  automountServiceAccountToken: {{ ternary "true" "false" (eq (toString .token) "true") }}
-  {{- with $values.terminationGracePeriodSeconds }}
-  terminationGracePeriodSeconds: {{ . | int64 }}
-  {{- end }}
-  {{- if .hostNetwork }}
-  hostNetwork: true
-  {{- if eq $os "linux" }}
-  dnsPolicy: ClusterFirstWithHostNet
-  {{- end }}
-  {{- end }}
-  {{- with $values.podSecurityContext }}
-  securityContext:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  containers:
-    - name: {{ .containerName | default .component }}
-      image: {{ include "observability-stack.image" (dict "root" .root "image" $values.image) | quote }}
-      imagePullPolicy: {{ $values.image.pullPolicy | quote }}
-      {{- include .container $scope | nindent 6 }}
-      resources:
-        {{- toYaml $values.resources | nindent 8 }}
-      {{- with $values.securityContext }}
-      securityContext:
-        {{- toYaml . | nindent 8 }}
-      {{- end }}
-  {{- with .volumes }}
-  volumes:
-    {{- include . $scope | nindent 4 }}
-  {{- end }}
+{{- $own := include .pod (.scope | default .root) | fromYaml -}}
+{{- $volumes := list -}}
+{{- $mounts := list -}}
+{{- range $volume := $own.volumes -}}
+{{- range .mounts }}{{ $mounts = append $mounts (merge (dict "name" $volume.name) .) }}{{ end -}}
+{{- $volumes = append $volumes (omit . "mounts") -}}
+{{- end -}}
+{{- $own = merge (dict "volumes" $volumes "volumeMounts" (concat $mounts ($own.volumeMounts | default list))) $own -}}
+{{- range $field := list "args" "env" "envFrom" "volumeMounts" "volumes" -}}
+{{- $_ := set $own $field (concat (get $own $field | default list) (get $values (printf "extra%s" (title $field)) | default list)) -}}
+{{- end -}}
+{{- $container := merge (omit $own "annotations" "handlers" "token" "volumes") (dict
+  "name" (.containerName | default .component)
+  "image" (include "observability-stack.image" (dict "root" .root "image" $values.image))
+  "imagePullPolicy" $values.image.pullPolicy
+  "securityContext" $values.securityContext
+) (include "observability-stack.probes" (dict "values" $values "handlers" ($own.handlers | default dict)) | fromYaml) -}}
+{{- $container = include "observability-stack.nonEmpty" (dict "from" $container "fields" (keys $container)) | fromYaml -}}
+{{- $spec := merge (dict
+  "os" (ternary (dict "name" $os) dict (eq $os "windows"))
+  "nodeSelector" (mergeOverwrite (dict) $values.nodeSelector (dict "kubernetes.io/os" $os))
+  "imagePullSecrets" (include "observability-stack.imagePullSecrets" .root | fromYamlArray)
+  "serviceAccountName" (include "observability-stack.serviceAccountName" .)
+  "dnsPolicy" (and (default false $values.hostNetwork) (eq $os "linux") | ternary "ClusterFirstWithHostNet" "")
+  "securityContext" $values.podSecurityContext
+  "volumes" $own.volumes
+) (pick $values "affinity" "hostNetwork" "priorityClassName" "terminationGracePeriodSeconds" "tolerations" "topologySpreadConstraints") -}}
+{{- $spec = include "observability-stack.nonEmpty" (dict "from" $spec "fields" (keys $spec)) | fromYaml -}}
+{{- $_ := set $spec "automountServiceAccountToken" ($own.token | default false) -}}
+{{- $_ := set $spec "containers" (list (set $container "resources" $values.resources)) -}}
+{{- $metadata := dict "labels" (include "observability-stack.labels" (dict "root" .root "component" .component "extra" $values.podLabels) | fromYaml) -}}
+{{- with mergeOverwrite (dict) .root.Values.commonAnnotations $values.podAnnotations ($own.annotations | default dict) }}{{ $_ := set $metadata "annotations" . }}{{ end -}}
+{{- dict "metadata" $metadata "spec" $spec | toJson -}}
 {{- end -}}
 
-{{/* Data volume: dict "persistence" <block> "claim" <name, or empty for an emptyDir> and, if it is not `data`, "name". */}}
+{{/* Source of a data volume: dict "root" $ "component" <name> and, for an instance of Prometheus, "owner" server. */}}
 {{- define "observability-stack.dataVolume" -}}
-- name: {{ .name | default "data" }}
-  {{- if .claim }}
-  persistentVolumeClaim:
-    claimName: {{ .claim | quote }}
-  {{- else }}
-  emptyDir:
-    sizeLimit: {{ .persistence.emptyDir.sizeLimit | quote }}
-  {{- end }}
+{{- if include "observability-stack.hasClaim" . -}}
+persistentVolumeClaim:
+  claimName: {{ include "observability-stack.componentName" . | quote }}
+{{- else -}}
+emptyDir:
+  sizeLimit: {{ (get .root.Values (.owner | default .component)).persistence.emptyDir.sizeLimit | quote }}
 {{- end -}}
-
-{{/*
-Ingress rule for an X-Ray proxy, which signs every request with the role of its pod and authenticates no client: allows only
-the release's namespace and the given peers. Argument: dict "port" <name> "from" <peers>.
-*/}}
-{{- define "observability-stack.proxyRule" -}}
-from:
-  - podSelector: {}
-  {{- with .from }}{{ toYaml . | nindent 2 }}{{ end }}
-ports:
-  - port: {{ .port }}
-    protocol: TCP
-{{- end -}}
-
-{{/* Environment variables from fields of the pod. Argument: a list of `<variable> <field path>`. */}}
-{{- define "observability-stack.fieldEnv" -}}
-{{- range . }}
-{{- $pair := splitList " " . }}
-- name: {{ first $pair }}
-  valueFrom:
-    fieldRef:
-      fieldPath: {{ last $pair }}
-{{- end }}
-{{- end -}}
-
-{{/* Volumes of host paths. Argument: a list of `<name> <path>`. */}}
-{{- define "observability-stack.hostVolumes" -}}
-{{- range . }}
-{{- $pair := splitList " " . }}
-- name: {{ first $pair }}
-  hostPath:
-    path: {{ last $pair }}
-{{- end }}
-{{- end -}}
-
-{{/* Read-only mounts. Argument: a list of `<volume> <path>`. */}}
-{{- define "observability-stack.readOnlyMounts" -}}
-{{- range . }}
-{{- $pair := splitList " " . }}
-- name: {{ first $pair }}
-  mountPath: {{ last $pair }}
-  readOnly: true
-{{- end }}
 {{- end -}}

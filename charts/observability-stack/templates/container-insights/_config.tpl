@@ -1,17 +1,16 @@
 {{/* Configuration of the CloudWatch agent and of the EKS add-on that installs it. */}}
 
-{{/* Whether the chart installs the agent, rather than the add-on. Argument: the root. */}}
+{{/* Whether the chart installs the agent, rather than the add-on. */}}
 {{- define "observability-stack.runsInsights" -}}
-{{- $insights := .Values.containerInsights -}}
-{{- if and $insights.enabled (eq $insights.installer "chart") }}true{{ end -}}
+{{- include "observability-stack.runs" (dict "root" . "component" "container-insights") -}}
 {{- end -}}
 
-{{/* Whether the agent also runs on Windows nodes. Argument: the root. */}}
+{{/* Whether the agent also runs on Windows nodes. */}}
 {{- define "observability-stack.runsWindowsInsights" -}}
 {{- if and (include "observability-stack.runsInsights" .) .Values.containerInsights.windows.enabled }}true{{ end -}}
 {{- end -}}
 
-{{/* Log group of the metrics; the agent determines its name. Argument: the root. */}}
+{{/* Log group of the metrics; the agent determines its name. */}}
 {{- define "observability-stack.performanceGroup" -}}
 /aws/containerinsights/{{ .Values.cluster.name }}/performance
 {{- end -}}
@@ -45,18 +44,17 @@ Configuration of the agent, as a JSON map: dict "root" $ and, for Windows nodes,
 {{- $config | toJson -}}
 {{- end -}}
 
-{{/* OpenTelemetry configuration of the health check extension, which the agent merges with its own configuration. */}}
-{{- define "observability-stack.insightsHealth" -}}
-{{- dict "extensions" (dict "health_check" (dict "endpoint" (printf "0.0.0.0:%d" (int .Values.containerInsights.healthPort))))
-  "service" (dict "extensions" (list "health_check")) | toYaml -}}
-{{- end -}}
-
-{{/* Data of the ConfigMap. Argument: the root. */}}
+{{/* Data of the ConfigMap. The agent merges the OpenTelemetry configuration of the health check with its own. */}}
 {{- define "observability-stack.insightsData" -}}
 cwagentconfig.json: |
   {{- include "observability-stack.insightsConfig" (dict "root" .) | fromJson | toPrettyJson | nindent 2 }}
 health.yaml: |
-  {{- include "observability-stack.insightsHealth" . | nindent 2 }}
+  extensions:
+    health_check:
+      endpoint: 0.0.0.0:{{ .Values.containerInsights.healthPort | int }}
+  service:
+    extensions:
+    - health_check
 {{- if include "observability-stack.runsWindowsInsights" . }}
 windows.json: |
   {{- include "observability-stack.insightsConfig" (dict "root" . "windows" true) | fromJson | toPrettyJson | nindent 2 }}
@@ -69,12 +67,11 @@ Argument: the root.
 */}}
 {{- define "observability-stack.addOnConfig" -}}
 {{- $insights := .Values.containerInsights -}}
-{{- $config := dict
+{{- dict
   "agent" (dict "config" (include "observability-stack.insightsConfig" (dict "root" .) | fromJson) "resources" $insights.resources)
   "applicationSignals" (dict "enabled" $insights.applicationSignals.enabled)
   "containerLogs" (dict "enabled" $insights.addOn.containerLogs)
   "dcgmExporter" (dict "enabled" $insights.metrics.accelerated)
   "neuronMonitor" (dict "enabled" $insights.metrics.accelerated)
--}}
-{{- $config | toJson -}}
+| toJson -}}
 {{- end -}}

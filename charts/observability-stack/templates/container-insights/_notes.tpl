@@ -1,5 +1,3 @@
-{{/* Notes of an installation with Container Insights. */}}
-
 {{/* Statements of the policy of the CloudWatch agent's role, as a JSON list. Argument: the root. */}}
 {{- define "observability-stack.insightsStatements" -}}
 {{- $insights := .Values.containerInsights -}}
@@ -15,9 +13,7 @@
   (dict "Effect" "Allow" "Action" (list "logs:CreateLogGroup" "logs:CreateLogStream" "logs:PutLogEvents") "Resource" $arns)
   (dict "Effect" "Allow" "Action" (list "ec2:DescribeTags" "ec2:DescribeVolumes") "Resource" "*")
 -}}
-{{- if $insights.applicationSignals.enabled -}}
-{{- $statements = append $statements (dict "Effect" "Allow" "Action" (list "xray:GetSamplingRules" "xray:GetSamplingStatisticSummaries" "xray:GetSamplingTargets" "xray:PutTelemetryRecords" "xray:PutTraceSegments") "Resource" "*") -}}
-{{- end -}}
+{{- if $insights.applicationSignals.enabled }}{{ $statements = append $statements (include "observability-stack.xrayStatement" . | fromJson) }}{{ end -}}
 {{- $statements | toJson -}}
 {{- end -}}
 
@@ -27,7 +23,7 @@
 {{- $group := include "observability-stack.performanceGroup" . -}}
 {{- if $insights.enabled }}
 {{- $chart := eq $insights.installer "chart" }}
-{{- $role := include "observability-stack.roleArn" (dict "root" . "account" "containerInsights") -}}
+{{- $role := include "observability-stack.roleArn" (dict "root" . "component" "container-insights") -}}
 {{- if $chart }}
 The CloudWatch agent of each node sends Container Insights to the log group {{ $group }}. {{ if $insights.metrics.extract }}CloudWatch extracts metrics from its events{{ else }}CloudWatch extracts no metrics from its events, because containerInsights.metrics.extract is false{{ end }}. To check that they arrive:
 {{- else }}
@@ -67,10 +63,10 @@ The least-privilege policy of the role of the CloudWatch agent (ACCOUNT is your 
 {{ include "observability-stack.policyDocument" (include "observability-stack.insightsStatements" . | fromJsonArray) | indent 2 }}
 
 {{ if $chart }}
-{{- include "observability-stack.roleNotes" (dict "root" . "account" "containerInsights" "component" "container-insights" "who" "the CloudWatch agent" "workload" (printf "daemonset/%s" (include "observability-stack.componentName" (dict "root" . "component" "container-insights")))) }}
+{{- include "observability-stack.roleNotes" (dict "root" . "component" "container-insights" "who" "the CloudWatch agent" "workload" (printf "daemonset/%s" (include "observability-stack.componentName" (dict "root" . "component" "container-insights")))) }}
 {{- else if ne .Values.identity.type "node" }}Its trust policy{{ if eq .Values.identity.type "irsa" }} (OIDC_ID is the last part of the cluster's issuer URL){{ end }}:
 
-{{ include "observability-stack.accountTrustPolicy" (dict "root" . "account" "containerInsights" "component" "container-insights" "namespace" "amazon-cloudwatch" "name" "cloudwatch-agent") | indent 2 }}
+{{ include "observability-stack.accountTrustPolicy" (dict "root" . "component" "container-insights" "namespace" "amazon-cloudwatch" "name" "cloudwatch-agent") | indent 2 }}
 {{- end }}
 
 Uninstalling keeps {{ if not $chart }}the add-on and {{ end }}the log group. To delete {{ ternary "it" "them" $chart }}:

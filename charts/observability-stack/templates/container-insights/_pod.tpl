@@ -1,5 +1,3 @@
-{{/* Pods of the CloudWatch agent. */}}
-
 {{/* Values of the pods with their default affinity, as JSON. Argument: the root. */}}
 {{- define "observability-stack.insightsPodValues" -}}
 {{- $values := deepCopy .Values.containerInsights -}}
@@ -11,118 +9,100 @@
 {{- $values | toJson -}}
 {{- end -}}
 
-{{/* Environment variables. Argument: the root. */}}
 {{- define "observability-stack.insightsEnv" -}}
-{{- $fields := list "HOST_IP status.hostIP" "HOST_NAME spec.nodeName" "K8S_NODE_NAME spec.nodeName" "K8S_NAMESPACE metadata.namespace" -}}
-{{ include "observability-stack.fieldEnv" $fields | trim }}
+- {name: HOST_IP, valueFrom: {fieldRef: {fieldPath: status.hostIP}}}
+- {name: HOST_NAME, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}
+- {name: K8S_NODE_NAME, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}
+- {name: K8S_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
 {{- if ne .Values.identity.type "node" }}
 # Without instance metadata, the agent would assume an on-premises host and require a credentials file.
-- name: RUN_WITH_IRSA
-  value: "True"
+- {name: RUN_WITH_IRSA, value: "True"}
 {{- end }}
-{{- with .Values.containerInsights.extraEnv }}{{ toYaml . | nindent 0 }}{{ end }}
 {{- end -}}
 
-{{- define "observability-stack.insightsContainer" -}}
+{{- define "observability-stack.insightsPod" -}}
 {{- $insights := .Values.containerInsights -}}
+{{- $ports := list (dict "name" "health" "port" $insights.healthPort) -}}
+{{- if $insights.applicationSignals.enabled }}{{ $ports = concat $ports (include "observability-stack.applicationSignalsPorts" . | fromYamlArray) }}{{ end -}}
+annotations:
+  checksum/config: {{ include "observability-stack.insightsData" . | sha256sum }}
+token: true
 env:
   {{- include "observability-stack.insightsEnv" . | nindent 2 }}
 ports:
-  - name: health
-    containerPort: {{ $insights.healthPort | int }}
-    {{- if $insights.hostNetwork }}
-    hostPort: {{ $insights.healthPort | int }}
-    {{- end }}
-  {{- if $insights.applicationSignals.enabled }}
-  {{- range include "observability-stack.applicationSignalsPorts" . | fromYamlArray }}
-  - name: {{ .name }}
-    containerPort: {{ .port | int }}
-    {{- if $insights.hostNetwork }}
-    hostPort: {{ .port | int }}
-    {{- end }}
+  {{- range $ports }}
+  - {name: {{ .name }}, containerPort: {{ .port | int }}{{ if $insights.hostNetwork }}, hostPort: {{ .port | int }}{{ end }}}
   {{- end }}
-  {{- end }}
-{{ include "observability-stack.httpProbes" (dict "values" $insights "paths" (dict "livenessProbe" "/" "readinessProbe" "/") "ports" (dict "livenessProbe" "health" "readinessProbe" "health")) | trim }}
-volumeMounts:
+handlers:
+  livenessProbe: {httpGet: {path: /, port: health}}
+  readinessProbe: {httpGet: {path: /, port: health}}
+volumes:
   - name: config
-    mountPath: /etc/cwagentconfig
-    readOnly: true
+    mounts: [{mountPath: /etc/cwagentconfig, readOnly: true}]
+    configMap:
+      name: {{ include "observability-stack.componentName" (dict "root" . "component" "container-insights") | quote }}
+      items: [{key: cwagentconfig.json, path: cwagentconfig.json}, {key: health.yaml, path: health.yaml}]
   # The agent writes its translated configuration here. Nothing in these directories has to survive a restart.
   - name: scratch
-    mountPath: /opt/aws/amazon-cloudwatch-agent/etc
-    subPath: etc
-  - name: scratch
-    mountPath: /opt/aws/amazon-cloudwatch-agent/var
-    subPath: var
-  - name: scratch
-    mountPath: /opt/aws/amazon-cloudwatch-agent/logs
-    subPath: logs
-  - name: scratch
-    mountPath: /tmp
-    subPath: tmp
-  {{- $mounts := list "rootfs /rootfs" "sys /sys" "disks /dev/disk" "containerd /run/containerd/containerd.sock" }}
-  {{- if $insights.metrics.accelerated }}{{ $mounts = append $mounts "pod-resources /var/lib/kubelet/pod-resources" }}{{ end }}
-  {{- include "observability-stack.readOnlyMounts" $mounts | trim | nindent 2 }}
+    mounts:
+      - {mountPath: /opt/aws/amazon-cloudwatch-agent/etc, subPath: etc}
+      - {mountPath: /opt/aws/amazon-cloudwatch-agent/var, subPath: var}
+      - {mountPath: /opt/aws/amazon-cloudwatch-agent/logs, subPath: logs}
+      - {mountPath: /tmp, subPath: tmp}
+    emptyDir: {sizeLimit: 64Mi}
+  - {name: rootfs, mounts: [{mountPath: /rootfs, readOnly: true}], hostPath: {path: /}}
+  - {name: sys, mounts: [{mountPath: /sys, readOnly: true}], hostPath: {path: /sys}}
+  - {name: disks, mounts: [{mountPath: /dev/disk, readOnly: true}], hostPath: {path: /dev/disk}}
+  - name: containerd
+    mounts: [{mountPath: /run/containerd/containerd.sock, readOnly: true}]
+    hostPath: {path: /run/containerd/containerd.sock}
+  {{- if $insights.metrics.accelerated }}
+  - name: pod-resources
+    mounts: [{mountPath: /var/lib/kubelet/pod-resources, readOnly: true}]
+    hostPath: {path: /var/lib/kubelet/pod-resources}
+  {{- end }}
 {{- end -}}
 
-{{- define "observability-stack.insightsVolumes" -}}
-- name: config
-  configMap:
-    name: {{ include "observability-stack.componentName" (dict "root" . "component" "container-insights") | quote }}
-    items:
-      - key: cwagentconfig.json
-        path: cwagentconfig.json
-      - key: health.yaml
-        path: health.yaml
-- name: scratch
-  emptyDir:
-    sizeLimit: 64Mi
-{{- $volumes := list "rootfs /" "sys /sys" "disks /dev/disk" "containerd /run/containerd/containerd.sock" }}
-{{- if .Values.containerInsights.metrics.accelerated }}{{ $volumes = append $volumes "pod-resources /var/lib/kubelet/pod-resources" }}{{ end }}
-{{- include "observability-stack.hostVolumes" $volumes | trim | nindent 0 }}
-{{- end -}}
-
-{{/* Ports of Application Signals. */}}
 {{- define "observability-stack.applicationSignalsPorts" -}}
-- name: otlp-grpc
-  port: 4315
-- name: otlp-http
-  port: 4316
-- name: xray-proxy
-  port: 2000
+- {name: otlp-grpc, port: 4315}
+- {name: otlp-http, port: 4316}
+- {name: xray-proxy, port: 2000}
+{{- end -}}
+
+{{- define "observability-stack.insightsIngress" -}}
+{{- $insights := .Values.containerInsights -}}
+{{- if $insights.applicationSignals.enabled -}}
+{{- $ports := include "observability-stack.applicationSignalsPorts" . | fromYamlArray -}}
+{{- include "observability-stack.signalIngress" (dict "ports" $ports "proxy" "xray-proxy" "from" $insights.networkPolicy.proxyFrom) -}}
+{{- end -}}
 {{- end -}}
 
 {{/*
-Values of the pods on Windows nodes, as JSON. They are HostProcess containers: the agent reads the kubelet and the performance
-counters of the host. Argument: the root.
+Values of the pods on Windows nodes, as JSON. They are HostProcess containers, which require the host network: the agent reads
+the kubelet and the performance counters of the host.
 */}}
 {{- define "observability-stack.insightsWindowsValues" -}}
 {{- $insights := .Values.containerInsights -}}
 {{- $process := dict "hostProcess" true "runAsUserName" "NT AUTHORITY\\SYSTEM" -}}
-{{- merge (dict "podSecurityContext" (dict "windowsOptions" $process))
+{{- merge (dict "hostNetwork" true "podSecurityContext" (dict "windowsOptions" $process))
   (pick $insights "image" "podAnnotations" "podLabels" "priorityClassName" "updateStrategy")
   (pick $insights.windows "nodeSelector" "resources" "tolerations") | toJson -}}
 {{- end -}}
 
-{{- define "observability-stack.insightsWindowsContainer" -}}
+{{- define "observability-stack.insightsWindowsPod" -}}
+annotations:
+  checksum/config: {{ include "observability-stack.insightsData" . | sha256sum }}
+token: true
 workingDir: '%CONTAINER_SANDBOX_MOUNT_POINT%\Program Files\Amazon\AmazonCloudWatchAgent'
 env:
   {{- include "observability-stack.insightsEnv" . | nindent 2 }}
-  - name: RUN_IN_CONTAINER
-    value: "True"
-  - name: RUN_AS_HOST_PROCESS_CONTAINER
-    value: "True"
-volumeMounts:
+  {{- with .Values.containerInsights.extraEnv }}{{ toYaml . | nindent 2 }}{{ end }}
+  - {name: RUN_IN_CONTAINER, value: "True"}
+  - {name: RUN_AS_HOST_PROCESS_CONTAINER, value: "True"}
+volumes:
   - name: config
-    mountPath: 'C:\Program Files\Amazon\AmazonCloudWatchAgent\cwagentconfig'
-    readOnly: true
-{{- end -}}
-
-{{- define "observability-stack.insightsWindowsVolumes" -}}
-- name: config
-  configMap:
-    name: {{ include "observability-stack.componentName" (dict "root" . "component" "container-insights") | quote }}
-    items:
-      - key: windows.json
-        path: cwagentconfig.json
+    mounts: [{mountPath: 'C:\Program Files\Amazon\AmazonCloudWatchAgent\cwagentconfig', readOnly: true}]
+    configMap:
+      name: {{ include "observability-stack.componentName" (dict "root" . "component" "container-insights") | quote }}
+      items: [{key: windows.json, path: cwagentconfig.json}]
 {{- end -}}

@@ -1,8 +1,6 @@
-{{/* Fluent Bit configuration of the events collector. */}}
-
 {{/*
-`db` stores the IDs of events that were read, so that a restart does not read the events of the last hour again. An event whose
-count increases is read again once its ID expires, after the lookback.
+`db` stores the IDs of read events, so that a restart does not read the events of the last hour again. An event whose count
+increases is read again when its ID expires, after the lookback.
 */}}
 {{- define "observability-stack.eventsInput" -}}
 name: kubernetes_events
@@ -24,11 +22,6 @@ processors:
 threaded: false
 {{- end -}}
 
-{{/* A regular expression that matches exactly the given words. Argument: the list. */}}
-{{- define "observability-stack.eventsWords" -}}
-^(?:{{ join "|" . }})$
-{{- end -}}
-
 {{/*
 Filters, as a JSON list. They are processors of the input, since otherwise an alert would report excluded events as lost.
 `managedFields` makes up a third of an event. Filters remove only top-level keys, so `metadata` is lifted and nested again.
@@ -42,7 +35,7 @@ Filters, as a JSON list. They are processors of the input, since otherwise an al
   "other-namespaces" (list "exclude" "$metadata['namespace']" $events.namespaces.exclude)
   "reasons" (list "exclude" "$reason" $events.excludeReasons) -}}
 {{- with index $rule 2 -}}
-{{- $filters = append $filters (dict "name" "grep" "alias" $alias (index $rule 0) (printf "%s %s" (index $rule 1) (include "observability-stack.eventsWords" .))) -}}
+{{- $filters = append $filters (dict "name" "grep" "alias" $alias (index $rule 0) (printf "%s ^(?:%s)$" (index $rule 1) (join "|" .))) -}}
 {{- end -}}
 {{- end -}}
 {{- $filters = append $filters (dict "name" "nest" "alias" "lift" "operation" "lift" "nested_under" "metadata" "add_prefix" "metadata.") -}}

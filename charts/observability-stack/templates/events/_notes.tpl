@@ -1,4 +1,3 @@
-{{/* Notes of an install with events. */}}
 {{- define "observability-stack.eventsNotes" -}}
 {{- if .Values.events.enabled -}}
 {{- $minutes := int .Values.events.lookbackMinutes -}}
@@ -18,6 +17,6 @@ Why pods were evicted, killed or not scheduled in the last hour:
 An event that repeats itself arrives when it first occurs, and then every {{ $minutes }} minutes with its current count.
 {{- if ne .Values.events.persistence.type "persistentVolumeClaim" }} A new pod, after an upgrade or on another node, sends the events of the last {{ $minutes }} minutes again, because the IDs of sent events are deleted with the pod. To keep them, set events.persistence.type: persistentVolumeClaim.
 {{- end }}
-{{- include "observability-stack.outputNotes" (dict "root" . "account" "events" "component" "events" "who" "the collector of events" "workload" (printf "deployment/%s" $name)) }}
+{{- include "observability-stack.outputNotes" (dict "root" . "component" "events" "who" "the collector of events" "workload" (printf "deployment/%s" $name)) }}
 {{- end -}}
 {{- end -}}

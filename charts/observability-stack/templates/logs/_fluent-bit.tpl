@@ -23,7 +23,7 @@ dataplane.journal, host.journal and host.files.*.
   "read_from_tail" (not $logs.readFromHead)
 ) | toJson -}}
 {{- else -}}
-{{- /* A rotated file is read until it is deleted. */ -}}
+{{- /* Read rotated files until they are deleted. */ -}}
 {{- $input := merge $common (dict
   "name" "tail"
   "path" (join "," $source.paths)
@@ -86,30 +86,17 @@ kube_url: https://127.0.0.1:443
 {{- end }}
 {{- end -}}
 
-{{/* Keep the fields of a journal entry that Container Insights uses, with its names. */}}
-{{- define "observability-stack.journalFilters" -}}
-{{- $names := include "observability-stack.journalFields" . | fromJson -}}
-{{- $match := "^(dataplane|host)\\.journal$" -}}
-{{- $renamed := list -}}
-{{- range $field, $name := $names }}{{ $renamed = append $renamed (printf "%s %s" $field $name) }}{{ end -}}
-{{- list
-  (dict "name" "record_modifier" "alias" "journal" "match_regex" $match "allowlist_key" (keys $names | sortAlpha))
-  (dict "name" "modify" "alias" "journal-names" "match_regex" $match "rename" $renamed)
-| toJson -}}
-{{- end -}}
-
 {{- define "observability-stack.logFilters" -}}
 {{- $values := .Values.logs -}}
 {{- $pipelines := include "observability-stack.pipelines" (dict "root" . "component" "logs") | fromJsonArray -}}
 {{- $filters := list -}}
-{{- if $values.application.enabled -}}
-{{- with $values.application.multiline -}}
+{{- if and $values.application.enabled $values.application.multiline -}}
 {{- $filters = append $filters (dict
   "name" "multiline"
   "alias" "records"
   "match" "application.*"
   "multiline.key_content" "log"
-  "multiline.parser" (join "," .)
+  "multiline.parser" (join "," $values.application.multiline)
   "mode" "parser"
   "buffer" true
   "flush_ms" 1000
@@ -117,20 +104,24 @@ kube_url: https://127.0.0.1:443
   "emitter_storage.type" "filesystem"
 ) -}}
 {{- end -}}
-{{- end -}}
 {{- range $pipelines -}}
-{{- $rate := (get $values .).rateLimit -}}
-{{- if $rate }}{{ $filters = append $filters (dict "name" "throttle" "alias" (printf "rate-%s" .) "match" (printf "%s.*" .) "rate" (int $rate) "window" 5 "interval" "1s") }}{{ end -}}
+{{- $throttle := dict "name" "throttle" "alias" (printf "rate-%s" .) "match" (printf "%s.*" .) "window" 5 "interval" "1s" -}}
+{{- with int (get $values .).rateLimit }}{{ $filters = append $filters (set $throttle "rate" .) }}{{ end -}}
 {{- end -}}
 {{- if or $values.application.enabled (and $values.dataplane.enabled $values.dataplane.pods) -}}
 {{- if $values.joinParts -}}
-{{- /* The runtime's flag of partial lines, which the parser has joined. */ -}}
+{{- /* Drop the partial-line flag of the runtime: the parser has joined the parts. */ -}}
 {{- $filters = append $filters (dict "name" "record_modifier" "alias" "parts" "match_regex" "^(application|dataplane)\\.pods\\." "remove_key" "_p") -}}
 {{- end -}}
 {{- $filters = append $filters (include "observability-stack.metadataFilter" . | fromYaml) -}}
 {{- end -}}
 {{- if include "observability-stack.readsJournal" . -}}
-{{- $filters = concat $filters (include "observability-stack.journalFilters" . | fromJsonArray) -}}
+{{- $names := include "observability-stack.journalFields" . | fromJson -}}
+{{- $renamed := list -}}
+{{- range $field, $name := $names }}{{ $renamed = append $renamed (printf "%s %s" $field $name) }}{{ end -}}
+{{- $match := "^(dataplane|host)\\.journal$" -}}
+{{- $filters = append $filters (dict "name" "record_modifier" "alias" "journal" "match_regex" $match "allowlist_key" (keys $names | sortAlpha)) -}}
+{{- $filters = append $filters (dict "name" "modify" "alias" "journal-names" "match_regex" $match "rename" $renamed) -}}
 {{- end -}}
 {{- range $pipelines -}}
 {{- $options := dict "alias" (printf "origin-%s" .) "match" (printf "%s.*" .) -}}
@@ -139,7 +130,7 @@ kube_url: https://127.0.0.1:443
 {{- concat $filters $values.extraFilters | toJson -}}
 {{- end -}}
 
-{{/* The whole configuration, as YAML. */}}
+{{/* The complete configuration, as YAML. */}}
 {{- define "observability-stack.fluentBitConfig" -}}
 {{- $parsers := list (dict "name" "pods" "format" "regex" "regex" "\\.?pods\\.(?<namespace_name>[^_]+)_(?<pod_name>[^_]+)_(?<container_name>[^_]+)$") -}}
 {{- if not .Values.logs.joinParts -}}

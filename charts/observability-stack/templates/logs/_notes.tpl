@@ -1,9 +1,8 @@
-{{/* Notes of an install with logs, and what the notes of logs and events have in common. */}}
 {{- define "observability-stack.logsNotes" -}}
 {{- if .Values.logs.enabled -}}
-{{- $fluentd := include "observability-stack.logsByFluentd" . -}}
+{{- $fluentd := eq .Values.logs.engine "fluentd" -}}
 {{- $name := include "observability-stack.componentName" (dict "root" . "component" "logs") -}}
-{{ ternary "fluentd" "Fluent Bit" (ne $fluentd "") }} collects logs on every Linux node:
+{{ ternary "fluentd" "Fluent Bit" $fluentd }} collects logs on every Linux node:
 
   kubectl logs --namespace {{ .Release.Namespace }} daemonset/{{ $name }}
 {{- if $fluentd }}
@@ -13,17 +12,14 @@
 
 Log groups contain the name "eks" for the cluster. Set cluster.name and cluster.region to your own.
 {{- end }}
-{{- include "observability-stack.outputNotes" (dict "root" . "account" "logs" "component" "logs" "who" "Fluent Bit" "workload" (printf "daemonset/%s" $name)) }}
+{{- include "observability-stack.outputNotes" (dict "root" . "component" "logs" "who" "Fluent Bit" "workload" (printf "daemonset/%s" $name)) }}
 {{- end }}
 
 Uninstalling keeps positions and waiting records in {{ include "observability-stack.logsStatePath" . }} on the nodes. To start over, delete that directory.
 {{- end -}}
 {{- end -}}
 
-{{/*
-Policies of the roles, log groups, and what an uninstall keeps: dict "root" $ and the arguments of
-observability-stack.roleNotes.
-*/}}
+{{/* Policies of the roles, log groups, and resources that an uninstall keeps; arguments as for observability-stack.roleNotes. */}}
 {{- define "observability-stack.outputNotes" -}}
 {{- $outputs := include "observability-stack.fluentBitOutputs" . | fromJsonArray -}}
 {{- $region := .root.Values.cluster.region -}}

@@ -1,12 +1,8 @@
 {{/* Sources of logs on a node, for both engines. */}}
 
-{{/* Whether logs are enabled with Fluent Bit, or with fluentd. */}}
+{{/* Whether Fluent Bit, rather than fluentd, collects logs. */}}
 {{- define "observability-stack.logsByFluentBit" -}}
 {{- if and .Values.logs.enabled (eq .Values.logs.engine "fluent-bit") }}true{{ end -}}
-{{- end -}}
-
-{{- define "observability-stack.logsByFluentd" -}}
-{{- if and .Values.logs.enabled (eq .Values.logs.engine "fluentd") }}true{{ end -}}
 {{- end -}}
 
 {{- define "observability-stack.readsJournal" -}}

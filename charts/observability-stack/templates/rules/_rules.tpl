@@ -1,6 +1,4 @@
-{{/*
-Rules of files/rules with the values applied. A server evaluates them itself; in agent mode they are for the backend.
-*/}}
+{{/* Rules of files/rules with the values applied. A server evaluates them; in agent mode, the backend does. */}}
 
 {{/* Groups of a file without disabled alerts: dict "root" $ "file" <name>; a JSON list. */}}
 {{- define "observability-stack.ruleGroups" -}}

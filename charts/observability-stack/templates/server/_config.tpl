@@ -1,13 +1,3 @@
-{{/* Configuration of Prometheus. */}}
-
-{{/* External labels; replicas differ only in `__replica__`. dict "root" $ "instance" <item of prometheusInstances>. */}}
-{{- define "observability-stack.externalLabels" -}}
-{{- $values := .root.Values -}}
-{{- $labels := dict "cluster" $values.cluster.name -}}
-{{- if gt (int $values.server.replicas) 1 }}{{ $_ := set $labels "__replica__" .instance.name }}{{ end -}}
-{{- mergeOverwrite (dict) $values.server.externalLabels $labels | toJson -}}
-{{- end -}}
-
 {{/* Alerting. Replicas must send identical alerts for Alertmanager to deduplicate, so `__replica__` is dropped. */}}
 {{- define "observability-stack.alertingConfig" -}}
 {{- $sd := include "observability-stack.ownPods" (dict "root" . "components" (list "alertmanager")) | fromJsonArray -}}
@@ -24,7 +14,11 @@ alertmanagers:
 
 {{- define "observability-stack.prometheusConfig" -}}
 {{- $scrape := .root.Values.scrape -}}
-{{- $global := dict "scrape_interval" $scrape.interval "scrape_timeout" $scrape.timeout "external_labels" (include "observability-stack.externalLabels" . | fromJson) -}}
+{{- $server := .root.Values.server -}}
+{{- $labels := mergeOverwrite (dict) $server.externalLabels (dict "cluster" .root.Values.cluster.name) -}}
+{{- /* Replicas differ only in this label. */}}
+{{- if gt (int $server.replicas) 1 }}{{ $_ := set $labels "__replica__" .instance.name }}{{ end -}}
+{{- $global := dict "scrape_interval" $scrape.interval "scrape_timeout" $scrape.timeout "external_labels" $labels -}}
 {{- $config := dict "global" $global "scrape_configs" (include "observability-stack.scrapeConfigs" . | fromJsonArray) -}}
 {{- with include "observability-stack.remoteWriteConfig" .root | fromJsonArray }}{{ $_ := set $config "remote_write" . }}{{ end -}}
 {{- if not (include "observability-stack.prometheusIsAgent" .root) -}}

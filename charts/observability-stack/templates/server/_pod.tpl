@@ -1,5 +1,3 @@
-{{/* Pods of Prometheus. */}}
-
 {{/* Values of the pods, as JSON. Several instances prefer different nodes, unless the values set an affinity. */}}
 {{- define "observability-stack.serverPodValues" -}}
 {{- $server := .Values.server -}}
@@ -12,53 +10,47 @@
 {{- end -}}
 {{- end -}}
 
-{{- define "observability-stack.serverChecksums" -}}
-{{- $checksums := dict "checksum/config" (include "observability-stack.prometheusConfigData" . | sha256sum) -}}
-{{- if include "observability-stack.evaluatesRules" . }}{{ $_ := set $checksums "checksum/rules" (include "observability-stack.rulesData" . | sha256sum) }}{{ end -}}
-{{- $checksums | toJson -}}
-{{- end -}}
-
-{{/* Container, and volumes below: dict "root" $ "instance" <item of prometheusInstances>. */}}
-{{- define "observability-stack.serverContainer" -}}
+{{/* Argument: dict "root" $ "instance" <item of prometheusInstances>. */}}
+{{- define "observability-stack.serverPod" -}}
 {{- $server := .root.Values.server -}}
+{{- $rules := include "observability-stack.evaluatesRules" .root -}}
+annotations:
+  checksum/config: {{ include "observability-stack.prometheusConfigData" .root | sha256sum }}
+  {{- if $rules }}
+  checksum/rules: {{ include "observability-stack.rulesData" .root | sha256sum }}
+  {{- end }}
+token: true
 args:
-  {{- include "observability-stack.prometheusArgs" . | nindent 2 }}
-{{- with $server.extraEnv }}
-env:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with $server.extraEnvFrom }}
-envFrom:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
+  - --config.file=/etc/prometheus/{{ .instance.file }}
+  - --web.listen-address=:{{ $server.service.port | int }}
+  - --log.level={{ $server.logLevel }}
+  {{- if include "observability-stack.prometheusIsAgent" .root }}
+  - --agent
+  - --storage.agent.path=/prometheus
+  - --storage.agent.retention.max-time={{ $server.wal.maxTime }}
+  {{- else }}
+  - --storage.tsdb.path=/prometheus
+  - --storage.tsdb.retention.time={{ $server.retention.time }}
+  {{- with $server.retention.size }}
+  - --storage.tsdb.retention.size={{ . }}
+  {{- end }}
+  {{- end }}
 ports:
-  - name: http
-    containerPort: {{ $server.service.port | int }}
-{{ include "observability-stack.httpProbes" (dict "values" $server "paths" (dict "startupProbe" "/-/ready" "livenessProbe" "/-/healthy" "readinessProbe" "/-/ready")) }}
-volumeMounts:
+  - {name: http, containerPort: {{ $server.service.port | int }}}
+handlers:
+  startupProbe: {httpGet: {path: /-/ready, port: http}}
+  livenessProbe: {httpGet: {path: /-/healthy, port: http}}
+  readinessProbe: {httpGet: {path: /-/ready, port: http}}
+volumes:
   - name: config
-    mountPath: /etc/prometheus
-    readOnly: true
-  {{- if include "observability-stack.evaluatesRules" .root }}
+    mounts: [{mountPath: /etc/prometheus, readOnly: true}]
+    configMap: {name: {{ include "observability-stack.componentName" (dict "root" .root "component" "server") | quote }}}
+  {{- if $rules }}
   - name: rules
-    mountPath: /etc/prometheus-rules
-    readOnly: true
+    mounts: [{mountPath: /etc/prometheus-rules, readOnly: true}]
+    configMap: {name: {{ include "observability-stack.componentName" (dict "root" .root "component" "rules") | quote }}}
   {{- end }}
   - name: data
-    mountPath: /prometheus
-  {{- with $server.extraVolumeMounts }}{{ toYaml . | nindent 2 }}{{ end }}
-{{- end -}}
-
-{{- define "observability-stack.serverVolumes" -}}
-{{- $server := .root.Values.server -}}
-- name: config
-  configMap:
-    name: {{ include "observability-stack.componentName" (dict "root" .root "component" "server") | quote }}
-{{- if include "observability-stack.evaluatesRules" .root }}
-- name: rules
-  configMap:
-    name: {{ include "observability-stack.componentName" (dict "root" .root "component" "rules") | quote }}
-{{- end }}
-{{ include "observability-stack.dataVolume" (dict "persistence" $server.persistence "claim" (ternary .instance.name "" (ne "" (include "observability-stack.prometheusHasClaim" .root)))) }}
-{{- with $server.extraVolumes }}{{ toYaml . | nindent 0 }}{{ end }}
+    mounts: [{mountPath: /prometheus}]
+    {{- include "observability-stack.dataVolume" (dict "root" .root "component" .instance.component "owner" "server") | nindent 4 }}
 {{- end -}}

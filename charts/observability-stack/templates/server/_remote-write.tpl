@@ -1,8 +1,4 @@
-{{/* Remote write. */}}
-
-{{/*
-Metrics that the chart's rules and dashboards use, by scrape job, as a JSON map of lists; empty if `scrape.allowList` is disabled.
-*/}}
+{{/* Metrics that rules and dashboards use, by scrape job, as a JSON map of lists; empty if `scrape.allowList` is disabled. */}}
 {{- define "observability-stack.allowedMetrics" -}}
 {{- $list := .Files.Get "files/allow-list.yaml" | fromYaml -}}
 {{- $allowed := dict -}}
@@ -77,9 +73,8 @@ seconds per request / batch size, divided among the shards of Prometheus. The ca
 {{- define "observability-stack.remoteWriteConfig" -}}
 {{- $steps := include "observability-stack.writeRelabel" . | fromJsonArray -}}
 {{- $remotes := list -}}
-{{- range include "observability-stack.remotesWithDefaults" . | fromJsonArray -}}
-{{- $remote := . -}}
-{{- with concat $steps ($remote.write_relabel_configs | default list) }}{{ $_ := set $remote "write_relabel_configs" . }}{{ end -}}
+{{- range $remote := include "observability-stack.remotesWithDefaults" . | fromJsonArray -}}
+{{- with concat $steps (.write_relabel_configs | default list) }}{{ $_ := set $remote "write_relabel_configs" . }}{{ end -}}
 {{- $remotes = append $remotes $remote -}}
 {{- end -}}
 {{- $remotes | toJson -}}

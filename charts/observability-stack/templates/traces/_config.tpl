@@ -1,10 +1,13 @@
 {{/* Configuration of the trace collector, by `traces.engine`. */}}
 
-{{/* Values of the engine merged with those of both engines, as JSON. */}}
+{{/* Values of the pods, as JSON: `traces` merged with the values of its engine. */}}
 {{- define "observability-stack.tracesValues" -}}
 {{- $traces := .Values.traces -}}
+{{- /* Surge, since traces are lost while a node has no pod; with a host port, two pods cannot run at once. */ -}}
+{{- $rolling := dict "maxSurge" (ternary 0 "10%" $traces.hostPort) "maxUnavailable" (ternary "10%" 0 $traces.hostPort) -}}
+{{- $strategy := $traces.updateStrategy | default (dict "type" "RollingUpdate" "rollingUpdate" $rolling) -}}
 {{- $engine := get $traces (ternary "xrayDaemon" "otel" (eq $traces.engine "xray-daemon")) -}}
-{{- merge (dict) $engine (omit $traces "xrayDaemon" "otel") | toJson -}}
+{{- mergeOverwrite (dict) $traces $engine (dict "updateStrategy" $strategy) | toJson -}}
 {{- end -}}
 
 {{- define "observability-stack.tracesName" -}}
@@ -15,7 +18,7 @@
 {{- default (include "observability-stack.tracesName" .) .Values.traces.service.name -}}
 {{- end -}}
 
-{{/* Ports of the engine, as a JSON list; both engines have those of X-Ray. */}}
+{{/* Ports of the engine, as a JSON list; both engines have the ports of X-Ray. */}}
 {{- define "observability-stack.tracesPorts" -}}
 {{- $ports := list
   (dict "name" "xray-udp" "port" 2000 "protocol" "UDP")
@@ -30,27 +33,26 @@
 {{- $ports | toJson -}}
 {{- end -}}
 
+{{- define "observability-stack.tracesIngress" -}}
+{{- $ports := include "observability-stack.tracesPorts" . | fromJsonArray -}}
+{{- include "observability-stack.signalIngress" (dict "ports" $ports "proxy" "xray-tcp" "from" .Values.traces.networkPolicy.proxyFrom) -}}
+{{- end -}}
+
 {{/* Configuration file of the engine, as YAML. */}}
 {{- define "observability-stack.tracesConfig" -}}
 {{- $traces := .Values.traces -}}
+{{- $region := .Values.cluster.region -}}
 {{- if eq $traces.engine "xray-daemon" -}}
 {{- /* The daemon's default buffer is 1% of the node's memory, regardless of the container's limit. */ -}}
 {{- dict
   "Version" 2
   "TotalBufferSizeMB" (int $traces.xrayDaemon.totalBufferSizeMB)
-  "Region" .Values.cluster.region
+  "Region" $region
   "Endpoint" $traces.endpoint
   "LocalMode" true
   "Logging" (dict "LogLevel" $traces.logLevel)
 | toYaml -}}
 {{- else -}}
-{{- include "observability-stack.collectorConfig" . -}}
-{{- end -}}
-{{- end -}}
-
-{{- define "observability-stack.collectorConfig" -}}
-{{- $traces := .Values.traces -}}
-{{- $region := .Values.cluster.region -}}
 {{- $limit := int $traces.otel.limitMib -}}
 {{- /* An address without a host also listens on IPv6. */ -}}
 {{- $proxy := dict "endpoint" ":2000" "region" $region "local_mode" true -}}
@@ -80,4 +82,9 @@
     "telemetry" (dict "logs" (dict "level" $traces.logLevel))
   )
 | toYaml -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "observability-stack.tracesData" -}}
+{{- dict "config.yaml" (printf "%s\n" (include "observability-stack.tracesConfig" .)) | toYaml -}}
 {{- end -}}

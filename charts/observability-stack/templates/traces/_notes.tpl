@@ -1,4 +1,3 @@
-{{/* Notes of an installation with traces. */}}
 {{- define "observability-stack.tracesNotes" -}}
 {{- $traces := .Values.traces -}}
 {{- if $traces.enabled -}}
@@ -6,10 +5,6 @@
 {{- $region := .Values.cluster.region -}}
 {{- $daemon := eq $traces.engine "xray-daemon" -}}
 {{- $host := printf "%s.%s" (include "observability-stack.tracesServiceName" .) $namespace -}}
-{{- $actions := list -}}
-{{- range list "GetSamplingRules" "GetSamplingStatisticSummaries" "GetSamplingTargets" "PutTelemetryRecords" "PutTraceSegments" -}}
-{{- $actions = append $actions (printf "xray:%s" .) -}}
-{{- end -}}
 {{ ternary "The X-Ray daemon" "The ADOT Collector" $daemon }} receives traces on every Linux node, and sends them to X-Ray in {{ $region }}. Set {{ ternary "this environment variable" "these environment variables" $daemon }} in applications, to send traces to the agent of their own node:
 
   AWS_XRAY_DAEMON_ADDRESS={{ $host }}:2000    # X-Ray SDKs
@@ -34,9 +29,9 @@ Every pod can send traces. The proxy at TCP 2000 signs requests with the agent's
 
 The least-privilege policy of the role of {{ ternary "the X-Ray daemon" "the collector" $daemon }}. X-Ray supports no resource-level permissions for these actions:
 
-{{ include "observability-stack.policyDocument" (list (dict "Effect" "Allow" "Action" $actions "Resource" "*")) | indent 2 }}
+{{ include "observability-stack.policyDocument" (list (include "observability-stack.xrayStatement" . | fromJson)) | indent 2 }}
 
-{{ include "observability-stack.roleNotes" (dict "root" . "account" "traces" "component" "traces" "who" (ternary "the X-Ray daemon" "the collector" $daemon) "workload" (printf "daemonset/%s" (include "observability-stack.tracesName" .))) }}
+{{ include "observability-stack.roleNotes" (dict "root" . "component" "traces" "who" (ternary "the X-Ray daemon" "the collector" $daemon) "workload" (printf "daemonset/%s" (include "observability-stack.tracesName" .))) }}
 
 X-Ray keeps traces for 30 days, also after uninstalling. They cannot be deleted earlier, and storing them is free.
 {{- end -}}

@@ -54,44 +54,13 @@ filter that joins parts removes the fields that it uses, so the stream is captur
 {{- end -}}
 
 {{/*
-Filters of a pipeline: dict "root" $ "pipeline" <name> "outputs" <list>; a JSON list. Parts of a line are joined, and the names
-of a pod are taken from the path of its file, so the API server gets no requests.
-*/}}
-{{- define "observability-stack.fluentdFilters" -}}
-{{- $filters := list -}}
-{{- if ne .pipeline "host" -}}
-{{- $pods := printf "%s.var.log.pods.**" .pipeline -}}
-{{- if .root.Values.logs.joinParts -}}
-{{- $filters = append $filters (dict "$type" "concat" "$tag" $pods "key" "log" "separator" "" "use_partial_cri_logtag" true "partial_cri_logtag_key" "flag" "partial_cri_stream_key" "of" "stream_identity_key" "of") -}}
-{{- end -}}
-{{- $names := `${a = record["path"].split("/"); b = a[4].split("_"); Hash["namespace_name", b[0], "pod_name", b[1], "container_name", a[5]]}` -}}
-{{- $filters = append $filters (dict "$type" "record_transformer" "$tag" $pods "enable_ruby" true "auto_typecast" true "record" (dict "kubernetes" $names) "remove_keys" "path") -}}
-{{- end -}}
-{{- $origin := dict "cluster" .root.Values.cluster.name "pipeline" .pipeline "node" "${HOST_NAME}" -}}
-{{- $filters = append $filters (dict "$type" "record_transformer" "$tag" "**" "record" $origin) -}}
-{{- with include "observability-stack.fluentdHashes" .outputs -}}
-{{- /* A chunk that is retried is stored once. */ -}}
-{{- $filters = append $filters (dict "$type" (printf "%s_genid" .) "$tag" "**" "hash_id_key" "_hash") -}}
-{{- end -}}
-{{- $filters | toJson -}}
-{{- end -}}
-
-{{/* Type of the first of these outputs that derives IDs from records, empty if none does. Argument: the outputs. */}}
-{{- define "observability-stack.fluentdHashes" -}}
-{{- $type := "" -}}
-{{- range . }}{{ if .generateId }}{{ $type = $type | default .type }}{{ end }}{{ end -}}
-{{- $type -}}
-{{- end -}}
-
-{{/*
 Outputs of fluentd, as a JSON list. Each has `variables`, the prefix of its environment variables. The first output of a type
 has the prefix that the image's own configuration uses.
 */}}
 {{- define "observability-stack.fluentdOutputs" -}}
 {{- $outputs := list -}}
 {{- $types := list -}}
-{{- $pipelines := include "observability-stack.pipelines" (dict "root" . "component" "logs") | fromJsonArray -}}
-{{- range include "observability-stack.receivers" (dict "root" . "pipelines" $pipelines) | fromJsonArray -}}
+{{- range include "observability-stack.receivers" (dict "root" . "component" "logs") | fromJsonArray -}}
 {{- $outputs = append $outputs (set . "variables" (has .type $types | ternary .variable (printf "FLUENT_%s_" (upper .type)))) -}}
 {{- $types = append $types .type -}}
 {{- end -}}
@@ -122,12 +91,14 @@ blocks the input, and unread lines stay in the log files.
   "retry_max_interval" "30s"
   (ternary "retry_forever" "retry_max_times" $forever) (ternary true $output.retryLimit $forever)
 -}}
+{{- $elastic := eq $output.type "elasticsearch" -}}
+{{- $variable := printf "${%s%%s}" $output.variables -}}
 {{- $store := dict
   "$type" $output.type
   "$id" (printf "%s-%s" $output.name .pipeline)
-  "host" (printf "${%sHOST}" $output.variables)
-  "port" (printf "${%sPORT}" $output.variables)
-  "scheme" (printf "${%sSCHEME}" $output.variables)
+  "host" (printf $variable "HOST")
+  "port" (printf $variable "PORT")
+  "scheme" (printf $variable "SCHEME")
   "ssl_verify" $output.tls.verify
   "suppress_type_name" true
   "write_operation" "create"
@@ -136,61 +107,77 @@ blocks the input, and unread lines stay in the log files.
   "reconnect_on_error" true
   "request_timeout" "60s"
   "compression_level" (ternary "best_speed" "no_compression" (eq $output.compress "gzip"))
-  (printf "verify_%s_version_at_startup" (ternary "es" "os" (eq $output.type "elasticsearch"))) false
-  (printf "log_%s_400_reason" (ternary "es" "os" (eq $output.type "elasticsearch"))) true
+  (printf "verify_%s_version_at_startup" (ternary "es" "os" $elastic)) false
+  (printf "log_%s_400_reason" (ternary "es" "os" $elastic)) true
   "buffer" $buffer
 -}}
-{{- if eq $output.type "elasticsearch" }}{{ $_ := set $store "default_elasticsearch_version" 8 }}{{ end -}}
-{{- if .hashed }}{{ $_ := set $store "remove_keys" "_hash" }}{{ end -}}
-{{- if $output.generateId }}{{ $_ := set $store "id_key" "_hash" }}{{ end -}}
-{{- if $output.logstashFormat -}}
-{{- $store = merge $store (dict "logstash_format" true "logstash_prefix" $output.logstashPrefix "logstash_dateformat" $output.logstashDateformat) -}}
-{{- else -}}
-{{- $_ := set $store "index_name" $output.index -}}
-{{- end -}}
-{{- with $output.path }}{{ $_ := set $store "path" . }}{{ end -}}
-{{- if $output.httpUser }}{{ $store = merge $store (dict "user" (printf "${%sUSER}" $output.variables) "password" (printf "${%sPASSWORD}" $output.variables)) }}{{ end -}}
-{{- with $output.tls.caFile }}{{ $_ := set $store "ca_file" . }}{{ end -}}
-{{- if or $output.tls.caSecret $output.tls.caConfigMap }}{{ $_ := set $store "ca_file" (printf "%s/%s/ca.crt" (include "observability-stack.caDirectory" .root) $output.name) }}{{ end -}}
-{{- $store | toJson -}}
+{{- $optional := dict
+  "default_elasticsearch_version" (ternary 8 0 $elastic)
+  "remove_keys" (ternary "_hash" "" (ne .hashed ""))
+  "id_key" (ternary "_hash" "" $output.generateId)
+  "logstash_format" $output.logstashFormat
+  "logstash_prefix" (ternary $output.logstashPrefix "" $output.logstashFormat)
+  "logstash_dateformat" (ternary $output.logstashDateformat "" $output.logstashFormat)
+  "index_name" (ternary "" $output.index $output.logstashFormat)
+  "path" $output.path
+  "user" (ternary "" (printf $variable "USER") (empty $output.httpUser))
+  "password" (ternary "" (printf $variable "PASSWORD") (empty $output.httpUser))
+  "ca_file" (or $output.tls.caSecret $output.tls.caConfigMap | empty | ternary $output.tls.caFile (printf "%s/%s/ca.crt" (include "observability-stack.caDirectory" .root) $output.name))
+-}}
+{{- include "observability-stack.nonEmpty" (dict "from" $optional "fields" (keys $optional)) | fromYaml | merge $store | toJson -}}
 {{- end -}}
 
-{{/* Labels of a pipeline and of its outputs that select namespaces, as a JSON list: dict "root" $ "pipeline" <name>. */}}
+{{/*
+Labels of a pipeline, and of its outputs that select namespaces, as a JSON list: dict "root" $ "pipeline" <name>. Filters join
+parts of a line, and take the names of a pod from the path of its file, so the API server gets no requests.
+*/}}
 {{- define "observability-stack.fluentdLabels" -}}
 {{- $outputs := list -}}
+{{- $hash := "" -}}
 {{- range include "observability-stack.fluentdOutputs" .root | fromJsonArray -}}
-{{- if include "observability-stack.outputReceives" (dict "output" . "by" "pipelines" "source" $.pipeline "namespaced" (list "application")) }}{{ $outputs = append $outputs . }}{{ end -}}
+{{- if include "observability-stack.outputReceives" (dict "output" . "by" "pipelines" "source" $.pipeline "namespaced" (list "application")) -}}
+{{- $outputs = append $outputs . -}}
+{{- if .generateId }}{{ $hash = $hash | default (printf "%s_genid" .type) }}{{ end -}}
 {{- end -}}
-{{- $hashed := include "observability-stack.fluentdHashes" $outputs -}}
+{{- end -}}
+{{- $filters := list -}}
+{{- if ne .pipeline "host" -}}
+{{- $pods := printf "%s.var.log.pods.**" .pipeline -}}
+{{- if .root.Values.logs.joinParts -}}
+{{- $filters = append $filters (dict "$type" "concat" "$tag" $pods "key" "log" "separator" "" "use_partial_cri_logtag" true "partial_cri_logtag_key" "flag" "partial_cri_stream_key" "of" "stream_identity_key" "of") -}}
+{{- end -}}
+{{- $names := `${a = record["path"].split("/"); b = a[4].split("_"); Hash["namespace_name", b[0], "pod_name", b[1], "container_name", a[5]]}` -}}
+{{- $filters = append $filters (dict "$type" "record_transformer" "$tag" $pods "enable_ruby" true "auto_typecast" true "record" (dict "kubernetes" $names) "remove_keys" "path") -}}
+{{- end -}}
+{{- $origin := dict "cluster" .root.Values.cluster.name "pipeline" .pipeline "node" "${HOST_NAME}" -}}
+{{- $filters = append $filters (dict "$type" "record_transformer" "$tag" "**" "record" $origin) -}}
+{{- /* With an ID, a record in a retried chunk is stored once. */ -}}
+{{- with $hash }}{{ $filters = append $filters (dict "$type" . "$tag" "**" "hash_id_key" "_hash") }}{{ end -}}
+{{- $config := list -}}
+{{- range $filters }}{{ $config = append $config (dict "filter" .) }}{{ end -}}
 {{- $stores := list -}}
 {{- $labels := list -}}
 {{- range $output := $outputs -}}
-{{- $store := include "observability-stack.fluentdStore" (dict "root" $.root "pipeline" $.pipeline "output" $output "hashed" $hashed) | fromJson -}}
-{{- $filters := list -}}
-{{- if eq $.pipeline "application" -}}
-{{- range $kind, $option := dict "include" "regexp" "exclude" "exclude" -}}
+{{- $store := include "observability-stack.fluentdStore" (dict "root" $.root "pipeline" $.pipeline "output" $output "hashed" $hash) | fromJson -}}
+{{- $selected := list -}}
+{{- range $kind, $option := ternary (dict "include" "regexp" "exclude" "exclude") dict (eq $.pipeline "application") -}}
 {{- with dig "match" "namespaces" $kind list $output -}}
 {{- $pattern := printf "/^(?:%s)$/" (join "|" . | replace "*" ".*") -}}
-{{- $filters = append $filters (dict "filter" (dict "$type" "grep" "$tag" "**" $option (dict "key" "$.kubernetes.namespace_name" "pattern" $pattern))) -}}
+{{- $selected = append $selected (dict "filter" (dict "$type" "grep" "$tag" "**" $option (dict "key" "$.kubernetes.namespace_name" "pattern" $pattern))) -}}
 {{- end -}}
 {{- end -}}
-{{- end -}}
-{{- if $filters -}}
+{{- if $selected -}}
 {{- $label := printf "@%s" (get $store "$id" | upper) -}}
-{{- $labels = append $labels (dict "$name" $label "config" (append $filters (dict "match" (merge (dict "$tag" "**") $store)))) -}}
+{{- $labels = append $labels (dict "$name" $label "config" (append $selected (dict "match" (merge (dict "$tag" "**") $store)))) -}}
 {{- $store = dict "$type" "relabel" "$label" $label -}}
 {{- end -}}
 {{- $stores = append $stores $store -}}
 {{- end -}}
-{{- $config := list -}}
-{{- range include "observability-stack.fluentdFilters" (dict "root" .root "pipeline" .pipeline "outputs" $outputs) | fromJsonArray }}{{ $config = append $config (dict "filter" .) }}{{ end -}}
 {{- $match := gt (len $stores) 1 | ternary (dict "$type" "copy" "store" $stores) (first $stores) | merge (dict "$tag" "**") -}}
 {{- prepend $labels (dict "$name" (printf "@%s" (upper .pipeline)) "config" (append $config (dict "match" $match))) | toJson -}}
 {{- end -}}
 
-{{/*
-The whole configuration, as YAML. A value `${NAME}` becomes embedded Ruby that reads the environment variable.
-*/}}
+{{/* The complete configuration, as YAML. A value `${NAME}` becomes embedded Ruby that reads the environment variable. */}}
 {{- define "observability-stack.fluentdConfig" -}}
 {{- $logs := .Values.logs -}}
 {{- $config := list -}}
@@ -208,22 +195,22 @@ The whole configuration, as YAML. A value `${NAME}` becomes embedded Ruby that r
 
 {{/* Environment of fluentd: host, port, scheme and credentials of each output. */}}
 {{- define "observability-stack.fluentdEnv" -}}
-{{- $env := include "observability-stack.fieldEnv" (list "HOST_NAME spec.nodeName" "POD_IP status.podIP") | fromYamlArray -}}
-{{- range include "observability-stack.fluentdOutputs" . | fromJsonArray -}}
-{{- $texts := dict "HOST" .host "PORT" (.port | int | toString) "SCHEME" (ternary "https" "http" .tls.enabled) -}}
-{{- if hasPrefix "FLUENT_" .variables -}}
-{{- /* The image's start script would edit the configuration, which is read-only. */ -}}
-{{- $_ := set $texts "SED_DISABLE" "true" -}}
-{{- end -}}
-{{- $variables := .variables -}}
-{{- $user := .httpUser -}}
-{{- if and $user (kindIs "string" $user) }}{{ $_ := set $texts "USER" $user }}{{ end -}}
-{{- range $suffix, $text := $texts }}{{ $env = append $env (dict "name" (print $variables $suffix) "value" $text) }}{{ end -}}
-{{- $secrets := dict -}}
-{{- if kindIs "map" $user }}{{ $_ := set $secrets "USER" $user }}{{ end -}}
-{{- if $user }}{{ $_ := set $secrets "PASSWORD" .httpPasswd }}{{ end -}}
-{{- range $suffix, $key := $secrets }}{{ $env = append $env (dict "name" (print $variables $suffix) "valueFrom" (dict "secretKeyRef" (pick $key "name" "key"))) }}{{ end -}}
-{{- end -}}
-{{- if .Values.logs.fluentd.configMap.create }}{{ $env = append $env (dict "name" "FLUENTD_OPT" "value" "--config-file-type yaml") }}{{ end -}}
-{{- toYaml $env -}}
+- {name: HOST_NAME, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}
+- {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
+{{- range $output := include "observability-stack.fluentdOutputs" . | fromJsonArray }}
+{{- $texts := dict "HOST" .host "PORT" (.port | int) "SCHEME" (ternary "https" "http" .tls.enabled) }}
+{{- /* The image's start script would edit the configuration, which is read-only. */}}
+{{- if hasPrefix "FLUENT_" .variables }}{{ $_ := set $texts "SED_DISABLE" true }}{{ end }}
+{{- $secrets := ternary dict (dict "PASSWORD" .httpPasswd) (empty .httpUser) }}
+{{- with .httpUser }}{{ $_ := set (ternary $secrets $texts (kindIs "map" .)) "USER" . }}{{ end }}
+{{- range $suffix, $text := $texts }}
+- {name: {{ $output.variables }}{{ $suffix }}, value: {{ $text | toString | quote }}}
+{{- end }}
+{{- range $suffix, $key := $secrets }}
+- {name: {{ $output.variables }}{{ $suffix }}, valueFrom: {secretKeyRef: {{ pick $key "name" "key" | toJson }}}}
+{{- end }}
+{{- end }}
+{{- if .Values.logs.fluentd.configMap.create }}
+- {name: FLUENTD_OPT, value: --config-file-type yaml}
+{{- end }}
 {{- end -}}

@@ -14,20 +14,20 @@ storage.k8s.io: [storageclasses, volumeattachments]
 "": [configmaps, endpoints, limitranges, namespaces, nodes, persistentvolumeclaims, persistentvolumes, pods, replicationcontrollers, resourcequotas, secrets, serviceaccounts, services]
 {{- end -}}
 
-{{- define "observability-stack.kubeStateMetricsContainer" -}}
+{{- define "observability-stack.kubeStateMetricsPod" -}}
 {{- $values := .Values.kubeStateMetrics -}}
+token: true
 args:
   - --port=8080
   - --telemetry-port=8081
   - --resources={{ $values.resourceKinds | uniq | sortAlpha | join "," }}
   {{- with $values.metricLabelsAllowlist }}
-  - --metric-labels-allowlist={{ join "," . }}
+  - {{ printf "--metric-labels-allowlist=%s" (join "," .) | quote }}
   {{- end }}
-  {{- with $values.extraArgs }}{{ toYaml . | nindent 2 }}{{ end }}
 ports:
-  - name: http
-    containerPort: 8080
-  - name: telemetry
-    containerPort: 8081
-{{ include "observability-stack.httpProbes" (dict "values" $values "paths" (dict "livenessProbe" "/livez" "readinessProbe" "/readyz") "ports" (dict "readinessProbe" "telemetry")) | trim }}
+  - {name: http, containerPort: 8080}
+  - {name: telemetry, containerPort: 8081}
+handlers:
+  livenessProbe: {httpGet: {path: /livez, port: http}}
+  readinessProbe: {httpGet: {path: /readyz, port: telemetry}}
 {{- end -}}

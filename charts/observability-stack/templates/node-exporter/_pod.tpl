@@ -1,4 +1,4 @@
-{{- define "observability-stack.nodeExporterContainer" -}}
+{{- define "observability-stack.nodeExporterPod" -}}
 {{- $values := .Values.nodeExporter -}}
 args:
   - --path.procfs=/host/proc
@@ -11,22 +11,16 @@ args:
   - --collector.filesystem.fs-types-exclude=^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tmpfs|tracefs)$
   - --collector.netclass.ignored-devices=^(veth.*|eni.*|cali.*|lxc.*)$
   - --collector.netdev.device-exclude=^(veth.*|eni.*|cali.*|lxc.*)$
-  {{- with $values.extraArgs }}{{ toYaml . | nindent 2 }}{{ end }}
 env:
-  {{- include "observability-stack.fieldEnv" (list "HOST_IP status.hostIP") | trim | nindent 2 }}
+  - {name: HOST_IP, valueFrom: {fieldRef: {fieldPath: status.hostIP}}}
 ports:
-  - name: http
-    containerPort: {{ $values.port | int }}
-    {{- if $values.hostNetwork }}
-    hostPort: {{ $values.port | int }}
-    {{- end }}
-{{ include "observability-stack.httpProbes" (dict "values" $values "paths" (dict "livenessProbe" "/" "readinessProbe" "/")) | trim }}
-volumeMounts:
-  {{- include "observability-stack.readOnlyMounts" (list "proc /host/proc" "sys /host/sys" "root /host/root") | trim | nindent 2 }}
-    # Include file systems that the host mounts later.
-    mountPropagation: HostToContainer
-{{- end -}}
-
-{{- define "observability-stack.nodeExporterVolumes" -}}
-{{ include "observability-stack.hostVolumes" (list "proc /proc" "sys /sys" "root /") | trim }}
+  - {name: http, containerPort: {{ $values.port | int }}{{ if $values.hostNetwork }}, hostPort: {{ $values.port | int }}{{ end }}}
+handlers:
+  livenessProbe: {httpGet: {path: /, port: http}}
+  readinessProbe: {httpGet: {path: /, port: http}}
+volumes:
+  - {name: proc, mounts: [{mountPath: /host/proc, readOnly: true}], hostPath: {path: /proc}}
+  - {name: sys, mounts: [{mountPath: /host/sys, readOnly: true}], hostPath: {path: /sys}}
+  # HostToContainer includes file systems that the host mounts later.
+  - {name: root, mounts: [{mountPath: /host/root, readOnly: true, mountPropagation: HostToContainer}], hostPath: {path: /}}
 {{- end -}}

@@ -1,0 +1,32 @@
+{{- define "observability-stack.alertmanagerConfig" -}}
+{{- dict "alertmanager.yml" (toYaml .Values.alertmanager.config) | toYaml -}}
+{{- end -}}
+
+{{- define "observability-stack.alertmanagerPod" -}}
+{{- $values := .Values.alertmanager -}}
+annotations:
+  checksum/config: {{ include "observability-stack.alertmanagerConfig" . | sha256sum }}
+args:
+  - --config.file=/etc/alertmanager/alertmanager.yml
+  - --storage.path=/alertmanager
+  - --data.retention={{ $values.retention }}
+  - --web.listen-address=:{{ $values.service.port | int }}
+  # Disable clustering: there is one replica.
+  - --cluster.listen-address=
+ports:
+  - {name: http, containerPort: {{ $values.service.port | int }}}
+handlers:
+  livenessProbe: {httpGet: {path: /-/healthy, port: http}}
+  readinessProbe: {httpGet: {path: /-/ready, port: http}}
+volumes:
+  - name: config
+    mounts: [{mountPath: /etc/alertmanager, readOnly: true}]
+    {{- if $values.existingSecret }}
+    secret: {secretName: {{ $values.existingSecret | quote }}}
+    {{- else }}
+    configMap: {name: {{ include "observability-stack.componentName" (dict "root" . "component" "alertmanager") | quote }}}
+    {{- end }}
+  - name: data
+    mounts: [{mountPath: /alertmanager}]
+    {{- include "observability-stack.dataVolume" (dict "root" . "component" "alertmanager") | nindent 4 }}
+{{- end -}}
