@@ -1,11 +1,11 @@
 {{/* Checks that relate several values. Each returns messages (problem, place, YAML to write), which are reported together. */}}
 {{- define "fluent-bit-windows.validate" -}}
-{{- include "fluent-bit-windows.refuse" (dict "root" . "checks" (list "Fullname" "Account" "Builds" "Images" "Mode" "Identity" "Metadata" "Legacy" "Logs" "Duplicates" "Filters" "OutputValues" "Workloads")) -}}
+{{- include "fluent-bit-windows.runChecks" (dict "root" . "checks" (list "Fullname" "Account" "Builds" "Images" "Mode" "Identity" "Metadata" "Legacy" "Logs" "Duplicates" "Filters" "OutputValues" "Workloads")) -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkAccount" -}}
 {{- if and .Values.rbac.create (include "fluent-bit-windows.needsToken" .) -}}
-{{- include "fluent-bit-windows.refuseDefaultAccount" (dict "path" "serviceAccount" "account" .Values.serviceAccount) -}}
+{{- include "fluent-bit-windows.checkDefaultAccount" (dict "path" "serviceAccount" "account" .Values.serviceAccount) -}}
 {{- end -}}
 {{- end -}}
 

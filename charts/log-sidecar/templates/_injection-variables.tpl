@@ -86,9 +86,9 @@
   expression: >-
     object.spec.containers.exists(c, c.name == {{ toJson $injection.name }}) ||
     object.spec.?initContainers.orValue([]).exists(c, c.name == {{ toJson $injection.name }}) && variables.sidecars.size() != 1
-- name: refusal
+- name: rejection
   expression: >-
-    {{- include "log-sidecar.injectionRefusal" . | nindent 4 }}
+    {{- include "log-sidecar.injectionRejection" . | nindent 4 }}
 {{- end -}}
 
 {{/* The CEL variables of the mutating policy only. */}}
@@ -159,7 +159,7 @@
 {{/* The JSON Patch operations, one list for each step. */}}
 {{- define "log-sidecar.injectionPatch" -}}
 {{- $injection := .Values.injection -}}
-variables.refusal != "" || variables.sidecars.size() > 0 ? [] :
+variables.rejection != "" || variables.sidecars.size() > 0 ? [] :
 (has(object.spec.initContainers) ? [] : [JSONPatch{op: "add", path: "/spec/initContainers", value: []}]) +
 [JSONPatch{op: "add", path: "/spec/initContainers/0", value:
 {{- range $index, $name := keys $injection.profiles | sortAlpha }}

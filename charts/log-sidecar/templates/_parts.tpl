@@ -1,6 +1,6 @@
 {{/*
 Parts for pods of other charts, which have this one as a dependency; docs/named-templates.md describes them. All take
-the context of the dependency, `(index .Subcharts "log-sidecar")`, return a YAML list or map, or nothing, and refuse
+the context of the dependency, `(index .Subcharts "log-sidecar")`, return a YAML list or map, or nothing, and reject
 wrong values.
 */}}
 
@@ -80,7 +80,7 @@ wrong values.
 
 {{- define "log-sidecar.parts.validate" -}}
 {{- $checks := list "Parts" "Files" "PartsVolume" "Native" "Drain" "Engine" "Fluentd" "Sumologic" "Output" "Multiline" -}}
-{{- include "log-sidecar.refuse" (dict "root" . "checks" $checks) -}}
+{{- include "log-sidecar.runChecks" (dict "root" . "checks" $checks) -}}
 {{- end -}}
 
 {{- define "log-sidecar.checkParts" -}}

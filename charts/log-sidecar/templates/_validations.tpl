@@ -10,7 +10,7 @@ instead. All messages are shown at once, separated by form feeds, which no value
 {{- if .Values.injection.enabled -}}
 {{- $checks = append $checks "Injection" -}}
 {{- end -}}
-{{- include "log-sidecar.refuse" (dict "root" . "checks" $checks) -}}
+{{- include "log-sidecar.runChecks" (dict "root" . "checks" $checks) -}}
 {{- end -}}
 
 {{- define "log-sidecar.checkCommand" -}}

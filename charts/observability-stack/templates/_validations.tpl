@@ -3,7 +3,7 @@ Checks that the schema cannot express. Each returns messages (problem, place, YA
 together.
 */}}
 {{- define "observability-stack.validate" -}}
-{{- include "observability-stack.refuse" (dict "root" . "checks" (list "Fullname" "Accounts" "Mode" "Remotes" "Secrets" "Labels" "Identity" "Scrape" "Storage" "Kinds" "DisabledAlerts" "RuleGroups" "Traces" "Logs" "Insights")) -}}
+{{- include "observability-stack.runChecks" (dict "root" . "checks" (list "Fullname" "Accounts" "Mode" "Remotes" "Secrets" "Labels" "Identity" "Scrape" "Storage" "Kinds" "DisabledAlerts" "RuleGroups" "Traces" "Logs" "Insights")) -}}
 {{- end -}}
 
 {{/* Every bound role requires a service account of its own. */}}
@@ -11,7 +11,7 @@ together.
 {{- range $component := list "server" "kube-state-metrics" "logs" "events" "container-insights" -}}
 {{- if include "observability-stack.bindsRole" (dict "root" $ "component" $component) -}}
 {{- $key := include "observability-stack.valuesKey" $component -}}
-{{- include "observability-stack.refuseDefaultAccount" (dict "path" (printf "serviceAccounts.%s" $key) "account" (get $.Values.serviceAccounts $key)) -}}
+{{- include "observability-stack.checkDefaultAccount" (dict "path" (printf "serviceAccounts.%s" $key) "account" (get $.Values.serviceAccounts $key)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -1,4 +1,4 @@
-{{/* Messages about the outputs themselves, as of shared.refuse. The schema checks names, types and what a type requires. */}}
+{{/* Messages about the outputs themselves, as of shared.runChecks. The schema checks names, types and what a type requires. */}}
 
 {{/*
 dict "outputs" <of shared.outputs> "types" <data of shared.outputTypes> "names" <texts by placeholder> and, where {file} is

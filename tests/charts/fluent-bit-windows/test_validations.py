@@ -37,7 +37,7 @@ def namespaces(**chosen: list[str]) -> dict[str, Any]:
 
 
 # name: (values, the problem in the message, the YAML to write)
-REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
+REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
     "build twice": (
         builds("2022", "2022"),
         '`windows.builds[1]` repeats "2022": two agents on a node',
@@ -162,12 +162,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("values", "says", "shows"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("values", "says", "shows"), REJECTED.values(), ids=REJECTED)
 def test_message_shows_the_yaml_to_write(
-    refusal: Callable[..., str], values: dict[str, Any], says: str, shows: str
+    rejection: Callable[..., str], values: dict[str, Any], says: str, shows: str
 ) -> None:
     """Values that cannot work are rejected with the problem, its place, and valid YAML."""
-    message = refusal(values)
+    message = rejection(values)
     assert says in message
     assert shows in message
     yaml.safe_load(textwrap.dedent(shows))
@@ -198,9 +198,9 @@ identity:
 
 @both_majors
 @pytest.mark.parametrize(("values", "sentence"), WORD_FOR_WORD.values(), ids=WORD_FOR_WORD)
-def test_message_is_complete(refusal: Callable[..., str], values: dict[str, Any], sentence: str) -> None:
+def test_message_is_complete(rejection: Callable[..., str], values: dict[str, Any], sentence: str) -> None:
     """A message contains the problem and the fix, and only Helm adds to it."""
-    message = refusal(values).strip().removesuffix("Use --debug flag to render out invalid YAML")
+    message = rejection(values).strip().removesuffix("Use --debug flag to render out invalid YAML")
     assert message.partition("values.yaml:5:4): ")[2].strip() == sentence
 
 
@@ -228,18 +228,18 @@ def test_valid_values_render(install: Callable[..., Manifests], values: dict[str
     assert install(values).select("DaemonSet")
 
 
-def test_metadata_of_old_kubelets_is_rejected(refusal: Callable[..., str], install: Callable[..., Manifests]) -> None:
+def test_metadata_of_old_kubelets_is_rejected(rejection: Callable[..., str], install: Callable[..., Manifests]) -> None:
     """Metadata from the kubelet is rejected before Kubernetes 1.33, which would require access to nodes/proxy."""
     values = {**HOST_PROCESS, **logs(metadata={"from": "kubelet"})}
-    assert "the kubelet requires access to nodes/proxy, which permits commands in any pod" in refusal(
+    assert "the kubelet requires access to nodes/proxy, which permits commands in any pod" in rejection(
         values, kubernetes="1.32.0"
     )
     assert install(values, kubernetes="1.33.0")
 
 
 @both_majors
-def test_all_problems_are_reported_at_once(refusal: Callable[..., str]) -> None:
+def test_all_problems_are_reported_at_once(rejection: Callable[..., str]) -> None:
     """All problems are reported at once, each of them once."""
-    message = refusal({**builds("2022", "2022"), **cloudwatch(externalId="x"), **logs(metadata={"from": "kubelet"})})
+    message = rejection({**builds("2022", "2022"), **cloudwatch(externalId="x"), **logs(metadata={"from": "kubelet"})})
     for part in ('repeats "2022"', "externalId is set", "`logs.metadata.from` is kubelet"):
         assert message.count(part) == 1

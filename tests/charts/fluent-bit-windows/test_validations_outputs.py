@@ -56,7 +56,7 @@ def namespaces(**chosen: list[str]) -> dict[str, Any]:
 
 
 # name: (values, the problem in the message, the YAML to write)
-REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
+REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
     "legacy class": (
         {**LEGACY, **cloudwatch(logGroupClass="INFREQUENT_ACCESS")},
         "outputs.cloudwatch.logGroupClass is INFREQUENT_ACCESS, which Fluent Bit 1.9.10 does not support",
@@ -180,12 +180,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("values", "says", "shows"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("values", "says", "shows"), REJECTED.values(), ids=REJECTED)
 def test_message_shows_the_yaml_to_write(
-    refusal: Callable[..., str], values: dict[str, Any], says: str, shows: str
+    rejection: Callable[..., str], values: dict[str, Any], says: str, shows: str
 ) -> None:
     """Values that cannot work are rejected with the problem, its place, and valid YAML."""
-    message = refusal(values)
+    message = rejection(values)
     assert says in message
     assert shows in message
     yaml.safe_load(textwrap.dedent(shows))
@@ -206,9 +206,9 @@ BY_THE_SCHEMA = {
 
 @both_majors
 @pytest.mark.parametrize(("values", "says"), BY_THE_SCHEMA.values(), ids=BY_THE_SCHEMA)
-def test_schema_rejects_single_values(refusal: Callable[..., str], values: dict[str, Any], says: str) -> None:
+def test_schema_rejects_single_values(rejection: Callable[..., str], values: dict[str, Any], says: str) -> None:
     """The schema rejects single values with their place."""
-    assert says in refusal(values)
+    assert says in rejection(values)
 
 
 # Complete messages.
@@ -251,9 +251,9 @@ outputs:
 
 @both_majors
 @pytest.mark.parametrize(("values", "sentence"), WORD_FOR_WORD.values(), ids=WORD_FOR_WORD)
-def test_message_is_complete(refusal: Callable[..., str], values: dict[str, Any], sentence: str) -> None:
+def test_message_is_complete(rejection: Callable[..., str], values: dict[str, Any], sentence: str) -> None:
     """A message contains the problem and the fix, and only Helm adds to it."""
-    message = refusal(values).strip().removesuffix("Use --debug flag to render out invalid YAML")
+    message = rejection(values).strip().removesuffix("Use --debug flag to render out invalid YAML")
     assert message.partition("values.yaml:5:4): ")[2].strip() == sentence
 
 

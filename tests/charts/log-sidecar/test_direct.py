@@ -74,9 +74,9 @@ def test_settings_roll_the_pods(install: Callable[..., Manifests]) -> None:
     ],
     ids=["sidecar", "stdout", "CloudWatch", "unknown", "disabled", "SigV4", "host and URL"],
 )
-def test_what_it_cannot_do_is_refused(refusal: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
+def test_what_it_cannot_do_is_rejected(rejection: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
     """The message shows the YAML to write."""
-    assert said in refusal(values)
+    assert said in rejection(values)
 
 
 @pytest.mark.slow

@@ -132,9 +132,9 @@ def test_several_outputs_are_copies(config: Callable[..., Parts]) -> None:
     ],
     ids=["CloudWatch", "match", "vhost", "multiline", "placeholders", "drain"],
 )
-def test_what_it_does_not_do_is_refused(refusal: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
+def test_what_it_does_not_do_is_rejected(rejection: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
     """The message shows the YAML to write."""
-    assert said in refusal(values)
+    assert said in rejection(values)
 
 
 class Fluentd(Sidecar):

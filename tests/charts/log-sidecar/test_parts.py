@@ -42,7 +42,7 @@ def take(helm: Helm, example: Path) -> Take:
 
 
 @pytest.fixture
-def refused(helm: Helm, example: Path) -> Callable[[dict[str, Any]], str]:
+def rejected(helm: Helm, example: Path) -> Callable[[dict[str, Any]], str]:
     """Return what Helm says about values of the dependency."""
 
     def message(values: dict[str, Any]) -> str:
@@ -170,16 +170,16 @@ def test_claim_keeps_files_and_positions(take: Take) -> None:
     ],
     ids=["application", "path", "no volume", "no claim", "drain", "glob", "duplicate"],
 )
-def test_wrong_values_are_refused(refused: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
+def test_wrong_values_are_rejected(rejected: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
     """The chart's checks hold for parts too, and the message says below which key of the other chart to write."""
-    message = refused(values)
+    message = rejected(values)
     assert said in message
     assert "What follows is about the values below `log-sidecar:`" in message
 
 
-def test_null_is_rejected_below_the_charts_name(refused: Callable[[Any], str]) -> None:
+def test_null_is_rejected_below_the_charts_name(rejected: Callable[[Any], str]) -> None:
     """The schema holds for parts too: a value that the other chart sets to null is named by its path."""
-    message = refused({"sidecar": {"name": None}})
+    message = rejected({"sidecar": {"name": None}})
     assert "log-sidecar:\n- at '': 'allOf' failed\n  - at '/sidecar': missing property 'name'" in message
 
 

@@ -15,7 +15,7 @@ both_majors = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids
 PASSED_ON = ("securityContext", "podSecurityContext", "lifecycle", "affinity", "updateStrategy")
 FREE = (*PASSED_ON, "annotations", "labels", "nodeSelector", "commonLabels", "commonAnnotations")
 FREE += ("podLabels", "podAnnotations", "requests", "limits", "global", "namespaceSelector", "profiles")
-# Outputs are the user's names; test_output_refusals.py has what each type accepts.
+# Outputs are the user's names; test_output_rejections.py has what each type accepts.
 FREE += ("outputs", "source")
 
 
@@ -38,7 +38,7 @@ def test_defaults_are_valid(chart: Path, defaults: dict[str, Any]) -> None:
     assert value_errors(chart, defaults) == []
 
 
-def test_misspelt_key_is_refused_in_every_block(chart: Path, defaults: dict[str, Any]) -> None:
+def test_misspelt_key_is_rejected_in_every_block(chart: Path, defaults: dict[str, Any]) -> None:
     """Every block rejects unknown keys, and the message names the key and the block."""
     for path in blocks(defaults):
         [error] = value_errors(chart, nested(path, {"mispelt": 1}))
@@ -65,9 +65,9 @@ def test_a_parent_chart_may_add_to_global(chart: Path) -> None:
     ],
     ids=["misspelt", "type", "word", "missing", "kind", "item", "quantity"],
 )
-def test_helm_names_the_value(refusal: Callable[..., str], values: dict[str, Any], where: str, what: str) -> None:
+def test_helm_names_the_value(rejection: Callable[..., str], values: dict[str, Any], where: str, what: str) -> None:
     """Each Helm refuses by the value's place, and says what it expects."""
-    message = refusal(values)
+    message = rejection(values)
     assert f"'{where}'" in message
     assert what in message
 
@@ -129,10 +129,10 @@ def test_no_text_can_add_a_line(chart: Path, path: tuple[str, ...], text: str) -
         "/var/log/app/ñ",
     ],
 )
-def test_no_path_can_leave_its_place(refusal: Callable[..., str], field: str, text: str) -> None:
+def test_no_path_can_leave_its_place(rejection: Callable[..., str], field: str, text: str) -> None:
     """Characters that have a meaning to Fluent Bit, a shell or Kubernetes are rejected in paths."""
     file = {"name": "a", "path": "/var/log/app/a.log", field: text}
-    assert f"'/logs/files/0/{field}'" in refusal({"logs": {"files": [file]}})
+    assert f"'/logs/files/0/{field}'" in rejection({"logs": {"files": [file]}})
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the chart refuses at render time: what is wrong, where, and the YAML to write instead."""
+"""What the chart rejects at render time: what is wrong, where, and the YAML to write instead."""
 
 import textwrap
 from collections.abc import Callable
@@ -22,7 +22,7 @@ ROLE = "arn:aws:iam::111122223333:role/shop"
 A = {"name": "a", "path": "/var/log/app/a.log"}
 WEB = {"name": "web", "containerPort": 8080}
 # name: (values, what the message says, the YAML that it shows)
-REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
+REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
     "relative path": (
         files({"name": "a", "path": "a.log"}),
         'logs.files[0] (a): the path "a.log" is relative',
@@ -250,21 +250,21 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 
 
 @both_majors
-@pytest.mark.parametrize(("values", "says", "write"), REFUSED.values(), ids=REFUSED)
-def test_refusal_says_what_is_wrong_and_what_to_write(
-    refusal: Callable[..., str], values: dict[str, Any], says: str, write: str
+@pytest.mark.parametrize(("values", "says", "write"), REJECTED.values(), ids=REJECTED)
+def test_message_says_what_is_wrong_and_what_to_write(
+    rejection: Callable[..., str], values: dict[str, Any], says: str, write: str
 ) -> None:
     """The message names the value and shows YAML to write instead, which is valid YAML."""
-    message = textwrap.dedent(refusal(values))
+    message = textwrap.dedent(rejection(values))
     assert says in message
     assert write in message
     yaml.safe_load(write)
     assert "nil pointer" not in message
 
 
-def test_all_faults_are_told_at_once(refusal: Callable[..., str]) -> None:
-    """Three faults make one refusal with three messages."""
-    message = refusal({"app": {"kind": "Job", "replicas": 2, "command": ["x"]}, "sidecar": {"native": False}})
+def test_all_faults_are_told_at_once(rejection: Callable[..., str]) -> None:
+    """Three faults make one message with three messages."""
+    message = rejection({"app": {"kind": "Job", "replicas": 2, "command": ["x"]}, "sidecar": {"native": False}})
     for says in ("app.replicas is 2", "app.command or app.args is set", "sidecar.native is false"):
         assert message.count(says) == 1
 

@@ -283,9 +283,11 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
 
 
 @pytest.mark.parametrize(("given", "says", "shows"), REJECTED.values(), ids=REJECTED)
-def test_wrong_outputs_are_rejected(refusal: Callable[..., str], given: dict[str, Any], says: str, shows: str) -> None:
+def test_wrong_outputs_are_rejected(
+    rejection: Callable[..., str], given: dict[str, Any], says: str, shows: str
+) -> None:
     """The message shows the problem and the YAML to write."""
-    message = refusal(given)
+    message = rejection(given)
     assert says in message
     assert shows in message
 

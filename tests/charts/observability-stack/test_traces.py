@@ -199,10 +199,10 @@ def test_configuration_change_replaces_the_pods(install: Install) -> None:
     ids=["buffer", "collector", "surge"],
 )
 def test_invalid_values_are_rejected(
-    install: Install, refusal: Callable[..., str], settings: dict[str, Any], said: str, shown: dict[str, Any]
+    install: Install, rejection: Callable[..., str], settings: dict[str, Any], said: str, shown: dict[str, Any]
 ) -> None:
     """The message shows the problem and YAML that fixes it; disabled traces are not checked."""
-    message = refusal(traces(**settings))
+    message = rejection(traces(**settings))
     assert said in message
     written = yaml.safe_load(message[message.index("\ntraces:\n") :].partition("\n\n")[0])
     assert written == {"traces": shown}

@@ -29,7 +29,7 @@ def account(**settings: Any) -> dict[str, Any]:
 
 
 # name: (values, what the message says, the YAML that it shows)
-REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
+REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
     "rewritten annotation": (
         account(annotations={"eks.amazonaws.com.proxy.example.com/role-arn": ROLE}),
         '`serviceAccounts.server.annotations` has the key "eks.amazonaws.com.proxy.example.com/role-arn", but EKS '
@@ -186,12 +186,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("values", "says", "shows"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("values", "says", "shows"), REJECTED.values(), ids=REJECTED)
 def test_message_shows_yaml_to_write(
-    refusal: Callable[..., str], values: dict[str, Any], says: str, shows: str
+    rejection: Callable[..., str], values: dict[str, Any], says: str, shows: str
 ) -> None:
     """Values that cannot work are rejected with problem, place, and YAML to paste; the message contains no secret."""
-    message = refusal(values)
+    message = rejection(values)
     assert says in message
     assert shows in message
     assert "hunter2" not in message
@@ -212,14 +212,14 @@ def test_message_shows_yaml_to_write(
     ids=["key", "host", "region"],
 )
 def test_miscopied_article_is_rejected(
-    refusal: Callable[..., str], article: Path, tmp_path: Path, old: str, new: str, says: str
+    rejection: Callable[..., str], article: Path, tmp_path: Path, old: str, new: str, says: str
 ) -> None:
     """The article's values with a misspelled key, a proxy's host or another Region are rejected."""
     changed = tmp_path / "values.yaml"
     text = article.read_text(encoding="utf-8")
     assert old in text
     changed.write_text(text.replace(old, new), encoding="utf-8")
-    assert says in refusal({}, files=[changed])
+    assert says in rejection({}, files=[changed])
 
 
 ACCEPTED = {
@@ -269,15 +269,15 @@ def test_valid_values_are_accepted(install: Callable[..., Manifests], values: di
     ],
     ids=["key", "deep-key", "no-url", "no-list", "template", "no-flag"],
 )
-def test_schema_knows_remote_write(refusal: Callable[..., str], values: dict[str, Any], place: str) -> None:
+def test_schema_knows_remote_write(rejection: Callable[..., str], values: dict[str, Any], place: str) -> None:
     """A key with which Prometheus would not start is rejected at render time."""
-    assert place in refusal(values)
+    assert place in rejection(values)
 
 
 @both_majors
-def test_message_lists_all_problems(refusal: Callable[..., str]) -> None:
+def test_message_lists_all_problems(rejection: Callable[..., str]) -> None:
     """One message lists every problem once."""
-    message = refusal(
+    message = rejection(
         {**remote(AMP), **account(roleArn=ROLE), "scrape": {"timeout": "2m"}, "identity": {"type": "node"}}
     )
     for part in ("`sigv4` is missing", "`scrape.timeout` (2m)", "`identity.type` is node"):

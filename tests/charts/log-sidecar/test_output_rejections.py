@@ -12,7 +12,7 @@ Values = dict[str, Any]
 FILES = [{"name": "a", "path": "/var/log/app/a.log"}, {"name": "b", "path": "/var/log/app/b.log"}]
 HTTP = {"type": "http", "host": "logs.test"}
 # name: (values, what the message says, the YAML that it shows)
-REFUSED: dict[str, tuple[Values, str, str]] = {
+REJECTED: dict[str, tuple[Values, str, str]] = {
     "tail to a backend": (
         {**to("cloudwatch"), "sidecar": {"engine": "tail"}},
         "outputs.cloudwatch.type is cloudwatch, but the tail engine writes only to stdout",
@@ -116,10 +116,10 @@ REFUSED: dict[str, tuple[Values, str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("values", "says", "shows"), REFUSED.values(), ids=REFUSED)
-def test_refusals_show_the_yaml(refusal: Callable[[Values], str], values: Values, says: str, shows: str) -> None:
+@pytest.mark.parametrize(("values", "says", "shows"), REJECTED.values(), ids=REJECTED)
+def test_message_shows_the_yaml(rejection: Callable[[Values], str], values: Values, says: str, shows: str) -> None:
     """Outputs that cannot work are rejected with their place and the YAML to write."""
-    message = refusal(values)
+    message = rejection(values)
     assert says in message
     assert shows in message
 
@@ -149,9 +149,9 @@ def test_refusals_show_the_yaml(refusal: Callable[[Values], str], values: Values
         "option of another type",
     ],
 )
-def test_schema_knows_what_a_type_needs(refusal: Callable[[Values], str], values: Values, says: str) -> None:
+def test_schema_knows_what_a_type_needs(rejection: Callable[[Values], str], values: Values, says: str) -> None:
     """An output has what its type requires and no option of another one."""
-    message = refusal(values)
+    message = rejection(values)
     assert "don't meet the specifications of the schema" in message
     assert says in message
 
@@ -169,6 +169,6 @@ TEXTS: list[Values] = [
 
 
 @pytest.mark.parametrize("values", TEXTS, ids=json.dumps)
-def test_no_text_is_expanded(refusal: Callable[[Values], str], values: Values) -> None:
+def test_no_text_is_expanded(rejection: Callable[[Values], str], values: Values) -> None:
     """Fluent Bit expands `${NAME}` in its configuration: a value that has it, or more than one line, is rejected."""
-    assert "don't meet the specifications of the schema" in refusal(values)
+    assert "don't meet the specifications of the schema" in rejection(values)
