@@ -175,10 +175,11 @@ def _default_account(path: tuple[str, ...]) -> str:
     dotted = ".".join(path)
     lines = [f"{'  ' * depth}{step}:" for depth, step in enumerate((*path, "name"))]
     return (
-        f"\n{dotted}.create is false and {dotted}.name is empty: the chart would grant its RBAC permissions to the "
+        f"\n`{dotted}.create` is false and `{dotted}.name` is empty: the chart would grant its RBAC permissions to the "
         "service account `default`, and so to every pod of the namespace without a service account of its own. "
-        "Write the name of your service account:\n" + "\n".join(lines) + " my-service-account\n"
-        "or, if you bind the permissions yourself:\nrbac:\n  create: false\n"
+        "Name your service account, or bind the permissions yourself. Write one of:\n"
+        + "\n".join(lines)
+        + " my-service-account\nrbac:\n  create: false\n"
     )
 
 

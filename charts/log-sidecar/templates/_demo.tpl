@@ -108,9 +108,9 @@
   "otlp" (list "^https?://" "an http:// or https:// URL" "http://xray-service.prometheus:4318")
 }}
 {{- with and (include "log-sidecar.hasDemo" .) (get $forms $traces.protocol) }}
-{{- if not (regexMatch (index . 0) $traces.endpoint) }}
-app.demo.traces.protocol is {{ $traces.protocol }}, but app.demo.traces.endpoint is {{ $traces.endpoint | quote }}, not {{ index . 1 }}. Write for example:{{ include "log-sidecar.write" (dict "path" "app.demo.traces.endpoint" "value" (index . 2)) }}{{ "\f" }}
-{{- end }}
+{{- include "log-sidecar.reject" (list (not (regexMatch (index . 0) $traces.endpoint))
+  (printf "`app.demo.traces.protocol` is %s, but `app.demo.traces.endpoint` is %q, not %s. Write for example:" $traces.protocol $traces.endpoint (index . 1))
+  "app.demo.traces.endpoint" (index . 2)) }}
 {{- end }}
 {{- end -}}
 
@@ -118,29 +118,20 @@ app.demo.traces.protocol is {{ $traces.protocol }}, but app.demo.traces.endpoint
 {{- define "log-sidecar.checkShip" -}}
 {{- if include "log-sidecar.demoShips" . }}
 {{- $name := .Values.app.demo.logTo }}
-{{- if .Values.sidecar.enabled }}
-app.demo.logTo is {{ $name }}, but sidecar.enabled is true: the sidecar would wait for files that the demo never writes. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.enabled" "value" "false") }}{{ "\f" }}
-{{- end }}
+{{- $path := printf "outputs.%s" $name }}
+{{- include "log-sidecar.reject" (list .Values.sidecar.enabled
+  (printf "`app.demo.logTo` is %s, but `sidecar.enabled` is true: the sidecar would wait for files that the demo never writes." $name)
+  "sidecar.enabled" false) }}
 {{- $outputs := include "log-sidecar.activeOutputs" . | fromJsonArray }}
-{{- if not $outputs }}
-app.demo.logTo is {{ $name }}, and outputs has no enabled output with that name. Write for example:
-outputs:
-  {{ $name }}:
-    type: http
-    enabled: true
-    host: logs.example.com{{ "\f" }}
-{{- end }}
+{{- include "log-sidecar.reject" (list (not $outputs)
+  (printf "`app.demo.logTo` is %s, and `outputs` has no enabled output with that name. Write for example:" $name)
+  $path (dict "type" "http" "enabled" true "host" "logs.example.com")) }}
 {{- range $outputs }}
-{{- if not (has .type (list "elasticsearch" "http" "opensearch" "sumologic")) }}
-app.demo.logTo is {{ $name }}, but the demo cannot send to {{ .type }}: it supports only HTTP backends. Write for example:
-outputs:
-  {{ $name }}:
-    type: http
-    host: logs.example.com{{ "\f" }}
-{{- end }}
-{{- if .awsAuth }}
-app.demo.logTo is {{ $name }}, but the demo cannot sign requests (SigV4). Write:{{ include "log-sidecar.write" (dict "path" (printf "outputs.%s.awsAuth" $name) "value" "false") }}{{ "\f" }}
-{{- end }}
+{{- include "log-sidecar.reject" (list (not (has .type (list "elasticsearch" "http" "opensearch" "sumologic")))
+  (printf "`app.demo.logTo` is %s, but the demo cannot send to %s: it supports only HTTP backends. Write for example:" $name .type)
+  $path (dict "type" "http" "host" "logs.example.com")) }}
+{{- include "log-sidecar.reject" (list .awsAuth (printf "`app.demo.logTo` is %s, but the demo cannot sign requests (SigV4)." $name)
+  (printf "%s.awsAuth" $path) false) }}
 {{- end }}
 {{- with $outputs }}{{ include "log-sidecar.checkOutputSettings" (dict "root" $ "outputs" .) }}{{ end }}
 {{- end }}

@@ -141,27 +141,21 @@ what fluentd calls an embedded string, which reads the environment.
 
 {{/* Settings that the fluentd engine does not support. */}}
 {{- define "log-sidecar.checkFluentd" -}}
-{{- if and .Values.sidecar.enabled (eq .Values.sidecar.engine "fluentd") }}
-{{- $other := "Write:\nsidecar:\n  engine: fluent-bit\f" }}
+{{- $sidecar := .Values.sidecar -}}
+{{- if and $sidecar.enabled (eq $sidecar.engine "fluentd") }}
 {{- range include "log-sidecar.activeOutputs" . | fromJsonArray }}
-{{- if not (has .type (list "stdout" "elasticsearch")) }}
-outputs.{{ .name }}.type is {{ .type }}, but the fluentd engine supports only stdout and elasticsearch. {{ $other }}
-{{- end }}
-{{- if dig "match" "files" list . }}
-outputs.{{ .name }}.match is set, but the fluentd engine sends every file to every output. {{ $other }}
-{{- end }}
-{{- if eq .type "elasticsearch" }}
-{{- $name := ternary .logstashPrefix .index .logstashFormat }}
-{{- if contains "{" $name }}
-outputs.{{ .name }}: the index {{ $name | quote }} has placeholders, but the fluentd engine does not replace them. Use one name for all pods, or change the engine. {{ $other }}
-{{- end }}
-{{- if .tls.vhost }}
-outputs.{{ .name }}.tls.vhost is set, but the fluentd engine does not support it. {{ $other }}
+{{- $path := printf "outputs.%s" .name }}
+{{- $elastic := eq .type "elasticsearch" }}
+{{- $name := ternary "logstashPrefix" "index" (dig "logstashFormat" false .) }}
+{{- range $problem, $found := dict
+  (printf "`%s.type` is %s, but the fluentd engine supports only stdout and elasticsearch." $path .type) (not (has .type (list "stdout" "elasticsearch")))
+  (printf "`%s.match` is set, but the fluentd engine sends every file to every output." $path) (dig "match" "files" list .)
+  (printf "`%s.%s` is %q, but the fluentd engine does not replace placeholders. Use one name for all pods, or change the engine." $path $name (get . $name)) (and $elastic (contains "{" (get . $name)))
+  (printf "`%s.tls.vhost` is set, but the fluentd engine does not support it." $path) (and $elastic .tls.vhost)
+}}
+{{- include "log-sidecar.reject" (list $found $problem "sidecar.engine" "fluent-bit") }}
 {{- end }}
 {{- end }}
-{{- end }}
-{{- if lt (float64 .Values.sidecar.fluentd.drainSeconds) (mul 2 (int .Values.sidecar.fluentd.refreshInterval) | float64) }}
-sidecar.fluentd.drainSeconds is {{ .Values.sidecar.fluentd.drainSeconds }}, less than two scan intervals (sidecar.fluentd.refreshInterval: {{ .Values.sidecar.fluentd.refreshInterval }}): the last lines could be lost. Write:{{ include "log-sidecar.write" (dict "path" "sidecar.fluentd.drainSeconds" "value" (mul 2 (int .Values.sidecar.fluentd.refreshInterval))) }}{{ "\f" }}
-{{- end }}
+{{- include "log-sidecar.rejectDrain" (dict "seconds" $sidecar.fluentd.drainSeconds "path" "sidecar.fluentd" "engine" "fluentd" "interval" $sidecar.fluentd.refreshInterval) }}
 {{- end }}
 {{- end -}}

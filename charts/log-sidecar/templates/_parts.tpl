@@ -79,22 +79,18 @@ wrong values.
 {{- end -}}
 
 {{- define "log-sidecar.parts.validate" -}}
-{{- $checks := list "Parts" "Files" "PartsVolume" "Native" "Drain" "Engine" "Fluentd" "Sumologic" "Output" "Multiline" -}}
+{{- $checks := list "Parts" "Files" "PartsVolume" "Native" "Drain" "Engine" "Fluentd" "Sumologic" "Output" -}}
 {{- include "log-sidecar.runChecks" (dict "root" . "checks" $checks) -}}
 {{- end -}}
 
 {{- define "log-sidecar.checkParts" -}}
-{{- if .Values.app.enabled }}
-app.enabled is true: the chart would install its own application in addition to yours. Write:{{ include "log-sidecar.write" (dict "path" "app.enabled" "value" "false") }}{{ "\f" }}
-{{- end }}
+{{- include "log-sidecar.reject" (list .Values.app.enabled "`app.enabled` is true: the chart would install its own application in addition to yours."
+  "app.enabled" false) }}
 {{- end -}}
 
 {{- define "log-sidecar.checkPartsVolume" -}}
 {{- $volume := .Values.logs.volume -}}
-{{- if and (eq $volume.type "existing") (not $volume.existing.name) }}
-logs.volume.type is existing, but logs.volume.existing.name is empty. Write the name of your pod's volume for the logs:{{ include "log-sidecar.write" (dict "path" "logs.volume.existing.name" "value" "my-logs") }}{{ "\f" }}
-{{- end }}
-{{- if and (eq $volume.type "persistentVolumeClaim") (not $volume.persistentVolumeClaim.existingClaim) }}
-logs.volume.type is persistentVolumeClaim, but this chart creates no claim for the pod of another chart. Write the name of your claim:{{ include "log-sidecar.write" (dict "path" "logs.volume.persistentVolumeClaim.existingClaim" "value" "my-logs") }}{{ "\f" }}
-{{- end }}
+{{- include "log-sidecar.reject" (list (and (eq $volume.type "persistentVolumeClaim") (not $volume.persistentVolumeClaim.existingClaim))
+  "`logs.volume.type` is persistentVolumeClaim, but this chart creates no claim for the pod of another chart. Write the name of your claim:"
+  "logs.volume.persistentVolumeClaim.existingClaim" "my-logs") }}
 {{- end -}}

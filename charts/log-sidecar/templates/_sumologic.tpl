@@ -74,37 +74,26 @@ env:
 
 {{/* Settings that the collector requires or does not support. */}}
 {{- define "log-sidecar.checkSumologic" -}}
-{{- if and .Values.sidecar.enabled (eq .Values.sidecar.engine "sumologic-collector") }}
+{{- $sidecar := .Values.sidecar -}}
+{{- if and $sidecar.enabled (eq $sidecar.engine "sumologic-collector") }}
 {{- range $key := list "accessId" "accessKey" }}
-{{- if not (get $.Values.sidecar.sumologicCollector $key) }}
-sidecar.engine is sumologic-collector, but sidecar.sumologicCollector.{{ $key }} is not set. Create a Secret with `kubectl create secret generic sumologic --from-literal=accessId=... --from-literal=accessKey=...`. Write:
-sidecar:
-  sumologicCollector:
-    {{ $key }}:
-      name: sumologic
-      key: {{ $key }}{{ "\f" }}
-{{- end }}
+{{- $path := printf "sidecar.sumologicCollector.%s" . }}
+{{- include "log-sidecar.reject" (list (not (get $sidecar.sumologicCollector .))
+  (printf "`sidecar.engine` is sumologic-collector, but `%s` is not set. Create a Secret with `kubectl create secret generic sumologic --from-literal=accessId=... --from-literal=accessKey=...`." $path)
+  $path (dict "name" "sumologic" "key" .)) }}
 {{- end }}
 {{- range include "log-sidecar.outputs" . | fromJsonArray }}
-{{- if ne .type "stdout" }}
-outputs.{{ .name }}.type is {{ .type }}, but the sumologic-collector engine sends only to Sumo Logic. Write one of:
-outputs:
-  {{ .name }}:
-    enabled: false
-sidecar:
-  engine: fluent-bit{{ "\f" }}
+{{- include "log-sidecar.reject" (list (ne .type "stdout")
+  (printf "`outputs.%s.type` is %s, but the sumologic-collector engine sends only to Sumo Logic." .name .type)
+  (printf "outputs.%s.enabled" .name) false "sidecar.engine" "fluent-bit") }}
 {{- end }}
-{{- end }}
-{{- $fixed := dict
+{{- range $key, $rule := dict
   "logLevel" (list "warn" "the image of the sumologic-collector engine has no log level")
-  "perFile" (list "false" "one Sumo Logic collector already has a source for each file")
-  "fileLabel" (list "false" "the sumologic-collector engine identifies each file by its source name")
+  "perFile" (list false "one Sumo Logic collector already has a source for each file")
+  "fileLabel" (list false "the sumologic-collector engine identifies each file by its source name")
 }}
-{{- range $key, $rule := $fixed }}
-{{- $value := get $.Values.sidecar $key | toString }}
-{{- if ne $value (first $rule) }}
-sidecar.{{ $key }} is {{ $value }}, but {{ last $rule }}. Write:{{ include "log-sidecar.write" (dict "path" (printf "sidecar.%s" $key) "value" (first $rule)) }}{{ "\f" }}
-{{- end }}
+{{- include "log-sidecar.reject" (list (ne (get $sidecar $key) (first .)) (printf "`sidecar.%s` is %v, but %s." $key (get $sidecar $key) (last .))
+  (printf "sidecar.%s" $key) (first .)) }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -36,6 +36,10 @@ def namespaces(**chosen: list[str]) -> dict[str, Any]:
     return logs(application={"namespaces": chosen})
 
 
+def annotated(role: str, **account: Any) -> dict[str, Any]:
+    return {"serviceAccount": {**account, "annotations": {"eks.amazonaws.com/role-arn": role}}}
+
+
 # name: (values, the problem in the message, the YAML to write)
 REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
     "build twice": (
@@ -90,18 +94,33 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "role that nothing uses": (
         {"identity": {"type": "node"}, "serviceAccount": {"roleArn": ROLE}},
-        "`serviceAccount.roleArn` is set, but `identity.type` is node",
+        "`serviceAccount` names an IAM role for IRSA, but `identity.type` is node",
         "identity:\n  type: irsa",
     ),
     "role without an account": (
         {"serviceAccount": {"create": False, "roleArn": ROLE}},
-        "`serviceAccount.roleArn` is set, but `serviceAccount.create` is false",
+        "`serviceAccount` names an IAM role, but `serviceAccount.create` is false",
         "serviceAccount:\n  create: true",
     ),
     "two roles": (
-        {"serviceAccount": {"roleArn": ROLE, "annotations": {"eks.amazonaws.com/role-arn": f"{ROLE}-2"}}},
+        annotated(f"{ROLE}-2", roleArn=ROLE),
         "`serviceAccount.roleArn` and the annotation eks.amazonaws.com/role-arn name different roles",
         f"serviceAccount:\n  roleArn: {ROLE}-2",
+    ),
+    "misspelled annotation": (
+        {"serviceAccount": {"annotations": {"eks.amazonaws.co/role-arn": ROLE}}},
+        '`serviceAccount.annotations` has the key "eks.amazonaws.co/role-arn", but EKS reads only eks.amazonaws.com/',
+        f"serviceAccount:\n  annotations:\n    eks.amazonaws.com/role-arn: {ROLE}",
+    ),
+    "annotation that nothing uses": (
+        {"identity": {"type": "node"}, **annotated(ROLE)},
+        "`serviceAccount` names an IAM role for IRSA, but `identity.type` is node",
+        "identity:\n  type: irsa",
+    ),
+    "annotation without an account": (
+        annotated(ROLE, create=False),
+        "`serviceAccount` names an IAM role, but `serviceAccount.create` is false",
+        "serviceAccount:\n  create: true",
     ),
     "labels from a file name": (
         cloudwatch(logGroupTemplate="/a/$kubernetes['labels']['app']"),
@@ -122,11 +141,6 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         logs(application={"enabled": False}),
         "No pipeline of `logs` is enabled",
         "logs:\n  application:\n    enabled: true",
-    ),
-    "no channel": (
-        {**HOST_PROCESS, **logs(host={"enabled": True, "channels": []})},
-        "`logs.host.channels` is empty",
-        "logs:\n  host:\n    channels:\n    - System",
     ),
     "no service": (
         dataplane(directories=[]),
@@ -156,7 +170,7 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "namespace in and out": (
         namespaces(include=["a"], exclude=["a", "b"]),
-        "`logs.application.namespaces` has a in include and in exclude",
+        "Namespace a is in both `include` and `exclude` of `logs.application.namespaces`",
         "logs:\n  application:\n    namespaces:\n      exclude:\n      - b",
     ),
 }
@@ -218,6 +232,9 @@ ACCEPTED = {
     "external id of old": {**LEGACY, **cloudwatch(externalId="x", roleArn=ROLE)},
     "never expires": cloudwatch(logRetentionDays=0),
     "three years": cloudwatch(logRetentionDays=1096),
+    "same role twice": annotated(ROLE, roleArn=ROLE),
+    "own account": {"identity": {"type": "node"}, "serviceAccount": {"create": False, "name": "own"}},
+    "annotation of another kind": {"serviceAccount": {"annotations": {"example.com/role": ROLE}}},
     "newer version": {"image": {"tag": "5.2.0"}},
 }
 
@@ -231,7 +248,7 @@ def test_valid_values_render(install: Callable[..., Manifests], values: dict[str
 def test_metadata_of_old_kubelets_is_rejected(rejection: Callable[..., str], install: Callable[..., Manifests]) -> None:
     """Metadata from the kubelet is rejected before Kubernetes 1.33, which would require access to nodes/proxy."""
     values = {**HOST_PROCESS, **logs(metadata={"from": "kubelet"})}
-    assert "the kubelet requires access to nodes/proxy, which permits commands in any pod" in rejection(
+    assert "the kubelet requires nodes/proxy, a permission to run commands in any pod" in rejection(
         values, kubernetes="1.32.0"
     )
     assert install(values, kubernetes="1.33.0")
@@ -241,5 +258,5 @@ def test_metadata_of_old_kubelets_is_rejected(rejection: Callable[..., str], ins
 def test_all_problems_are_reported_at_once(rejection: Callable[..., str]) -> None:
     """All problems are reported at once, each of them once."""
     message = rejection({**builds("2022", "2022"), **cloudwatch(externalId="x"), **logs(metadata={"from": "kubelet"})})
-    for part in ('repeats "2022"', "externalId is set", "`logs.metadata.from` is kubelet"):
+    for part in ('repeats "2022"', "`outputs.cloudwatch.externalId` is set", "`logs.metadata.from` is kubelet"):
         assert message.count(part) == 1

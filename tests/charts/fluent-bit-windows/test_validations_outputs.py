@@ -59,38 +59,38 @@ def namespaces(**chosen: list[str]) -> dict[str, Any]:
 REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
     "legacy class": (
         {**LEGACY, **cloudwatch(logGroupClass="INFREQUENT_ACCESS")},
-        "outputs.cloudwatch.logGroupClass is INFREQUENT_ACCESS, which Fluent Bit 1.9.10 does not support",
+        "`outputs.cloudwatch.logGroupClass` is INFREQUENT_ACCESS, which Fluent Bit 1.9.10 does not support",
         "profile: upstream",
     ),
     "legacy port": (
         {**LEGACY, **cloudwatch(endpoint="logs.example.com", port=8443)},
-        "outputs.cloudwatch.port is 8443, which Fluent Bit 1.9.10 does not support",
+        "`outputs.cloudwatch.port` is 8443, which Fluent Bit 1.9.10 does not support",
         "profile: upstream",
     ),
     "legacy compression": (
         {**LEGACY, **added(type="opensearch", host="h", compress="gzip")},
-        "outputs.x.compress is gzip, which Fluent Bit 1.9.10 does not support",
+        "`outputs.x.compress` is gzip, which Fluent Bit 1.9.10 does not support",
         "profile: upstream",
     ),
     "neither name nor prefix of streams": (
         cloudwatch(logStreamPrefix=""),
-        "outputs.cloudwatch has neither logStreamName nor logStreamPrefix",
-        'outputs:\n  cloudwatch:\n    logStreamPrefix: "{node}-"',
+        "`outputs.cloudwatch` has neither logStreamName nor logStreamPrefix",
+        "outputs:\n  cloudwatch:\n    logStreamPrefix: '{node}-'",
     ),
     "name and prefix of streams": (
         cloudwatch(logStreamName="a", logStreamPrefix="b"),
-        "outputs.cloudwatch has both logStreamName and logStreamPrefix",
-        'outputs:\n  cloudwatch:\n    logStreamName: "{node}"',
+        "`outputs.cloudwatch` has both logStreamName and logStreamPrefix",
+        "outputs:\n  cloudwatch:\n    logStreamName: '{node}'",
     ),
     "variable and slash": (
         cloudwatch(logStreamTemplate="$kubernetes['pod_name']/$kubernetes['container_name']"),
         "Fluent Bit ends a record accessor only at a dot, a comma or the end",
-        "outputs:\n  cloudwatch:\n    logStreamTemplate: \"$kubernetes['pod_name'].$kubernetes['container_name']\"",
+        "outputs:\n  cloudwatch:\n    logStreamTemplate: $kubernetes['pod_name'].$kubernetes['container_name']",
     ),
     "unknown placeholder": (
         cloudwatch(logGroupName="/{namespace}"),
-        'outputs.cloudwatch.logGroupName is "/{namespace}", and {namespace} is not filled in there',
-        'outputs:\n  cloudwatch:\n    logGroupName: "/{cluster}"',
+        '`outputs.cloudwatch.logGroupName` is "/{namespace}", and {namespace} is not filled in there',
+        "outputs:\n  cloudwatch:\n    logGroupName: /{cluster}",
     ),
     "no output": (
         cloudwatch(enabled=False),
@@ -164,17 +164,17 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "signed and with a password": (
         added(type="opensearch", host="h", awsAuth=True, httpUser="a", httpPasswd={"name": "s", "key": "k"}),
-        "outputs.x signs requests (awsAuth) and has a user (httpUser)",
+        "`outputs.x` signs requests (awsAuth) and has a user (httpUser)",
         "outputs:\n  x:\n    awsAuth: false",
     ),
     "external id without a role": (
         cloudwatch(externalId="x"),
-        "outputs.cloudwatch.externalId is set without a role to assume",
+        "`outputs.cloudwatch.externalId` is set without a role to assume",
         "outputs:\n  cloudwatch:\n    roleArn: arn:aws:iam::444455556666:role/logs",
     ),
     "two certificates": (
         added(type="http", host="h", tls={"caFile": "C:\\ca.crt", "caSecret": {"name": "s", "key": "k"}}),
-        "outputs.x.tls has caFile and caSecret, and one CA certificate is used",
+        "`outputs.x.tls` has caFile and caSecret, and one CA certificate is used",
         "outputs:\n  x:\n    tls:\n      caFile:",
     ),
 }
@@ -201,6 +201,10 @@ BY_THE_SCHEMA = {
     "password alone": (added(type="http", host="h", httpPasswd={"name": "s", "key": "k"}), "'httpUser' required"),
     "option of another type": (cloudwatch(bucket="a"), "additional properties 'bucket' not allowed"),
     "unknown pipeline": (cloudwatch(match={"pipelines": ["events"]}), "/outputs/cloudwatch/match/pipelines/0"),
+    "no channel": (
+        {**HOST_PROCESS, **logs(host={"enabled": True, "channels": []})},
+        "at '/logs/host/channels': minItems: got 0, want 1",
+    ),
 }
 
 
@@ -215,11 +219,11 @@ def test_schema_rejects_single_values(rejection: Callable[..., str], values: dic
 WORD_FOR_WORD = {
     "variable and slash": (
         cloudwatch(logGroupTemplate="$a/$b"),
-        """outputs.cloudwatch.logGroupTemplate is "$a/$b", and Fluent Bit ends a record accessor only at a dot, a \
+        """`outputs.cloudwatch.logGroupTemplate` is "$a/$b", and Fluent Bit ends a record accessor only at a dot, a \
 comma or the end. Write:
 outputs:
   cloudwatch:
-    logGroupTemplate: "$a.$b\"""",
+    logGroupTemplate: $a.$b""",
     ),
     "gap between outputs": (
         apart(a=of("a"), b=of("b")),

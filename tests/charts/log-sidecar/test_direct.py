@@ -65,12 +65,12 @@ def test_settings_roll_the_pods(install: Callable[..., Manifests]) -> None:
     ("values", "said"),
     [
         (direct(http()) | {"sidecar": {}}, "sidecar:\n  enabled: false"),
-        (direct({"type": "stdout"}), "outputs:\n  backend:\n    type: http"),
+        (direct({"type": "stdout"}), "outputs:\n  backend:\n    host: logs.example.com\n    type: http"),
         (direct({"type": "cloudwatch"}), "cannot send to cloudwatch"),
-        (direct(http(), logTo="other"), "outputs has no enabled output with that name"),
-        (direct({**http(), "enabled": False}), "outputs:\n  backend:\n    type: http\n    enabled: true"),
+        (direct(http(), logTo="other"), "`outputs` has no enabled output with that name"),
+        (direct({**http(), "enabled": False}), "outputs:\n  backend:\n    enabled: true\n    host: logs.example.com"),
         (direct({"type": "opensearch", "host": "x", "awsAuth": True}), "outputs:\n  backend:\n    awsAuth: false"),
-        (direct({**http(), "url": KEY}), "outputs.backend sets both host and url"),
+        (direct({**http(), "url": KEY}), "`outputs.backend` sets both host and url"),
     ],
     ids=["sidecar", "stdout", "CloudWatch", "unknown", "disabled", "SigV4", "host and URL"],
 )

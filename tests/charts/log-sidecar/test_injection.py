@@ -283,22 +283,21 @@ def rejected() -> Iterator[Any]:
     tail = {"engine": "tail", "multiline": "java"}
     yield "tail-multiline", {"profiles": {"a": tail}}, "cannot join the lines of java", {"a": {"engine": "fluent-bit"}}
     backend = {"engine": "tail", "outputs": {"b": {"type": "cloudwatch"}}}
-    yield "tail-backend", {"profiles": {"a": backend}}, "outputs.b.type is cloudwatch", {"a": {"engine": "fluent-bit"}}
+    yield (
+        "tail-backend",
+        {"profiles": {"a": backend}},
+        "`outputs.b.type` is cloudwatch",
+        {"a": {"engine": "fluent-bit"}},
+    )
     none = {"outputs": {"stdout": {"enabled": False}}}
-    yield "output", {"profiles": {"a": none}}, "In injection.profiles.a: No output is enabled", None
+    yield "output", {"profiles": {"a": none}}, "In `injection.profiles.a`: No output is enabled", None
     large = {"outputs": {"b": {"type": "cloudwatch", "storage": {"totalLimitSize": "1G"}}}}
-    says = "In injection.profiles.a: outputs.b.storage.totalLimitSize is 1G, but Kubernetes evicts the pod"
+    says = "In `injection.profiles.a`: `outputs.b.storage.totalLimitSize` is 1G, but Kubernetes evicts the pod"
     yield "buffer", {"profiles": {"a": large}}, says, None
     file = {"outputs": {"b": {"type": "cloudwatch", "match": {"files": ["app"]}}}}
-    yield "file", {"profiles": {"a": file}}, 'In injection.profiles.a: outputs.b.match.files contains "app"', None
+    yield "file", {"profiles": {"a": file}}, 'In `injection.profiles.a`: `outputs.b.match.files` contains "app"', None
     unknown = {"outputs": {"other": {"enabled": True}}}
-    yield "type", {"profiles": {"a": unknown}}, "injection.profiles.a.outputs.other has no type", None
-    yield (
-        "regex",
-        {"profiles": {"a": {"multiline": "regex"}}},
-        "no pattern for the first line",
-        {"a": {"multiline": "regex"}},
-    )
+    yield "type", {"profiles": {"a": unknown}}, "`injection.profiles.a.outputs.other` has no type", None
     yield "prefix", {"annotationPrefix": "logs.kubernetes.io"}, "Kubernetes reserves this domain", None
 
 
@@ -321,7 +320,15 @@ def test_profile_that_cannot_work_is_rejected(
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"engin": "tail"}, {"engine": "fluentd"}, {"outputs": {"b": {"typ": "http"}}}, {"httpServer": {"port": 80}}],
+    [
+        {"engin": "tail"},
+        {"engine": "fluentd"},
+        {"outputs": {"b": {"typ": "http"}}},
+        {"httpServer": {"port": 80}},
+        {"multiline": "regex"},
+        {"multiline": "regex", "multilineRegex": {"start": ""}},
+        {"multilineRegex": {"start": "x"}},
+    ],
 )
 def test_profile_has_a_schema(wrong: dict[str, Any]) -> None:
     """A misspelled key or impossible value in a profile is rejected, as anywhere else."""

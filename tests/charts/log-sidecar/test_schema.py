@@ -33,6 +33,10 @@ def nested(path: tuple[str, ...], value: Any) -> Any:
     return value
 
 
+def one_file(**settings: Any) -> dict[str, Any]:
+    return {"logs": {"files": [{"name": "a", "path": "/var/log/app/a.log", **settings}]}}
+
+
 def test_defaults_are_valid(chart: Path, defaults: dict[str, Any]) -> None:
     """The chart's own values pass its schema."""
     assert value_errors(chart, defaults) == []
@@ -62,11 +66,29 @@ def test_a_parent_chart_may_add_to_global(chart: Path) -> None:
         ({"app": {"kind": "ReplicaSet"}}, "/app/kind", "'Deployment'"),
         ({"app": {"ports": [{"port": 80}]}}, "/app/ports/0", "'port' not allowed"),
         ({"sidecar": {"resources": {"limits": {"memory": "lots"}}}}, "/sidecar/resources/limits/memory", "pattern"),
+        ({"logs": {"volume": {"type": "existing"}}}, "/logs/volume/existing/name", "minLength: got 0, want 1"),
+        (one_file(multiline="regex"), "/logs/files/0", "missing property 'multilineRegex'"),
+        (one_file(multiline="regex", multilineRegex={}), "/logs/files/0/multilineRegex", "missing property 'start'"),
+        (one_file(multilineRegex={"start": "x"}), "/logs/files/0", "missing property 'multiline'"),
+        (one_file(multiline="java", multilineRegex={"start": "x"}), "/logs/files/0/multiline", "must be 'regex'"),
     ],
-    ids=["misspelt", "type", "word", "missing", "kind", "item", "quantity"],
+    ids=[
+        "misspelt",
+        "type",
+        "word",
+        "missing",
+        "kind",
+        "item",
+        "quantity",
+        "volume without a name",
+        "multiline without a rule",
+        "multiline without the first line",
+        "rule without multiline",
+        "rule of another multiline",
+    ],
 )
 def test_helm_names_the_value(rejection: Callable[..., str], values: dict[str, Any], where: str, what: str) -> None:
-    """Each Helm refuses by the value's place, and says what it expects."""
+    """Each Helm names the value's place, and says what it expects."""
     message = rejection(values)
     assert f"'{where}'" in message
     assert what in message

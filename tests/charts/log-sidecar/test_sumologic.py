@@ -153,7 +153,7 @@ def test_settings_reach_the_collector(sidecars: Callable[..., list[Object]]) -> 
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"sidecar": {"engine": "sumologic-collector"}}, "accessKey:\n      name: sumologic\n      key: accessKey"),
+        ({"sidecar": {"engine": "sumologic-collector"}}, "accessKey:\n      key: accessKey\n      name: sumologic"),
         ({"sidecar": {**ENGINE, "logLevel": "debug"}}, "sidecar:\n  logLevel: warn"),
         ({"sidecar": {**ENGINE, "perFile": True}}, "sidecar:\n  perFile: false"),
         ({"sidecar": {**ENGINE, "fileLabel": True}}, "sidecar:\n  fileLabel: false"),

@@ -68,7 +68,7 @@ def test_an_address_that_does_not_fit_is_rejected(
 ) -> None:
     """The message shows an address that fits the protocol."""
     said = rejection(traced(protocol, endpoint))
-    assert f'app.demo.traces.protocol is {protocol}, but app.demo.traces.endpoint is "{endpoint}"' in said
+    assert f'`app.demo.traces.protocol` is {protocol}, but `app.demo.traces.endpoint` is "{endpoint}"' in said
     assert f"app:\n  demo:\n    traces:\n      endpoint: {shown}" in said
 
 

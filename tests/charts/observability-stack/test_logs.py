@@ -282,7 +282,7 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "memory": (
         {"storage": {"maxChunksUp": 100}},
-        "`logs.storage.maxChunksUp` is 100, so the agent can use 264Mi, but `logs.resources.limits.memory` is 256Mi",
+        "`logs.storage.maxChunksUp` is 100, so the container can use 264Mi, but `logs.resources.limits.memory` is",
         "logs:\n  storage:\n    maxChunksUp: 96",
     ),
     "old image": (

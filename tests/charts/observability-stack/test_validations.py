@@ -117,7 +117,11 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         "`server.remoteWrite[0].sigv4.secret_key` is a secret",
         "",
     ),
-    "token": (remote(bearer_token="hunter2"), "bearer_token` is a secret", "bearer_token_file: /etc/remote/token"),
+    "token": (
+        remote(bearer_token="hunter2"),
+        "bearer_token` is a secret",
+        "bearer_token_file: /etc/remote/bearer_token",
+    ),
     "agent of nothing": (
         {"server": {"mode": "agent"}},
         "`server.mode` is agent, but `server.remoteWrite` is empty",
@@ -140,12 +144,12 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "role with pod identity": (
         {"identity": {"type": "podIdentity"}, **account(annotations={KEY: ROLE})},
-        "`identity.type` is podIdentity, but `serviceAccounts.server` names a role for IRSA, which would take",
+        "`serviceAccounts.server` names an IAM role for IRSA, but `identity.type` is podIdentity",
         "identity:\n  type: irsa",
     ),
     "role without an account": (
         account(roleArn=ROLE, create=False),
-        "`serviceAccounts.server` names a role, but `serviceAccounts.server.create` is false",
+        "`serviceAccounts.server` names an IAM role, but `serviceAccounts.server.create` is false",
         "serviceAccounts:\n  server:\n    create: true",
     ),
     "timeout": (
@@ -162,11 +166,6 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         {"scrape": {"extraConfigs": [{"job_name": "kubelet"}]}},
         '`scrape.extraConfigs[0].job_name` is "kubelet", which another job uses',
         "",
-    ),
-    "nameless job": (
-        {"scrape": {"extraConfigs": [{}]}},
-        "`scrape.extraConfigs[0]` has no `job_name`",
-        "scrape:\n  extraConfigs:\n  - job_name: my-job",
     ),
     "more than the volume": (
         {"server": {"persistence": {"persistentVolumeClaim": {"size": "4Gi"}}}},
@@ -238,6 +237,8 @@ ACCEPTED = {
     "pair": {"server": {**remote()["server"], "replicas": 2}},
     "pairs of parts without a remote": {"server": {"replicas": 2, "shards": 2}},
     "same role twice": account(roleArn=ROLE, annotations={KEY: ROLE}),
+    "own account": {"identity": {"type": "podIdentity"}, **account(create=False)},
+    "annotation of another kind": account(annotations={"example.com/role": ROLE}),
     "small volume of an agent": {
         "server": {**remote()["server"], "persistence": {"type": "persistentVolumeClaim", **SMALL}}
     },
@@ -266,10 +267,12 @@ def test_valid_values_are_accepted(install: Callable[..., Manifests], values: di
         ({"server": {"remoteWrite": {"url": MIMIR}}}, "got object, want array"),
         (remote("{{ fail `x` }}"), "'^https?:"),
         ({"server": {"extraArgs": ["storage.tsdb.path=/x"]}}, "does not match pattern"),
+        ({"scrape": {"extraConfigs": [{}]}}, "at '/scrape/extraConfigs/0': missing property 'job_name'"),
+        ({"scrape": {"extraConfigs": [{"job_name": ""}]}}, "at '/scrape/extraConfigs/0/job_name': minLength: got 0"),
     ],
-    ids=["key", "deep-key", "no-url", "no-list", "template", "no-flag"],
+    ids=["key", "deep-key", "no-url", "no-list", "template", "no-flag", "nameless-job", "empty-name"],
 )
-def test_schema_knows_remote_write(rejection: Callable[..., str], values: dict[str, Any], place: str) -> None:
+def test_schema_names_the_place(rejection: Callable[..., str], values: dict[str, Any], place: str) -> None:
     """A key with which Prometheus would not start is rejected at render time."""
     assert place in rejection(values)
 

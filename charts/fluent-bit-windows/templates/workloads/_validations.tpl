@@ -34,27 +34,14 @@ place and its new value, as for fluent-bit-windows.reject.
 
 {{- define "fluent-bit-windows.checkWorkload" -}}
 {{- $where := .where -}}
-{{- with .workload }}
-{{- $service := .service }}
-{{- include "fluent-bit-windows.rejectWorkload" (list (and $service.enabled (not $service.ports))
-  $where "the Service is enabled, but has no ports." "service.ports" (list (dict "port" 80))) }}
-{{- $names := list }}
-{{- range .ports }}{{ $names = append $names .name }}{{ end }}
-{{- range ternary $service.ports list $service.enabled }}
-{{- include "fluent-bit-windows.rejectWorkload" (list (and (kindIs "string" .targetPort) (not (has .targetPort $names)))
-  $where (printf "the Service refers to port %v, which is not in `ports`." .targetPort)
-  "ports" (list (dict "name" .targetPort "containerPort" (int .port)))) }}
-{{- end }}
-{{- include "fluent-bit-windows.rejectWorkload" (list (and $service.enabled $service.loadBalancerClass (ne $service.type "LoadBalancer"))
-  $where (printf "`service.loadBalancerClass` is set, but `service.type` is %s." $service.type) "service.type" "LoadBalancer") }}
-{{- $scaling := .autoscaling }}
-{{- include "fluent-bit-windows.rejectWorkload" (list (and $scaling.enabled (gt (int $scaling.minReplicas) (int $scaling.maxReplicas)))
-  $where "`autoscaling.minReplicas` is greater than `maxReplicas`." "autoscaling.minReplicas" (int $scaling.maxReplicas)) }}
-{{- include "fluent-bit-windows.rejectWorkload" (list (and $scaling.enabled (not $scaling.cpuPercent) (not $scaling.memoryPercent))
+{{- $given := dict "where" (printf "In %s, " .where) "path" "" "values" .workload -}}
+{{- if .workload.service.enabled }}{{ include "fluent-bit-windows.checkService" $given }}{{ end }}
+{{- include "fluent-bit-windows.checkBudgetLimit" $given }}
+{{- with .workload.autoscaling }}
+{{- include "fluent-bit-windows.rejectWorkload" (list (and .enabled (gt (int .minReplicas) (int .maxReplicas)))
+  $where "`autoscaling.minReplicas` is greater than `maxReplicas`." "autoscaling.minReplicas" (int .maxReplicas)) }}
+{{- include "fluent-bit-windows.rejectWorkload" (list (and .enabled (not .cpuPercent) (not .memoryPercent))
   $where "autoscaling is enabled, but has no target." "autoscaling.cpuPercent" 80) }}
-{{- $budget := .podDisruptionBudget }}
-{{- include "fluent-bit-windows.rejectWorkload" (list (and $budget.enabled (eq (printf "%v%v" $budget.minAvailable $budget.maxUnavailable) ""))
-  $where "the PodDisruptionBudget is enabled, but has no limit." "podDisruptionBudget.maxUnavailable" 1) }}
 {{- end }}
 {{- end -}}
 

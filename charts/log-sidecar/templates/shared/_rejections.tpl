@@ -24,25 +24,19 @@ helpers>. A check returns messages that are separated by form feeds, which no va
 {{- end -}}
 {{- end -}}
 
-{{/* YAML to write instead, in a message: dict "path" <path, separated by dots> "value" <text>. */}}
-{{- define "log-sidecar.write" -}}
-{{- $steps := splitList "." .path -}}
-{{- range $depth, $step := $steps }}
-{{ repeat (mul 2 $depth | int) " " }}{{ $step }}:{{ if eq (add1 $depth | int) (len $steps) }} {{ $.value }}{{ end }}
-{{- end }}
-{{- end -}}
-
 {{/*
 A message if a condition holds, nothing otherwise. Argument: a list of the condition, the problem, and pairs of a path and
-its new value, which are shown as YAML; several pairs are alternatives.
+its new value, which are shown as YAML; several pairs are alternatives. An empty path stands for all values. A problem that
+ends with a colon introduces the YAML itself.
 */}}
 {{- define "log-sidecar.reject" -}}
 {{- if first . }}
+{{- $problem := index . 1 }}
 {{- $pairs := slice . 2 }}
-{{ index . 1 }}{{ with $pairs }} Write{{ if gt (len .) 2 }} one of{{ end }}:{{ end }}
+{{ $problem }}{{ if and $pairs (not (hasSuffix ":" $problem)) }} Write{{ if gt (len $pairs) 2 }} one of{{ end }}:{{ end }}
 {{- range $index := untilStep 0 (len $pairs) 2 }}
 {{- $yaml := index $pairs (add1 $index) }}
-{{- range index $pairs $index | splitList "." | reverse }}{{ $yaml = dict . $yaml }}{{ end }}
+{{- range without (index $pairs $index | splitList ".") "" | reverse }}{{ $yaml = dict . $yaml }}{{ end }}
 {{ toYaml $yaml }}
 {{- end }}{{ "\f" }}
 {{- end }}
