@@ -57,11 +57,11 @@ def place(path: Path_) -> str:
 
 
 def test_schema_is_closed_everywhere(chart: Path) -> None:
-    """Only `global`, maps by name, and filters of the agents accept unknown keys."""
+    """Only `global`, maps by name, filters of the agents and scrape configurations accept unknown keys."""
     schema = schema_of(chart)
     open_objects = {path for path in closed_objects(schema) if not is_closed(schema, path)}
     assert schema["$schema"] == "http://json-schema.org/draft-07/schema#"
-    filters = {path for path in open_objects if "extraFilters" in path}
+    filters = {path for path in open_objects if {"extraFilters", "extraConfigs"} & set(path)}
     assert open_objects - filters - OPEN_MAPS == {("global",)}
 
 

@@ -40,8 +40,7 @@
 {{- include "fluent-bit-windows.reject" (list (and $container $logs.host.enabled)
   "`logs.host` is enabled, but a container has its own, empty event log." "mode" "hostProcess") }}
 {{- include "fluent-bit-windows.reject" (list (and $container $logs.dataplane.enabled $logs.dataplane.channels)
-  "`logs.dataplane.channels` is set, but a container has its own, empty event log."
-  "mode" "hostProcess" "logs.dataplane.channels" list) }}
+  "`logs.dataplane.channels` is set, but a container has its own, empty event log." "mode" "hostProcess" "logs.dataplane.channels" list) }}
 {{- include "fluent-bit-windows.reject" (list (and $container (eq $logs.metadata.from "kubelet"))
   "`logs.metadata.from` is kubelet, but a container cannot reach the address of the node on which the kubelet listens."
   "mode" "hostProcess" "logs.metadata.from" "api") }}
@@ -122,8 +121,5 @@
 {{- include "fluent-bit-windows.reject" (list (eq .name "rewrite_tag")
   (printf "`logs.extraFilters[%d]` is a rewrite_tag: no output matches its new tags, and records that it keeps would be delivered twice. Select records in outputs instead." $index)
   "outputs.shop" (dict "type" "cloudwatch" "match" (dict "namespaces" (dict "include" (list "shop"))))) }}
-{{- include "fluent-bit-windows.reject" (list (not (or (hasKey . "match") (hasKey . "match_regex")))
-  (printf "`logs.extraFilters[%d]` (%s) has no match, so Fluent Bit would not use it." $index .name)
-  "logs.extraFilters" (list (dict "name" .name "match" "application.*"))) }}
 {{- end }}
 {{- end -}}

@@ -1,17 +1,17 @@
 {{/* Checks of the injection settings. */}}
 {{- define "log-sidecar.checkInjection" -}}
 {{- $injection := .Values.injection -}}
-{{- $cluster := printf "Kubernetes %s" .Capabilities.KubeVersion.Version -}}
-{{- $without := "" -}}
-{{- if semverCompare "<1.36.0-0" .Capabilities.KubeVersion.Version }}
-{{- $without = printf "%s does not serve MutatingAdmissionPolicy, which requires 1.36. Upgrade the cluster" $cluster }}
-{{- else if and (.Capabilities.APIVersions.Has "v1/Pod") (not (.Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy")) }}
+{{- $version := .Capabilities.KubeVersion.Version -}}
+{{- $old := semverCompare "<1.36.0-0" $version -}}
+{{- $instead := dict "injection" (dict "enabled" false) "app" (dict "enabled" true) -}}
+{{- include "log-sidecar.reject" (list $old
+  (printf "`injection.enabled` is true, but Kubernetes %s does not serve MutatingAdmissionPolicy, which requires 1.36. Upgrade the cluster, or deploy the application and its sidecar without injection." $version)
+  "" $instead) }}
 {{- /* `helm template` knows only the kinds that it is given; a cluster lists all of them. */}}
-{{- $without = printf "this %s cluster does not serve MutatingAdmissionPolicy (admissionregistration.k8s.io/v1). Enable it in the API server (`--runtime-config`)" $cluster }}
-{{- end }}
-{{- include "log-sidecar.reject" (list $without
-  (printf "`injection.enabled` is true, but %s, or deploy the application and its sidecar without injection." $without)
-  "" (dict "injection" (dict "enabled" false) "app" (dict "enabled" true))) }}
+{{- $apis := .Capabilities.APIVersions }}
+{{- include "log-sidecar.reject" (list (and (not $old) ($apis.Has "v1/Pod") (not ($apis.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy")))
+  (printf "`injection.enabled` is true, but this Kubernetes %s cluster does not serve MutatingAdmissionPolicy (admissionregistration.k8s.io/v1). Enable it in the API server (`--runtime-config`), or deploy the application and its sidecar without injection." $version)
+  "" $instead) }}
 {{- range $name, $profile := $injection.profiles }}
 {{- include "log-sidecar.checkProfile" (dict "root" $ "name" $name "profile" $profile) }}
 {{- end }}

@@ -44,20 +44,15 @@
 {{- include "observability-stack.reject" (list (has (lower $name) (list "authorization" "host" "x-amz-date" "x-amz-content-sha256" "x-amz-security-token"))
   (printf "`%s.headers` has %s, which the signature (`sigv4`) sets. Remove it." $where $name)) }}
 {{- end }}
-{{- end }}
-{{- end -}}
-
-{{/* Credentials in the configuration would be readable by everyone who can read ConfigMaps. */}}
-{{- define "observability-stack.checkSecrets" -}}
-{{- range $index, $remote := .Values.server.remoteWrite }}
+{{- /* Credentials in the configuration would be readable by everyone who can read ConfigMaps. */}}
 {{- include "observability-stack.reject" (list (.sigv4 | default dict).secret_key
-  (printf "`server.remoteWrite[%d].sigv4.secret_key` is a secret, which the chart would write to a ConfigMap. Remove `sigv4.access_key` and `sigv4.secret_key`: Prometheus signs with the role of its service account." $index)) }}
+  (printf "`%s.sigv4.secret_key` is a secret, which the chart would write to a ConfigMap. Remove `sigv4.access_key` and `sigv4.secret_key`: Prometheus signs with the role of its service account." $where)) }}
 {{- range $path := list "basic_auth.password" "authorization.credentials" "oauth2.client_secret" "oauth2.client_certificate_key" "tls_config.key" "bearer_token" }}
 {{- $steps := splitList "." $path }}
 {{- $block := dict (printf "%s_file" (last $steps)) (printf "/etc/remote/%s" (last $steps)) }}
 {{- range initial $steps | reverse }}{{ $block = dict . $block }}{{ end }}
 {{- include "observability-stack.reject" (list (include "observability-stack.at" (dict "values" $remote "path" $path) | fromJson).value
-  (printf "`server.remoteWrite[%d].%s` is a secret, which the chart would write to a ConfigMap. Mount a Secret and name its file." $index $path)
+  (printf "`%s.%s` is a secret, which the chart would write to a ConfigMap. Mount a Secret and name its file." $where $path)
   "server" (dict
     "remoteWrite" (list $block)
     "extraVolumes" (list (dict "name" "remote" "secret" (dict "secretName" "my-secret")))

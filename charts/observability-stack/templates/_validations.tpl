@@ -3,7 +3,7 @@ Checks that the schema cannot express. Each returns messages (problem, place, YA
 together.
 */}}
 {{- define "observability-stack.validate" -}}
-{{- include "observability-stack.runChecks" (dict "root" . "checks" (list "Fullname" "Mode" "Remotes" "Secrets" "Labels" "Identity" "Scrape" "Storage" "Kinds" "DisabledAlerts" "RuleGroups" "Traces" "Logs" "Insights")) -}}
+{{- include "observability-stack.runChecks" (dict "root" . "checks" (list "Fullname" "Mode" "Remotes" "Labels" "Identity" "Scrape" "Storage" "Kinds" "DisabledAlerts" "RuleGroups" "Traces" "Logs" "Insights")) -}}
 {{- end -}}
 
 {{- define "observability-stack.checkMode" -}}
@@ -12,8 +12,7 @@ together.
 {{- $url := printf "https://aps-workspaces.%s.amazonaws.com/workspaces/ws-.../api/v1/remote_write" $region }}
 {{- include "observability-stack.reject" (list (and (eq $server.mode "agent") (not $server.remoteWrite))
   "`server.mode` is agent, but `server.remoteWrite` is empty: an agent stores nothing and would send its samples nowhere."
-  "server.remoteWrite" (list (dict "url" $url "sigv4" (dict "region" $region)))
-  "server.mode" "server") }}
+  "server.remoteWrite" (list (dict "url" $url "sigv4" (dict "region" $region))) "server.mode" "server") }}
 {{- include "observability-stack.reject" (list (and $server.remoteWrite (gt (int $server.replicas) 1) (gt (int $server.shards) 1))
   (printf "`server.replicas` is %v and `server.shards` is %v, but a backend that deduplicates replicas accepts one replica for each `cluster` label: it would drop the samples of all other shards." $server.replicas $server.shards)
   "server.replicas" 1 "server.shards" 1) }}

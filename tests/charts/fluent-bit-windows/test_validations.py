@@ -163,11 +163,6 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         "`logs.extraFilters[0]` is a rewrite_tag: no output matches its new tags",
         "outputs:\n  shop:\n    match:\n      namespaces:\n        include:\n        - shop\n    type: cloudwatch",
     ),
-    "filter without match": (
-        {"logs": {"extraFilters": [{"name": "modify"}]}},
-        "`logs.extraFilters[0]` (modify) has no match",
-        "logs:\n  extraFilters:\n  - match: application.*\n    name: modify",
-    ),
     "namespace in and out": (
         namespaces(include=["a"], exclude=["a", "b"]),
         "Namespace a is in both `include` and `exclude` of `logs.application.namespaces`",

@@ -205,6 +205,10 @@ BY_THE_SCHEMA = {
         {**HOST_PROCESS, **logs(host={"enabled": True, "channels": []})},
         "at '/logs/host/channels': minItems: got 0, want 1",
     ),
+    "filter without match": (
+        {"logs": {"extraFilters": [{"name": "modify"}]}},
+        "at '/logs/extraFilters/0': missing property 'match'",
+    ),
 }
 
 
@@ -268,6 +272,7 @@ ACCEPTED = {
     "excluded namespaces are not read": {**namespaces(exclude=["a"]), **apart(b=without("a"))},
     "globs apart": apart(a=of("team-*"), b=without("team-*")),
     "logs of the node in an output without namespaces": {**dataplane(), **apart(a=of("a"), b=without("a"))},
+    "filter for a regular expression": {"logs": {"extraFilters": [{"name": "modify", "match_regex": "^application"}]}},
     "same group for two pipelines": {
         **dataplane(),
         "outputs": {"cloudwatch": ONLY_PODS, "copy": {**SAME, **ONLY_NODES}},

@@ -34,8 +34,7 @@
 {{- define "observability-stack.checkLogPipelines" -}}
 {{- $values := .Values.logs -}}
 {{- include "observability-stack.reject" (list (not (include "observability-stack.pipelines" (dict "root" . "component" "logs") | fromJsonArray))
-  "`logs.enabled` is true, but every pipeline below `logs` is disabled."
-  "logs.enabled" false "logs.application.enabled" true) }}
+  "`logs.enabled` is true, but every pipeline below `logs` is disabled." "logs.enabled" false "logs.application.enabled" true) }}
 {{- range $name, $other := dict "dataplane" "pods" "host" "files" }}
 {{- $pipeline := get $values $name }}
 {{- include "observability-stack.reject" (list (and $pipeline.enabled (not $pipeline.journal) (not (get $pipeline $other)))
