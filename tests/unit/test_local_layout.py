@@ -30,7 +30,7 @@ def test_last_cluster_has_addresses() -> None:
     ]
 
 
-def test_too_many_workers_are_refused() -> None:
+def test_too_many_workers_are_rejected() -> None:
     """The message says how many there may be, and nothing was reserved."""
     with pytest.raises(HarnessError, match="a local cluster has 0 to 8 workers, not 9"):
         layout.allocate("test-too-many", 9)

@@ -223,6 +223,7 @@ ACCEPTED = {
         **cloudwatch(logGroupTemplate="/a/$kubernetes['labels']['app']"),
     },
     "digest of one build": {**builds("2022"), "image": {"digest": "sha256:" + "0" * 64}},
+    "digest that overrides the tag": {**builds("2022"), "image": {"tag": "4.0.13", "digest": "sha256:" + "0" * 64}},
     "metadata of old from a file name": LEGACY,
     "external id of old": {**LEGACY, **cloudwatch(externalId="x", roleArn=ROLE)},
     "never expires": cloudwatch(logRetentionDays=0),
