@@ -1,4 +1,4 @@
-"""Fixtures for the tests of every chart: the chart of the test's folder, its renders, its refusals and its notes."""
+"""Fixtures for the tests of every chart: the chart of the test's folder, its renders, its rejections and its notes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -51,7 +51,7 @@ def install(helm: Helm, chart: Path) -> Callable[..., Manifests]:
 
 
 @pytest.fixture
-def refusal(install: Callable[..., Manifests]) -> Callable[..., str]:
+def rejection(install: Callable[..., Manifests]) -> Callable[..., str]:
     """Return what Helm says when it rejects values; fail when it accepts them. The arguments are those of `install`."""
 
     def message(values: Values, **options: Any) -> str:

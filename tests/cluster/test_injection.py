@@ -81,7 +81,7 @@ def cases(operator: Stage) -> Iterator[Stage]:
         yield stage
 
 
-def refusal(stage: Stage, item: Object) -> str:
+def rejection(stage: Stage, item: Object) -> str:
     """Return the API server's error for a rejected object."""
     with pytest.raises(AssertionError) as caught:
         dry_run(stage, item)
@@ -171,12 +171,12 @@ def test_injected_sidecar_can_do_nothing_but_read(cases: Stage, eventually: Call
     ],
     ids=lambda value: ", ".join(key.rpartition(".")[2] for key in value) if isinstance(value, dict) else "",
 )
-def test_refusal_names_the_annotation(operator: Stage, change: dict[str, Any], says: str) -> None:
+def test_rejection_names_the_annotation(operator: Stage, change: dict[str, Any], says: str) -> None:
     """A pod that cannot be injected is rejected with a sentence that names the fix."""
     # This namespace does not enforce Pod Security.
     default = Stage(operator.cluster, "default", operator.helm)
     assert sidecar_of(dry_run(default, pod("sound", ASKS)))
-    message = refusal(default, patched(pod("wrong", ASKS), change))
+    message = rejection(default, patched(pod("wrong", ASKS), change))
     assert says in message
     assert "log-sidecar/" in message.partition("denied request: ")[2]
 
@@ -204,7 +204,7 @@ def test_injected_pod_created_again_is_left_as_it_is(apps: Stage) -> None:
     again = {**made, "metadata": {key: made["metadata"][key] for key in ("name", "annotations")}}
     assert dry_run(apps, again)["spec"]["initContainers"] == made["spec"]["initContainers"]
     again["metadata"]["annotations"]["log-sidecar/paths"] = "/var/log/app/other.log"
-    assert "was not created for these annotations" in refusal(apps, again)
+    assert "was not created for these annotations" in rejection(apps, again)
 
 
 def test_profile_sends_to_a_backend(apps: Stage, eventually: Callable[..., None]) -> None:

@@ -153,7 +153,7 @@ def test_outage_loses_no_sample(metrics: Metrics) -> None:
     assert metrics.own("prometheus_remote_storage_samples_failed_total") == 0
 
 
-def test_another_region_is_refused(metrics: Metrics) -> None:
+def test_another_region_is_rejected(metrics: Metrics) -> None:
     """An endpoint of another region rejects the same Prometheus, and names the signed region."""
     metrics.receiver.want(region="us-west-2")
     until(lambda: metrics.receiver.reasons, "a refusal")

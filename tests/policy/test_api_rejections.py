@@ -43,7 +43,7 @@ def render(helm: Helm, case: Case, values: Object, **options: Any) -> Manifests:
     return helm.render(case.chart, value_files=files, values={"extraObjects": [], **values}, **options)
 
 
-def refusal(helm: Helm, case: Case, values: Object, **options: Any) -> str:
+def rejection(helm: Helm, case: Case, values: Object, **options: Any) -> str:
     with pytest.raises(HelmError) as caught:
         render(helm, case, values, **options)
     return caught.value.stderr
@@ -76,7 +76,7 @@ def test_unusable_name_is_rejected(
     write = write.format(chart=chart.name)[: LONGEST[chart.name][0]].rstrip("-")
     origin = "fullnameOverride" if "fullnameOverride" in values else f'the release name "{release}"'
     start = f'The names of the objects would start with "{name.format(chart=chart.name)}", from {origin}. '
-    assert start + requirement(chart, write) in refusal(helm, Case(chart, None), values, release=release)
+    assert start + requirement(chart, write) in rejection(helm, Case(chart, None), values, release=release)
     made = render(helm, Case(chart, None), {**values, "fullnameOverride": write}, release=release)
     assert any(item["metadata"]["name"].startswith(write) for item in made)
 
@@ -100,7 +100,7 @@ def test_longest_name_fits_every_object(helm: Helm, chart: Path) -> None:
             assert length <= EXTENDED.get(item["kind"], 63), key_of(item)
             lengths[item["kind"]] = max(length, lengths.get(item["kind"], 0))
     assert lengths[kind] == EXTENDED.get(kind, 63)
-    message = refusal(helm, Case(chart, None), {"fullnameOverride": "n" * (limit + 1)})
+    message = rejection(helm, Case(chart, None), {"fullnameOverride": "n" * (limit + 1)})
     assert requirement(chart, "n" * limit) in message
 
 
@@ -163,7 +163,7 @@ def test_default_service_account_is_never_bound(helm: Helm, chart: Path) -> None
         }
         here = {".".join(path) for index, path in enumerate(paths) if f"probe-{index}" in subjects}
         assert len(here) == len(subjects)
-        message = refusal(helm, case, unnamed) if here else ""
+        message = rejection(helm, case, unnamed) if here else ""
         for path in paths:
             dotted = ".".join(path)
             assert (_default_account(path) in message) == (dotted in here), (str(case), dotted)
@@ -175,10 +175,11 @@ def _default_account(path: tuple[str, ...]) -> str:
     dotted = ".".join(path)
     lines = [f"{'  ' * depth}{step}:" for depth, step in enumerate((*path, "name"))]
     return (
-        f"\n{dotted}.create is false and {dotted}.name is empty: the chart would grant its RBAC permissions to the "
+        f"\n`{dotted}.create` is false and `{dotted}.name` is empty: the chart would grant its RBAC permissions to the "
         "service account `default`, and so to every pod of the namespace without a service account of its own. "
-        "Write the name of your service account:\n" + "\n".join(lines) + " my-service-account\n"
-        "or, if you bind the permissions yourself:\nrbac:\n  create: false\n"
+        "Name your service account, or bind the permissions yourself. Write one of:\n"
+        + "\n".join(lines)
+        + " my-service-account\nrbac:\n  create: false\n"
     )
 
 

@@ -81,9 +81,9 @@ def test_kubernetes_accepts_every_object(case: Case, helm: Helm, kubernetes: str
     """Each object is valid without unknown fields; a Kubernetes version that is too old is rejected with its number."""
     files = [case.values] if case.values else []
     if case.oldest_kubernetes and version(kubernetes) < version(case.oldest_kubernetes):
-        refusal = helm.template(case.chart, value_files=files, kube_version=f"{kubernetes}.0")
-        assert refusal.exit_code != 0
-        assert case.oldest_kubernetes in refusal.stderr
+        rejection = helm.template(case.chart, value_files=files, kube_version=f"{kubernetes}.0")
+        assert rejection.exit_code != 0
+        assert case.oldest_kubernetes in rejection.stderr
         return
     rendered = helm.render(case.chart, value_files=files, kube_version=f"{kubernetes}.0")
     assert len(rendered) > 0

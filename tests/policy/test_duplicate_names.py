@@ -100,7 +100,7 @@ def render(helm: Helm, chart: Path, values: Object) -> Manifests:
     return helm.render(chart, values=values, release="x", kube_version=supported.KUBERNETES[-1])
 
 
-def refusal(helm: Helm, chart: Path, values: Object | None) -> str:
+def rejection(helm: Helm, chart: Path, values: Object | None) -> str:
     assert values
     with pytest.raises(HelmError) as caught:
         render(helm, chart, values)
@@ -139,7 +139,7 @@ def test_item_of_a_list_twice_is_rejected(helm: Helm, owner: Path, path: Path_) 
     key = f"{item[field]}{', DoNotSchedule' if field == 'topologyKey' else ''}"
     of_chart = own_name(case, path, found)
     also = [{**item, field: of_chart}] if of_chart else []
-    message = refusal(helm, owner, added(case, path, item, item, *also))
+    message = rejection(helm, owner, added(case, path, item, item, *also))
     remedy = f"Change or remove one in {written(path)}.\n"
     assert any(f'\n{of} has the {kind} "{key}" twice. {remedy}' in message for of in found)
     if of_chart:
@@ -232,7 +232,7 @@ REPORTED: dict[str, tuple[str, Object, str]] = {
 @pytest.mark.parametrize(("name", "values", "says"), REPORTED.values(), ids=REPORTED)
 def test_duplicate_of_two_values_names_both(helm: Helm, name: str, values: Object, says: str) -> None:
     """Two values that give one name, or two spellings of one path, are found, and the message names each value."""
-    message = refusal(helm, ROOT / "charts" / name, values)
+    message = rejection(helm, ROOT / "charts" / name, values)
     assert message.partition("\n\n")[2].startswith(f"{says}\n")
 
 
@@ -241,7 +241,7 @@ def test_every_kind_of_workload_is_checked(helm: Helm, kind: str) -> None:
     """The pod of each kind is checked, and the message names the kind."""
     values = {"app": {"kind": kind, "restartPolicy": ""}, "sidecar": {"extraEnv": [{"name": "NATIVE", "value": "a"}]}}
     says = f'Container "sidecar" of {kind} "x-log-sidecar" has the environment variable "NATIVE" twice, '
-    assert says in refusal(helm, ROOT / "charts" / "log-sidecar", values)
+    assert says in rejection(helm, ROOT / "charts" / "log-sidecar", values)
 
 
 ACCEPTED: dict[str, Object] = {

@@ -71,7 +71,7 @@ class Loader(yaml.CSafeLoader):
 Loader.add_constructor("!fluent/s", lambda loader, node: str(loader.construct_scalar(node)))  # type: ignore[arg-type]
 
 # Places that rejected a text: the next one is tried there alone, without another search.
-_refused_alone: set[tuple[Case, Path_]] = set()
+_rejected_alone: set[tuple[Case, Path_]] = set()
 
 
 # Texts of a quick run, in the file with most features.
@@ -107,8 +107,8 @@ def test_strings_stay_strings(target: Case, text: str, helm: Helm) -> None:
     places = [
         path for path in _strings(target) if not value_errors(target.chart, _part(replaced(values, path, text), path))
     ]
-    alone = [[path] for path in places if (target, path) in _refused_alone]
-    together = [path for path in places if (target, path) not in _refused_alone]
+    alone = [[path] for path in places if (target, path) in _rejected_alone]
+    together = [path for path in places if (target, path) not in _rejected_alone]
     assert [fault for part in (together, *alone) for fault in _faults(helm, target, values, part, text)] == []
 
 
@@ -134,9 +134,9 @@ def _faults(helm: Helm, case: Case, values: dict[str, Any], places: list[Path_],
         if not found or len(places) == 1:
             return [f"{names}: {fault}" for fault in found]
     elif len(places) == 1:
-        _refused_alone.add((case, places[0]))
+        _rejected_alone.add((case, places[0]))
         if answer.exit_code == 0:
-            return [f"{dotted(places[0])}: the harmless string is refused: {before.stderr}"]
+            return [f"{dotted(places[0])}: the harmless string is rejected: {before.stderr}"]
         return [f"{dotted(places[0])}: {answer.stderr}"] if broke(answer.stderr) else []
     half = len(places) // 2
     parts = places[:half], places[half:]
@@ -172,8 +172,8 @@ def broke(stderr: str) -> bool:
     """Return whether a template broke or executed the text, instead of rejecting it with a message."""
     if EVALUATED.search(stderr):
         return True
-    refused = "execution error at" in stderr or "don't meet the specifications" in stderr
-    return not refused or any(sign in stderr.partition("execution error at")[0] for sign in BROKEN)
+    rejected = "execution error at" in stderr or "don't meet the specifications" in stderr
+    return not rejected or any(sign in stderr.partition("execution error at")[0] for sign in BROKEN)
 
 
 def _differences(before: Manifests, after: Manifests, places: list[Path_], text: str) -> Iterator[str]:
@@ -259,7 +259,7 @@ def test_injections_are_noticed(old: str, new: str) -> None:
         "Error: execution error at (x/templates/a.yaml:1:4): evaluated\n\nUse --debug flag to render out invalid YAML",
     ],
 )
-def testbroken_templates_are_no_refusals(stderr: str) -> None:
+def testbroken_templates_are_no_rejections(stderr: str) -> None:
     """A broken template does not count as a rejection."""
     assert broke(stderr)
     assert not broke("Error: execution error at (x/templates/a.yaml:1:4): two files are called nil pointer; write ...")

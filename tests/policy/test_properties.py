@@ -62,7 +62,7 @@ def test_values_of_the_schema_render(chart: Path, helm: Helm, shard: int) -> Non
         if value_errors(chart, values):
             return  # mutually exclusive values
         answer = helm.template(chart, values=values, kube_version=f"{supported.KUBERNETES[0]}.0")
-        outcomes["rendered" if answer.exit_code == 0 else "refused"] += 1
+        outcomes["rendered" if answer.exit_code == 0 else "rejected"] += 1
         drawn = {dotted(path): value for path, value in changes.items()}
         if answer.exit_code != 0:
             assert not broke(answer.stderr), (drawn, answer.stderr)

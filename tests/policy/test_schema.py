@@ -57,28 +57,28 @@ def place(path: Path_) -> str:
 
 
 def test_schema_is_closed_everywhere(chart: Path) -> None:
-    """Only `global`, maps by name, and filters of the agents accept unknown keys."""
+    """Only `global`, maps by name, filters of the agents and scrape configurations accept unknown keys."""
     schema = schema_of(chart)
     open_objects = {path for path in closed_objects(schema) if not is_closed(schema, path)}
     assert schema["$schema"] == "http://json-schema.org/draft-07/schema#"
-    filters = {path for path in open_objects if "extraFilters" in path}
+    filters = {path for path in open_objects if {"extraFilters", "extraConfigs"} & set(path)}
     assert open_objects - filters - OPEN_MAPS == {("global",)}
 
 
-def test_unknown_key_is_refused_at_every_level(chart: Path, helm: Helm) -> None:
+def test_unknown_key_is_rejected_at_every_level(chart: Path, helm: Helm) -> None:
     """A misspelled key is rejected with its path."""
     schema = schema_of(chart)
     levels = [path for path in closed_objects(schema) if is_closed(schema, path)]
     values: dict[str, Any] = {}
     for path in levels:
         _combine(values, nested((*path, "mispelt"), 1))
-    refusal = helm.template(chart, values=values)
-    assert refusal.exit_code != 0
+    rejection = helm.template(chart, values=values)
+    assert rejection.exit_code != 0
     expected = [f"{place(path)}: additional properties 'mispelt' not allowed" for path in levels]
-    assert [line for line in expected if line not in refusal.stderr] == []
+    assert [line for line in expected if line not in rejection.stderr] == []
 
 
-def test_wrong_type_is_refused_for_every_value(chart: Path, helm: Helm) -> None:
+def test_wrong_type_is_rejected_for_every_value(chart: Path, helm: Helm) -> None:
     """A value with a wrong type is rejected with its path."""
     schema = schema_of(chart)
     wrong: dict[Path_, Any] = {}
@@ -90,9 +90,9 @@ def test_wrong_type_is_refused_for_every_value(chart: Path, helm: Helm) -> None:
     values: dict[str, Any] = {}
     for path, value in wrong.items():
         _combine(values, nested(path, value))
-    refusal = helm.template(chart, values=values)
-    assert refusal.exit_code != 0
-    assert [dotted(path) for path in wrong if place(path) not in refusal.stderr] == []
+    rejection = helm.template(chart, values=values)
+    assert rejection.exit_code != 0
+    assert [dotted(path) for path in wrong if place(path) not in rejection.stderr] == []
 
 
 def test_schema_declares_what_values_list(chart: Path) -> None:

@@ -46,7 +46,7 @@ def test_a_query_reads_metrics_of_jobs(query: str, found: set[Read]) -> None:
         ('x{job="cubelet"}', "the job of x is unknown; use one of kubelet, pods"),
     ],
 )
-def test_a_query_that_says_too_little_is_refused(query: str, says: str) -> None:
+def test_a_query_that_says_too_little_is_rejected(query: str, says: str) -> None:
     """What could read anything would keep everything, or nothing; the message shows the query."""
     with pytest.raises(CommandError) as caught:
         promql.reads(query, ["kubelet", "pods"])

@@ -115,7 +115,7 @@ def test_a_kill_in_the_middle_of_a_write_is_measured_again(
     assert bench.measure_again_if_unlucky(readers.FLUENT_BIT, killed, full=False) == measured(duplicated=900, lost=1)
 
 
-def test_an_unknown_case_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_case_is_rejected(capsys: pytest.CaptureFixture[str]) -> None:
     """Status 2 and the cases that there are."""
     with pytest.raises(SystemExit, match="2"):
         bench.main(["--only", "nonsense"])

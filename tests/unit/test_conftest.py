@@ -34,7 +34,7 @@ def session(tmp_path: Path, test: str, *arguments: str, **environment: str) -> s
     )
 
 
-def test_unknown_cluster_type_is_refused_before_anything_runs(tmp_path: Path) -> None:
+def test_unknown_cluster_type_is_rejected_before_anything_runs(tmp_path: Path) -> None:
     """The message lists the types there are."""
     done = session(tmp_path, USES_CLUSTER, "--cluster-type", "minikube")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR

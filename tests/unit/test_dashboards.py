@@ -76,7 +76,7 @@ def test_queries_use_the_variables_that_their_dashboard_has(board: Board) -> Non
     assert used - {"__rate_interval"} == {variable.name for variable in board.variables}
 
 
-def test_a_variable_without_value_is_refused() -> None:
+def test_a_variable_without_value_is_rejected() -> None:
     """A misspelled variable is an error, not an empty panel; a regular expression group is not a variable."""
     assert substitute('x{a="$a"} $1 ${b}', {"a": "1", "b": "2"}) == 'x{a="1"} $1 2'
     with pytest.raises(KeyError, match="nothing"):

@@ -210,7 +210,7 @@ def test_a_name_that_is_taken_is_said(grafana: Grafana, capsys: pytest.CaptureFi
         pytest.param("http://127.0.0.1:9", "no Grafana answers at http://127.0.0.1:9", id="nobody there"),
     ],
 )
-def test_bad_addresses_are_refused(
+def test_bad_addresses_are_rejected(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str, says: str
 ) -> None:
     """The token goes over TLS or stays on the machine; an address that cannot be right is said to be so."""

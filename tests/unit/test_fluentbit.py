@@ -197,7 +197,7 @@ def test_planted_fault_is_found(old: str, new: str, expected: str | None) -> Non
         ("a: [", "invalid YAML"),
     ],
 )
-def test_text_that_fluent_bit_refuses_is_refused(text: str, message: str) -> None:
+def test_text_that_fluent_bit_refuses_is_rejected(text: str, message: str) -> None:
     """A configuration with which the program would not start is no configuration."""
     with pytest.raises(ConfigError, match=f"(?i){message}"):
         parse(text)

@@ -86,7 +86,7 @@ def test_values_arrive_as_they_are(helm: Helm, tiny: Path, text: str) -> None:
 
 
 @both_helms
-def test_refusal_of_a_chart_is_its_own_sentence(helm: Helm, tiny: Path) -> None:
+def test_rejection_of_a_chart_is_its_own_sentence(helm: Helm, tiny: Path) -> None:
     """A failing template raises, with the chart's message whole."""
     with pytest.raises(HelmError, match="two sidecars have one name; write") as refused:
         helm.render(tiny, values={"refuse": "two sidecars have one name; write\n  sidecar: x"})
@@ -95,7 +95,7 @@ def test_refusal_of_a_chart_is_its_own_sentence(helm: Helm, tiny: Path) -> None:
 
 
 @both_helms
-def test_refusal_by_schema_names_the_key(helm: Helm, tiny: Path) -> None:
+def test_rejection_by_schema_names_the_key(helm: Helm, tiny: Path) -> None:
     """A key that is not in the schema is rejected with its name."""
     with pytest.raises(HelmError, match="additional properties 'replica' not allowed"):
         helm.render(tiny, values={"replica": 3})
@@ -107,7 +107,7 @@ def test_missing_chart_is_one_sentence(helm: Helm, tmp_path: Path) -> None:
         helm.render(tmp_path / "nowhere")
 
 
-def test_unknown_major_version_is_refused() -> None:
+def test_unknown_major_version_is_rejected() -> None:
     """Only the supported major versions can be asked for."""
     with pytest.raises(HarnessError, match="Helm 2 is not supported; use one of 3, 4"):
         Helm(major=2)
@@ -121,7 +121,7 @@ def test_same_question_runs_helm_once(counting: Helm, tiny: Path, tmp_path: Path
     assert runs(tmp_path) == 1
 
 
-def test_refusals_are_remembered_too(counting: Helm, tiny: Path, tmp_path: Path) -> None:
+def test_rejections_are_remembered_too(counting: Helm, tiny: Path, tmp_path: Path) -> None:
     """Exit status and standard error of a failure come from the cache like a success."""
     first, second = (counting.template(tiny, values={"refuse": "no"}) for _ in range(2))
     assert first == second
@@ -236,7 +236,7 @@ def test_package_holds_the_chart(helm: Helm, tiny: Path, tmp_path: Path) -> None
 
 
 @both_helms
-def test_install_without_a_cluster_is_refused(helm: Helm, tiny: Path, tmp_path: Path) -> None:
+def test_install_without_a_cluster_is_rejected(helm: Helm, tiny: Path, tmp_path: Path) -> None:
     """An unreachable cluster is Helm's own sentence, and nothing hangs."""
     with pytest.raises(HelmError, match=r"`helm install` failed: .*(unreachable|nowhere)"):
         helm.install("web", tiny, kubeconfig=tmp_path / "nowhere", timeout=5)

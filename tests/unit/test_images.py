@@ -47,7 +47,7 @@ def test_image_is_assembled_once_and_alike(tmp_path: Path, monkeypatch: pytest.M
     assert subprocess.run(["cmp", first, again]).returncode == 0
 
 
-def test_unknown_image_is_refused_by_name() -> None:
+def test_unknown_image_is_rejected_by_name() -> None:
     """An image that nothing here can stand in for is named, with what to do."""
     with pytest.raises(HarnessError, match=r"^image example.com/app:1 cannot be assembled: .*CLUSTER=existing"):
         images.archive("example.com/app:1")

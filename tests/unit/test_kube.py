@@ -119,7 +119,7 @@ def test_pending_pod_names_its_containers_trouble() -> None:
     )
 
 
-def test_unknown_kinds_are_refused() -> None:
+def test_unknown_kinds_are_rejected() -> None:
     """Readiness of a kind that nobody thought about is not guessed."""
     with pytest.raises(HarnessError, match="readiness of a Service is not supported; use one of Deployment"):
         why_not_ready({"kind": "Service", "metadata": {"name": "web"}})

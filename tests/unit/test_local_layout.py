@@ -58,7 +58,7 @@ def test_unknown_family_is_rejected() -> None:
     assert layout.find("test-ipx") is None
 
 
-def test_too_many_workers_are_refused() -> None:
+def test_too_many_workers_are_rejected() -> None:
     """The message says how many there may be, and nothing was reserved."""
     with pytest.raises(HarnessError, match="a local cluster has 0 to 8 workers, not 9"):
         layout.allocate("test-too-many", 9)

@@ -173,7 +173,7 @@ def test_staying_reports_before_and_after(tmp_path: Path) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_senseless_options_are_refused_in_a_sentence(tmp_path: Path, options: list[str], complaint: str) -> None:
+def test_senseless_options_are_rejected_in_a_sentence(tmp_path: Path, options: list[str], complaint: str) -> None:
     """One line on stderr, status 2, no file."""
     file = tmp_path / "app.log"
     run = subprocess.run(command("--file", file, *options), capture_output=True, text=True)

@@ -107,7 +107,7 @@ def test_dates_stay_strings_as_in_kubernetes(manifests: Manifests) -> None:
     assert manifests.one("ConfigMap")["data"]["released"] == "2026-11-21"
 
 
-def test_repeated_object_is_refused() -> None:
+def test_repeated_object_is_rejected() -> None:
     """Two objects of one kind, namespace and name would overwrite each other."""
     text = "{apiVersion: v1, kind: Secret, metadata: {name: a, namespace: %s}}\n---\n"
     assert Manifests.parse(text % "x" + text % "y").names() == {("Secret", "a")}
@@ -126,7 +126,7 @@ def test_repeated_object_is_refused() -> None:
     ],
     ids=["list", "no version", "no name", "key twice", "deep key twice"],
 )
-def test_what_is_no_object_is_refused(text: str, message: str) -> None:
+def test_what_is_no_object_is_rejected(text: str, message: str) -> None:
     """What Kubernetes would not take, or would take half of, does not get past parsing."""
     with pytest.raises(ManifestError, match=message):
         Manifests.parse(text)

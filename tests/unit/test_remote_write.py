@@ -127,7 +127,7 @@ def test_series_that_was_declared_gone_has_no_gap() -> None:
         ),
     ],
 )
-def test_what_is_no_remote_write_is_refused(body: bytes, headers: dict[str, str], status: int) -> None:
+def test_what_is_no_remote_write_is_rejected(body: bytes, headers: dict[str, str], status: int) -> None:
     """An unreadable body, or one of an unknown version, is rejected and not counted."""
     with RemoteWriteReceiver() as receiver:
         assert (post(receiver, body, **headers), receiver.samples, receiver.arrivals) == (status, 0, [])

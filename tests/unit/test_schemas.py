@@ -51,7 +51,7 @@ def test_schema_is_read_again_when_it_changes(tiny: Path) -> None:
     assert value_errors(tiny, {"new": 1}) == []
 
 
-def test_chart_without_schema_is_refused(tiny: Path) -> None:
+def test_chart_without_schema_is_rejected(tiny: Path) -> None:
     """No schema is no permission."""
     (tiny / "values.schema.json").unlink()
     with pytest.raises(HarnessError, match=r"tiny has no values\.schema\.json"):
@@ -83,7 +83,7 @@ def test_kinds_are_known_from_the_version_that_has_them(version: str) -> None:
         assert errors == []
 
 
-def test_unknown_version_is_refused() -> None:
+def test_unknown_version_is_rejected() -> None:
     """A version without schemas is not checked against another's."""
     with pytest.raises(HarnessError, match=r"there are no schemas for Kubernetes 1\.99; use one of .*1\.37"):
         object_errors(pod(), "1.99")

@@ -54,7 +54,7 @@ def test_program_that_fails_is_not_used(tmp_path: Path, monkeypatch: pytest.Monk
     assert tools.find("helm").path is None
 
 
-def test_unknown_tool_is_refused_by_name() -> None:
+def test_unknown_tool_is_rejected_by_name() -> None:
     """A tool that nobody pinned is named in the error, and so are those that are."""
     with pytest.raises(HarnessError, match=r"'hlem' is not in tools.toml; use one of helm, "):
         tools.path("hlem")

@@ -54,7 +54,7 @@ def test_one_api_does_not_see_what_another_was_sent(xray: XRay) -> None:
     assert xray.segments() == {}
 
 
-def test_what_is_signed_for_another_region_is_refused(xray: XRay) -> None:
+def test_what_is_signed_for_another_region_is_rejected(xray: XRay) -> None:
     """It says for which region it was signed."""
     with pytest.raises(ClientError, match="not for xray in eu-west-1"):
         put(xray, "us-east-1", {})

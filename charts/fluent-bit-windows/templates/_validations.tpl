@@ -1,12 +1,6 @@
 {{/* Checks that relate several values. Each returns messages (problem, place, YAML to write), which are reported together. */}}
 {{- define "fluent-bit-windows.validate" -}}
-{{- include "fluent-bit-windows.refuse" (dict "root" . "checks" (list "Fullname" "Account" "Builds" "Images" "Mode" "Identity" "Metadata" "Legacy" "Logs" "Duplicates" "Filters" "OutputValues" "Workloads")) -}}
-{{- end -}}
-
-{{- define "fluent-bit-windows.checkAccount" -}}
-{{- if and .Values.rbac.create (include "fluent-bit-windows.needsToken" .) -}}
-{{- include "fluent-bit-windows.refuseDefaultAccount" (dict "path" "serviceAccount" "account" .Values.serviceAccount) -}}
-{{- end -}}
+{{- include "fluent-bit-windows.runChecks" (dict "root" . "checks" (list "Fullname" "Identity" "Builds" "Images" "Mode" "KubeletMetadata" "ReadNamespaces" "Legacy" "Logs" "Duplicates" "Filters" "Workloads")) -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkBuilds" -}}
@@ -37,10 +31,7 @@
 {{- include "fluent-bit-windows.reject" (list (and $default $legacy (eq .name "2025"))
   (printf "`windows.builds[%d]` is 2025, for which AWS publishes no image of Fluent Bit." $index) "profile" "upstream") }}
 {{- end }}
-{{- $version := .Values.image.tag }}
-{{- include "fluent-bit-windows.reject" (list (and (not $legacy) (regexMatch "^v?[0-9]+\\.[0-9]+\\.[0-9]+$" $version) (semverCompare "<5.1.1" $version))
-  (printf "`image.tag` is %s, but Fluent Bit before 5.1.1 has known vulnerabilities or is no longer supported." $version)
-  "image.tag" "5.1.1") }}
+{{- if not $legacy }}{{ include "fluent-bit-windows.checkFluentBitVersion" (dict "path" "image" "image" .Values.image) }}{{ end }}
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkMode" -}}
@@ -49,8 +40,7 @@
 {{- include "fluent-bit-windows.reject" (list (and $container $logs.host.enabled)
   "`logs.host` is enabled, but a container has its own, empty event log." "mode" "hostProcess") }}
 {{- include "fluent-bit-windows.reject" (list (and $container $logs.dataplane.enabled $logs.dataplane.channels)
-  "`logs.dataplane.channels` is set, but a container has its own, empty event log."
-  "mode" "hostProcess" "logs.dataplane.channels" list) }}
+  "`logs.dataplane.channels` is set, but a container has its own, empty event log." "mode" "hostProcess" "logs.dataplane.channels" list) }}
 {{- include "fluent-bit-windows.reject" (list (and $container (eq $logs.metadata.from "kubelet"))
   "`logs.metadata.from` is kubelet, but a container cannot reach the address of the node on which the kubelet listens."
   "mode" "hostProcess" "logs.metadata.from" "api") }}
@@ -58,35 +48,13 @@
 
 {{- define "fluent-bit-windows.checkIdentity" -}}
 {{- $type := .Values.identity.type -}}
-{{- $account := .Values.serviceAccount -}}
+{{- $given := dict "path" "serviceAccount" "account" .Values.serviceAccount "type" $type -}}
+{{- if and .Values.rbac.create (include "fluent-bit-windows.needsToken" .) }}{{ include "fluent-bit-windows.checkDefaultAccount" $given }}{{ end }}
+{{- include "fluent-bit-windows.checkRole" $given }}
+{{- $pod := ternary ", and a host process is not in the pod network" "" (eq .Values.mode "hostProcess") }}
 {{- include "fluent-bit-windows.reject" (list (and (eq $type "podIdentity") (not .Values.identity.allowPodIdentity))
-  (printf "`identity.type` is podIdentity, which AWS documents for Linux nodes only%s. Use IRSA, or allow EKS Pod Identity if your nodes support it." (ternary ", and a host process is not in the pod network" "" (eq .Values.mode "hostProcess")))
+  (printf "`identity.type` is podIdentity, which AWS documents for Linux nodes only%s. Use IRSA, or allow EKS Pod Identity if your nodes support it." $pod)
   "identity.type" "irsa" "identity" (dict "type" "podIdentity" "allowPodIdentity" true)) }}
-{{- include "fluent-bit-windows.reject" (list (and $account.roleArn (ne $type "irsa"))
-  (printf "`serviceAccount.roleArn` is set, but `identity.type` is %s, which does not use it." $type) "identity.type" "irsa") }}
-{{- include "fluent-bit-windows.reject" (list (and $account.roleArn (not $account.create))
-  "`serviceAccount.roleArn` is set, but `serviceAccount.create` is false. Annotate your own service account, or let the chart create one."
-  "serviceAccount.create" true) }}
-{{- $annotated := get $account.annotations "eks.amazonaws.com/role-arn" }}
-{{- include "fluent-bit-windows.reject" (list (and $account.roleArn $annotated (ne $account.roleArn $annotated))
-  "`serviceAccount.roleArn` and the annotation eks.amazonaws.com/role-arn name different roles."
-  "serviceAccount.roleArn" $annotated) }}
-{{- end -}}
-
-{{/* The permission that the metadata requires, and the metadata that templates of log groups and streams require. */}}
-{{- define "fluent-bit-windows.checkMetadata" -}}
-{{- $from := .Values.logs.metadata.from -}}
-{{- include "fluent-bit-windows.reject" (list (and (eq $from "kubelet") (semverCompare "<1.33-0" .Capabilities.KubeVersion.Version))
-  "`logs.metadata.from` is kubelet, but before Kubernetes 1.33 the kubelet requires access to nodes/proxy, which permits commands in any pod."
-  "logs.metadata.from" "api") }}
-{{- range $output := include "fluent-bit-windows.outputs" . | fromJsonArray }}
-{{- range $option := list "logGroupTemplate" "logStreamTemplate" }}
-{{- $template := get $output $option | default "" }}
-{{- include "fluent-bit-windows.reject" (list (and (eq $from "tag") (regexMatch "\\['(labels|annotations|host|container_image|pod_ip)'\\]" $template))
-  (printf "`outputs.%s.%s` is %q, but with `logs.metadata.from: tag` records have only names and IDs." $output.name $option $template)
-  "logs.metadata.from" "api") }}
-{{- end }}
-{{- end }}
 {{- end -}}
 
 {{/* Features that Fluent Bit 1.9.10 lacks; checkOutputs checks those of outputs. */}}
@@ -101,19 +69,20 @@
 
 {{- define "fluent-bit-windows.checkLogs" -}}
 {{- $logs := .Values.logs -}}
-{{- include "fluent-bit-windows.reject" (list (not (include "fluent-bit-windows.pipelines" . | fromJsonArray))
+{{- $pipelines := include "fluent-bit-windows.pipelines" . | fromJsonArray -}}
+{{- include "fluent-bit-windows.checkAgentOutputs" (dict "root" . "sources" $pipelines "names" (include "fluent-bit-windows.names" . | fromJson) "legacy" (include "fluent-bit-windows.isLegacy" .)) }}
+{{- include "fluent-bit-windows.reject" (list (not $pipelines)
   "No pipeline of `logs` is enabled, so the agent would read nothing." "logs.application.enabled" true) }}
-{{- include "fluent-bit-windows.reject" (list (and $logs.host.enabled (not $logs.host.channels))
-  "`logs.host` is enabled, but `logs.host.channels` is empty." "logs.host.channels" (list "System")) }}
 {{- include "fluent-bit-windows.reject" (list (and $logs.dataplane.enabled (not $logs.dataplane.directories) (not $logs.dataplane.channels))
   "`logs.dataplane` is enabled, but has neither directories nor channels." "logs.dataplane.enabled" false) }}
 {{- $namespaces := $logs.application.namespaces }}
-{{- range $namespaces.include }}
-{{- include "fluent-bit-windows.reject" (list (has . $namespaces.exclude)
-  (printf "`logs.application.namespaces` has %s in include and in exclude." .)
-  "logs.application.namespaces.exclude" (without $namespaces.exclude .)) }}
-{{- end }}
 {{- range $output := include "fluent-bit-windows.outputs" . | fromJsonArray }}
+{{- range $option := list "logGroupTemplate" "logStreamTemplate" }}
+{{- $template := get $output $option | default "" }}
+{{- include "fluent-bit-windows.reject" (list (and (eq $logs.metadata.from "tag") (regexMatch "\\['(labels|annotations|host|container_image|pod_ip)'\\]" $template))
+  (printf "`outputs.%s.%s` is %q, but with `logs.metadata.from: tag` records have only names and IDs." $output.name $option $template)
+  "logs.metadata.from" "api") }}
+{{- end }}
 {{- range dig "match" "namespaces" "include" list $output }}
 {{- $excluded := has . $namespaces.exclude }}
 {{- include "fluent-bit-windows.reject" (list (and (not (contains "*" .)) (or $excluded (and $namespaces.include (not (has . $namespaces.include)))))
@@ -152,23 +121,5 @@
 {{- include "fluent-bit-windows.reject" (list (eq .name "rewrite_tag")
   (printf "`logs.extraFilters[%d]` is a rewrite_tag: no output matches its new tags, and records that it keeps would be delivered twice. Select records in outputs instead." $index)
   "outputs.shop" (dict "type" "cloudwatch" "match" (dict "namespaces" (dict "include" (list "shop"))))) }}
-{{- include "fluent-bit-windows.reject" (list (not (or (hasKey . "match") (hasKey . "match_regex")))
-  (printf "`logs.extraFilters[%d]` (%s) has no match, so Fluent Bit would not use it." $index .name)
-  "logs.extraFilters" (list (dict "name" .name "match" "application.*"))) }}
 {{- end }}
-{{- end -}}
-
-{{- define "fluent-bit-windows.checkOutputValues" -}}
-{{- $names := include "fluent-bit-windows.names" . | fromJson -}}
-{{- $given := dict
-  "outputs" (include "fluent-bit-windows.outputs" . | fromJsonArray)
-  "types" (include "fluent-bit-windows.outputTypes" . | fromJson)
-  "by" "pipelines"
-  "sources" (include "fluent-bit-windows.pipelines" . | fromJsonArray)
-  "namespaced" (list "application")
-  "read" .Values.logs.application.namespaces
-  "legacy" (include "fluent-bit-windows.isLegacy" .)
--}}
-{{- include "fluent-bit-windows.checkOutputs" (set $given "names" (merge (dict "pipeline" "") $names)) -}}
-{{- include "fluent-bit-windows.checkOutputMatches" (set $given "names" $names) -}}
 {{- end -}}

@@ -83,26 +83,32 @@
   "xray" (list "^[^/]+:[0-9]+$" "a host and a port" "xray-service.prometheus:2000")
   "otlp" (list "^https?://" "an http:// or https:// URL" "http://xray-service.prometheus:4318")
 }}
-{{- with and (include "log-sidecar.hasDemo" .) (get $forms $traces.protocol) -}}
-{{- $problem := printf "app.demo.traces.protocol is %s, but app.demo.traces.endpoint is %q, not %s." $traces.protocol $traces.endpoint (index . 1) -}}
-{{- include "log-sidecar.reject" (list (not (regexMatch (first .) $traces.endpoint)) $problem "app.demo.traces.endpoint" (last .)) -}}
-{{- end -}}
+{{- with and (include "log-sidecar.hasDemo" .) (get $forms $traces.protocol) }}
+{{- include "log-sidecar.reject" (list (not (regexMatch (index . 0) $traces.endpoint))
+  (printf "`app.demo.traces.protocol` is %s, but `app.demo.traces.endpoint` is %q, not %s. Write for example:" $traces.protocol $traces.endpoint (index . 1))
+  "app.demo.traces.endpoint" (index . 2)) }}
+{{- end }}
 {{- end -}}
 
 {{/* Requirements of a demo that sends its own logs, and outputs that only Fluent Bit supports. */}}
 {{- define "log-sidecar.checkShip" -}}
-{{- if include "log-sidecar.demoShips" . -}}
-{{- $to := printf "app.demo.logTo is %s" .Values.app.demo.logTo -}}
-{{- $path := printf "outputs.%s" .Values.app.demo.logTo -}}
-{{- $outputs := include "log-sidecar.activeOutputs" . | fromJsonArray -}}
-{{- $example := dict "type" "http" "enabled" true "host" "logs.example.com" -}}
-{{- include "log-sidecar.reject" (list .Values.sidecar.enabled (printf "%s, but sidecar.enabled is true: the sidecar would wait for files that the demo never writes." $to) "sidecar.enabled" false) -}}
-{{- include "log-sidecar.reject" (list (not $outputs) (printf "%s, and outputs has no enabled output with that name." $to) $path $example) -}}
-{{- range $outputs -}}
-{{- $foreign := not (has .type (list "elasticsearch" "http" "opensearch" "sumologic")) -}}
-{{- include "log-sidecar.reject" (list $foreign (printf "%s, but the demo cannot send to %s: it supports only HTTP backends." $to .type) $path (omit $example "enabled")) -}}
-{{- include "log-sidecar.reject" (list .awsAuth (printf "%s, but the demo cannot sign requests (SigV4)." $to) (printf "%s.awsAuth" $path) false) -}}
-{{- end -}}
-{{- with $outputs }}{{ include "log-sidecar.checkOutputSettings" (dict "root" $ "outputs" .) }}{{ end -}}
-{{- end -}}
+{{- if include "log-sidecar.demoShips" . }}
+{{- $name := .Values.app.demo.logTo }}
+{{- $path := printf "outputs.%s" $name }}
+{{- include "log-sidecar.reject" (list .Values.sidecar.enabled
+  (printf "`app.demo.logTo` is %s, but `sidecar.enabled` is true: the sidecar would wait for files that the demo never writes." $name)
+  "sidecar.enabled" false) }}
+{{- $outputs := include "log-sidecar.activeOutputs" . | fromJsonArray }}
+{{- include "log-sidecar.reject" (list (not $outputs)
+  (printf "`app.demo.logTo` is %s, and `outputs` has no enabled output with that name. Write for example:" $name)
+  $path (dict "type" "http" "enabled" true "host" "logs.example.com")) }}
+{{- range $outputs }}
+{{- include "log-sidecar.reject" (list (not (has .type (list "elasticsearch" "http" "opensearch" "sumologic")))
+  (printf "`app.demo.logTo` is %s, but the demo cannot send to %s: it supports only HTTP backends. Write for example:" $name .type)
+  $path (dict "type" "http" "host" "logs.example.com")) }}
+{{- include "log-sidecar.reject" (list .awsAuth (printf "`app.demo.logTo` is %s, but the demo cannot sign requests (SigV4)." $name)
+  (printf "%s.awsAuth" $path) false) }}
+{{- end }}
+{{- with $outputs }}{{ include "log-sidecar.checkOutputSettings" (dict "root" $ "outputs" .) }}{{ end }}
+{{- end }}
 {{- end -}}

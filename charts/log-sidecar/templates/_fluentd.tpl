@@ -130,23 +130,21 @@ string of fluentd, which reads the environment.
 {{- end -}}
 
 {{- define "log-sidecar.checkFluentd" -}}
-{{- if and .Values.sidecar.enabled (eq .Values.sidecar.engine "fluentd") -}}
-{{- $problems := list -}}
-{{- range include "log-sidecar.activeOutputs" . | fromJsonArray -}}
-{{- $of := printf "outputs.%s" .name -}}
-{{- $elasticsearch := eq .type "elasticsearch" -}}
-{{- $index := $elasticsearch | ternary (ternary .logstashPrefix .index (.logstashFormat | default false)) "" -}}
-{{- $problems = concat $problems (list
-  (list (not (has .type (list "stdout" "elasticsearch"))) (printf "%s.type is %s, but the fluentd engine supports only stdout and elasticsearch." $of .type))
-  (list (dig "match" "files" list .) (printf "%s.match is set, but the fluentd engine sends every file to every output." $of))
-  (list (contains "{" $index) (printf "%s: the index %q has placeholders, but the fluentd engine does not replace them. Use one name for all pods, or change the engine." $of $index))
-  (list (and $elasticsearch (dig "tls" "vhost" "" .)) (printf "%s.tls.vhost is set, but the fluentd engine does not support it." $of))
-) -}}
-{{- end -}}
-{{- range $problems }}{{ include "log-sidecar.reject" (concat . (list "sidecar.engine" "fluent-bit")) }}{{ end -}}
-{{- $drain := float64 .Values.sidecar.fluentd.drainSeconds -}}
-{{- $needed := mul 2 (int .Values.sidecar.fluentd.refreshInterval) -}}
-{{- $problem := printf "sidecar.fluentd.drainSeconds is %v, less than two scan intervals (sidecar.fluentd.refreshInterval: %v): the last lines could be lost." $drain .Values.sidecar.fluentd.refreshInterval -}}
-{{- include "log-sidecar.reject" (list (lt $drain (float64 $needed)) $problem "sidecar.fluentd.drainSeconds" $needed) -}}
-{{- end -}}
+{{- $sidecar := .Values.sidecar -}}
+{{- if and $sidecar.enabled (eq $sidecar.engine "fluentd") }}
+{{- range include "log-sidecar.activeOutputs" . | fromJsonArray }}
+{{- $path := printf "outputs.%s" .name }}
+{{- $elastic := eq .type "elasticsearch" }}
+{{- $name := ternary "logstashPrefix" "index" (dig "logstashFormat" false .) }}
+{{- range $problem, $found := dict
+  (printf "`%s.type` is %s, but the fluentd engine supports only stdout and elasticsearch." $path .type) (not (has .type (list "stdout" "elasticsearch")))
+  (printf "`%s.match` is set, but the fluentd engine sends every file to every output." $path) (dig "match" "files" list .)
+  (printf "`%s.%s` is %q, but the fluentd engine does not replace placeholders. Use one name for all pods, or change the engine." $path $name (get . $name)) (and $elastic (contains "{" (get . $name)))
+  (printf "`%s.tls.vhost` is set, but the fluentd engine does not support it." $path) (and $elastic .tls.vhost)
+}}
+{{- include "log-sidecar.reject" (list $found $problem "sidecar.engine" "fluent-bit") }}
+{{- end }}
+{{- end }}
+{{- include "log-sidecar.rejectDrain" (dict "seconds" $sidecar.fluentd.drainSeconds "path" "sidecar.fluentd" "engine" "fluentd" "interval" $sidecar.fluentd.refreshInterval) }}
+{{- end }}
 {{- end -}}

@@ -36,7 +36,7 @@ CEL of the policies, in which values replace words in braces: dict "root" $ "fil
 {{/* The variables of both policies, as a YAML list. */}}
 {{- define "log-sidecar.injectionVariables" -}}
 {{- include "log-sidecar.injectionCel" (dict "root" . "file" "variables.yaml") }}
-- name: refusal
+- name: rejection
   expression: >-
-    {{- include "log-sidecar.injectionRefusal" . | nindent 4 }}
+    {{- include "log-sidecar.injectionRejection" . | nindent 4 }}
 {{- end -}}

@@ -61,19 +61,18 @@ rejects invalid values.
 {{- end -}}
 
 {{- define "log-sidecar.parts.validate" -}}
-{{- $checks := list "Parts" "Files" "PartsVolume" "Native" "Drain" "Engine" "Fluentd" "Sumologic" "Output" "Multiline" -}}
-{{- include "log-sidecar.refuse" (dict "root" . "checks" $checks) -}}
+{{- $checks := list "Parts" "Files" "PartsVolume" "Native" "Drain" "Engine" "Fluentd" "Sumologic" "Output" -}}
+{{- include "log-sidecar.runChecks" (dict "root" . "checks" $checks) -}}
 {{- end -}}
 
 {{- define "log-sidecar.checkParts" -}}
-{{- include "log-sidecar.reject" (list .Values.app.enabled "app.enabled is true: the chart would install its own application in addition to yours." "app.enabled" false) -}}
+{{- include "log-sidecar.reject" (list .Values.app.enabled "`app.enabled` is true: the chart would install its own application in addition to yours."
+  "app.enabled" false) }}
 {{- end -}}
 
 {{- define "log-sidecar.checkPartsVolume" -}}
 {{- $volume := .Values.logs.volume -}}
-{{- $unnamed := "logs.volume.type is existing, but logs.volume.existing.name is empty. Set it to the name of your pod's volume for the logs." -}}
-{{- include "log-sidecar.reject" (list (and (eq $volume.type "existing") (not $volume.existing.name)) $unnamed "logs.volume.existing.name" "my-logs") -}}
-{{- $claim := "logs.volume.type is persistentVolumeClaim, but this chart creates no claim for the pod of another chart. Set the name of your claim." -}}
-{{- $missing := and (eq $volume.type "persistentVolumeClaim") (not $volume.persistentVolumeClaim.existingClaim) -}}
-{{- include "log-sidecar.reject" (list $missing $claim "logs.volume.persistentVolumeClaim.existingClaim" "my-logs") -}}
+{{- include "log-sidecar.reject" (list (and (eq $volume.type "persistentVolumeClaim") (not $volume.persistentVolumeClaim.existingClaim))
+  "`logs.volume.type` is persistentVolumeClaim, but this chart creates no claim for the pod of another chart. Write the name of your claim:"
+  "logs.volume.persistentVolumeClaim.existingClaim" "my-logs") }}
 {{- end -}}

@@ -56,24 +56,26 @@ env:
 {{- end -}}
 
 {{- define "log-sidecar.checkSumologic" -}}
-{{- if and .Values.sidecar.enabled (eq .Values.sidecar.engine "sumologic-collector") -}}
-{{- range $key := list "accessId" "accessKey" -}}
-{{- $problem := printf "sidecar.engine is sumologic-collector, but sidecar.sumologicCollector.%s is not set. Create a Secret with `kubectl create secret generic sumologic --from-literal=accessId=... --from-literal=accessKey=...`." $key -}}
-{{- $missing := not (get $.Values.sidecar.sumologicCollector $key) -}}
-{{- include "log-sidecar.reject" (list $missing $problem (printf "sidecar.sumologicCollector.%s" $key) (dict "name" "sumologic" "key" $key)) -}}
-{{- end -}}
-{{- range include "log-sidecar.outputs" . | fromJsonArray -}}
-{{- $problem := printf "outputs.%s.type is %s, but the sumologic-collector engine sends only to Sumo Logic." .name .type -}}
-{{- include "log-sidecar.reject" (list (ne .type "stdout") $problem (printf "outputs.%s.enabled" .name) false "sidecar.engine" "fluent-bit") -}}
-{{- end -}}
-{{- range $rule := list
-  (list "logLevel" "warn" "the image of the sumologic-collector engine has no log level")
-  (list "perFile" false "one Sumo Logic collector already has a source for each file")
-  (list "fileLabel" false "the sumologic-collector engine identifies each file by its source name")
--}}
-{{- $key := first . -}}
-{{- $value := get $.Values.sidecar $key -}}
-{{- include "log-sidecar.reject" (list (ne $value (index . 1)) (printf "sidecar.%s is %v, but %s." $key $value (last .)) (printf "sidecar.%s" $key) (index . 1)) -}}
-{{- end -}}
-{{- end -}}
+{{- $sidecar := .Values.sidecar -}}
+{{- if and $sidecar.enabled (eq $sidecar.engine "sumologic-collector") }}
+{{- range $key := list "accessId" "accessKey" }}
+{{- $path := printf "sidecar.sumologicCollector.%s" . }}
+{{- include "log-sidecar.reject" (list (not (get $sidecar.sumologicCollector .))
+  (printf "`sidecar.engine` is sumologic-collector, but `%s` is not set. Create a Secret with `kubectl create secret generic sumologic --from-literal=accessId=... --from-literal=accessKey=...`." $path)
+  $path (dict "name" "sumologic" "key" .)) }}
+{{- end }}
+{{- range include "log-sidecar.outputs" . | fromJsonArray }}
+{{- include "log-sidecar.reject" (list (ne .type "stdout")
+  (printf "`outputs.%s.type` is %s, but the sumologic-collector engine sends only to Sumo Logic." .name .type)
+  (printf "outputs.%s.enabled" .name) false "sidecar.engine" "fluent-bit") }}
+{{- end }}
+{{- range $key, $rule := dict
+  "logLevel" (list "warn" "the image of the sumologic-collector engine has no log level")
+  "perFile" (list false "one Sumo Logic collector already has a source for each file")
+  "fileLabel" (list false "the sumologic-collector engine identifies each file by its source name")
+}}
+{{- include "log-sidecar.reject" (list (ne (get $sidecar $key) (first .)) (printf "`sidecar.%s` is %v, but %s." $key (get $sidecar $key) (last .))
+  (printf "sidecar.%s" $key) (first .)) }}
+{{- end }}
+{{- end }}
 {{- end -}}

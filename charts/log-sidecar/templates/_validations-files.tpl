@@ -2,122 +2,61 @@
 
 {{- define "log-sidecar.checkFiles" -}}
 {{- $directory := .Values.logs.directory -}}
-{{- if or (not (isAbs $directory)) (ne (clean $directory) $directory) (eq $directory "/") }}
-logs.directory is {{ $directory | quote }}, but it must be an absolute path other than "/", without ".." or a trailing slash. Write for example:{{ include "log-sidecar.write" (dict "path" "logs.directory" "value" "/var/log/app") }}{{ "\f" }}
+{{- $files := .Values.logs.files -}}
+{{- include "log-sidecar.reject" (list (or (not (isAbs $directory)) (ne (clean $directory) $directory) (eq $directory "/"))
+  (printf "`logs.directory` is %q, but it must be an absolute path other than \"/\", without \"..\" or a trailing slash. Write for example:" $directory)
+  "logs.directory" "/var/log/app") }}
+{{- include "log-sidecar.reject" (list (not $files) "`logs.files` is empty, but the sidecar requires at least one log file."
+  "logs.files" (list (dict "name" "app" "path" (printf "%s/app.log" $directory)))) }}
+{{- range $index, $file := $files }}
+{{- $where := printf "`logs.files[%d]` (%s)" $index .name }}
+{{- range $path := prepend (.rotated | default list) .path }}
+{{- $rotated := ne . $file.path }}
+{{- $outside := and (isAbs .) (not (hasPrefix (printf "%s/" $directory) (clean .))) }}
+{{- $problem := "" }}
+{{- if not (isAbs .) }}{{ $problem = "is relative. Write the absolute path in the container:" }}
+{{- else if $outside }}{{ $problem = "is outside `logs.directory`, the only directory that both containers mount." }}
+{{- else if ne (clean .) . }}{{ $problem = "contains \"..\", \".\" or a double slash." }}{{ end }}
+{{- $inside := ternary (printf "%s/%s" $directory (base .)) (clean .) (or $outside (not (isAbs .))) }}
+{{- $fixed := dict "name" $file.name "path" (ternary $file.path $inside $rotated) }}
+{{- if $rotated }}{{ $_ := set $fixed "rotated" (list $inside) }}{{ end }}
+{{- include "log-sidecar.reject" (concat (list $problem (printf "%s: the path %q %s" $where . $problem) "logs.files" (list $fixed))
+  (ternary (list "logs.directory" (dir (clean .))) list $outside)) }}
 {{- end }}
-{{- if not .Values.logs.files }}
-logs.files is empty, but the sidecar requires at least one log file. Write:
-logs:
-  files:
-    - name: app
-      path: {{ $directory }}/app.log{{ "\f" }}
+{{- range $earlier, $other := slice $files 0 $index }}
+{{- include "log-sidecar.reject" (list (eq .name $file.name)
+  (printf "`logs.files[%d]` has the name %q, which `logs.files[%d]` already uses. Write a different name:" $index .name $earlier)
+  "logs.files" (list . (set (deepCopy $file) "name" (printf "%s-2" (trunc 38 .name))))) }}
+{{- include "log-sidecar.reject" (list (eq .path $file.path)
+  (printf "%s has the same path as `logs.files[%d]`: its lines would be duplicated. List the path once:" $where $earlier) "logs.files" (list .)) }}
 {{- end }}
-{{- $names := dict }}
-{{- $paths := dict }}
-{{- range $index, $file := .Values.logs.files }}
-{{- range $path := prepend ($file.rotated | default list) $file.path }}
-{{- /* The field to write: the path of the file, or one of its rotated names. */}}
-{{- $field := ternary "path: " (printf "path: %s\n      rotated:\n        - " $file.path) (eq $path $file.path) }}
-{{- $inside := printf "%s/%s" $directory (base $path) }}
-{{- $fault := "" }}
-{{- if not (isAbs $path) }}
-{{- $fault = "is relative. Write the absolute path in the container:" }}
-{{- else if not (hasPrefix (printf "%s/" $directory) (clean $path)) }}
-{{- $fault = printf "is outside logs.directory, the only directory that both containers mount. Write one of:\nlogs:\n  directory: %s" (dir (clean $path)) }}
-{{- else if ne (clean $path) $path }}
-{{- $fault = "contains \"..\", \".\" or a double slash. Write:" }}
-{{- $inside = clean $path }}
-{{- end }}
-{{- with $fault }}
-logs.files[{{ $index }}] ({{ $file.name }}): the path {{ $path | quote }} {{ . }}
-logs:
-  files:
-    - name: {{ $file.name }}
-      {{ $field }}{{ $inside }}{{ "\f" }}
-{{- end }}
-{{- end }}
-{{- if hasKey $names $file.name }}
-logs.files[{{ $index }}] has the name {{ $file.name | quote }}, which logs.files[{{ get $names $file.name }}] already uses. Write a different name:
-logs:
-  files:
-    - name: {{ $file.name }}
-      path: {{ (index $.Values.logs.files (get $names $file.name | int)).path }}
-    - name: {{ $file.name | trunc 38 }}-2
-      path: {{ $file.path }}{{ "\f" }}
-{{- end }}
-{{- if hasKey $paths $file.path }}
-logs.files[{{ $index }}] ({{ $file.name }}) has the same path as logs.files[{{ get $paths $file.path }}]: its lines would be duplicated. List the path once:
-logs:
-  files:
-    - name: {{ (index $.Values.logs.files (get $paths $file.path | int)).name }}
-      path: {{ $file.path }}{{ "\f" }}
-{{- end }}
-{{- $_ := set $names $file.name $index }}
-{{- $_ := set $paths $file.path $index }}
-{{- if and $file.rotated (eq ($file.rotation | default "rename") "copytruncate") }}
-logs.files[{{ $index }}] ({{ $file.name }}) sets `rotated`, but `copytruncate` copies lines that were already read: they would be duplicated. Write:
-logs:
-  files:
-    - name: {{ $file.name }}
-      path: {{ $file.path }}
-      rotation: copytruncate{{ "\f" }}
-{{- end }}
-{{- end }}
-{{- include "log-sidecar.checkOverlap" . }}
-{{- end -}}
-
-{{/* A file that also matches the glob of another one would be delivered twice. */}}
-{{- define "log-sidecar.checkOverlap" -}}
-{{- range $glob := .Values.logs.files }}
-{{- if regexMatch "[*?\\[]" $glob.path }}
-{{- /* The glob as a regular expression; "*" does not match subdirectories. */}}
-{{- $regex := $glob.path | replace "." "\\." | replace "+" "\\+" | replace "*" "[^/]*" | replace "?" "[^/]" | printf "^%s$" }}
-{{- range $file := $.Values.logs.files }}
-{{- if and (ne $file.name $glob.name) (not (regexMatch "[*?\\[]" $file.path)) (not (contains "[" $glob.path)) }}
-{{- if regexMatch $regex $file.path }}
-logs.files: {{ $file.path | quote }} ({{ $file.name }}) is also matched by {{ $glob.path | quote }} ({{ $glob.name }}): its lines would be duplicated. Keep only the glob:
-logs:
-  files:
-    - name: {{ $glob.name }}
-      path: {{ $glob.path | quote }}{{ "\f" }}
-{{- end }}
-{{- end }}
-{{- end }}
+{{- include "log-sidecar.reject" (list (and .rotated (eq (.rotation | default "rename") "copytruncate"))
+  (printf "%s sets `rotated`, but `copytruncate` copies lines that were already read: they would be duplicated." $where)
+  "logs.files" (list (omit . "rotated"))) }}
+{{- /* A file that also matches the glob of another one would be delivered twice; "*" does not match subdirectories. */}}
+{{- $regex := .path | replace "." "\\." | replace "+" "\\+" | replace "*" "[^/]*" | replace "?" "[^/]" | printf "^%s$" }}
+{{- range ternary $files list (and (regexMatch "[*?]" .path) (not (contains "[" .path))) }}
+{{- include "log-sidecar.reject" (list (and (ne .name $file.name) (not (regexMatch "[*?\\[]" .path)) (regexMatch $regex .path))
+  (printf "`logs.files`: %q (%s) is also matched by %q (%s): its lines would be duplicated. Keep only the glob:" .path .name $file.path $file.name)
+  "logs.files" (list $file)) }}
 {{- end }}
 {{- end }}
 {{- end -}}
 
 {{- define "log-sidecar.checkVolume" -}}
 {{- $volume := .Values.logs.volume -}}
+{{- $existing := eq $volume.type "existing" -}}
+{{- $own := include "log-sidecar.volumeName" (dict "root" . "volume" "logs") -}}
 {{- $names := list -}}
-{{- range .Values.extraVolumes -}}{{- $names = append $names .name -}}{{- end -}}
-{{- if eq $volume.type "existing" }}
-{{- if not $volume.existing.name }}
-logs.volume.type is existing, but logs.volume.existing.name is empty. Write:
-logs:
-  volume:
-    type: existing
-    existing:
-      name: my-logs
-extraVolumes:
-  - name: my-logs
-    emptyDir: {}{{ "\f" }}
-{{- else if not (has $volume.existing.name $names) }}
-logs.volume.existing.name is {{ $volume.existing.name | quote }}, but extraVolumes has no volume with that name. Write:
-extraVolumes:
-  - name: {{ $volume.existing.name }}
-    emptyDir: {}{{ "\f" }}
-{{- end }}
-{{- else if has (include "log-sidecar.volumeName" (dict "root" . "volume" "logs")) $names }}
-{{- $name := include "log-sidecar.volumeName" (dict "root" . "volume" "logs") }}
-extraVolumes contains the volume `{{ $name }}`, a name that the chart uses itself. Rename it, or write, if it holds the logs:
-logs:
-  volume:
-    type: existing
-    existing:
-      name: {{ $name }}{{ "\f" }}
-{{- end }}
-{{- if and (eq $volume.type "persistentVolumeClaim") (or (eq .Values.app.kind "DaemonSet") (and (eq .Values.app.kind "Deployment") (gt (int (.Values.app.replicas | default 1)) 1))) }}
-logs.volume.type is persistentVolumeClaim, but all pods of a {{ .Values.app.kind }} would write to the same claim. A StatefulSet creates one for each pod. Write:{{ include "log-sidecar.write" (dict "path" "app.kind" "value" "StatefulSet") }}{{ "\f" }}
-{{- end }}
+{{- range .Values.extraVolumes }}{{ $names = append $names .name }}{{ end -}}
+{{- include "log-sidecar.reject" (list (and $existing (not (has $volume.existing.name $names)))
+  (printf "`logs.volume.existing.name` is %q, but `extraVolumes` has no volume with that name." $volume.existing.name)
+  "extraVolumes" (list (dict "name" $volume.existing.name "emptyDir" dict))) }}
+{{- include "log-sidecar.reject" (list (and (not $existing) (has $own $names))
+  (printf "`extraVolumes` contains the volume `%s`, a name that the chart uses itself. Rename it, or write, if it holds the logs:" $own)
+  "logs.volume" (dict "type" "existing" "existing" (dict "name" $own))) }}
+{{- $several := or (eq .Values.app.kind "DaemonSet") (and (eq .Values.app.kind "Deployment") (gt (int (.Values.app.replicas | default 1)) 1)) }}
+{{- include "log-sidecar.reject" (list (and (eq $volume.type "persistentVolumeClaim") $several)
+  (printf "`logs.volume.type` is persistentVolumeClaim, but all pods of a %s would write to the same claim. A StatefulSet creates one for each pod." .Values.app.kind)
+  "app.kind" "StatefulSet") }}
 {{- end -}}

@@ -1,4 +1,4 @@
-{{/* Checks of outputs and multiline rules; messages as in _validations.tpl. */}}
+{{/* Checks of outputs and their buffers; messages as in _validations.tpl. */}}
 
 {{- define "log-sidecar.checkOutput" -}}
 {{- $sidecar := .Values.sidecar -}}
@@ -10,128 +10,70 @@
 {{- range .Values.logs.files }}{{ $files = append $files .name }}{{ end }}
 {{- include "log-sidecar.checkOutputSettings" (dict "root" . "outputs" $outputs) }}
 {{- range $output := $outputs }}
-{{- range $file := dig "match" "files" list $output }}
-{{- if not (has $file $files) }}
-outputs.{{ $output.name }}.match.files contains {{ $file | quote }}, but logs.files has no file with that name. Write for example:{{ include "log-sidecar.write" (dict "path" (printf "outputs.%s.match.files" $output.name) "value" (toJson $files)) }}{{ "\f" }}
+{{- range dig "match" "files" list . }}
+{{- include "log-sidecar.reject" (list (not (has . $files))
+  (printf "`outputs.%s.match.files` contains %q, but `logs.files` has no file with that name. Write for example:" $output.name .)
+  (printf "outputs.%s.match.files" $output.name) $files) }}
 {{- end }}
 {{- end }}
-{{- end }}
-{{- if $outputs }}{{ include "log-sidecar.checkOutputMatches" (dict "outputs" $outputs "by" "files" "sources" $files "namespaced" list) }}{{ end }}
-{{- if include "log-sidecar.hasBackend" (dict "outputs" $outputs) }}
-{{- include "log-sidecar.checkOutputBuffers" . }}
-{{- include "log-sidecar.checkOutputLabels" . }}
-{{- end }}
+{{- include "log-sidecar.checkOutputMatches" (dict "outputs" $outputs "by" "files" "sources" $files "namespaced" list) }}
+{{- if include "log-sidecar.hasBackend" (dict "outputs" $outputs) }}{{ include "log-sidecar.checkBackends" . }}{{ end }}
 {{- end }}
 {{- end -}}
 
 {{/* The tail engine writes every line of every file to stdout. */}}
 {{- define "log-sidecar.checkTailOutputs" -}}
 {{- range $name, $output := .Values.outputs }}
-{{- if and (dig "enabled" true $output) (ne $output.type "stdout") }}
-outputs.{{ $name }}.type is {{ $output.type }}, but the tail engine writes only to stdout. Write one of:
-sidecar:
-  engine: fluent-bit
-outputs:
-  {{ $name }}:
-    enabled: false{{ "\f" }}
-{{- else if and (dig "enabled" true $output) (dig "match" "files" list $output) }}
-outputs.{{ $name }}.match.files is set, but the tail engine writes every file to stdout. Write one of:
-sidecar:
-  engine: fluent-bit
-outputs:
-  {{ $name }}:
-    match:
-      files: []{{ "\f" }}
-{{- end }}
+{{- $enabled := dig "enabled" true . }}
+{{- $path := printf "outputs.%s" $name }}
+{{- include "log-sidecar.reject" (list (and $enabled (ne .type "stdout")) (printf "`%s.type` is %s, but the tail engine writes only to stdout." $path .type)
+  "sidecar.engine" "fluent-bit" (printf "%s.enabled" $path) false) }}
+{{- include "log-sidecar.reject" (list (and $enabled (eq .type "stdout") (dig "match" "files" list .))
+  (printf "`%s.match.files` is set, but the tail engine writes every file to stdout." $path)
+  "sidecar.engine" "fluent-bit" (printf "%s.match.files" $path) list) }}
 {{- end }}
 {{- end -}}
 
 {{/* Checks of related settings of one output: dict "root" $ "outputs" <list>. */}}
 {{- define "log-sidecar.checkOutputSettings" -}}
-{{- $names := include "log-sidecar.outputNames" (dict "root" .root "sidecar" (dict "container" "app" "files" list)) | fromJson }}
+{{- $names := include "log-sidecar.outputNames" (dict "root" .root "sidecar" (dict "container" "app" "files" list)) | fromJson -}}
 {{- include "log-sidecar.checkOutputs" (dict "outputs" .outputs "types" (include "log-sidecar.outputTypes" .root | fromJson) "names" $names "files" true) }}
 {{- range .outputs }}
-{{- if and (dig "url" "" .) (dig "host" "" .) }}
-outputs.{{ .name }} sets both host and url, but the URL already contains the host. Remove `host`, or write:
-outputs:
-  {{ .name }}:
-    url: null{{ "\f" }}
-{{- end }}
-{{- if and (eq .type "forward") .username (not .sharedKey) }}
-outputs.{{ .name }}.username is set, but sharedKey is not. Write for example:
-outputs:
-  {{ .name }}:
-    sharedKey:
-      name: {{ .password.name | default "fluentd" }}
-      key: sharedKey{{ "\f" }}
-{{- end }}
+{{- include "log-sidecar.reject" (list (and (dig "url" "" .) (dig "host" "" .))
+  (printf "`outputs.%s` sets both host and url, but the URL already contains the host. Remove `host`, or write:" .name)
+  (printf "outputs.%s.url" .name) nil) }}
 {{- end }}
 {{- end -}}
 
 {{/* Buffered records have to fit on the volume, and their delivery within the termination grace period. */}}
-{{- define "log-sidecar.checkOutputBuffers" -}}
+{{- define "log-sidecar.checkBackends" -}}
 {{- $sidecar := .Values.sidecar -}}
+{{- $evicts := and (ne .Values.logs.volume.type "persistentVolumeClaim") (printf "`sidecar.state.sizeLimit` (%s)" $sidecar.state.sizeLimit) -}}
 {{- /* Reserve for open chunks and file positions. */ -}}
 {{- $needed := 64000000 -}}
 {{- $limits := list -}}
-{{- $count := 0 -}}
-{{- range include "log-sidecar.listSidecars" (dict "root" .) | fromJsonArray }}
-{{- $count = add1 $count }}
+{{- $sidecars := include "log-sidecar.listSidecars" (dict "root" .) | fromJsonArray -}}
+{{- range $sidecars }}
 {{- range include "log-sidecar.sidecarOutputs" (dict "root" $ "sidecar" .) | fromJsonArray }}
 {{- if ne .type "stdout" }}
+{{- $path := printf "outputs.%s.storage.totalLimitSize" .name }}
 {{- $needed = add $needed (include "log-sidecar.agentBytes" (.storage.totalLimitSize | default "0") | int64) }}
-{{- $limits = append $limits (printf "outputs.%s.storage.totalLimitSize is %s" .name (.storage.totalLimitSize | default "empty")) }}
-{{- if and (not .storage.totalLimitSize) (ne $.Values.logs.volume.type "persistentVolumeClaim") }}
-outputs.{{ .name }}.storage.totalLimitSize is empty, but Kubernetes evicts the pod when the buffered records exceed sidecar.state.sizeLimit ({{ $sidecar.state.sizeLimit }}). Write:{{ include "log-sidecar.write" (dict "path" (printf "outputs.%s.storage.totalLimitSize" .name) "value" "128M") }}{{ "\f" }}
+{{- $limits = append $limits (printf "`%s` is %s" $path (.storage.totalLimitSize | default "empty")) }}
+{{- include "log-sidecar.reject" (list (and $evicts (not .storage.totalLimitSize))
+  (printf "`%s` is empty, but Kubernetes evicts the pod when the buffered records exceed %s." $path $evicts) $path "128M") }}
 {{- end }}
 {{- end }}
 {{- end }}
-{{- end }}
-{{- if and (ne .Values.logs.volume.type "persistentVolumeClaim") (gt $needed (include "log-sidecar.quantityBytes" $sidecar.state.sizeLimit | int64)) }}
-{{ uniq $limits | join ", " }}{{ if gt (int $count) 1 }}, for each of {{ $count }} sidecars{{ end }}, but Kubernetes evicts the pod when the volume of the buffers exceeds sidecar.state.sizeLimit ({{ $sidecar.state.sizeLimit }}). Write:
-sidecar:
-  state:
-    sizeLimit: {{ ceil (divf $needed 1048576) | int64 }}Mi{{ "\f" }}
-{{- end }}
-{{- $seconds := add 1 (ceil $sidecar.drainSeconds | int) (int $sidecar.grace) -}}
-{{- if not $sidecar.native }}{{ $seconds = add $seconds (int $sidecar.quietSeconds) }}{{ end -}}
-{{- if gt $seconds (int .Values.terminationGracePeriodSeconds) }}
-sidecar.grace ({{ $sidecar.grace }}) and sidecar.drainSeconds ({{ $sidecar.drainSeconds }}) do not fit within terminationGracePeriodSeconds ({{ .Values.terminationGracePeriodSeconds }}). Write:
-terminationGracePeriodSeconds: {{ $seconds }}{{ "\f" }}
-{{- end }}
-{{- end -}}
-
-{{- define "log-sidecar.checkOutputLabels" -}}
+{{- $each := ternary (printf ", for each of %d sidecars" (len $sidecars)) "" (gt (len $sidecars) 1) }}
+{{- include "log-sidecar.reject" (list (and $evicts (gt $needed (include "log-sidecar.quantityBytes" $sidecar.state.sizeLimit | int64)))
+  (printf "%s%s, but Kubernetes evicts the pod when the volume of the buffers exceeds %v." (uniq $limits | join ", ") $each $evicts)
+  "sidecar.state.sizeLimit" (printf "%dMi" (ceil (divf $needed 1048576) | int64))) }}
+{{- $seconds := add 1 (ceil $sidecar.drainSeconds | int) (int $sidecar.grace) (ternary 0 (int $sidecar.quietSeconds) $sidecar.native) }}
+{{- include "log-sidecar.reject" (list (gt $seconds (int .Values.terminationGracePeriodSeconds))
+  (printf "`sidecar.grace` (%v) and `sidecar.drainSeconds` (%v) do not fit within `terminationGracePeriodSeconds` (%v)." $sidecar.grace $sidecar.drainSeconds .Values.terminationGracePeriodSeconds)
+  "terminationGracePeriodSeconds" $seconds) }}
 {{- range $key := list "log" "file" "path" "offset" "namespace" "pod" "container" "node" "time" "@timestamp" }}
-{{- if hasKey $.Values.logs.labels $key }}
-logs.labels sets the field {{ $key | quote }}, which every record already has. Write a different name:
-logs:
-  labels:
-    app-{{ trimPrefix "@" $key }}: {{ get $.Values.logs.labels $key | quote }}{{ "\f" }}
-{{- end }}
-{{- end }}
-{{- end -}}
-
-{{/* Checks of multiline rules. */}}
-{{- define "log-sidecar.checkMultiline" -}}
-{{- range $index, $file := .Values.logs.files }}
-{{- $start := dig "multilineRegex" "start" "" $file }}
-{{- if and (eq ($file.multiline | default "") "regex") (not $start) }}
-logs.files[{{ $index }}] ({{ $file.name }}) has `multiline: regex`, but no pattern for the first line of a record. Write:
-logs:
-  files:
-    - name: {{ $file.name }}
-      path: {{ $file.path }}
-      multiline: regex
-      multilineRegex:
-        start: '^\d{4}-\d{2}-\d{2}'{{ "\f" }}
-{{- else if and $file.multilineRegex (ne ($file.multiline | default "") "regex") }}
-logs.files[{{ $index }}] ({{ $file.name }}) sets `multilineRegex`, which applies only with `multiline: regex`. Write:
-logs:
-  files:
-    - name: {{ $file.name }}
-      path: {{ $file.path }}
-      multiline: regex{{ "\f" }}
-{{- end }}
+{{- include "log-sidecar.reject" (list (hasKey $.Values.logs.labels .) (printf "`logs.labels` sets the field %q, which every record already has. Write a different name:" .)
+  "logs.labels" (dict (printf "app-%s" (trimPrefix "@" .)) (get $.Values.logs.labels .))) }}
 {{- end }}
 {{- end -}}

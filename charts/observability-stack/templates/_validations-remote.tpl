@@ -24,7 +24,7 @@
   (printf "`%s.url` uses http, but Amazon Managed Service for Prometheus requires https." $where)
   "server.remoteWrite" (list (dict "url" ($url | replace "http:" "https:")))) }}
 {{- $signed := list (dict "url" $url "sigv4" (dict "region" $workspace.region)) }}
-{{- $given := dig "sigv4" "region" "" (dict "sigv4" (.sigv4 | default dict)) | default $workspace.region }}
+{{- $given := (.sigv4 | default dict).region | default $workspace.region }}
 {{- include "observability-stack.reject" (list (not (kindIs "map" .sigv4))
   (printf "`%s` is a workspace of Amazon Managed Service for Prometheus, which requires signed requests, but `sigv4` is missing." $where)
   "server.remoteWrite" $signed) }}
@@ -44,34 +44,19 @@
 {{- include "observability-stack.reject" (list (has (lower $name) (list "authorization" "host" "x-amz-date" "x-amz-content-sha256" "x-amz-security-token"))
   (printf "`%s.headers` has %s, which the signature (`sigv4`) sets. Remove it." $where $name)) }}
 {{- end }}
-{{- end }}
-{{- end -}}
-
-{{/* Credentials in the configuration would be readable by everyone who can read ConfigMaps. */}}
-{{- define "observability-stack.checkSecrets" -}}
-{{- range $index, $remote := .Values.server.remoteWrite }}
-{{- range $path, $file := dict
-  "sigv4.secret_key" ""
-  "basic_auth.password" "password_file: /etc/remote/password"
-  "authorization.credentials" "credentials_file: /etc/remote/token"
-  "oauth2.client_secret" "client_secret_file: /etc/remote/secret"
-  "oauth2.client_certificate_key" "client_certificate_key_file: /etc/remote/key.pem"
-  "tls_config.key" "key_file: /etc/remote/key.pem"
-  "bearer_token" "bearer_token_file: /etc/remote/token" }}
-{{- if (include "observability-stack.at" (dict "values" $remote "path" $path) | fromJson).value }}
-{{- $problem := printf "`server.remoteWrite[%d].%s` is a secret, which the chart would write to a ConfigMap." $index $path }}
-{{- if not $file }}
-{{ $problem }} Remove `sigv4.access_key` and `sigv4.secret_key`: Prometheus signs with the role of its service account.{{ "\f" }}
-{{- else }}
-{{- $block := fromYaml $file }}
-{{- range splitList "." $path | initial | reverse }}{{ $block = dict . $block }}{{ end }}
-{{- include "observability-stack.reject" (list true (printf "%s Mount a Secret and name its file." $problem)
+{{- /* Credentials in the configuration would be readable by everyone who can read ConfigMaps. */}}
+{{- include "observability-stack.reject" (list (.sigv4 | default dict).secret_key
+  (printf "`%s.sigv4.secret_key` is a secret, which the chart would write to a ConfigMap. Remove `sigv4.access_key` and `sigv4.secret_key`: Prometheus signs with the role of its service account." $where)) }}
+{{- range $path := list "basic_auth.password" "authorization.credentials" "oauth2.client_secret" "oauth2.client_certificate_key" "tls_config.key" "bearer_token" }}
+{{- $steps := splitList "." $path }}
+{{- $block := dict (printf "%s_file" (last $steps)) (printf "/etc/remote/%s" (last $steps)) }}
+{{- range initial $steps | reverse }}{{ $block = dict . $block }}{{ end }}
+{{- include "observability-stack.reject" (list (include "observability-stack.at" (dict "values" $remote "path" $path) | fromJson).value
+  (printf "`%s.%s` is a secret, which the chart would write to a ConfigMap. Mount a Secret and name its file." $where $path)
   "server" (dict
     "remoteWrite" (list $block)
     "extraVolumes" (list (dict "name" "remote" "secret" (dict "secretName" "my-secret")))
     "extraVolumeMounts" (list (dict "name" "remote" "mountPath" "/etc/remote" "readOnly" true)))) }}
-{{- end }}
-{{- end }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -32,9 +32,7 @@
 {{- $names := include "observability-stack.jobNames" . | fromJsonArray }}
 {{- range $index, $config := $scrape.extraConfigs }}
 {{- $name := get $config "job_name" | toString }}
-{{- include "observability-stack.reject" (list (not $name)
-  (printf "`scrape.extraConfigs[%d]` has no `job_name`." $index) "scrape.extraConfigs" (list (dict "job_name" "my-job"))) }}
-{{- include "observability-stack.reject" (list (and $name (has $name $names))
+{{- include "observability-stack.reject" (list (has $name $names)
   (printf "`scrape.extraConfigs[%d].job_name` is %q, which another job uses, so Prometheus would not start. Use a different name." $index $name)) }}
 {{- $names = append $names $name }}
 {{- end }}

@@ -3,17 +3,7 @@ Checks that the schema cannot express. Each returns messages (problem, place, YA
 together.
 */}}
 {{- define "observability-stack.validate" -}}
-{{- include "observability-stack.refuse" (dict "root" . "checks" (list "Fullname" "Accounts" "Mode" "Remotes" "Secrets" "Labels" "Identity" "Scrape" "Storage" "Kinds" "DisabledAlerts" "RuleGroups" "Traces" "Logs" "Insights")) -}}
-{{- end -}}
-
-{{/* Every bound role requires a service account of its own. */}}
-{{- define "observability-stack.checkAccounts" -}}
-{{- range $component := list "server" "kube-state-metrics" "logs" "events" "container-insights" -}}
-{{- if include "observability-stack.bindsRole" (dict "root" $ "component" $component) -}}
-{{- $key := include "observability-stack.valuesKey" $component -}}
-{{- include "observability-stack.refuseDefaultAccount" (dict "path" (printf "serviceAccounts.%s" $key) "account" (get $.Values.serviceAccounts $key)) -}}
-{{- end -}}
-{{- end -}}
+{{- include "observability-stack.runChecks" (dict "root" . "checks" (list "Fullname" "Mode" "Remotes" "Labels" "Identity" "Scrape" "Storage" "Kinds" "DisabledAlerts" "RuleGroups" "Traces" "Logs" "Insights")) -}}
 {{- end -}}
 
 {{- define "observability-stack.checkMode" -}}
@@ -22,8 +12,7 @@ together.
 {{- $url := printf "https://aps-workspaces.%s.amazonaws.com/workspaces/ws-.../api/v1/remote_write" $region }}
 {{- include "observability-stack.reject" (list (and (eq $server.mode "agent") (not $server.remoteWrite))
   "`server.mode` is agent, but `server.remoteWrite` is empty: an agent stores nothing and would send its samples nowhere."
-  "server.remoteWrite" (list (dict "url" $url "sigv4" (dict "region" $region)))
-  "server.mode" "server") }}
+  "server.remoteWrite" (list (dict "url" $url "sigv4" (dict "region" $region))) "server.mode" "server") }}
 {{- include "observability-stack.reject" (list (and $server.remoteWrite (gt (int $server.replicas) 1) (gt (int $server.shards) 1))
   (printf "`server.replicas` is %v and `server.shards` is %v, but a backend that deduplicates replicas accepts one replica for each `cluster` label: it would drop the samples of all other shards." $server.replicas $server.shards)
   "server.replicas" 1 "server.shards" 1) }}
@@ -37,27 +26,16 @@ together.
   "`server.externalLabels.__replica__` is set, but the chart sets this label where `server.replicas` is 2. Remove it.") }}
 {{- end -}}
 
+{{/* Every RBAC role that is bound requires a service account of its own. */}}
 {{- define "observability-stack.checkIdentity" -}}
-{{- $type := .Values.identity.type -}}
-{{- $key := "eks.amazonaws.com/role-arn" -}}
+{{- $bound := list -}}
+{{- range list "server" "kube-state-metrics" "logs" "events" "container-insights" -}}
+{{- if include "observability-stack.bindsRole" (dict "root" $ "component" .) }}{{ $bound = append $bound (include "observability-stack.valuesKey" .) }}{{ end -}}
+{{- end -}}
 {{- range $name, $account := .Values.serviceAccounts }}
-{{- $path := printf "serviceAccounts.%s" $name }}
-{{- range $found, $value := $account.annotations }}
-{{- include "observability-stack.reject" (list (and (hasSuffix "/role-arn" $found) (ne $found $key))
-  (printf "`%s.annotations` has the key %q, but EKS reads only %s." $path $found $key)
-  (printf "%s.annotations" $path) (dict $key $value)) }}
-{{- end }}
-{{- $annotated := get $account.annotations $key }}
-{{- $role := $account.roleArn | default $annotated }}
-{{- include "observability-stack.reject" (list (and $annotated (ne $role $annotated))
-  (printf "`%s.roleArn` and the annotation %s name different roles. Remove one of them." $path $key)
-  (printf "%s.roleArn" $path) $annotated) }}
-{{- include "observability-stack.reject" (list (and $role (ne $type "irsa"))
-  (printf "`identity.type` is %s, but `%s` names a role for IRSA, which would take precedence. Remove the role, or change the type." $type $path)
-  "identity.type" "irsa") }}
-{{- include "observability-stack.reject" (list (and $role (not $account.create))
-  (printf "`%s` names a role, but `%s.create` is false. Annotate your own service account, or let the chart create one." $path $path)
-  (printf "%s.create" $path) true) }}
+{{- $given := dict "path" (printf "serviceAccounts.%s" $name) "account" $account "type" $.Values.identity.type }}
+{{- if has $name $bound }}{{ include "observability-stack.checkDefaultAccount" $given }}{{ end }}
+{{- include "observability-stack.checkRole" $given }}
 {{- end }}
 {{- end -}}
 
@@ -71,5 +49,23 @@ together.
 {{- include "observability-stack.reject" (list (has . (list "secrets" "configmaps"))
   (printf "`kubeStateMetrics.resourceKinds` has %s, which would give kube-state-metrics access to all %s of the cluster." . .)
   "kubeStateMetrics.resourceKinds" (without $kinds "secrets" "configmaps")) }}
+{{- end }}
+{{- end -}}
+
+{{/*
+A message about a buffer that exceeds the memory of its container: dict "path" <of the component> "block" <its values> "option"
+<path of the buffer's size in the block> "base" "factor" <MiB that the container uses without the buffer, and for each unit of it>.
+*/}}
+{{- define "observability-stack.rejectBuffer" -}}
+{{- $size := (include "observability-stack.at" (dict "values" .block "path" .option) | fromJson).value -}}
+{{- $limit := dig "memory" "" (.block.resources.limits | default dict) | toString -}}
+{{- $unit := regexFind "[A-Za-z]+$" $limit -}}
+{{- with get (dict "Mi" 1.0 "Gi" 1024.0 "M" 0.953 "G" 953.6) $unit }}
+{{- $room := trimSuffix $unit $limit | float64 | mulf . }}
+{{- $needed := mulf $.factor $size | addf $.base | ceil }}
+{{- include "observability-stack.reject" (list (gt $needed $room)
+  (printf "`%s.%s` is %v, so the container can use %vMi, but `%s.resources.limits.memory` is %s: it would be OOM-killed during an outage, and its buffer lost." $.path $.option $size $needed $.path $limit)
+  (printf "%s.resources.limits.memory" $.path) (printf "%vMi" $needed)
+  (printf "%s.%s" $.path $.option) (divf (subf $room $.base) $.factor | floor | int | max 8)) }}
 {{- end }}
 {{- end -}}

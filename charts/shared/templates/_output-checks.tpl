@@ -1,81 +1,53 @@
-{{/* Messages about the outputs themselves, as of shared.refuse. The schema checks names, types and what a type requires. */}}
+{{/* Messages about the outputs themselves, as of shared.runChecks. The schema checks names, types and what a type requires. */}}
 
 {{/*
 dict "outputs" <of shared.outputs> "types" <data of shared.outputTypes> "names" <texts by placeholder> and, where {file} is
 one too, "files" true; for Fluent Bit 1.9.10, "legacy" true.
 */}}
 {{- define "shared.checkOutputs" -}}
-{{- if not .outputs }}
-No output is enabled: nothing would be delivered. Write for example:
-outputs:
-  logs:
-    type: cloudwatch{{ "\f" }}
-{{- end }}
+{{- include "shared.reject" (list (not .outputs) "No output is enabled: nothing would be delivered. Write for example:" "outputs.logs.type" "cloudwatch") }}
 {{- range $output := .outputs }}
-{{- range $path, $option := (get $.types .type).options }}
-{{- $text := (include "shared.at" (dict "values" $output "path" $path) | fromJson).value }}
-{{- if and $option.placeholders (kindIs "string" $text) }}
-{{- $known := concat (keys $.names | sortAlpha) (and $.files (regexMatch "^log.*Name$" $path) | default false | ternary (list "file") list) }}
-{{- range regexFindAll "\\{[a-z]+\\}" $text -1 }}
-{{- if not (has (trimAll "{}" .) $known) }}
-outputs.{{ $output.name }}.{{ $path }} is {{ $text | quote }}, and {{ . }} is not filled in there. Use {{ range $index, $name := $known }}{{ if $index }}, {{ end }}{ {{- $name -}} }{{ end }}, for example:
-outputs:
-  {{ $output.name }}:
-    {{ $path }}: {{ replace . (printf "{%s}" (first $known)) $text | quote }}{{ "\f" }}
-{{- end }}
-{{- end }}
-{{- end }}
-{{- if and $.legacy $option.since5 $text (ne (toString $text) (toString $option.default)) }}
-outputs.{{ $output.name }}.{{ $path }} is {{ $text }}, which Fluent Bit 1.9.10 does not support. Write:
-profile: upstream{{ "\f" }}
-{{- end }}
-{{- if hasSuffix "Template" $path }}
-{{- $variable := "\\$[A-Za-z_][A-Za-z0-9_]*(\\['[A-Za-z0-9_./-]+'\\])*" }}
-{{- if regexMatch (printf "%s[^A-Za-z0-9_.,\\[]" $variable) ($text | default "") }}
-outputs.{{ $output.name }}.{{ $path }} is {{ $text | quote }}, and Fluent Bit ends a record accessor only at a dot, a comma or the end. Write:
-outputs:
-  {{ $output.name }}:
-    {{ $path }}: {{ regexReplaceAll (printf "(%s)[/#-]+" $variable) $text "${1}." | quote }}{{ "\f" }}
-{{- end }}
-{{- end }}
+{{- $place := printf "outputs.%s" .name }}
+{{- $options := (get $.types .type).options }}
+{{- range $name, $option := $options }}
+{{- $value := (include "shared.at" (dict "values" $output "path" $name) | fromJson).value }}
+{{- include "shared.checkOutputOption" (dict "path" (printf "%s.%s" $place $name) "option" $option "value" $value "checks" $) }}
 {{- end }}
 {{- $sources := list }}
 {{- range list "caFile" "caSecret" "caConfigMap" }}{{ if dig "tls" . "" $output }}{{ $sources = append $sources . }}{{ end }}{{ end }}
-{{- if gt (len $sources) 1 }}
-outputs.{{ .name }}.tls has {{ join " and " $sources }}, and one CA certificate is used. Keep one of them:
-outputs:
-  {{ .name }}:
-    tls:
-      {{ first $sources }}: {{ dig "tls" (first $sources) "" . | toJson }}{{ "\f" }}
-{{- end }}
+{{- $source := first (append $sources "caFile") }}
+{{- include "shared.reject" (list (gt (len $sources) 1) (printf "`%s.tls` has %s, and one CA certificate is used. Keep one of them:" $place (join " and " $sources))
+  (printf "%s.tls.%s" $place $source) (dig "tls" $source "" .)) }}
 {{- if eq .type "cloudwatch" }}
-{{- $options := (get $.types .type).options }}
 {{- $own := and (ne .logStreamName ($options.logStreamName.default | default "")) (ne .logStreamPrefix ($options.logStreamPrefix.default | default "")) }}
-{{- if or (not (or .logStreamName .logStreamPrefix)) (and $own .logStreamName .logStreamPrefix) }}
-outputs.{{ .name }} has {{ ternary "both" "neither" (ne .logStreamName "") }} logStreamName {{ ternary "and" "nor" (ne .logStreamName "") }} logStreamPrefix, and CloudWatch Logs needs one of them. Write one of:
-outputs:
-  {{ .name }}:
-    logStreamPrefix: "{node}-"
-outputs:
-  {{ .name }}:
-    logStreamName: "{node}"{{ "\f" }}
+{{- $which := empty .logStreamName | ternary "neither logStreamName nor logStreamPrefix" "both logStreamName and logStreamPrefix" }}
+{{- include "shared.reject" (list (or (not (or .logStreamName .logStreamPrefix)) (and $own .logStreamName .logStreamPrefix))
+  (printf "`%s` has %s, and CloudWatch Logs needs one of them." $place $which)
+  (printf "%s.logStreamPrefix" $place) "{node}-" (printf "%s.logStreamName" $place) "{node}") }}
+{{- end }}
+{{- include "shared.reject" (list (and .externalId (not .roleArn)) (printf "`%s.externalId` is set without a role to assume." $place)
+  (printf "%s.roleArn" $place) "arn:aws:iam::444455556666:role/logs") }}
+{{- include "shared.reject" (list (and .awsAuth .httpUser) (printf "`%s` signs requests (awsAuth) and has a user (httpUser); a request carries one of them." $place)
+  (printf "%s.awsAuth" $place) false $place (dict "httpUser" nil "httpPasswd" nil)) }}
+{{- end }}
+{{- end -}}
+
+{{/* One option: dict "path" <of its value> "option" <data of shared.outputTypes> "value" "checks" <as for shared.checkOutputs>. */}}
+{{- define "shared.checkOutputOption" -}}
+{{- $text := ternary .value "" (kindIs "string" .value) -}}
+{{- if .option.placeholders }}
+{{- $known := keys .checks.names | sortAlpha }}
+{{- if and .checks.files (regexMatch "\\.log[A-Za-z]*Name$" .path) }}{{ $known = append $known "file" }}{{ end }}
+{{- range regexFindAll "\\{[a-z]+\\}" $text -1 }}
+{{- include "shared.reject" (list (not (has (trimAll "{}" .) $known))
+  (printf "`%s` is %q, and %s is not filled in there. Use {%s}, for example:" $.path $text . (join "}, {" $known))
+  $.path (replace . (printf "{%s}" (first $known)) $text)) }}
 {{- end }}
 {{- end }}
-{{- if and .externalId (not .roleArn) }}
-outputs.{{ .name }}.externalId is set without a role to assume. Write:
-outputs:
-  {{ .name }}:
-    roleArn: arn:aws:iam::444455556666:role/logs{{ "\f" }}
-{{- end }}
-{{- if and .awsAuth .httpUser }}
-outputs.{{ .name }} signs requests (awsAuth) and has a user (httpUser); a request carries one of them. Write one of:
-outputs:
-  {{ .name }}:
-    awsAuth: false
-outputs:
-  {{ .name }}:
-    httpUser: null
-    httpPasswd: null{{ "\f" }}
-{{- end }}
-{{- end }}
+{{- include "shared.reject" (list (and .checks.legacy .option.since5 .value (ne (toString .value) (toString .option.default)))
+  (printf "`%s` is %v, which Fluent Bit 1.9.10 does not support." .path .value) "profile" "upstream") }}
+{{- $variable := "\\$[A-Za-z_][A-Za-z0-9_]*(\\['[A-Za-z0-9_./-]+'\\])*" }}
+{{- include "shared.reject" (list (and (hasSuffix "Template" .path) (regexMatch (printf "%s[^A-Za-z0-9_.,\\[]" $variable) $text))
+  (printf "`%s` is %q, and Fluent Bit ends a record accessor only at a dot, a comma or the end." .path $text)
+  .path (regexReplaceAll (printf "(%s)[/#-]+" $variable) $text "${1}.")) }}
 {{- end -}}

@@ -61,7 +61,7 @@ def with_workloads(install: Callable[..., Manifests]) -> Callable[..., Manifests
 
 
 @pytest.fixture
-def rejection(with_workloads: Callable[..., Manifests]) -> Callable[..., str]:
+def workload_rejection(with_workloads: Callable[..., Manifests]) -> Callable[..., str]:
     """Return what Helm says when it rejects a workload; fail when it accepts it."""
 
     def message(**fields: Any) -> str:

@@ -130,10 +130,10 @@ MISTAKES = {
 
 @pytest.mark.parametrize(("source", "message"), MISTAKES.values(), ids=MISTAKES)
 def test_mistake_is_rejected_with_its_place(
-    rejection: Callable[..., str], source: dict[str, Any], message: str
+    workload_rejection: Callable[..., str], source: dict[str, Any], message: str
 ) -> None:
     """Settings that LogMonitor silently ignores are rejected with their path; the strict schema rejects them, too."""
-    assert message in rejection(logMonitor=copied(source))
+    assert message in workload_rejection(logMonitor=copied(source))
     assert list(STRICT.iter_errors({"LogConfig": {"logFormat": "JSON", "sources": [source]}})) != []
 
 
@@ -169,10 +169,10 @@ MISFITS = {
 
 @pytest.mark.parametrize(("log_format", "source", "problem", "fix"), MISFITS.values(), ids=MISFITS)
 def test_keys_that_do_not_fit_are_rejected_with_the_line_to_write(
-    rejection: Callable[..., str], log_format: str, source: dict[str, Any], problem: str, fix: str
+    workload_rejection: Callable[..., str], log_format: str, source: dict[str, Any], problem: str, fix: str
 ) -> None:
     """Keys that do not work together are rejected with the line to write; the strict schema rejects them, too."""
-    message = rejection(logMonitor=copied(source, logFormat=log_format))
+    message = workload_rejection(logMonitor=copied(source, logFormat=log_format))
     assert problem in message
     assert fix in message
     assert list(STRICT.iter_errors({"LogConfig": {"logFormat": log_format, "sources": [source]}})) != []
@@ -213,7 +213,9 @@ def test_logmonitor_reads_every_source_that_the_schema_accepts(helm: Helm) -> No
     assert rendered == {"EventLog", "File", "ETW", "Process"}
 
 
-def test_sources_of_one_type_would_replace_each_other(rejection: Callable[..., str], with_workloads: Render) -> None:
+def test_sources_of_one_type_would_replace_each_other(
+    workload_rejection: Callable[..., str], with_workloads: Render
+) -> None:
     """A second source of a type is rejected, except for files: LogMonitor keeps one setting per type."""
-    assert "a second source of type EventLog" in rejection(logMonitor=copied(EVENTS, EVENTS))
+    assert "a second source of type EventLog" in workload_rejection(logMonitor=copied(EVENTS, EVENTS))
     assert with_workloads(workload(logMonitor=copied(FILE, {**FILE, "directory": "D:\\more"})))

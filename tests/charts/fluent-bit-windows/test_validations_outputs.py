@@ -56,41 +56,41 @@ def namespaces(**chosen: list[str]) -> dict[str, Any]:
 
 
 # name: (values, the problem in the message, the YAML to write)
-REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
+REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
     "legacy class": (
         {**LEGACY, **cloudwatch(logGroupClass="INFREQUENT_ACCESS")},
-        "outputs.cloudwatch.logGroupClass is INFREQUENT_ACCESS, which Fluent Bit 1.9.10 does not support",
+        "`outputs.cloudwatch.logGroupClass` is INFREQUENT_ACCESS, which Fluent Bit 1.9.10 does not support",
         "profile: upstream",
     ),
     "legacy port": (
         {**LEGACY, **cloudwatch(endpoint="logs.example.com", port=8443)},
-        "outputs.cloudwatch.port is 8443, which Fluent Bit 1.9.10 does not support",
+        "`outputs.cloudwatch.port` is 8443, which Fluent Bit 1.9.10 does not support",
         "profile: upstream",
     ),
     "legacy compression": (
         {**LEGACY, **added(type="opensearch", host="h", compress="gzip")},
-        "outputs.x.compress is gzip, which Fluent Bit 1.9.10 does not support",
+        "`outputs.x.compress` is gzip, which Fluent Bit 1.9.10 does not support",
         "profile: upstream",
     ),
     "neither name nor prefix of streams": (
         cloudwatch(logStreamPrefix=""),
-        "outputs.cloudwatch has neither logStreamName nor logStreamPrefix",
-        'outputs:\n  cloudwatch:\n    logStreamPrefix: "{node}-"',
+        "`outputs.cloudwatch` has neither logStreamName nor logStreamPrefix",
+        "outputs:\n  cloudwatch:\n    logStreamPrefix: '{node}-'",
     ),
     "name and prefix of streams": (
         cloudwatch(logStreamName="a", logStreamPrefix="b"),
-        "outputs.cloudwatch has both logStreamName and logStreamPrefix",
-        'outputs:\n  cloudwatch:\n    logStreamName: "{node}"',
+        "`outputs.cloudwatch` has both logStreamName and logStreamPrefix",
+        "outputs:\n  cloudwatch:\n    logStreamName: '{node}'",
     ),
     "variable and slash": (
         cloudwatch(logStreamTemplate="$kubernetes['pod_name']/$kubernetes['container_name']"),
         "Fluent Bit ends a record accessor only at a dot, a comma or the end",
-        "outputs:\n  cloudwatch:\n    logStreamTemplate: \"$kubernetes['pod_name'].$kubernetes['container_name']\"",
+        "outputs:\n  cloudwatch:\n    logStreamTemplate: $kubernetes['pod_name'].$kubernetes['container_name']",
     ),
     "unknown placeholder": (
         cloudwatch(logGroupName="/{namespace}"),
-        'outputs.cloudwatch.logGroupName is "/{namespace}", and {namespace} is not filled in there',
-        'outputs:\n  cloudwatch:\n    logGroupName: "/{cluster}"',
+        '`outputs.cloudwatch.logGroupName` is "/{namespace}", and {namespace} is not filled in there',
+        "outputs:\n  cloudwatch:\n    logGroupName: /{cluster}",
     ),
     "no output": (
         cloudwatch(enabled=False),
@@ -164,28 +164,28 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "signed and with a password": (
         added(type="opensearch", host="h", awsAuth=True, httpUser="a", httpPasswd={"name": "s", "key": "k"}),
-        "outputs.x signs requests (awsAuth) and has a user (httpUser)",
+        "`outputs.x` signs requests (awsAuth) and has a user (httpUser)",
         "outputs:\n  x:\n    awsAuth: false",
     ),
     "external id without a role": (
         cloudwatch(externalId="x"),
-        "outputs.cloudwatch.externalId is set without a role to assume",
+        "`outputs.cloudwatch.externalId` is set without a role to assume",
         "outputs:\n  cloudwatch:\n    roleArn: arn:aws:iam::444455556666:role/logs",
     ),
     "two certificates": (
         added(type="http", host="h", tls={"caFile": "C:\\ca.crt", "caSecret": {"name": "s", "key": "k"}}),
-        "outputs.x.tls has caFile and caSecret, and one CA certificate is used",
+        "`outputs.x.tls` has caFile and caSecret, and one CA certificate is used",
         "outputs:\n  x:\n    tls:\n      caFile:",
     ),
 }
 
 
-@pytest.mark.parametrize(("values", "says", "shows"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("values", "says", "shows"), REJECTED.values(), ids=REJECTED)
 def test_message_shows_the_yaml_to_write(
-    refusal: Callable[..., str], values: dict[str, Any], says: str, shows: str
+    rejection: Callable[..., str], values: dict[str, Any], says: str, shows: str
 ) -> None:
     """Values that cannot work are rejected with the problem, its place, and valid YAML."""
-    message = refusal(values)
+    message = rejection(values)
     assert says in message
     assert shows in message
     yaml.safe_load(textwrap.dedent(shows))
@@ -201,25 +201,33 @@ BY_THE_SCHEMA = {
     "password alone": (added(type="http", host="h", httpPasswd={"name": "s", "key": "k"}), "'httpUser' required"),
     "option of another type": (cloudwatch(bucket="a"), "additional properties 'bucket' not allowed"),
     "unknown pipeline": (cloudwatch(match={"pipelines": ["events"]}), "/outputs/cloudwatch/match/pipelines/0"),
+    "no channel": (
+        {**HOST_PROCESS, **logs(host={"enabled": True, "channels": []})},
+        "at '/logs/host/channels': minItems: got 0, want 1",
+    ),
+    "filter without match": (
+        {"logs": {"extraFilters": [{"name": "modify"}]}},
+        "at '/logs/extraFilters/0': missing property 'match'",
+    ),
 }
 
 
 @both_majors
 @pytest.mark.parametrize(("values", "says"), BY_THE_SCHEMA.values(), ids=BY_THE_SCHEMA)
-def test_schema_rejects_single_values(refusal: Callable[..., str], values: dict[str, Any], says: str) -> None:
+def test_schema_rejects_single_values(rejection: Callable[..., str], values: dict[str, Any], says: str) -> None:
     """The schema rejects single values with their place."""
-    assert says in refusal(values)
+    assert says in rejection(values)
 
 
 # Complete messages.
 WORD_FOR_WORD = {
     "variable and slash": (
         cloudwatch(logGroupTemplate="$a/$b"),
-        """outputs.cloudwatch.logGroupTemplate is "$a/$b", and Fluent Bit ends a record accessor only at a dot, a \
+        """`outputs.cloudwatch.logGroupTemplate` is "$a/$b", and Fluent Bit ends a record accessor only at a dot, a \
 comma or the end. Write:
 outputs:
   cloudwatch:
-    logGroupTemplate: "$a.$b\"""",
+    logGroupTemplate: $a.$b""",
     ),
     "gap between outputs": (
         apart(a=of("a"), b=of("b")),
@@ -251,9 +259,9 @@ outputs:
 
 @both_majors
 @pytest.mark.parametrize(("values", "sentence"), WORD_FOR_WORD.values(), ids=WORD_FOR_WORD)
-def test_message_is_complete(refusal: Callable[..., str], values: dict[str, Any], sentence: str) -> None:
+def test_message_is_complete(rejection: Callable[..., str], values: dict[str, Any], sentence: str) -> None:
     """A message contains the problem and the fix, and only Helm adds to it."""
-    message = refusal(values).strip().removesuffix("Use --debug flag to render out invalid YAML")
+    message = rejection(values).strip().removesuffix("Use --debug flag to render out invalid YAML")
     assert message.partition("values.yaml:5:4): ")[2].strip() == sentence
 
 
@@ -264,6 +272,7 @@ ACCEPTED = {
     "excluded namespaces are not read": {**namespaces(exclude=["a"]), **apart(b=without("a"))},
     "globs apart": apart(a=of("team-*"), b=without("team-*")),
     "logs of the node in an output without namespaces": {**dataplane(), **apart(a=of("a"), b=without("a"))},
+    "filter for a regular expression": {"logs": {"extraFilters": [{"name": "modify", "match_regex": "^application"}]}},
     "same group for two pipelines": {
         **dataplane(),
         "outputs": {"cloudwatch": ONLY_PODS, "copy": {**SAME, **ONLY_NODES}},

@@ -138,10 +138,10 @@ CANNOT_WORK = [
         "`logMonitor.image`, from which to copy LogMonitor.exe, is not set",
         "repository: logmonitor\n    tag: 2.2.1",
     ),
-    ({"service": {"enabled": True}}, "the Service is enabled, but has no ports", "service:\n  ports:\n  - port: 80"),
+    ({"service": {"enabled": True}}, "`service.ports` is empty", "service:\n  ports:\n  - port: 80"),
     (
         {"service": {"enabled": True, "ports": [{"port": 80, "targetPort": "http"}]}},
-        "the Service refers to port http",
+        "`service.ports[0].targetPort` is http, but `ports` has no port with that name",
         "ports:\n- containerPort: 80\n  name: http",
     ),
     (
@@ -157,7 +157,7 @@ CANNOT_WORK = [
     ),
     (
         {"podDisruptionBudget": {"enabled": True, "maxUnavailable": ""}},
-        "the PodDisruptionBudget is enabled, but has no limit",
+        "`podDisruptionBudget` is enabled, but `minAvailable` and `maxUnavailable` are empty",
         "maxUnavailable: 1",
     ),
 ]
@@ -172,9 +172,9 @@ def test_workload_that_cannot_work_is_rejected(with_workloads: Render, index: in
     assert all(part in told for part in CANNOT_WORK[index][1:])
 
 
-def test_workload_needs_an_agent_on_its_nodes(rejection: Callable[..., str]) -> None:
+def test_workload_needs_an_agent_on_its_nodes(workload_rejection: Callable[..., str]) -> None:
     """A workload whose build has no agent is rejected; the message adds the build."""
-    message = rejection(build="2019")
+    message = workload_rejection(build="2019")
     assert "`workloads[0].build` is 2019, but no agent runs on nodes of this build" in message
     assert 'windows:\n  builds:\n  - name: "2022"\n  - name: "2025"\n  - name: "2019"' in message
 
@@ -188,15 +188,17 @@ def test_workload_needs_an_agent_on_its_nodes(rejection: Callable[..., str]) -> 
         ),
     ],
 )
-def test_images_have_a_tag_or_a_digest(rejection: Callable[..., str], fields: dict[str, Any], place: str) -> None:
+def test_images_have_a_tag_or_a_digest(
+    workload_rejection: Callable[..., str], fields: dict[str, Any], place: str
+) -> None:
     """An image without a tag or a digest is rejected."""
-    message = rejection(**fields)
+    message = workload_rejection(**fields)
     assert f"at '{place}': missing property 'tag'" in message
 
 
-def test_unknown_choices_are_rejected(rejection: Callable[..., str]) -> None:
+def test_unknown_choices_are_rejected(workload_rejection: Callable[..., str]) -> None:
     """Unknown builds, users and types of sources are rejected with the valid ones."""
-    stderr = rejection(build="2016", user="Administrator", logMonitor=copied({**FILE, "type": "Files"}))
+    stderr = workload_rejection(build="2016", user="Administrator", logMonitor=copied({**FILE, "type": "Files"}))
     assert "at '/workloads/0/build': value must be one of '2019', '2022', '2025'" in stderr
     assert "at '/workloads/0/user': value must be one of 'ContainerUser', 'ContainerAdministrator'" in stderr
     assert "value must be one of 'EventLog', 'File', 'ETW', 'Process'" in stderr

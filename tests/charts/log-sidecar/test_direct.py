@@ -67,19 +67,16 @@ def test_settings_roll_the_pods(install: Callable[..., Manifests]) -> None:
         (direct(http()) | {"sidecar": {}}, "sidecar:\n  enabled: false"),
         (direct({"type": "stdout"}), "outputs:\n  backend:\n    host: logs.example.com\n    type: http"),
         (direct({"type": "cloudwatch"}), "cannot send to cloudwatch"),
-        (direct(http(), logTo="other"), "outputs has no enabled output with that name"),
-        (
-            direct({**http(), "enabled": False}),
-            "outputs:\n  backend:\n    enabled: true\n    host: logs.example.com\n    type: http",
-        ),
+        (direct(http(), logTo="other"), "`outputs` has no enabled output with that name"),
+        (direct({**http(), "enabled": False}), "outputs:\n  backend:\n    enabled: true\n    host: logs.example.com"),
         (direct({"type": "opensearch", "host": "x", "awsAuth": True}), "outputs:\n  backend:\n    awsAuth: false"),
-        (direct({**http(), "url": KEY}), "outputs.backend sets both host and url"),
+        (direct({**http(), "url": KEY}), "`outputs.backend` sets both host and url"),
     ],
     ids=["sidecar", "stdout", "CloudWatch", "unknown", "disabled", "SigV4", "host and URL"],
 )
-def test_what_it_cannot_do_is_refused(refusal: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
+def test_what_it_cannot_do_is_rejected(rejection: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
     """Unsupported values are rejected with the YAML to write."""
-    assert said in refusal(values)
+    assert said in rejection(values)
 
 
 @pytest.mark.slow

@@ -119,22 +119,25 @@ def test_several_outputs_are_copies(config: Callable[..., Parts]) -> None:
     [
         (
             {"sidecar": ENGINE, "outputs": {"a": {"type": "cloudwatch"}}},
-            "outputs.a.type is cloudwatch, but the fluentd",
+            "`outputs.a.type` is cloudwatch, but the fluentd",
         ),
         ({"sidecar": ENGINE, "outputs": {"stdout": {"match": {"files": ["app"]}}}}, "sends every file to every output"),
-        ({"sidecar": ENGINE, "outputs": {"a": {**SEARCH, "tls": {"vhost": "y"}}}}, "outputs.a.tls.vhost is set"),
+        ({"sidecar": ENGINE, "outputs": {"a": {**SEARCH, "tls": {"vhost": "y"}}}}, "`outputs.a.tls.vhost` is set"),
         (
             {"sidecar": ENGINE, "logs": {"files": [{"name": "a", "path": "/var/log/app/a", "multiline": "go"}]}},
             "sidecar:\n  engine: fluent-bit",
         ),
-        ({"sidecar": ENGINE, "outputs": {"a": {**SEARCH, "index": "x-{namespace}"}}}, "has placeholders"),
+        (
+            {"sidecar": ENGINE, "outputs": {"a": {**SEARCH, "index": "x-{namespace}"}}},
+            '`outputs.a.index` is "x-{namespace}", but the fluentd engine does not replace',
+        ),
         ({"sidecar": {**ENGINE, "fluentd": {"refreshInterval": 5}}}, "drainSeconds: 10"),
     ],
     ids=["CloudWatch", "match", "vhost", "multiline", "placeholders", "drain"],
 )
-def test_what_it_does_not_do_is_refused(refusal: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
+def test_what_it_does_not_do_is_rejected(rejection: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
     """Unsupported values are rejected with the YAML to write."""
-    assert said in refusal(values)
+    assert said in rejection(values)
 
 
 class Fluentd(Sidecar):

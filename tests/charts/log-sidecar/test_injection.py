@@ -95,7 +95,7 @@ def test_objects_are_two_policies_and_their_bindings(install: Install) -> None:
 
 
 @pytest.mark.parametrize("version", [version for version in supported.KUBERNETES if version < "1.36"])
-def test_cluster_without_the_api_is_refused(helm: Helm, version: str) -> None:
+def test_cluster_without_the_api_is_rejected(helm: Helm, version: str) -> None:
     """Below Kubernetes 1.36, injection is rejected with the version, the alternative and the YAML to write."""
     with pytest.raises(HelmError) as caught:
         helm.render(CHART, values=ON, kube_version=f"v{version}.9-eks-1a2b3c4")
@@ -107,7 +107,7 @@ def test_cluster_without_the_api_is_refused(helm: Helm, version: str) -> None:
     assert helm.render(CHART, values=ON, kube_version="v1.36.0-eks-1a2b3c4")
 
 
-def test_cluster_with_the_api_switched_off_is_refused(helm: Helm) -> None:
+def test_cluster_with_the_api_switched_off_is_rejected(helm: Helm) -> None:
     """A cluster that does not serve the API is rejected; `helm template`, which knows no API by itself, is not."""
     served = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"
     with pytest.raises(HelmError) as caught:
@@ -155,9 +155,9 @@ def test_both_policies_compute_the_same(install: Install) -> None:
     mutating, validating = (variables(install(ON).one(kind)) for kind in KINDS)
     assert validating.items() <= mutating.items()
     patch = install(ON).one("MutatingAdmissionPolicy")["spec"]["mutations"][0]["jsonPatch"]["expression"]
-    assert patch.startswith('variables.refusal != "" || variables.sidecars.size() > 0 ? []')
+    assert patch.startswith('variables.rejection != "" || variables.sidecars.size() > 0 ? []')
     first = install(ON).one("ValidatingAdmissionPolicy")["spec"]["validations"][0]
-    assert (first["expression"], first["messageExpression"]) == ('variables.refusal == ""', "variables.refusal")
+    assert (first["expression"], first["messageExpression"]) == ('variables.rejection == ""', "variables.rejection")
 
 
 @pytest.mark.parametrize("engine", ["fluent-bit", "tail"])
@@ -251,7 +251,7 @@ def test_every_profile_of_the_values_is_offered(install: Install) -> None:
     """The policies contain all profiles by name, each with its engine."""
     made = variables(install(on(profiles={"small": {"engine": "tail"}})).one("ValidatingAdmissionPolicy"))
     assert 'orValue({"default":"fluent-bit","small":"tail"}[?variables.profile].orValue(""))' in made["engine"]
-    assert "The cluster has default, small." in made["refusal"]
+    assert "The cluster has default, small." in made["rejection"]
 
 
 def test_names_and_sizes_of_what_is_added(install: Install, injected: Callable[..., Object]) -> None:
@@ -279,35 +279,34 @@ def test_one_registry_for_the_injected_sidecar_too(injected: Callable[..., Objec
         )
 
 
-def refused() -> Iterator[Any]:
+def rejected() -> Iterator[Any]:
     tail = {"engine": "tail", "multiline": "java"}
     yield "tail-multiline", {"profiles": {"a": tail}}, "cannot join the lines of java", {"a": {"engine": "fluent-bit"}}
     backend = {"engine": "tail", "outputs": {"b": {"type": "cloudwatch"}}}
-    yield "tail-backend", {"profiles": {"a": backend}}, "outputs.b.type is cloudwatch", {"a": {"engine": "fluent-bit"}}
+    yield (
+        "tail-backend",
+        {"profiles": {"a": backend}},
+        "`outputs.b.type` is cloudwatch",
+        {"a": {"engine": "fluent-bit"}},
+    )
     none = {"outputs": {"stdout": {"enabled": False}}}
-    yield "output", {"profiles": {"a": none}}, "In injection.profiles.a: No output is enabled", None
+    yield "output", {"profiles": {"a": none}}, "In `injection.profiles.a`: No output is enabled", None
     large = {"outputs": {"b": {"type": "cloudwatch", "storage": {"totalLimitSize": "1G"}}}}
-    says = "In injection.profiles.a: outputs.b.storage.totalLimitSize is 1G, but Kubernetes evicts the pod"
+    says = "In `injection.profiles.a`: `outputs.b.storage.totalLimitSize` is 1G, but Kubernetes evicts the pod"
     yield "buffer", {"profiles": {"a": large}}, says, None
     file = {"outputs": {"b": {"type": "cloudwatch", "match": {"files": ["app"]}}}}
-    yield "file", {"profiles": {"a": file}}, 'In injection.profiles.a: outputs.b.match.files contains "app"', None
+    yield "file", {"profiles": {"a": file}}, 'In `injection.profiles.a`: `outputs.b.match.files` contains "app"', None
     unknown = {"outputs": {"other": {"enabled": True}}}
-    yield "type", {"profiles": {"a": unknown}}, "injection.profiles.a.outputs.other has no type", None
-    yield (
-        "regex",
-        {"profiles": {"a": {"multiline": "regex"}}},
-        "no pattern for the first line",
-        {"a": {"multiline": "regex"}},
-    )
+    yield "type", {"profiles": {"a": unknown}}, "`injection.profiles.a.outputs.other` has no type", None
     yield "prefix", {"annotationPrefix": "logs.kubernetes.io"}, "Kubernetes reserves this domain", None
 
 
-@pytest.mark.parametrize(("values", "says", "write"), [pytest.param(*case[1:], id=case[0]) for case in refused()])
-def test_profile_that_cannot_work_is_refused(
-    refusal: Callable[..., str], install: Install, values: dict[str, Any], says: str, write: dict[str, Any] | None
+@pytest.mark.parametrize(("values", "says", "write"), [pytest.param(*case[1:], id=case[0]) for case in rejected()])
+def test_profile_that_cannot_work_is_rejected(
+    rejection: Callable[..., str], install: Install, values: dict[str, Any], says: str, write: dict[str, Any] | None
 ) -> None:
     """An invalid profile is rejected with its name, the problem, and YAML that the chart accepts."""
-    message = refusal(on(**values))
+    message = rejection(on(**values))
     assert says in message
     if write is None:
         return
@@ -321,7 +320,15 @@ def test_profile_that_cannot_work_is_refused(
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"engin": "tail"}, {"engine": "fluentd"}, {"outputs": {"b": {"typ": "http"}}}, {"httpServer": {"port": 80}}],
+    [
+        {"engin": "tail"},
+        {"engine": "fluentd"},
+        {"outputs": {"b": {"typ": "http"}}},
+        {"httpServer": {"port": 80}},
+        {"multiline": "regex"},
+        {"multiline": "regex", "multilineRegex": {"start": ""}},
+        {"multilineRegex": {"start": "x"}},
+    ],
 )
 def test_profile_has_a_schema(wrong: dict[str, Any]) -> None:
     """A misspelled key or invalid value in a profile is rejected."""

@@ -42,7 +42,7 @@ def take(helm: Helm, example: Path) -> Take:
 
 
 @pytest.fixture
-def refused(helm: Helm, example: Path) -> Callable[[dict[str, Any]], str]:
+def rejected(helm: Helm, example: Path) -> Callable[[dict[str, Any]], str]:
     """Return Helm's error for values of the dependency."""
 
     def message(values: dict[str, Any]) -> str:
@@ -154,9 +154,8 @@ def test_claim_keeps_files_and_positions(take: Take) -> None:
         ({"app": {"enabled": True}}, "app:\n  enabled: false"),
         (
             {"logs": {"files": [{"name": "a", "path": "a.log"}]}},
-            "logs:\n  files:\n    - name: a\n      path: /srv/logs/a.log",
+            "logs:\n  files:\n  - name: a\n    path: /srv/logs/a.log",
         ),
-        ({"logs": {"volume": {"type": "existing"}}}, "existing:\n      name: my-logs"),
         ({"logs": {"volume": {"type": "persistentVolumeClaim"}}}, "existingClaim: my-logs"),
         ({"sidecar": {"drainSeconds": 0}}, "drainSeconds: 0.5"),
         (
@@ -168,18 +167,24 @@ def test_claim_keeps_files_and_positions(take: Take) -> None:
             '"NATIVE" twice, once from the chart itself. Change or remove one in sidecar.extraEnv.',
         ),
     ],
-    ids=["application", "path", "volume", "claim", "drain", "glob", "duplicate"],
+    ids=["application", "path", "no claim", "drain", "glob", "duplicate"],
 )
-def test_wrong_values_are_refused(refused: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
+def test_wrong_values_are_rejected(rejected: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
     """Invalid values are rejected, and the message names the key of the parent chart below which to write."""
-    message = refused(values)
+    message = rejected(values)
     assert said in message
     assert "What follows is about the values below `log-sidecar:`" in message
 
 
-def test_null_is_rejected_below_the_charts_name(refused: Callable[[Any], str]) -> None:
-    """A value that the parent chart sets to null is rejected with its path."""
-    message = refused({"sidecar": {"name": None}})
+def test_volume_requires_a_name(rejected: Callable[[Any], str]) -> None:
+    """The schema names the place of the missing name of the pod's volume."""
+    message = rejected({"logs": {"volume": {"type": "existing"}}})
+    assert "log-sidecar:\n- at '/logs/volume/existing/name': minLength: got 0, want 1" in message
+
+
+def test_null_is_rejected_below_the_charts_name(rejected: Callable[[Any], str]) -> None:
+    """The schema holds for parts too: a value that the other chart sets to null is named by its path."""
+    message = rejected({"sidecar": {"name": None}})
     assert "log-sidecar:\n- at '': 'allOf' failed\n  - at '/sidecar': missing property 'name'" in message
 
 

@@ -15,7 +15,7 @@ both_majors = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids
 PASSED_ON = ("securityContext", "podSecurityContext", "lifecycle", "affinity", "updateStrategy")
 FREE = (*PASSED_ON, "annotations", "labels", "nodeSelector", "commonLabels", "commonAnnotations")
 FREE += ("podLabels", "podAnnotations", "requests", "limits", "global", "namespaceSelector", "profiles")
-# Names of outputs are free; test_output_refusals.py tests their options.
+# Outputs are the user's names; test_output_rejections.py has what each type accepts.
 FREE += ("outputs", "source")
 
 
@@ -33,12 +33,16 @@ def nested(path: tuple[str, ...], value: Any) -> Any:
     return value
 
 
+def one_file(**settings: Any) -> dict[str, Any]:
+    return {"logs": {"files": [{"name": "a", "path": "/var/log/app/a.log", **settings}]}}
+
+
 def test_defaults_are_valid(chart: Path, defaults: dict[str, Any]) -> None:
     """The default values are valid."""
     assert value_errors(chart, defaults) == []
 
 
-def test_misspelt_key_is_refused_in_every_block(chart: Path, defaults: dict[str, Any]) -> None:
+def test_misspelt_key_is_rejected_in_every_block(chart: Path, defaults: dict[str, Any]) -> None:
     """An unknown key is rejected in every block, with the key and the block."""
     for path in blocks(defaults):
         [error] = value_errors(chart, nested(path, {"mispelt": 1}))
@@ -62,12 +66,30 @@ def test_a_parent_chart_may_add_to_global(chart: Path) -> None:
         ({"app": {"kind": "ReplicaSet"}}, "/app/kind", "'Deployment'"),
         ({"app": {"ports": [{"port": 80}]}}, "/app/ports/0", "'port' not allowed"),
         ({"sidecar": {"resources": {"limits": {"memory": "lots"}}}}, "/sidecar/resources/limits/memory", "pattern"),
+        ({"logs": {"volume": {"type": "existing"}}}, "/logs/volume/existing/name", "minLength: got 0, want 1"),
+        (one_file(multiline="regex"), "/logs/files/0", "missing property 'multilineRegex'"),
+        (one_file(multiline="regex", multilineRegex={}), "/logs/files/0/multilineRegex", "missing property 'start'"),
+        (one_file(multilineRegex={"start": "x"}), "/logs/files/0", "missing property 'multiline'"),
+        (one_file(multiline="java", multilineRegex={"start": "x"}), "/logs/files/0/multiline", "must be 'regex'"),
     ],
-    ids=["misspelled", "type", "enum", "missing", "kind", "item", "quantity"],
+    ids=[
+        "misspelt",
+        "type",
+        "word",
+        "missing",
+        "kind",
+        "item",
+        "quantity",
+        "volume without a name",
+        "multiline without a rule",
+        "multiline without the first line",
+        "rule without multiline",
+        "rule of another multiline",
+    ],
 )
-def test_helm_names_the_value(refusal: Callable[..., str], values: dict[str, Any], where: str, what: str) -> None:
+def test_helm_names_the_value(rejection: Callable[..., str], values: dict[str, Any], where: str, what: str) -> None:
     """Each Helm names the path of an invalid value and the expected type."""
-    message = refusal(values)
+    message = rejection(values)
     assert f"'{where}'" in message
     assert what in message
 
@@ -129,10 +151,10 @@ def test_no_text_can_add_a_line(chart: Path, path: tuple[str, ...], text: str) -
         "/var/log/app/ñ",
     ],
 )
-def test_no_path_can_leave_its_place(refusal: Callable[..., str], field: str, text: str) -> None:
+def test_no_path_can_leave_its_place(rejection: Callable[..., str], field: str, text: str) -> None:
     """Characters with a meaning to Fluent Bit, a shell or Kubernetes are rejected in paths."""
     file = {"name": "a", "path": "/var/log/app/a.log", field: text}
-    assert f"'/logs/files/0/{field}'" in refusal({"logs": {"files": [file]}})
+    assert f"'/logs/files/0/{field}'" in rejection({"logs": {"files": [file]}})
 
 
 @pytest.mark.parametrize(

@@ -177,9 +177,9 @@ def test_settings_reach_the_collector(sidecars: Callable[..., list[Object]]) -> 
     ],
     ids=["no secret", "level", "perFile", "fileLabel", "rotated", "cri", "plain in a Job", "CloudWatch", "HTTP source"],
 )
-def test_what_it_cannot_do_is_refused(refusal: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
+def test_what_it_cannot_do_is_rejected(rejection: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
     """Unsupported values are rejected with the YAML to write."""
-    assert said in refusal(values)
+    assert said in rejection(values)
 
 
 @pytest.mark.slow

@@ -63,12 +63,12 @@ def test_traces_are_off_unless_asked_for(install: Callable[..., Manifests], app:
     ("protocol", "endpoint", "shown"),
     [("xray", "", "xray-service.prometheus:2000"), ("otlp", "collector:4318", "http://xray-service.prometheus:4318")],
 )
-def test_an_address_that_does_not_fit_is_refused(
-    refusal: Callable[[Any], str], protocol: str, endpoint: str, shown: str
+def test_an_address_that_does_not_fit_is_rejected(
+    rejection: Callable[[Any], str], protocol: str, endpoint: str, shown: str
 ) -> None:
     """An endpoint that does not match the protocol is rejected with an example that does."""
-    said = refusal(traced(protocol, endpoint))
-    assert f'app.demo.traces.protocol is {protocol}, but app.demo.traces.endpoint is "{endpoint}"' in said
+    said = rejection(traced(protocol, endpoint))
+    assert f'`app.demo.traces.protocol` is {protocol}, but `app.demo.traces.endpoint` is "{endpoint}"' in said
     assert f"app:\n  demo:\n    traces:\n      endpoint: {shown}" in said
 
 

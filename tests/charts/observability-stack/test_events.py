@@ -122,9 +122,9 @@ def test_events_reach_other_backends(install: Install) -> None:
     }
 
 
-def test_incomplete_output_is_rejected(refusal: Callable[..., str]) -> None:
+def test_incomplete_output_is_rejected(rejection: Callable[..., str]) -> None:
     """The message shows the place and the fix, also if only events are enabled."""
-    said = refusal({**values(), "outputs": {"stream": {"type": "firehose"}}})
+    said = rejection({**values(), "outputs": {"stream": {"type": "firehose"}}})
     assert "at '/outputs/stream': missing property 'deliveryStream'" in said
 
 

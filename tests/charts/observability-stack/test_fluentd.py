@@ -260,9 +260,9 @@ OPENSEARCH = {"type": "opensearch", "host": "x"}
     ],
     ids=["CloudWatch", "signature", "image", "date", "vhost", "multiline", "labels", "nothing"],
 )
-def test_unsupported_values_are_rejected(refusal: Callable[..., str], values: dict[str, Any], said: str) -> None:
+def test_unsupported_values_are_rejected(rejection: Callable[..., str], values: dict[str, Any], said: str) -> None:
     """The message says what fluentd does not support, and shows the YAML to write."""
-    assert said in refusal(values, files=[EXAMPLE])
+    assert said in rejection(values, files=[EXAMPLE])
 
 
 def test_fluentd_accepts_the_configuration(article: Callable[..., Manifests], tmp_path: Path) -> None:

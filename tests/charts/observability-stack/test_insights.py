@@ -176,17 +176,17 @@ def test_agent_translates_the_configuration(install: Install, tmp_path: Path, va
         ({"addOn": {"containerLogs": True}}, "logs:\n  enabled: true"),
     ],
 )
-def test_values_are_strict(refusal: Callable[..., str], values: dict[str, Any], says: str) -> None:
+def test_values_are_strict(rejection: Callable[..., str], values: dict[str, Any], says: str) -> None:
     """Values that the agent ignores, or does not start with, are rejected."""
-    assert says in refusal(insights(values))
+    assert says in rejection(insights(values))
 
 
-def test_conflicts_are_rejected(refusal: Callable[..., str], install: Install) -> None:
+def test_conflicts_are_rejected(rejection: Callable[..., str], install: Install) -> None:
     """Logs are collected once, and permissions that allow commands in pods are not requested."""
     twice = insights({"installer": "addOn", "addOn": {"containerLogs": True}}, logs={"enabled": True})
-    assert "every line would be collected, and billed, twice" in refusal(twice)
+    assert "every line would be collected, and billed, twice" in rejection(twice)
     windows = insights({"windows": {"enabled": True}}, identity={"type": "podIdentity"})
-    assert "which EKS supports on Linux nodes only" in refusal(windows)
+    assert "which EKS supports on Linux nodes only" in rejection(windows)
     with pytest.raises(Exception, match="requires nodes/proxy of the agent"):
         install(insights(), kubernetes="1.32.0")
     assert not install(insights({"installer": "addOn"}), kubernetes="1.32.0").names()

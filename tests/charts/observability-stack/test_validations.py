@@ -29,7 +29,7 @@ def account(**settings: Any) -> dict[str, Any]:
 
 
 # name: (values, what the message says, the YAML that it shows)
-REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
+REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
     "rewritten annotation": (
         account(annotations={"eks.amazonaws.com.proxy.example.com/role-arn": ROLE}),
         '`serviceAccounts.server.annotations` has the key "eks.amazonaws.com.proxy.example.com/role-arn", but EKS '
@@ -117,7 +117,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "`server.remoteWrite[0].sigv4.secret_key` is a secret",
         "",
     ),
-    "token": (remote(bearer_token="hunter2"), "bearer_token` is a secret", "bearer_token_file: /etc/remote/token"),
+    "token": (
+        remote(bearer_token="hunter2"),
+        "bearer_token` is a secret",
+        "bearer_token_file: /etc/remote/bearer_token",
+    ),
     "agent of nothing": (
         {"server": {"mode": "agent"}},
         "`server.mode` is agent, but `server.remoteWrite` is empty",
@@ -140,12 +144,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "role with pod identity": (
         {"identity": {"type": "podIdentity"}, **account(annotations={KEY: ROLE})},
-        "`identity.type` is podIdentity, but `serviceAccounts.server` names a role for IRSA, which would take",
+        "`serviceAccounts.server` names an IAM role for IRSA, but `identity.type` is podIdentity",
         "identity:\n  type: irsa",
     ),
     "role without an account": (
         account(roleArn=ROLE, create=False),
-        "`serviceAccounts.server` names a role, but `serviceAccounts.server.create` is false",
+        "`serviceAccounts.server` names an IAM role, but `serviceAccounts.server.create` is false",
         "serviceAccounts:\n  server:\n    create: true",
     ),
     "timeout": (
@@ -162,11 +166,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         {"scrape": {"extraConfigs": [{"job_name": "kubelet"}]}},
         '`scrape.extraConfigs[0].job_name` is "kubelet", which another job uses',
         "",
-    ),
-    "nameless job": (
-        {"scrape": {"extraConfigs": [{}]}},
-        "`scrape.extraConfigs[0]` has no `job_name`",
-        "scrape:\n  extraConfigs:\n  - job_name: my-job",
     ),
     "more than the volume": (
         {"server": {"persistence": {"persistentVolumeClaim": {"size": "4Gi"}}}},
@@ -186,12 +185,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("values", "says", "shows"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("values", "says", "shows"), REJECTED.values(), ids=REJECTED)
 def test_message_shows_yaml_to_write(
-    refusal: Callable[..., str], values: dict[str, Any], says: str, shows: str
+    rejection: Callable[..., str], values: dict[str, Any], says: str, shows: str
 ) -> None:
     """Values that cannot work are rejected with problem, place, and YAML to paste; the message contains no secret."""
-    message = refusal(values)
+    message = rejection(values)
     assert says in message
     assert shows in message
     assert "hunter2" not in message
@@ -212,14 +211,14 @@ def test_message_shows_yaml_to_write(
     ids=["key", "host", "region"],
 )
 def test_miscopied_article_is_rejected(
-    refusal: Callable[..., str], article: Path, tmp_path: Path, old: str, new: str, says: str
+    rejection: Callable[..., str], article: Path, tmp_path: Path, old: str, new: str, says: str
 ) -> None:
     """The article's values with a misspelled key, a proxy's host or another Region are rejected."""
     changed = tmp_path / "values.yaml"
     text = article.read_text(encoding="utf-8")
     assert old in text
     changed.write_text(text.replace(old, new), encoding="utf-8")
-    assert says in refusal({}, files=[changed])
+    assert says in rejection({}, files=[changed])
 
 
 ACCEPTED = {
@@ -238,6 +237,8 @@ ACCEPTED = {
     "pair": {"server": {**remote()["server"], "replicas": 2}},
     "pairs of parts without a remote": {"server": {"replicas": 2, "shards": 2}},
     "same role twice": account(roleArn=ROLE, annotations={KEY: ROLE}),
+    "own account": {"identity": {"type": "podIdentity"}, **account(create=False)},
+    "annotation of another kind": account(annotations={"example.com/role": ROLE}),
     "small volume of an agent": {
         "server": {**remote()["server"], "persistence": {"type": "persistentVolumeClaim", **SMALL}}
     },
@@ -266,18 +267,20 @@ def test_valid_values_are_accepted(install: Callable[..., Manifests], values: di
         ({"server": {"remoteWrite": {"url": MIMIR}}}, "got object, want array"),
         (remote("{{ fail `x` }}"), "'^https?:"),
         ({"server": {"extraArgs": ["storage.tsdb.path=/x"]}}, "does not match pattern"),
+        ({"scrape": {"extraConfigs": [{}]}}, "at '/scrape/extraConfigs/0': missing property 'job_name'"),
+        ({"scrape": {"extraConfigs": [{"job_name": ""}]}}, "at '/scrape/extraConfigs/0/job_name': minLength: got 0"),
     ],
-    ids=["key", "deep-key", "no-url", "no-list", "template", "no-flag"],
+    ids=["key", "deep-key", "no-url", "no-list", "template", "no-flag", "nameless-job", "empty-name"],
 )
-def test_schema_knows_remote_write(refusal: Callable[..., str], values: dict[str, Any], place: str) -> None:
+def test_schema_names_the_place(rejection: Callable[..., str], values: dict[str, Any], place: str) -> None:
     """A key with which Prometheus would not start is rejected at render time."""
-    assert place in refusal(values)
+    assert place in rejection(values)
 
 
 @both_majors
-def test_message_lists_all_problems(refusal: Callable[..., str]) -> None:
+def test_message_lists_all_problems(rejection: Callable[..., str]) -> None:
     """One message lists every problem once."""
-    message = refusal(
+    message = rejection(
         {**remote(AMP), **account(roleArn=ROLE), "scrape": {"timeout": "2m"}, "identity": {"type": "node"}}
     )
     for part in ("`sigv4` is missing", "`scrape.timeout` (2m)", "`identity.type` is node"):

@@ -5,12 +5,32 @@
 A message if a role would be bound to the service account `default`, which pods of other releases use; nothing otherwise.
 dict "path" <of the block in the values> "account" <block with create and name>.
 */}}
-{{- define "fluent-bit-windows.refuseDefaultAccount" -}}
-{{- if not (or .account.create .account.name) }}
-{{ .path }}.create is false and {{ .path }}.name is empty: the chart would grant its RBAC permissions to the service account `default`, and so to every pod of the namespace without a service account of its own. Write the name of your service account:
-{{- include "fluent-bit-windows.write" (dict "path" (printf "%s.name" .path) "value" "my-service-account") }}
-or, if you bind the permissions yourself:
-rbac:
-  create: false{{ "\f" }}
+{{- define "fluent-bit-windows.checkDefaultAccount" -}}
+{{- include "fluent-bit-windows.reject" (list (not (or .account.create .account.name))
+  (printf "`%s.create` is false and `%s.name` is empty: the chart would grant its RBAC permissions to the service account `default`, and so to every pod of the namespace without a service account of its own. Name your service account, or bind the permissions yourself." .path .path)
+  (printf "%s.name" .path) "my-service-account" "rbac.create" false) }}
+{{- end -}}
+
+{{/*
+Messages about the IAM role of a service account: dict "path" <of the block in the values> "account" <block with create,
+annotations and, if it has one, roleArn> and, where the chart has one, "type" <of the identity>.
+*/}}
+{{- define "fluent-bit-windows.checkRole" -}}
+{{- $key := "eks.amazonaws.com/role-arn" -}}
+{{- $annotated := get .account.annotations $key -}}
+{{- $role := get .account "roleArn" | default $annotated -}}
+{{- range $found, $value := .account.annotations }}
+{{- include "fluent-bit-windows.reject" (list (and (hasSuffix "/role-arn" $found) (ne $found $key))
+  (printf "`%s.annotations` has the key %q, but EKS reads only %s." $.path $found $key)
+  (printf "%s.annotations" $.path) (dict $key $value)) }}
 {{- end }}
+{{- include "fluent-bit-windows.reject" (list (and $annotated (ne $role $annotated))
+  (printf "`%s.roleArn` and the annotation %s name different roles. Keep one of them." .path $key)
+  (printf "%s.roleArn" .path) $annotated) }}
+{{- include "fluent-bit-windows.reject" (list (and $role (not .account.create))
+  (printf "`%s` names an IAM role, but `%s.create` is false. Annotate your own service account, or let the chart create one." .path .path)
+  (printf "%s.create" .path) true) }}
+{{- include "fluent-bit-windows.reject" (list (and $role (ne (.type | default "irsa") "irsa"))
+  (printf "`%s` names an IAM role for IRSA, but `identity.type` is %s. Remove the role, or change the type." .path .type)
+  "identity.type" "irsa") }}
 {{- end -}}

@@ -20,13 +20,12 @@ the chart returns how many characters it may have. Argument: the root.
 {{- define "fluent-bit-windows.checkFullname" -}}
 {{- $name := include "fluent-bit-windows.fullname" . -}}
 {{- $limit := include "fluent-bit-windows.fullnameLimit" . | int -}}
-{{- if or (gt (len $name) $limit) (not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name)) }}
-{{- $named := .Values.fullnameOverride | default .Release.Name }}
-{{- $legal := ternary $name (printf "%s-%s" .Chart.Name $named) (regexMatch "^[A-Za-z]" $name) }}
-{{- $legal = regexReplaceAll "[^-a-z0-9]+" (lower $legal) "-" | trunc $limit }}
-The names of the objects would start with {{ $name | quote }}, from {{ ternary (printf "the release name %q" .Release.Name) "fullnameOverride" (eq .Values.fullnameOverride "") }}. Kubernetes requires names that start with a letter, end with a letter or digit, and contain only lowercase letters, digits and dashes. At most {{ $limit }} characters leave room for the suffixes of this chart. Write:
-fullnameOverride: {{ regexReplaceAll "-+$" $legal "" }}{{ "\f" }}
-{{- end }}
+{{- $named := .Values.fullnameOverride | default .Release.Name -}}
+{{- $source := .Values.fullnameOverride | empty | ternary (printf "the release name %q" .Release.Name) "fullnameOverride" -}}
+{{- $legal := ternary $name (printf "%s-%s" .Chart.Name $named) (regexMatch "^[A-Za-z]" $name) | lower -}}
+{{- include "fluent-bit-windows.reject" (list (or (gt (len $name) $limit) (not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name)))
+  (printf "The names of the objects would start with %q, from %s. Kubernetes requires names that start with a letter, end with a letter or digit, and contain only lowercase letters, digits and dashes. At most %d characters leave room for the suffixes of this chart." $name $source $limit)
+  "fullnameOverride" (regexReplaceAll "-+$" (regexReplaceAll "[^-a-z0-9]+" $legal "-" | trunc $limit) "")) }}
 {{- end -}}
 
 {{/*

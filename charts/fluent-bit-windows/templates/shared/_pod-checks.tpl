@@ -80,14 +80,14 @@ no container, of the pod> and, if it is a StatefulSet's, "claims" <its claim tem
 {{- range .claims }}{{ $claims = append $claims (dict "name" .metadata.name) }}{{ end -}}
 {{- $ports := list -}}
 {{- range $containers }}{{ $ports = concat $ports (.ports | default list) }}{{ end -}}
-{{- $hosts := .values -}}
+{{- $extras := list -}}
 {{- range $block := $own -}}
 {{- range $field := list "extraInitContainers" "extraContainers" -}}
-{{- range get $block.block $field | default list -}}
-{{- $hosts = append $hosts (dict "path" (list $block.path $field | compact | join ".") "block" (dict "" .ports)) -}}
+{{- range get $block.block . | default list }}{{ $extras = append $extras (dict "path" (list $block.path $field | compact | join ".") "container" .) }}{{ end -}}
 {{- end -}}
 {{- end -}}
-{{- end -}}
+{{- $hosts := .values -}}
+{{- range $extras }}{{ $hosts = append $hosts (dict "path" .path "block" (dict "" .container.ports)) }}{{ end -}}
 {{- $found := list
   (merge (dict "kind" "container" "items" $containers "fields" (list "" "extraInitContainers" "extraContainers") "fallback" "extraContainers") $scope)
   (merge (dict "kind" "volume" "items" (concat $claims ($pod.volumes | default list)) "fields" (list "extraVolumes") "fallback" "extraVolumes") $scope)
@@ -98,11 +98,7 @@ no container, of the pod> and, if it is a StatefulSet's, "claims" <its claim tem
 {{- $values := list -}}
 {{- range $.values }}{{ if eq (.container | default "") $container.name }}{{ $values = append $values . }}{{ end }}{{ end -}}
 {{- $fallback := "the values of this container" -}}
-{{- range $block := $own -}}
-{{- range $field := list "extraInitContainers" "extraContainers" -}}
-{{- range get $block.block $field | default list }}{{ if eq .name $container.name }}{{ $fallback = list $block.path $field | compact | join "." }}{{ end }}{{ end -}}
-{{- end -}}
-{{- end -}}
+{{- range $extras }}{{ if eq .container.name $container.name }}{{ $fallback = .path }}{{ end }}{{ end -}}
 {{- $scope := dict "where" (printf "Container %q of %s" $container.name $.of) "values" $values "fallback" $fallback -}}
 {{- $found = concat $found (list
   (merge (dict "kind" "environment variable" "items" ($container.env | default list) "fields" (list "env" "extraEnv")) $scope)

@@ -1,13 +1,5 @@
 {{/* Checks of workloads; the schema checks each value by itself. */}}
 
-{{/*
-A message about a workload if a condition holds: a list of the condition, the place, the problem, and pairs of a path below that
-place and its new value, as for fluent-bit-windows.reject.
-*/}}
-{{- define "fluent-bit-windows.rejectWorkload" -}}
-{{- include "fluent-bit-windows.reject" (concat (list (first .) (printf "In %s, %s" (index . 1) (index . 2))) (slice . 3)) }}
-{{- end -}}
-
 {{- define "fluent-bit-windows.checkWorkloads" -}}
 {{- $seen := list -}}
 {{- $builds := list -}}
@@ -26,57 +18,39 @@ place and its new value, as for fluent-bit-windows.reject.
 {{- range append $builds $workload.build }}{{ $watched = append $watched (dict "name" .) }}{{ end }}
 {{- include "fluent-bit-windows.reject" (list (and (ne $.Values.mode "hostProcess") (not (has $workload.build $builds)))
   (printf "`workloads[%d].build` is %s, but no agent runs on nodes of this build." $index $workload.build) "windows.builds" $watched) }}
-{{- include "fluent-bit-windows.checkWorkload" (dict "where" $where "workload" $workload) }}
-{{- include "fluent-bit-windows.checkLogMonitor" (dict "where" $where "workload" $workload) }}
+{{- $given := dict "where" (printf "In %s, " $where) "path" "" "values" $workload }}
+{{- if $workload.service.enabled }}{{ include "fluent-bit-windows.checkService" $given }}{{ end }}
+{{- include "fluent-bit-windows.checkBudgetLimit" $given }}
+{{- with $workload.autoscaling }}
+{{- include "fluent-bit-windows.reject" (list (and .enabled (gt (int .minReplicas) (int .maxReplicas)))
+  (print $given.where "`autoscaling.minReplicas` is greater than `maxReplicas`.") "autoscaling.minReplicas" (int .maxReplicas)) }}
+{{- include "fluent-bit-windows.reject" (list (and .enabled (not .cpuPercent) (not .memoryPercent))
+  (print $given.where "autoscaling is enabled, but has no target.") "autoscaling.cpuPercent" 80) }}
+{{- end }}
+{{- include "fluent-bit-windows.checkLogMonitor" (dict "place" $where "workload" $workload) }}
 {{- $seen = append $seen .name }}
 {{- end }}
 {{- end -}}
 
-{{- define "fluent-bit-windows.checkWorkload" -}}
-{{- $where := .where -}}
-{{- with .workload }}
-{{- $service := .service }}
-{{- include "fluent-bit-windows.rejectWorkload" (list (and $service.enabled (not $service.ports))
-  $where "the Service is enabled, but has no ports." "service.ports" (list (dict "port" 80))) }}
-{{- $names := list }}
-{{- range .ports }}{{ $names = append $names .name }}{{ end }}
-{{- range ternary $service.ports list $service.enabled }}
-{{- include "fluent-bit-windows.rejectWorkload" (list (and (kindIs "string" .targetPort) (not (has .targetPort $names)))
-  $where (printf "the Service refers to port %v, which is not in `ports`." .targetPort)
-  "ports" (list (dict "name" .targetPort "containerPort" (int .port)))) }}
-{{- end }}
-{{- include "fluent-bit-windows.rejectWorkload" (list (and $service.enabled $service.loadBalancerClass (ne $service.type "LoadBalancer"))
-  $where (printf "`service.loadBalancerClass` is set, but `service.type` is %s." $service.type) "service.type" "LoadBalancer") }}
-{{- $scaling := .autoscaling }}
-{{- include "fluent-bit-windows.rejectWorkload" (list (and $scaling.enabled (gt (int $scaling.minReplicas) (int $scaling.maxReplicas)))
-  $where "`autoscaling.minReplicas` is greater than `maxReplicas`." "autoscaling.minReplicas" (int $scaling.maxReplicas)) }}
-{{- include "fluent-bit-windows.rejectWorkload" (list (and $scaling.enabled (not $scaling.cpuPercent) (not $scaling.memoryPercent))
-  $where "autoscaling is enabled, but has no target." "autoscaling.cpuPercent" 80) }}
-{{- $budget := .podDisruptionBudget }}
-{{- include "fluent-bit-windows.rejectWorkload" (list (and $budget.enabled (eq (printf "%v%v" $budget.minAvailable $budget.maxUnavailable) ""))
-  $where "the PodDisruptionBudget is enabled, but has no limit." "podDisruptionBudget.maxUnavailable" 1) }}
-{{- end }}
-{{- end -}}
-
 {{- define "fluent-bit-windows.checkLogMonitor" -}}
-{{- $where := .where -}}
+{{- $in := printf "In %s, " .place -}}
 {{- $command := .workload.command -}}
 {{- with .workload.logMonitor -}}
 {{- $starts := eq .from "entrypoint" -}}
 {{- $copied := eq .from "initContainer" -}}
-{{- include "fluent-bit-windows.rejectWorkload" (list (and (not $starts) (not $command))
-  $where "`command` is empty, but LogMonitor replaces the entry point of the image and needs a program to start. Set the program, or use the entry point if it is LogMonitor."
+{{- include "fluent-bit-windows.reject" (list (and (not $starts) (not $command))
+  (print $in "`command` is empty, but LogMonitor replaces the entry point of the image and needs a program to start. Set the program, or use the entry point if it is LogMonitor.")
   "command" (list "C:\\ServiceMonitor.exe" "w3svc") "logMonitor.from" "entrypoint") }}
-{{- include "fluent-bit-windows.rejectWorkload" (list (and $starts $command)
-  $where "`command` is set, but with `logMonitor.from: entrypoint` the image starts LogMonitor and its program." "command" list) }}
-{{- include "fluent-bit-windows.rejectWorkload" (list (and (not $copied) .sources)
-  $where "`logMonitor.sources` is set, but LogMonitor reads the configuration in the image." "logMonitor.from" "initContainer") }}
-{{- include "fluent-bit-windows.rejectWorkload" (list (and $copied (not .image))
-  $where "`logMonitor.image`, from which to copy LogMonitor.exe, is not set."
+{{- include "fluent-bit-windows.reject" (list (and $starts $command)
+  (print $in "`command` is set, but with `logMonitor.from: entrypoint` the image starts LogMonitor and its program.") "command" list) }}
+{{- include "fluent-bit-windows.reject" (list (and (not $copied) .sources)
+  (print $in "`logMonitor.sources` is set, but LogMonitor reads the configuration in the image.") "logMonitor.from" "initContainer") }}
+{{- include "fluent-bit-windows.reject" (list (and $copied (not .image))
+  (print $in "`logMonitor.image`, from which to copy LogMonitor.exe, is not set.")
   "logMonitor.image" (dict "registry" "111122223333.dkr.ecr.us-east-1.amazonaws.com" "repository" "logmonitor" "tag" "2.2.1")) }}
-{{- include "fluent-bit-windows.rejectWorkload" (list (and $copied (not .sources))
-  $where "`logMonitor.sources` is empty, so LogMonitor would read nothing." "logMonitor.sources" (list (dict "type" "Process"))) }}
-{{- if $copied }}{{ include "fluent-bit-windows.checkSources" (dict "where" $where "settings" .) }}{{ end }}
+{{- include "fluent-bit-windows.reject" (list (and $copied (not .sources))
+  (print $in "`logMonitor.sources` is empty, so LogMonitor would read nothing.") "logMonitor.sources" (list (dict "type" "Process"))) }}
+{{- if $copied }}{{ include "fluent-bit-windows.checkSources" (dict "place" $.place "settings" .) }}{{ end }}
 {{- end -}}
 {{- end -}}
 
@@ -85,18 +59,19 @@ place and its new value, as for fluent-bit-windows.reject.
 {{- $custom := eq .settings.logFormat "Custom" -}}
 {{- $seen := list -}}
 {{- range $index, $source := .settings.sources }}
-{{- $place := printf "`logMonitor.sources[%d]` of %s" $index $.where }}
+{{- $place := printf "`logMonitor.sources[%d]` of %s" $index $.place }}
+{{- $in := printf "In %s, " $place }}
 {{- $several := dict "EventLog" " with the channels of both" "ETW" " with the providers of both" "Process" "" }}
 {{- include "fluent-bit-windows.reject" (list (and (hasKey $several .type) (has .type $seen))
   (printf "%s is a second source of type %s, whose settings would replace those of the first. Write one source%s." $place .type (get $several .type))) }}
-{{- include "fluent-bit-windows.rejectWorkload" (list (and $custom (not .customLogFormat))
-  $place "`logFormat` is Custom, so without `customLogFormat` every line would be empty."
+{{- include "fluent-bit-windows.reject" (list (and $custom (not .customLogFormat))
+  (print $in "`logFormat` is Custom, so without `customLogFormat` every line would be empty.")
   "customLogFormat" (printf "%%TimeStamp%% %%Source%% %%%s%%" (ternary "EventData" "Message" (eq .type "ETW")))) }}
-{{- include "fluent-bit-windows.rejectWorkload" (list (and (not $custom) .customLogFormat)
-  $.where (printf "`logMonitor.sources[%d].customLogFormat` is set, but LogMonitor ignores it with `logFormat: %s`." $index $.settings.logFormat)
+{{- include "fluent-bit-windows.reject" (list (and (not $custom) .customLogFormat)
+  (printf "In %s, `logMonitor.sources[%d].customLogFormat` is set, but LogMonitor ignores it with `logFormat: %s`." $.place $index $.settings.logFormat)
   "logMonitor.logFormat" "Custom") }}
-{{- include "fluent-bit-windows.rejectWorkload" (list (and .includeSubdirectories (regexMatch "^[A-Za-z]:[/\\\\]*$" .directory))
-  $place "LogMonitor cannot read a whole drive." "directory" (printf "%s\\logs" (substr 0 2 (.directory | default "C:")))) }}
+{{- include "fluent-bit-windows.reject" (list (and .includeSubdirectories (regexMatch "^[A-Za-z]:[/\\\\]*$" .directory))
+  (print $in "LogMonitor cannot read a whole drive.") "directory" (printf "%s\\logs" (substr 0 2 (.directory | default "C:")))) }}
 {{- $seen = append $seen .type }}
 {{- end }}
 {{- end -}}

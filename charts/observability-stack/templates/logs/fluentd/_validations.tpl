@@ -4,8 +4,7 @@
 {{- range include "observability-stack.fluentdOutputs" . | fromJsonArray }}
 {{- $path := printf "outputs.%s" .name }}
 {{- if not (has .type (list "elasticsearch" "opensearch")) }}
-{{- include "observability-stack.reject" (list true
-  (printf "`%s.type` is %s, but fluentd sends to elasticsearch and opensearch only." $path .type)
+{{- include "observability-stack.reject" (list true (printf "`%s.type` is %s, but fluentd sends to elasticsearch and opensearch only." $path .type)
   "logs.engine" "fluent-bit" (printf "%s.enabled" $path) false) }}
 {{- else }}
 {{- range $option, $set := dict "awsAuth" .awsAuth "tls.vhost" .tls.vhost }}

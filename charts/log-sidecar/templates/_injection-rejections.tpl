@@ -3,7 +3,7 @@ The reasons to reject a pod: a YAML list of CEL conditions and messages, of whic
 A message keeps the mutating policy from changing the pod, and is the message of the validating one. A condition may rely on
 the conditions before it. Messages have no line breaks: the API server drops those that have.
 */}}
-{{- define "log-sidecar.injectionRefusals" -}}
+{{- define "log-sidecar.injectionRejections" -}}
 {{- $injection := .Values.injection -}}
 {{- $p := printf "%s/" $injection.annotationPrefix -}}
 {{- $known := list -}}
@@ -109,8 +109,8 @@ the conditions before it. Messages have no line breaks: the API server drops tho
 {{- end -}}
 
 {{/* The message that rejects a pod, or "", as one CEL expression. */}}
-{{- define "log-sidecar.injectionRefusal" -}}
-{{- range include "log-sidecar.injectionRefusals" . | fromYamlArray }}
+{{- define "log-sidecar.injectionRejection" -}}
+{{- range include "log-sidecar.injectionRejections" . | fromYamlArray }}
 {{ .if }} ?
 {{ .say }} :
 {{- end }}
