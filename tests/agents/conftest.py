@@ -27,7 +27,7 @@ from harness.render.helm import Helm
 
 CHART = Path(__file__).parents[2] / "charts" / "log-sidecar"
 # Content that the kubelet would write.
-POD = {"OUTPUT_POD": "shop-0", "OUTPUT_NAMESPACE": "prd", "OUTPUT_NODE": "node-1"}
+POD = {"OUTPUT_POD": "shop-0", "OUTPUT_NAMESPACE": "prd", "OUTPUT_NODE": "node-1", "POD_IP": "127.0.0.1"}
 OUTAGE_SECONDS = float(os.environ.get("OUTAGE_SECONDS") or 30)
 
 

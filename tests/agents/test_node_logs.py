@@ -85,7 +85,7 @@ class Node:
         (folder / "fluent-bit.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
         self._url = f"http://{HOST}:{config['service']['http_port']}"
         command = [str(program), "-q", "-c", str(folder / "fluent-bit.yaml")]
-        environment = {**os.environ, "HOST_NAME": "node-1", "NODE_IP": HOST, **LOGIN, **CREDENTIALS}
+        environment = {**os.environ, "HOST_NAME": "node-1", "NODE_IP": HOST, "POD_IP": HOST, **LOGIN, **CREDENTIALS}
         with open(folder / "agent.log", "ab") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 

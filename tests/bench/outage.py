@@ -19,7 +19,7 @@ LEAD_SECONDS = 3.0
 PATIENCE_SECONDS = 120.0  # a retry may be due a minute after the backend has recovered
 RATE = 1000
 # Variables that the kubelet would set.
-POD = {"OUTPUT_POD": "shop-0", "OUTPUT_NAMESPACE": "prd", "OUTPUT_NODE": "node-1"}
+POD = {"OUTPUT_POD": "shop-0", "OUTPUT_NAMESPACE": "prd", "OUTPUT_NODE": "node-1", "POD_IP": "127.0.0.1"}
 
 
 def measure(*, seconds: float) -> Measurement | None:

@@ -121,7 +121,7 @@ instead. All messages are shown at once, separated by form feeds, which no value
 {{- $port := ternary (include "log-sidecar.httpPort" (dict "root" $ "sidecar" .)) "" (ne "" (include "log-sidecar.hasSidecarConfig" $)) }}
 {{- include "log-sidecar.reject" (list (and $port (has $port $used))
   (printf "Port %s is in `app.ports`, but the sidecar's HTTP server listens on it. Write a different port:" $port)
-  (printf "sidecar.%s.httpServer.port" $engine) (add 10000 (dig "httpServer" "port" 0 (get $.Values.sidecar $engine | default dict)))) }}
+  (printf "sidecar.%s.httpServer.port" $engine) (add 10000 (mod (dig "httpServer" "port" 0 (get $.Values.sidecar $engine | default dict)) 50000))) }}
 {{- end }}
 {{- end -}}
 
