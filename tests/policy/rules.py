@@ -141,6 +141,22 @@ def namespaces_are_the_releases(manifests: Manifests) -> list[str]:
     ]
 
 
+def daemon_sets_avoid_nodes_without_them(manifests: Manifests) -> list[str]:
+    """No DaemonSet selects Fargate or virtual nodes, which run none: its pods would stay Pending."""
+    excluded = [
+        {"key": "eks.amazonaws.com/compute-type", "operator": "NotIn", "values": ["fargate"]},
+        {"key": "type", "operator": "NotIn", "values": ["virtual-kubelet"]},
+    ]
+    found = []
+    for item in manifests.select("DaemonSet"):
+        affinity = item["spec"]["template"]["spec"].get("affinity") or {}
+        required = (affinity.get("nodeAffinity") or {}).get("requiredDuringSchedulingIgnoredDuringExecution") or {}
+        terms = required.get("nodeSelectorTerms") or [{}]
+        if any(entry not in term.get("matchExpressions", []) for term in terms for entry in excluded):
+            found.append(f"{'/'.join(key_of(item))}: selects Fargate or virtual nodes")
+    return found
+
+
 def scratch_space_is_bounded(manifests: Manifests) -> list[str]:
     """Every emptyDir has a size limit; without one, a pod can fill the node's disk."""
     return [
@@ -184,6 +200,7 @@ RULES: tuple[Rule, ...] = (
     labels_are_complete,
     namespaces_are_the_releases,
     scratch_space_is_bounded,
+    daemon_sets_avoid_nodes_without_them,
     pods_name_their_operating_system,
     configuration_rolls_pods,
 )

@@ -88,6 +88,7 @@ args:
 {{- $asHost := dict "windowsOptions" (dict "hostProcess" true "runAsUserName" $values.hostProcess.runAsUserName) -}}
 {{- $spec := merge (dict
   "os" (dict "name" "windows")
+  "affinity" (include "fluent-bit-windows.daemonSetAffinity" $values.affinity | fromYaml)
   "nodeSelector" (include "fluent-bit-windows.nodeSelector" (dict "root" $root "build" .set.nodes) | fromYaml)
   "serviceAccountName" (include "fluent-bit-windows.serviceAccountName" $root)
   "imagePullSecrets" (include "fluent-bit-windows.imagePullSecrets" $root | fromYamlArray)
@@ -95,7 +96,7 @@ args:
   "hostNetwork" $hostProcess
   "containers" (list (include "fluent-bit-windows.nonEmpty" (dict "from" $container "fields" (keys $container)) | fromYaml))
   "volumes" (include "fluent-bit-windows.volumes" $root | fromYamlArray)
-) (pick $values "affinity" "priorityClassName" "terminationGracePeriodSeconds" "tolerations") -}}
+) (pick $values "priorityClassName" "terminationGracePeriodSeconds" "tolerations") -}}
 {{- $spec = include "fluent-bit-windows.nonEmpty" (dict "from" $spec "fields" (keys $spec)) | fromYaml -}}
 {{- $_ := set $spec "automountServiceAccountToken" (ne (include "fluent-bit-windows.needsToken" $root) "") -}}
 {{- $checksum := dict "checksum/config" (include "fluent-bit-windows.configData" $root | sha256sum) -}}

@@ -137,6 +137,7 @@
   "topologySpreadConstraints" $constraints
   "volumes" (include "log-sidecar.podVolumes" . | fromYamlArray)
 ) -}}
+{{- if eq $values.app.kind "DaemonSet" }}{{ $_ := set $all "affinity" (include "log-sidecar.daemonSetAffinity" $values.affinity | fromYaml) }}{{ end -}}
 {{- $pod := merge (dict
   "automountServiceAccountToken" $values.serviceAccount.automount
   "terminationGracePeriodSeconds" (int64 $values.terminationGracePeriodSeconds)

@@ -36,6 +36,7 @@ has access to the API server) and `volumes`, each with its `mounts`. Lists in th
   "volumes" $own.volumes
 ) (pick $values "affinity" "hostNetwork" "priorityClassName" "terminationGracePeriodSeconds" "tolerations" "topologySpreadConstraints") -}}
 {{- $spec = include "observability-stack.nonEmpty" (dict "from" $spec "fields" (keys $spec)) | fromYaml -}}
+{{- if eq "DaemonSet" (default "" .kind) }}{{ $_ := set $spec "affinity" (include "observability-stack.daemonSetAffinity" ($values.affinity | default dict) | fromYaml) }}{{ end -}}
 {{- $_ := set $spec "automountServiceAccountToken" ($own.token | default false) -}}
 {{- $_ := set $spec "containers" (list (set $container "resources" $values.resources)) -}}
 {{- $metadata := dict "labels" (include "observability-stack.labels" (dict "root" .root "component" .component "extra" $values.podLabels) | fromYaml) -}}

@@ -77,7 +77,6 @@ def test_pull_secrets(install: Install) -> None:
     ("field", "given"),
     [
         ("tolerations", [{"key": "dedicated", "operator": "Exists"}]),
-        ("affinity", {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}}),
         ("priorityClassName", "high"),
         ("terminationGracePeriodSeconds", 86400),
     ],
@@ -88,7 +87,7 @@ def test_pod_wide_values(pod_spec: Callable[..., dict[str, Any]], field: str, gi
 
 
 def test_extra_parts_of_the_pod(pod_spec: Callable[..., dict[str, Any]]) -> None:
-    """Additional volumes, mounts and environment variables follow the chart's; node labels are merged."""
+    """Additional volumes, mounts and environment variables follow the chart's; node labels and affinity are merged."""
     spec = pod_spec(
         {
             "extraVolumes": [{"name": "data", "emptyDir": {}}],
@@ -96,6 +95,7 @@ def test_extra_parts_of_the_pod(pod_spec: Callable[..., dict[str, Any]]) -> None
             "extraEnv": [{"name": "A", "value": "b"}],
             "extraEnvFrom": [{"secretRef": {"name": "s"}}],
             "nodeSelector": {"pool": "windows"},
+            "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}},
         }
     )
     [box] = spec["containers"]
@@ -104,6 +104,7 @@ def test_extra_parts_of_the_pod(pod_spec: Callable[..., dict[str, Any]]) -> None
     assert box["env"][-1] == {"name": "A", "value": "b"}
     assert box["envFrom"] == [{"secretRef": {"name": "s"}}]
     assert spec["nodeSelector"]["pool"] == "windows"
+    assert spec["affinity"]["podAntiAffinity"] == {"preferredDuringSchedulingIgnoredDuringExecution": []}
     assert len(spec["nodeSelector"]) == 3
 
 

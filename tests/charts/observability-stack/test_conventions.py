@@ -91,6 +91,37 @@ def test_image_can_be_replaced(install: Install, block: str) -> None:
     assert box["image"] == f"r.example/a/b@{digest}"
 
 
+def test_affinity_of_a_daemon_set_is_merged(install: Install) -> None:
+    """Each term of the user's node affinity also excludes Fargate and virtual nodes; other affinity is unchanged."""
+    ours = [
+        {"key": "eks.amazonaws.com/compute-type", "operator": "NotIn", "values": ["fargate"]},
+        {"key": "type", "operator": "NotIn", "values": ["virtual-kubelet"]},
+    ]
+    zones = [{"key": "zone", "operator": "In", "values": [name]} for name in "ab"]
+    fields = [{"key": "metadata.name", "operator": "In", "values": ["node-1"]}]
+    preferred = [{"weight": 1, "preference": {"matchExpressions": [zones[0]]}}]
+    given = {
+        "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {
+                "nodeSelectorTerms": [{"matchExpressions": [zone]} for zone in zones] + [{"matchFields": fields}]
+            },
+            "preferredDuringSchedulingIgnoredDuringExecution": preferred,
+        },
+        "podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []},
+    }
+    [made] = install({"nodeExporter": {"affinity": given}}).select("DaemonSet")
+    terms = [{"matchExpressions": [zone, *ours]} for zone in zones] + [
+        {"matchFields": fields, "matchExpressions": ours}
+    ]
+    assert made["spec"]["template"]["spec"]["affinity"] == {
+        "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms},
+            "preferredDuringSchedulingIgnoredDuringExecution": preferred,
+        },
+        "podAntiAffinity": given["podAntiAffinity"],
+    }
+
+
 @each
 def test_pod_settings(install: Install, block: str) -> None:
     """Pod settings of a component are in its pod specification."""
@@ -106,6 +137,8 @@ def test_pod_settings(install: Install, block: str) -> None:
     box_given = {"resources": {"requests": {"cpu": "7m"}}, "extraArgs": ["--seven=7"]}
     made = install(with_value(block, **given, **probe, **box_given, nodeSelector={"pool": "metrics"}))
     pod = pod_of(made, block)
+    if pod.owner["kind"] == "DaemonSet":  # the policies check its affinity
+        del given["affinity"]
     assert {key: pod.spec[key] for key in given} == given
     assert pod.spec["nodeSelector"] == {"kubernetes.io/os": "linux", "pool": "metrics"}
     [box] = pod.containers()

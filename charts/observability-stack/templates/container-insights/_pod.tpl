@@ -1,13 +1,4 @@
-{{/* Values of the pods with their default affinity, as JSON. Argument: the root. */}}
-{{- define "observability-stack.insightsPodValues" -}}
-{{- $values := deepCopy .Values.containerInsights -}}
-{{- if not $values.affinity -}}
-{{- $term := dict "matchExpressions" (list (dict "key" "eks.amazonaws.com/compute-type" "operator" "NotIn" "values" (list "fargate"))) -}}
-{{- $required := dict "requiredDuringSchedulingIgnoredDuringExecution" (dict "nodeSelectorTerms" (list $term)) -}}
-{{- $_ := set $values "affinity" (dict "nodeAffinity" $required) -}}
-{{- end -}}
-{{- $values | toJson -}}
-{{- end -}}
+{{/* Pods of the CloudWatch agent. */}}
 
 {{- define "observability-stack.insightsEnv" -}}
 - {name: HOST_IP, valueFrom: {fieldRef: {fieldPath: status.hostIP}}}

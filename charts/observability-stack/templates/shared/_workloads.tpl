@@ -13,6 +13,25 @@ rollingUpdate:
 {{- end -}}
 {{- end -}}
 
+{{/*
+The affinity of a DaemonSet, as YAML: the given one, with nodes excluded that run no DaemonSet, where its pods would stay
+Pending: Fargate, and virtual nodes. Node selector terms are alternatives, so each excludes them. Argument: the affinity.
+*/}}
+{{- define "observability-stack.daemonSetAffinity" -}}
+{{- $excluded := list
+  (dict "key" "eks.amazonaws.com/compute-type" "operator" "NotIn" "values" (list "fargate"))
+  (dict "key" "type" "operator" "NotIn" "values" (list "virtual-kubelet"))
+-}}
+{{- $node := .nodeAffinity | default dict -}}
+{{- $required := $node.requiredDuringSchedulingIgnoredDuringExecution | default dict -}}
+{{- $terms := list -}}
+{{- range $required.nodeSelectorTerms | default (list dict) -}}
+{{- $terms = append $terms (merge (dict "matchExpressions" (concat (.matchExpressions | default list) $excluded)) .) -}}
+{{- end -}}
+{{- $required = dict "requiredDuringSchedulingIgnoredDuringExecution" (dict "nodeSelectorTerms" $terms) -}}
+{{- merge (dict "nodeAffinity" (merge $required $node)) . | toYaml -}}
+{{- end -}}
+
 {{/* The spec of a PersistentVolumeClaim. Argument: a block with accessModes, storageClassName and size. */}}
 {{- define "observability-stack.claimSpec" -}}
 accessModes:
