@@ -21,9 +21,9 @@
 {{- end }}
 {{- if and $policies $arn }}
 
-The trust policy of {{ $arn }} (OIDC_ID is the end of the cluster's issuer URL):
+The trust policy of {{ $arn }} (OIDC_ISSUER is the URL of the cluster's OIDC issuer without https://):
 
-{{ include "log-sidecar.trustPolicy" (dict "type" "irsa" "partition" $partition "region" "REGION" "namespace" .Release.Namespace "account" (include "log-sidecar.serviceAccountName" .)) | indent 2 }}
+{{ include "log-sidecar.trustPolicy" (dict "type" "irsa" "partition" $partition "issuer" "" "namespace" .Release.Namespace "account" (include "log-sidecar.serviceAccountName" .)) | indent 2 }}
 {{- else if $policies }}
 
 Set the role in serviceAccount.roleArn, or associate it with the service account {{ include "log-sidecar.serviceAccountName" . }} by EKS Pod Identity.

@@ -4,10 +4,11 @@
 Region and ID of the AMP workspace that a remote-write URL names, as a JSON map; empty for other backends. Argument: the URL.
 */}}
 {{- define "observability-stack.ampWorkspace" -}}
-{{- $host := regexFind "^https?://[^/?#]+" . | lower -}}
-{{- $region := regexReplaceAll "^https?://aps-workspaces(-fips)?\\.([a-z0-9-]+)\\.(amazonaws\\.com(\\.cn)?|api\\.aws|api\\.amazonwebservices\\.com\\.cn)(:443)?$" $host "$2" -}}
-{{- if ne $region $host -}}
-{{- dict "region" $region "id" (regexFind "ws-[A-Za-z0-9-]+" .) | toJson -}}
+{{- $host := regexFind "^https?://[^/?#]+" . | lower | trimSuffix ":443" -}}
+{{- /* Directly, or through the VPC endpoint of the service. */ -}}
+{{- $parts := regexReplaceAll "^https?://(vpce-[a-z0-9-]+\\.)?aps-workspaces(-fips)?\\.([a-z0-9-]+)\\.(vpce\\.)?([a-z0-9.-]+)$" $host "$3 $5" | splitList " " -}}
+{{- if and (eq (len $parts) 2) (has (last $parts) (rest (include "observability-stack.partitionOf" (first $parts) | fromJsonArray))) -}}
+{{- dict "region" (first $parts) "id" (regexFind "ws-[A-Za-z0-9-]+" .) | toJson -}}
 {{- else -}}
 {}
 {{- end -}}
@@ -46,7 +47,7 @@ Trust policy of a role: dict "root" $ "component" <name> and, for a service acco
 {{- include "observability-stack.trustPolicy" (dict
   "type" .root.Values.identity.type
   "partition" (include "observability-stack.partition" $cluster.region)
-  "region" $cluster.region
+  "issuer" $cluster.oidcIssuer
   "cluster" $cluster.name
   "namespace" (.namespace | default .root.Release.Namespace)
   "account" (.name | default (include "observability-stack.serviceAccountName" .))
@@ -64,7 +65,7 @@ and name, restarted after a new association>.
 {{- if eq $values.identity.type "node" -}}
 The role of the nodes needs it. Pods can use that role only if the instance metadata has a hop limit of 2 (EKS sets 1); otherwise {{ .who }} has no credentials.
 {{- else -}}
-The trust policy of the role of {{ .who }}{{ if eq $values.identity.type "irsa" }} (OIDC_ID is the last part of the cluster's OIDC issuer){{ end }}:
+The trust policy of the role of {{ .who }}{{ if and (eq $values.identity.type "irsa") (not $values.cluster.oidcIssuer) }} (OIDC_ISSUER is the URL of the cluster's OIDC issuer without https://; set it in cluster.oidcIssuer){{ end }}:
 
 {{ include "observability-stack.accountTrustPolicy" . | indent 2 }}
 {{- if eq $values.identity.type "podIdentity" }}

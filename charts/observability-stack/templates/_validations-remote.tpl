@@ -11,12 +11,12 @@
 {{- if and (hasPrefix "aps-workspaces" $host) (not $workspace.region) }}
 {{- $parts := splitList "." $host }}
 {{- $region := index (append $parts $.Values.cluster.region) 1 }}
-{{- $domain := ternary "amazonaws.com.cn" "amazonaws.com" (hasPrefix "cn-" $region) }}
+{{- $domain := include "observability-stack.dnsSuffix" $region }}
 {{- include "observability-stack.reject" (list true
   (printf "`%s.url` has the host %s, which is not an endpoint of Amazon Managed Service for Prometheus." $where $host)
   "server.remoteWrite" (list (dict "url" (printf "https://%s.%s.%s%s" (first $parts) $region $domain (trimPrefix $origin $url))))) }}
 {{- else if $workspace.region }}
-{{- $endpoint := printf "https://aps-workspaces.%s.amazonaws.com/workspaces/%s/api/v1/remote_write" $workspace.region ($workspace.id | default "ws-...") }}
+{{- $endpoint := printf "https://aps-workspaces.%s.%s/workspaces/%s/api/v1/remote_write" $workspace.region (include "observability-stack.dnsSuffix" $workspace.region) ($workspace.id | default "ws-...") }}
 {{- include "observability-stack.reject" (list (not (regexMatch "^/workspaces/ws-[A-Za-z0-9-]+/api/v1/remote_write$" $path))
   (printf "`%s.url` has the path %q, which is not the remote-write endpoint of a workspace." $where $path)
   "server.remoteWrite" (list (dict "url" $endpoint))) }}

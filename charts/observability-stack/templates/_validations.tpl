@@ -9,7 +9,7 @@ together.
 {{- define "observability-stack.checkMode" -}}
 {{- $server := .Values.server -}}
 {{- $region := .Values.cluster.region -}}
-{{- $url := printf "https://aps-workspaces.%s.amazonaws.com/workspaces/ws-.../api/v1/remote_write" $region }}
+{{- $url := printf "https://aps-workspaces.%s.%s/workspaces/ws-.../api/v1/remote_write" $region (include "observability-stack.dnsSuffix" $region) }}
 {{- include "observability-stack.reject" (list (and (eq $server.mode "agent") (not $server.remoteWrite))
   "`server.mode` is agent, but `server.remoteWrite` is empty: an agent stores nothing and would send its samples nowhere."
   "server.remoteWrite" (list (dict "url" $url "sigv4" (dict "region" $region))) "server.mode" "server") }}

@@ -115,7 +115,7 @@ def test_host_process_finds_its_files_below_the_sandbox(agent: Callable[..., dic
 
 
 def test_roll_out_and_priority(install: Install) -> None:
-    """By default, 10% of the nodes are updated at a time, pods have a high priority and tolerate every NoSchedule taint."""
+    """By default, 10% of the nodes are updated at a time; pods have a high priority and tolerate NoSchedule taints."""
     for item in install().select("DaemonSet"):
         strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "10%"}}
         assert item["spec"]["updateStrategy"] == strategy

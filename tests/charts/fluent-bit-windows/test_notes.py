@@ -107,8 +107,9 @@ def test_policies_are_valid(notes: Callable[..., str]) -> None:
 
 def test_trust_is_for_one_service_account(notes: Callable[..., str]) -> None:
     """The trust policy requires exactly this service account (`sub`) and AWS as the audience (`aud`)."""
-    trust = policies(notes({"cluster": {"region": "eu-west-1"}, "serviceAccount": {"name": "logs"}}))[-1]
-    provider = "oidc.eks.eu-west-1.amazonaws.com/id/OIDC_ID"
+    provider = "oidc-eks.eu-west-1.api.aws/id/0123"
+    cluster = {"region": "eu-west-1", "oidcIssuer": f"https://{provider}"}
+    trust = policies(notes({"cluster": cluster, "serviceAccount": {"name": "logs"}}))[-1]
     assert trust["Condition"] == {
         "StringEquals": {
             f"{provider}:sub": "system:serviceaccount:amazon-cloudwatch:logs",

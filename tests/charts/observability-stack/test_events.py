@@ -185,8 +185,7 @@ def test_notes_have_policy_and_commands(notes: Callable[..., str]) -> None:
         "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:PutRetentionPolicy"],
         "Resource": ["arn:aws:logs:eu-west-1:ACCOUNT:log-group:/aws/containerinsights/shop/events:*"],
     }
-    provider = "oidc.eks.eu-west-1.amazonaws.com/id/OIDC_ID"
-    account = trust["Condition"]["StringEquals"][f"{provider}:sub"]
+    account = trust["Condition"]["StringEquals"]["OIDC_ISSUER:sub"]
     assert account == f"system:serviceaccount:prometheus:{NAME}"
     assert "aws logs tail /aws/containerinsights/shop/events --region eu-west-1" in text
     assert "aws logs delete-log-group --region eu-west-1 --log-group-name /aws/containerinsights/shop/events" in text

@@ -69,10 +69,34 @@ def test_role_of_another_account(notes: Notes) -> None:
     assert f"The role {ROLE} must trust it" in text
 
 
+@pytest.mark.parametrize(
+    ("host", "region", "partition"),
+    [
+        ("aps-workspaces.us-gov-west-1.amazonaws.com", "us-gov-west-1", "aws-us-gov"),
+        ("aps-workspaces-fips.us-gov-west-1.amazonaws.com:443", "us-gov-west-1", "aws-us-gov"),
+        ("aps-workspaces.eusc-de-east-1.amazonaws.eu", "eusc-de-east-1", "aws-eusc"),
+        ("aps-workspaces.us-iso-east-1.c2s.ic.gov", "us-iso-east-1", "aws-iso"),
+        ("aps-workspaces.us-isob-east-1.sc2s.sgov.gov", "us-isob-east-1", "aws-iso-b"),
+        ("aps-workspaces.eu-west-1.api.aws", "eu-west-1", "aws"),
+        ("aps-workspaces.cn-north-1.api.amazonwebservices.com.cn", "cn-north-1", "aws-cn"),
+        ("vpce-0ab1-x2.aps-workspaces.eu-west-1.vpce.amazonaws.com", "eu-west-1", "aws"),
+        ("vpce-0ab1-x2.aps-workspaces.cn-north-1.vpce.amazonaws.com.cn", "cn-north-1", "aws-cn"),
+    ],
+)
+def test_workspace_is_known_by_its_host(notes: Notes, host: str, region: str, partition: str) -> None:
+    """Hosts of every partition, with FIPS, dual-stack or through a VPC endpoint, name a workspace of their region."""
+    url = f"https://{host}/workspaces/ws-1234-abcd/api/v1/remote_write"
+    text = notes(
+        {"cluster": {"region": region}, "server": {"remoteWrite": [{"url": url, "sigv4": {"region": region}}]}}
+    )
+    assert policies(text)[0]["Resource"] == [f"arn:{partition}:aps:{region}:ACCOUNT:workspace/ws-1234-abcd"]
+
+
 def test_trust_is_for_one_service_account(notes: Notes) -> None:
     """The trust policy names exactly this service account (`sub`) and AWS STS (`aud`)."""
-    trust = policies(notes({"cluster": {"region": "eu-west-1"}, "server": amp()}))[-1]
-    provider = "oidc.eks.eu-west-1.amazonaws.com/id/OIDC_ID"
+    issuer = "https://oidc-eks.eu-west-1.api.aws/id/0123"
+    trust = policies(notes({"cluster": {"region": "eu-west-1", "oidcIssuer": issuer}, "server": amp()}))[-1]
+    provider = issuer.removeprefix("https://")
     assert trust["Condition"] == {
         "StringEquals": {
             f"{provider}:sub": "system:serviceaccount:prometheus:amp-iamproxy-ingest-service-account",

@@ -41,7 +41,8 @@ Source: partitions.json of botocore.
 
 {{/*
 The trust policy of a role for one service account of one cluster: dict "type" <podIdentity, or irsa> "partition"
-<name> "region" <name> "cluster" <name, for podIdentity> "namespace" <name> "account" <name>.
+<name> "issuer" <URL of the OIDC issuer, empty for a placeholder> "cluster" <name, for podIdentity> "namespace" <name>
+"account" <name>. The issuer cannot be derived from the region: clusters have different hosts.
 */}}
 {{- define "log-sidecar.trustPolicy" -}}
 {{- if eq .type "podIdentity" -}}
@@ -57,7 +58,7 @@ The trust policy of a role for one service account of one cluster: dict "type" <
   "Condition" (dict "StringEquals" $tags)
 )) -}}
 {{- else -}}
-{{- $provider := printf "oidc.eks.%s.%s/id/OIDC_ID" .region (ternary "amazonaws.com.cn" "amazonaws.com" (eq .partition "aws-cn")) -}}
+{{- $provider := .issuer | default "OIDC_ISSUER" | trimPrefix "https://" -}}
 {{- $claims := dict
   (printf "%s:sub" $provider) (printf "system:serviceaccount:%s:%s" .namespace .account)
   (printf "%s:aud" $provider) "sts.amazonaws.com"

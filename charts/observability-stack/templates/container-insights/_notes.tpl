@@ -64,7 +64,7 @@ The least-privilege policy of the role of the CloudWatch agent (ACCOUNT is your 
 
 {{ if $chart }}
 {{- include "observability-stack.roleNotes" (dict "root" . "component" "container-insights" "who" "the CloudWatch agent" "workload" (printf "daemonset/%s" (include "observability-stack.componentName" (dict "root" . "component" "container-insights")))) }}
-{{- else if ne .Values.identity.type "node" }}Its trust policy{{ if eq .Values.identity.type "irsa" }} (OIDC_ID is the last part of the cluster's issuer URL){{ end }}:
+{{- else if ne .Values.identity.type "node" }}Its trust policy{{ if and (eq .Values.identity.type "irsa") (not .Values.cluster.oidcIssuer) }} (OIDC_ISSUER is the URL of the cluster's OIDC issuer without https://; set it in cluster.oidcIssuer){{ end }}:
 
 {{ include "observability-stack.accountTrustPolicy" (dict "root" . "component" "container-insights" "namespace" "amazon-cloudwatch" "name" "cloudwatch-agent") | indent 2 }}
 {{- end }}
