@@ -94,7 +94,7 @@ def from_chart(
         for name, text in item["data"].items():
             (folder / "config" / name).write_text(moved(text))
     # Fields that the kubelet would fill in, for example the pod's name, stay empty.
-    environment = {entry["name"]: moved(entry.get("value", "")) for entry in container["env"]}
+    environment = {entry["name"]: moved(entry.get("value", "")) for entry in container["env"]} | {"POD_IP": "127.0.0.1"}
     if agent:
         environment["AGENT"] = str(agent)
     return Reader([*container["command"], moved(container["args"][0])], environment)

@@ -154,6 +154,21 @@ def test_what_kubernetes_accepts_is_rendered(helm: Helm, name: str) -> None:
     assert helm.render(CHARTS[name], values=RIGHT[name])
 
 
+@both_helms
+@pytest.mark.parametrize(
+    ("character", "shown"),
+    [("\x7f", "\\x7f"), ("\x80", "\\u0080"), ("\x85", "\\u0085"), ("\uffff", "\\uffff")],
+    ids=["DEL", "C1", "next-line", "noncharacter"],
+)
+def test_character_that_yaml_lacks_is_rejected(helm: Helm, chart: Path, character: str, shown: str) -> None:
+    """A character that Helm cannot read back from YAML is rejected with its value; an object would lack its parts."""
+    values = {"extraObjects": [f"a: b{character}"], "commonAnnotations": {"example.com/a": "b"}}
+    answer = helm.template(chart, values=values)
+    assert answer.exit_code != 0
+    assert f'`extraObjects` contains the character "{shown}", which YAML does not permit. Remove it.' in answer.stderr
+    assert "commonAnnotations" not in answer.stderr
+
+
 def test_messages_name_one_cause(chart: Path) -> None:
     """The schema has no failing `anyOf` or `oneOf`, for which Helm prints every alternative."""
     text = (chart / "values.schema.json").read_text(encoding="utf-8")

@@ -195,7 +195,7 @@ application.C.var.log.containers.
 {{- $config := include "fluent-bit-windows.config" . | fromJson -}}
 {{- include "fluent-bit-windows.section" (dict "kind" "SERVICE" "options" $config.service) }}
 {{- range $kind := list "inputs" "filters" "outputs" }}
-{{- range get $config.pipeline $kind }}
+{{- range get $config.pipeline $kind | default list }}
 {{- include "fluent-bit-windows.section" (dict "kind" ($kind | trimSuffix "s" | upper) "options" .) }}
 {{- end }}
 {{- end }}

@@ -46,7 +46,7 @@ class Sidecar:
         for item in made.select("ConfigMap", component="sidecar"):
             for name, text in item["data"].items():
                 folder.joinpath("config", name).write_text(self._moved(text), encoding="utf-8")
-        self._environment = {entry["name"]: self._moved(entry["value"]) for entry in container["env"]}
+        self._environment = {entry["name"]: self._moved(entry.get("value", "127.0.0.1")) for entry in container["env"]}
         self._engine = "fluent-bit" if "AGENT" in self._environment else "tail"
         if self._engine == "fluent-bit":
             self._environment["AGENT"] = str(images.fluent_bit())

@@ -6,7 +6,12 @@ Stops with the messages of all checks, or not at all: dict "root" $ "checks" <na
 helpers>. A check returns messages that are separated by form feeds, which no value can contain.
 */}}
 {{- define "fluent-bit-windows.runChecks" -}}
+{{- /* `toYaml` does not escape these, and `fromYaml` returns its error as if it were the data: objects would lack their parts. */ -}}
 {{- $text := "" -}}
+{{- range $key, $value := .root.Values -}}
+{{- with regexFind "[\\x{7f}-\\x{9f}\\x{fffe}\\x{ffff}]" (toJson $value) }}{{ $text = printf "%s`%s` contains the character %+q, which YAML does not permit. Remove it.\f" $text $key . }}{{ end -}}
+{{- end -}}
+{{- include "fluent-bit-windows.stop" (dict "root" .root "text" $text) -}}
 {{- range .checks }}{{ $text = printf "%s%s" $text (include (printf "fluent-bit-windows.check%s" .) $.root) }}{{ end -}}
 {{- include "fluent-bit-windows.stop" (dict "root" .root "text" $text) -}}
 {{- end -}}
