@@ -140,6 +140,14 @@ def version_of(port: int) -> str | None:
         return None
 
 
+def test_configuration_without_filters(install: Install) -> None:
+    """Without application logs, the classic configuration has no filter."""
+    logs = {"application": {"enabled": False}, "dataplane": {"enabled": True, "channels": []}}
+    made = install({**LEGACY, "logs": logs})
+    text = made.one("ConfigMap", "x-fluent-bit-windows")["data"]["fluent-bit.conf"]
+    assert [line for line in text.splitlines() if line.startswith("[")] == ["[SERVICE]", "[INPUT]", "[OUTPUT]"]
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_legacy_program_starts(case: str, install: Install, start: Callable[[Manifests], str]) -> None:
     """Fluent Bit 1.9.10 starts with every configuration that the chart renders for it, and logs no error."""
