@@ -109,6 +109,7 @@ BREAKS: list[tuple[str, Any, str]] = [
     ("Deployment.spec.template.metadata.labels", {}, "Deployment/web template: no label helm.sh/chart"),
     ("ConfigMap.metadata.namespace", "kube-system", "ConfigMap/web: namespace kube-system"),
     (f"{POD}.volumes.0.emptyDir", {}, "Deployment/web: emptyDir scratch has no sizeLimit"),
+    ("Deployment.kind", "DaemonSet", "DaemonSet/web: selects Fargate or virtual nodes"),
     (f"{POD}.nodeSelector", ..., "Deployment/web: nodeSelector has no kubernetes.io/os"),
     ("Deployment.spec.template.metadata.annotations", ..., "Deployment/web: no checksum of its configuration"),
 ]
@@ -178,6 +179,6 @@ def test_every_policy_is_broken_once() -> None:
     """Every policy has a test that it can fail."""
     complaints = " ".join(complaint for _, _, complaint in BREAKS)
     witnesses = ("hostNetwork", "readOnlyRoot", "automount", "wildcard", "written out", "resources.", "tag that stays")
-    witnesses += ("the selector", "no label", "namespace", "sizeLimit", "kubernetes.io/os", "checksum")
+    witnesses += ("the selector", "no label", "namespace", "sizeLimit", "Fargate", "kubernetes.io/os", "checksum")
     assert len(witnesses) == len(RULES)
     assert [witness for witness in witnesses if witness not in complaints] == []
