@@ -62,7 +62,7 @@ args:
   - {{ printf "%s\\fluent-bit-config\\%s" $drive (ternary "fluent-bit.conf" "fluent-bit.yaml" (eq .Values.profile "aws-legacy")) | quote }}
 {{- end -}}
 
-{{/* The pods of a DaemonSet, as YAML: dict "root" $ "set" <item of fluent-bit-windows.daemonSets>. */}}
+{{/* The pods of a DaemonSet, as JSON: dict "root" $ "set" <item of fluent-bit-windows.daemonSets>. */}}
 {{- define "fluent-bit-windows.podTemplate" -}}
 {{- $root := .root -}}
 {{- $values := $root.Values -}}
@@ -84,25 +84,25 @@ args:
 {{- $_ := set $handlers $name (dict "httpGet" (dict "path" $path "port" "http")) -}}
 {{- end -}}
 {{- end -}}
-{{- $container = merge $container (include "fluent-bit-windows.probes" (dict "values" $values "handlers" $handlers) | fromYaml) -}}
+{{- $container = merge $container (include "fluent-bit-windows.probes" (dict "values" $values "handlers" $handlers) | fromJson) -}}
 {{- $asHost := dict "windowsOptions" (dict "hostProcess" true "runAsUserName" $values.hostProcess.runAsUserName) -}}
 {{- $spec := merge (dict
   "os" (dict "name" "windows")
-  "affinity" (include "fluent-bit-windows.daemonSetAffinity" $values.affinity | fromYaml)
+  "affinity" (include "fluent-bit-windows.daemonSetAffinity" $values.affinity | fromJson)
   "nodeSelector" (include "fluent-bit-windows.nodeSelector" (dict "root" $root "build" .set.nodes) | fromYaml)
   "serviceAccountName" (include "fluent-bit-windows.serviceAccountName" $root)
   "imagePullSecrets" (include "fluent-bit-windows.imagePullSecrets" $root | fromYamlArray)
   "securityContext" (ternary $asHost $values.podSecurityContext $hostProcess)
   "hostNetwork" $hostProcess
-  "containers" (list (include "fluent-bit-windows.nonEmpty" (dict "from" $container "fields" (keys $container)) | fromYaml))
+  "containers" (list (include "fluent-bit-windows.nonEmpty" $container | fromJson))
   "volumes" (include "fluent-bit-windows.volumes" $root | fromYamlArray)
 ) (pick $values "priorityClassName" "terminationGracePeriodSeconds" "tolerations") -}}
-{{- $spec = include "fluent-bit-windows.nonEmpty" (dict "from" $spec "fields" (keys $spec)) | fromYaml -}}
+{{- $spec = include "fluent-bit-windows.nonEmpty" $spec | fromJson -}}
 {{- $_ := set $spec "automountServiceAccountToken" (ne (include "fluent-bit-windows.needsToken" $root) "") -}}
 {{- $checksum := dict "checksum/config" (include "fluent-bit-windows.configData" $root | sha256sum) -}}
 {{- $metadata := dict
   "labels" (include "fluent-bit-windows.labels" (dict "root" $root "component" .set.component "extra" $values.podLabels) | fromYaml)
   "annotations" (mergeOverwrite (dict) $values.commonAnnotations $values.podAnnotations $checksum)
 -}}
-{{- dict "metadata" $metadata "spec" $spec | toYaml -}}
+{{- dict "metadata" $metadata "spec" $spec | toJson -}}
 {{- end -}}

@@ -195,5 +195,5 @@ the trailing line break. With both, stdout has its own processor (log-sidecar.st
 {{- /* Retries back off exponentially from `base` to `cap` seconds (Fluent Bit's default cap is over half an hour). */ -}}
 {{- if $backend }}{{ $service = merge $service (dict "scheduler.base" 1 "scheduler.cap" 30) }}{{ end -}}
 {{- $config := dict "service" $service "pipeline" $pipeline "multiline_parsers" $parsers -}}
-{{- include "log-sidecar.nonEmpty" (dict "from" $config "fields" (keys $config)) -}}
+{{- include "log-sidecar.nonEmpty" $config | fromJson | toYaml -}}
 {{- end -}}

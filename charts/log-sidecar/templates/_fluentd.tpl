@@ -85,7 +85,7 @@ format:
   "log_es_400_reason" true
   "compression_level" (ternary "best_speed" "no_compression" (eq $output.compress "gzip"))
   "buffer" $buffer
-) $index (include "log-sidecar.nonEmpty" (dict "from" $optional "fields" (keys $optional)) | fromYaml) | toYaml -}}
+) $index (include "log-sidecar.nonEmpty" $optional | fromJson) | toYaml -}}
 {{- end -}}
 
 {{/* Fields and IDs that records get: dict "root" $ "sidecar" <map> "outputs" <list> "hashed" <as above>; returns a YAML list. */}}

@@ -95,7 +95,7 @@ the pod. Arguments as for log-sidecar.injectionRoot.
 {{- $volumes := dict "ca" (printf "%s-ca" $name) -}}
 {{- $sidecar := dict "name" $name "files" (list $file) "index" 0 "inline" true "container" "${LOG_CONTAINER}" "volumes" $volumes -}}
 {{- $of := dict "root" $scope.made "sidecar" $sidecar -}}
-{{- $container := include "log-sidecar.sidecarContainer" $of | fromYaml -}}
+{{- $container := include "log-sidecar.sidecarContainer" $of | fromJson -}}
 {{- $env := list
   (dict "name" "LOG_PATHS" "value" (dict "$cel" "variables.logPaths"))
   (dict "name" "LOG_CONTAINER" "value" (dict "$cel" "variables.writers.size() == 1 ? variables.writers[0] : \"all\""))

@@ -20,7 +20,7 @@ rejects invalid values.
 {{- $values := list -}}
 {{- $names := include "log-sidecar.parts.volumeNames" . | fromJson -}}
 {{- range include "log-sidecar.listSidecars" (dict "root" . "inline" true "volumes" $names) | fromJsonArray -}}
-{{- $containers = append $containers (include "log-sidecar.sidecarContainer" (dict "root" $ "sidecar" .) | fromYaml) -}}
+{{- $containers = append $containers (include "log-sidecar.sidecarContainer" (dict "root" $ "sidecar" .) | fromJson) -}}
 {{- $values = append $values (dict "path" "sidecar" "block" $.Values.sidecar "container" .name) -}}
 {{- end -}}
 {{- include "log-sidecar.checkPod" (dict "root" . "pod" (dict "containers" $containers) "of" "the parent chart" "values" $values) -}}

@@ -25,7 +25,7 @@
 {{- $mounts = concat $mounts (include "log-sidecar.caMounts" (dict "outputs" (include "log-sidecar.activeOutputs" . | fromJsonArray)) | fromYamlArray) -}}
 {{- end -}}
 {{- $container := merge $command
-  (include "log-sidecar.probes" (dict "values" $app "handlers" $handlers) | fromYaml)
+  (include "log-sidecar.probes" (dict "values" $app "handlers" $handlers) | fromJson)
   (pick $app "name" "lifecycle" "ports" "resources" "securityContext" "workingDir")
   (dict
     "env" $env
@@ -35,12 +35,12 @@
     "volumeMounts" (concat $mounts ($app.extraVolumeMounts | default list))
   )
 -}}
-{{- include "log-sidecar.nonEmpty" (dict "from" $container "fields" (keys $container)) -}}
+{{- include "log-sidecar.nonEmpty" $container -}}
 {{- end -}}
 
 {{/* A volume `emptyDir`: dict "name" <name> "settings" <map of medium and sizeLimit>; returns a YAML list. */}}
 {{- define "log-sidecar.emptyDir" -}}
-{{- $settings := include "log-sidecar.nonEmpty" (dict "from" .settings "fields" (list "medium" "sizeLimit")) | fromYaml -}}
+{{- $settings := include "log-sidecar.nonEmpty" (pick .settings "medium" "sizeLimit") | fromJson -}}
 {{- list (dict "name" .name "emptyDir" $settings) | toYaml -}}
 {{- end -}}
 
@@ -108,10 +108,10 @@
 
 {{- define "log-sidecar.podSpec" -}}
 {{- $values := .Values -}}
-{{- $app := include "log-sidecar.appContainer" . | fromYaml -}}
+{{- $app := include "log-sidecar.appContainer" . | fromJson -}}
 {{- $sidecars := list -}}
 {{- range include "log-sidecar.sidecars" . | fromJsonArray -}}
-{{- $sidecars = append $sidecars (include "log-sidecar.sidecarContainer" (dict "root" $ "sidecar" .) | fromYaml) -}}
+{{- $sidecars = append $sidecars (include "log-sidecar.sidecarContainer" (dict "root" $ "sidecar" .) | fromJson) -}}
 {{- end -}}
 {{- /* The values in which users add to the lists of the pod. */ -}}
 {{- $blocks := list (dict "path" "" "block" $values) -}}
@@ -137,11 +137,11 @@
   "topologySpreadConstraints" $constraints
   "volumes" (include "log-sidecar.podVolumes" . | fromYamlArray)
 ) -}}
-{{- if eq $values.app.kind "DaemonSet" }}{{ $_ := set $all "affinity" (include "log-sidecar.daemonSetAffinity" $values.affinity | fromYaml) }}{{ end -}}
+{{- if eq $values.app.kind "DaemonSet" }}{{ $_ := set $all "affinity" (include "log-sidecar.daemonSetAffinity" $values.affinity | fromJson) }}{{ end -}}
 {{- $pod := merge (dict
   "automountServiceAccountToken" $values.serviceAccount.automount
   "terminationGracePeriodSeconds" (int64 $values.terminationGracePeriodSeconds)
-) (include "log-sidecar.nonEmpty" (dict "from" $all "fields" (keys $all)) | fromYaml) -}}
+) (include "log-sidecar.nonEmpty" $all | fromJson) -}}
 {{- include "log-sidecar.checkPod" (dict
   "root" .
   "pod" $pod
@@ -149,5 +149,5 @@
   "of" (printf "%s %q" $values.app.kind (include "log-sidecar.fullname" .))
   "claims" (include "log-sidecar.claimTemplates" . | fromYamlArray)
 ) -}}
-{{- toYaml $pod -}}
+{{- toJson $pod -}}
 {{- end -}}

@@ -216,6 +216,6 @@ env:
 {{- $_ := set $container "ports" (list (dict "name" (ternary (printf "metrics-%d" (int $.sidecar.index)) "metrics" $sidecar.perFile) "containerPort" (int .))) -}}
 {{- end -}}
 {{- $handlers := dict "startupProbe" $handler "livenessProbe" $handler "readinessProbe" $handler -}}
-{{- $container = merge $container (include "log-sidecar.probes" (dict "values" $sidecar "handlers" $handlers) | fromYaml) -}}
-{{- include "log-sidecar.nonEmpty" (dict "from" $container "fields" (keys $container)) -}}
+{{- $container = merge $container (include "log-sidecar.probes" (dict "values" $sidecar "handlers" $handlers) | fromJson) -}}
+{{- include "log-sidecar.nonEmpty" $container -}}
 {{- end -}}

@@ -15,7 +15,7 @@ instead. All messages are shown at once, separated by form feeds, which no value
 
 {{- define "log-sidecar.checkCommand" -}}
 {{- $app := .Values.app -}}
-{{- $own := include "log-sidecar.nonEmpty" (dict "from" $app "fields" (list "command" "args")) | fromYaml -}}
+{{- $own := include "log-sidecar.nonEmpty" (pick $app "command" "args") | fromJson -}}
 {{- include "log-sidecar.reject" (list (and $app.demo.enabled $own)
   "`app.command` or `app.args` is set, but the demo application is enabled and runs its own command."
   "app" (merge (dict "demo" (dict "enabled" false)) $own)) }}

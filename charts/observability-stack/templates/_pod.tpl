@@ -25,7 +25,7 @@ has access to the API server) and `volumes`, each with its `mounts`. Lists in th
   "imagePullPolicy" $values.image.pullPolicy
   "securityContext" $values.securityContext
 ) (include "observability-stack.probes" (dict "values" $values "handlers" ($own.handlers | default dict)) | fromYaml) -}}
-{{- $container = include "observability-stack.nonEmpty" (dict "from" $container "fields" (keys $container)) | fromYaml -}}
+{{- $container = include "observability-stack.nonEmpty" $container | fromJson -}}
 {{- $spec := merge (dict
   "os" (ternary (dict "name" $os) dict (eq $os "windows"))
   "nodeSelector" (mergeOverwrite (dict) $values.nodeSelector (dict "kubernetes.io/os" $os))
@@ -35,7 +35,7 @@ has access to the API server) and `volumes`, each with its `mounts`. Lists in th
   "securityContext" $values.podSecurityContext
   "volumes" $own.volumes
 ) (pick $values "affinity" "hostNetwork" "priorityClassName" "terminationGracePeriodSeconds" "tolerations" "topologySpreadConstraints") -}}
-{{- $spec = include "observability-stack.nonEmpty" (dict "from" $spec "fields" (keys $spec)) | fromYaml -}}
+{{- $spec = include "observability-stack.nonEmpty" $spec | fromJson -}}
 {{- if eq "DaemonSet" (default "" .kind) }}{{ $_ := set $spec "affinity" (include "observability-stack.daemonSetAffinity" ($values.affinity | default dict) | fromYaml) }}{{ end -}}
 {{- $_ := set $spec "automountServiceAccountToken" ($own.token | default false) -}}
 {{- $_ := set $spec "containers" (list (set $container "resources" $values.resources)) -}}

@@ -6,22 +6,22 @@
 {{- if not (or $probe.httpGet $probe.exec $probe.tcpSocket $probe.grpc) -}}
 {{- $probe = ternary (merge (dict) $probe .handler) (dict) (gt (len .handler) 0) -}}
 {{- end -}}
-{{- $probe | toYaml -}}
+{{- $probe | toJson -}}
 {{- end -}}
 
 {{/*
-The probes of a container, as YAML map: dict "values" <block with startupProbe, livenessProbe, readinessProbe> "handlers"
-<handlers by the probe's name, for probes without one>. Nothing where none is enabled.
+The probes of a container, as a JSON map: dict "values" <block with startupProbe, livenessProbe, readinessProbe> "handlers"
+<handlers by the probe's name, for probes without one>.
 */}}
 {{- define "shared.probes" -}}
 {{- $probes := dict -}}
 {{- range $name := list "startupProbe" "livenessProbe" "readinessProbe" -}}
 {{- $probe := get $.values $name | default dict -}}
 {{- if dig "enabled" true $probe -}}
-{{- with include "shared.probe" (dict "probe" $probe "handler" (get $.handlers $name | default dict)) | fromYaml -}}
+{{- with include "shared.probe" (dict "probe" $probe "handler" (get $.handlers $name | default dict)) | fromJson -}}
 {{- $_ := set $probes $name . -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- with $probes }}{{ toYaml . }}{{ end -}}
+{{- $probes | toJson -}}
 {{- end -}}

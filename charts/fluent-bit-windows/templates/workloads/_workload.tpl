@@ -97,7 +97,7 @@ volumeMounts:
   - {name: logmonitor-config, mountPath: 'C:\logmonitor-config', readOnly: true}
 {{- end -}}
 
-{{/* The pod of a workload, as YAML: dict "root" $ "workload" <map>. */}}
+{{/* The pod of a workload, as JSON: dict "root" $ "workload" <map>. */}}
 {{- define "fluent-bit-windows.workloadTemplate" -}}
 {{- $root := .root -}}
 {{- $workload := .workload -}}
@@ -117,13 +117,13 @@ volumeMounts:
   "os" (dict "name" "windows")
   "nodeSelector" (mergeOverwrite (dict) $workload.nodeSelector $build)
   "imagePullSecrets" (include "fluent-bit-windows.imagePullSecrets" $root | fromYamlArray)
-  "containers" (list (include "fluent-bit-windows.nonEmpty" (dict "from" $container "fields" (keys $container)) | fromYaml))
+  "containers" (list (include "fluent-bit-windows.nonEmpty" $container | fromJson))
   "volumes" (concat (ternary $volumes list $copied) $workload.extraVolumes)
 ) (pick $workload "affinity" "priorityClassName" "serviceAccountName" "terminationGracePeriodSeconds" "tolerations" "topologySpreadConstraints") -}}
-{{- $spec = include "fluent-bit-windows.nonEmpty" (dict "from" $spec "fields" (keys $spec)) | fromYaml -}}
+{{- $spec = include "fluent-bit-windows.nonEmpty" $spec | fromJson -}}
 {{- if $copied }}{{ $_ := set $spec "initContainers" (list (include "fluent-bit-windows.logMonitorCopier" . | fromYaml)) }}{{ end -}}
 {{- $windows := dict "runAsUserName" $workload.user "gmsaCredentialSpecName" $workload.gmsaCredentialSpecName -}}
-{{- $windows = include "fluent-bit-windows.nonEmpty" (dict "from" $windows "fields" (keys $windows)) | fromYaml -}}
+{{- $windows = include "fluent-bit-windows.nonEmpty" $windows | fromJson -}}
 {{- $spec = merge $spec (dict
   "automountServiceAccountToken" false
   "enableServiceLinks" false
@@ -133,5 +133,5 @@ volumeMounts:
 {{- with $workload.config }}{{ $_ := set $annotations "checksum/config" (sha256sum .) }}{{ end -}}
 {{- $metadata := dict "labels" (include "fluent-bit-windows.labels" (dict "root" $root "component" $workload.component "extra" $workload.podLabels) | fromYaml) -}}
 {{- with $annotations }}{{ $_ := set $metadata "annotations" . }}{{ end -}}
-{{- dict "metadata" $metadata "spec" $spec | toYaml -}}
+{{- dict "metadata" $metadata "spec" $spec | toJson -}}
 {{- end -}}

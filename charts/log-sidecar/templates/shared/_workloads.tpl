@@ -14,7 +14,7 @@ rollingUpdate:
 {{- end -}}
 
 {{/*
-The affinity of a DaemonSet, as YAML: the given one, with nodes excluded that run no DaemonSet, where its pods would stay
+The affinity of a DaemonSet, as JSON: the given one, with nodes excluded that run no DaemonSet, where its pods would stay
 Pending: Fargate, and virtual nodes. Node selector terms are alternatives, so each excludes them. Argument: the affinity.
 */}}
 {{- define "log-sidecar.daemonSetAffinity" -}}
@@ -29,7 +29,7 @@ Pending: Fargate, and virtual nodes. Node selector terms are alternatives, so ea
 {{- $terms = append $terms (merge (dict "matchExpressions" (concat (.matchExpressions | default list) $excluded)) .) -}}
 {{- end -}}
 {{- $required = dict "requiredDuringSchedulingIgnoredDuringExecution" (dict "nodeSelectorTerms" $terms) -}}
-{{- merge (dict "nodeAffinity" (merge $required $node)) . | toYaml -}}
+{{- merge (dict "nodeAffinity" (merge $required $node)) . | toJson -}}
 {{- end -}}
 
 {{/* The spec of a PersistentVolumeClaim. Argument: a block with accessModes, storageClassName and size. */}}
@@ -53,12 +53,11 @@ maxUnavailable: {{ .maxUnavailable | toJson }}
 {{- end -}}
 {{- end -}}
 
-{{/* Those fields of a map that are numbers or not empty, as YAML; nothing if none is. dict "from" <map> "fields" <names>. */}}
+{{/* Those fields of a map that are numbers or not empty, as JSON. Argument: the map. */}}
 {{- define "log-sidecar.nonEmpty" -}}
 {{- $found := dict -}}
-{{- range $name := .fields -}}
-{{- $value := get $.from $name -}}
+{{- range $name, $value := . -}}
 {{- if or $value (has (kindOf $value) (list "int" "int64" "float64")) }}{{ $_ := set $found $name $value }}{{ end -}}
 {{- end -}}
-{{- with $found }}{{ toYaml . }}{{ end -}}
+{{- $found | toJson -}}
 {{- end -}}

@@ -124,7 +124,7 @@ blocks the input, and unread lines stay in the log files.
   "password" (ternary "" (printf $variable "PASSWORD") (empty $output.httpUser))
   "ca_file" (or $output.tls.caSecret $output.tls.caConfigMap | empty | ternary $output.tls.caFile (printf "%s/%s/ca.crt" (include "observability-stack.caDirectory" .root) $output.name))
 -}}
-{{- include "observability-stack.nonEmpty" (dict "from" $optional "fields" (keys $optional)) | fromYaml | merge $store | toJson -}}
+{{- include "observability-stack.nonEmpty" $optional | fromJson | merge $store | toJson -}}
 {{- end -}}
 
 {{/*
