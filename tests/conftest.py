@@ -157,7 +157,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kube-config", metavar="FILE", help="same as --kubeconfig")
     parser.addoption(
         "--ip-family",
-        choices=("ipv4", "ipv6", "dual"),
+        choices=clusters.IP_FAMILIES,
         default=os.environ.get("IP_FAMILY", "ipv4"),
         help="of clusters that the tests create",
     )

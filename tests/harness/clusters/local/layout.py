@@ -17,7 +17,7 @@ API_PORT = 6443
 # The IP versions of a cluster, the one of its Services and of its nodes' first addresses first.
 IP_FAMILIES = {"ipv4": (4,), "ipv6": (6,), "dual": (4, 6)}
 # Inside the node's network namespace, these can be the same for every cluster.
-_SERVICES: dict[int, Network] = {4: IPv4Network("10.96.0.0/16"), 6: IPv6Network("fd0b:96::/108")}
+_SERVICES = (IPv4Network("10.96.0.0/16"), IPv6Network("fd0b:96::/108"))
 
 _MAX_CLUSTERS = 250
 _MAX_WORKERS = 8
@@ -61,10 +61,15 @@ class Layout:
         """The IP versions, 4 and 6, the preferred one first."""
         return IP_FAMILIES[self.ip_family]
 
+    def of_family(self, ipv4: IPv4Network, ipv6: IPv6Network) -> list[Network]:
+        """Return those of two networks that the cluster uses, the preferred one first."""
+        networks: dict[int, Network] = {4: ipv4, 6: ipv6}
+        return [networks[version] for version in self.versions]
+
     @property
     def services(self) -> list[Network]:
         """Networks of the Services."""
-        return [_SERVICES[version] for version in self.versions]
+        return self.of_family(*_SERVICES)
 
     @property
     def api_service(self) -> Address:
@@ -102,11 +107,10 @@ class Node:
     def links(self) -> list[Network]:
         """Networks of the virtual cable that connects the node."""
         cluster, number = self.cluster, self.number
-        networks: dict[int, Network] = {
-            4: IPv4Network((f"10.213.{cluster.index}.{4 * number}", 30)),
-            6: IPv6Network((f"fd0b:213:{cluster.index:x}:{number:x}::", 64)),
-        }
-        return [networks[version] for version in cluster.versions]
+        return cluster.of_family(
+            IPv4Network((f"10.213.{cluster.index}.{4 * number}", 30)),
+            IPv6Network((f"fd0b:213:{cluster.index:x}:{number:x}::", 64)),
+        )
 
     @property
     def gateways(self) -> list[Address]:
@@ -127,11 +131,10 @@ class Node:
     def pods(self) -> list[Network]:
         """Pod CIDRs of the node; 10.215 and fd0b:215 are for simulated nodes."""
         cluster, number = self.cluster, self.number
-        networks: dict[int, Network] = {
-            4: IPv4Network((f"10.{215 + number if number else 214}.{cluster.index}.0", 24)),
-            6: IPv6Network((f"fd0b:214:{cluster.index:x}:{number:x}::", 64)),
-        }
-        return [networks[version] for version in cluster.versions]
+        return cluster.of_family(
+            IPv4Network((f"10.{215 + number if number else 214}.{cluster.index}.0", 24)),
+            IPv6Network((f"fd0b:214:{cluster.index:x}:{number:x}::", 64)),
+        )
 
     @property
     def interface(self) -> str:
