@@ -196,10 +196,15 @@ def _shape(value: Any, key: str = "") -> Any:
     if isinstance(value, list):
         return [_shape(child) for child in value]
     if isinstance(value, str) and key.endswith((".yaml", ".yml", ".json")):
-        return _shape(yaml.load(value, Loader=Loader))
+        return _shape_of_file(value)
     if isinstance(value, str) and key.endswith(".conf"):
         return [line.partition(" ")[0] for line in value.splitlines()]
     return type(value).__name__
+
+
+@cache
+def _shape_of_file(text: str) -> Any:
+    return _shape(yaml.load(text, Loader=Loader))
 
 
 def _scripts(manifests: Manifests) -> list[str]:
