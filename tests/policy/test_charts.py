@@ -57,6 +57,8 @@ CHART_ANNOTATIONS = {f"artifacthub.io/{name}" for name in ("license", "links", "
 UNSTABLE = re.compile(
     r"\b(lookup|rand\w+|gen\w+Cert\w*|genCA\w*|genPrivateKey|uuidv4|now|ago|getHostByName|htpasswd)\b"
 )
+# Registries of the charts' images.
+UPSTREAMS = {"docker.io", "public.ecr.aws", "quay.io", "registry.k8s.io"}
 ACTION = re.compile(r"\{\{-?\s*(?!/\*)(.*?)-?\}\}", re.DOTALL)
 
 
@@ -192,6 +194,42 @@ def test_global_registry_reaches_every_image(case: Case, helm: Helm) -> None:
     images = {container["image"] for container in rendered.containers()}
     assert {image.partition("/")[0] for image in images} <= {"mirror.invalid"}
     assert "mirror.invalid/" in str([*rendered])
+
+
+def test_mirrors_reach_every_image(case: Case, helm: Helm) -> None:
+    """With `global.imageRegistries`, every image is from its registry's mirror; other registries stay."""
+    files = [case.values] if case.values else []
+    foreign = {"extraContainers", "extraInitContainers", "extraObjects"} & set(read(case.chart / "values.yaml"))
+    mirrors = {upstream: f"mirror.invalid/{upstream.replace('.', '-')}" for upstream in UPSTREAMS}
+
+    def images(registries: dict[str, str]) -> set[str]:
+        values = {"global": {"imageRegistries": registries}, **{name: [] for name in foreign}}
+        return {box["image"] for box in helm.render(case.chart, value_files=files, values=values).containers()}
+
+    before, after = images({upstream: upstream for upstream in UPSTREAMS}), images(mirrors)
+    parts = [image.partition("/") for image in before]
+    assert after == {mirrors.get(host, host) + slash + rest for host, slash, rest in parts}
+
+
+@pytest.mark.parametrize(
+    ("registry", "repository", "image"),
+    [
+        pytest.param("docker.io", "busybox", "m.invalid/hub/library/busybox", id="official image"),
+        pytest.param("", "busybox", "m.invalid/hub/library/busybox", id="official image without registry"),
+        pytest.param("docker.io", "fluent/fluent-bit", "m.invalid/hub/fluent/fluent-bit", id="image with namespace"),
+        pytest.param("ghcr.io", "busybox", "other.invalid/busybox", id="registry without mirror"),
+    ],
+)
+def test_mirror_of_docker_hub_has_official_images_below_library(
+    registry: str, repository: str, image: str, helm: Helm
+) -> None:
+    """A pull-through cache knows Docker's own images as library/<image>; other registries follow `imageRegistry`."""
+    values = {
+        "global": {"imageRegistry": "other.invalid", "imageRegistries": {"docker.io": "m.invalid/hub"}},
+        "app": {"image": {"registry": registry, "repository": repository, "tag": "1"}},
+    }
+    rendered = helm.render(ROOT / "charts" / "log-sidecar", values=values)
+    assert f"{image}:1" in {box["image"] for box in rendered.containers()}
 
 
 def test_chart_metadata_is_complete(chart: Path) -> None:

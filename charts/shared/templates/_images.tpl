@@ -1,9 +1,12 @@
 {{/* Images and pull secrets. */}}
 
-{{/* Full name of an image: dict "root" $ "image" <map>. */}}
+{{/* Full name of an image: dict "root" $ "image" <map>. Mirrors of Docker Hub know images without a namespace as library/<image>. */}}
 {{- define "shared.image" -}}
-{{- $registry := default .image.registry .root.Values.global.imageRegistry -}}
-{{- $name := ternary (printf "%s/%s" $registry .image.repository) .image.repository (ne $registry "") -}}
+{{- $upstream := .image.registry | default "docker.io" -}}
+{{- $mirror := get .root.Values.global.imageRegistries $upstream -}}
+{{- $registry := coalesce $mirror .root.Values.global.imageRegistry .image.registry -}}
+{{- $official := and $mirror (eq $upstream "docker.io") (not (contains "/" .image.repository)) -}}
+{{- $name := list $registry (ternary "library" "" (not (not $official))) .image.repository | compact | join "/" -}}
 {{- if .image.digest -}}
 {{- printf "%s@%s" $name .image.digest -}}
 {{- else -}}
