@@ -3,6 +3,7 @@
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,12 @@ DATA = outputs.load(ROOT / "charts" / "shared")
 ANY_OUTPUT = {"port", "storage.total_limit_size", "tls.ca_file", "tls.verify", "tls.verify_hostname", "tls.vhost"}
 
 
-@pytest.mark.parametrize("plugin", sorted({kind["plugin"] for kind in DATA["types"].values()}))
+def plugins_of(kind: dict[str, Any]) -> set[str]:
+    """Return the plugins that an output type has in some agent, Fargate's log router included."""
+    return {kind["plugin"], kind.get("logRouter", kind["plugin"])}
+
+
+@pytest.mark.parametrize("plugin", sorted(set().union(*map(plugins_of, DATA["types"].values()))))
 def test_every_option_of_an_output_exists(plugin: str) -> None:
     """All options and fixed settings of an output type are options of its plugin."""
     agent = images.fluent_bit()
@@ -26,7 +32,7 @@ def test_every_option_of_an_output_exists(plugin: str) -> None:
     known = ANY_OUTPUT | set(re.findall(r"^(?:\x1b\[\d*m)*([a-z][\w.]*) ", described, re.MULTILINE))
     options: set[str] = set()
     for name, kind in DATA["types"].items():
-        if kind["plugin"] != plugin:
+        if plugin not in plugins_of(kind):
             continue
         options |= set(kind.get("fixed", {}))
         for chart in CHARTS:

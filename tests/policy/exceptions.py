@@ -58,6 +58,7 @@ EXCEPTIONS: dict[str, list[tuple[str, str]]] = {
         (r"DaemonSet/.*-logs logs: runAsNonRoot is not true", "only root may read the logs of a node"),
         (r"DaemonSet/.*-logs logs: runAsUser is 0", "only root may read the logs of a node"),
         (r"DaemonSet/.*-logs: automountServiceAccountToken is not false", "metadata from the kubelet"),
+        ("ConfigMap/aws-logging: namespace aws-observability", "Fargate reads its log router's configuration there"),
     ],
 }
 

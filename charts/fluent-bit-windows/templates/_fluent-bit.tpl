@@ -179,25 +179,11 @@ application.C.var.log.containers.
 {{- dict "service" (include "fluent-bit-windows.service" . | fromJson) "pipeline" $pipeline | toJson -}}
 {{- end -}}
 
-{{/* One section of the classic format: dict "kind" <INPUT> "options" <map>. No option can contain a line break. */}}
-{{- define "fluent-bit-windows.section" -}}
-{{- $options := .options }}
-[{{ .kind }}]
-{{- range $name := hasKey $options "name" | ternary (prepend (keys (omit $options "name") | sortAlpha) "name") (keys $options | sortAlpha) }}
-{{- $value := get $options $name }}
-{{- range kindIs "slice" $value | ternary $value (list $value) }}
-    {{ $name }} {{ if kindIs "bool" . }}{{ ternary "On" "Off" . }}{{ else }}{{ kindIs "string" . | ternary . (toJson .) }}{{ end }}
-{{- end }}
-{{- end }}
-{{ end -}}
-
 {{- define "fluent-bit-windows.classic" -}}
 {{- $config := include "fluent-bit-windows.config" . | fromJson -}}
-{{- include "fluent-bit-windows.section" (dict "kind" "SERVICE" "options" $config.service) }}
+{{- include "fluent-bit-windows.classicSections" (dict "kind" "SERVICE" "sections" (list $config.service)) }}
 {{- range $kind := list "inputs" "filters" "outputs" }}
-{{- range get $config.pipeline $kind | default list }}
-{{- include "fluent-bit-windows.section" (dict "kind" ($kind | trimSuffix "s" | upper) "options" .) }}
-{{- end }}
+{{- include "fluent-bit-windows.classicSections" (dict "kind" ($kind | trimSuffix "s" | upper) "sections" (get $config.pipeline $kind)) }}
 {{- end }}
 {{- end -}}
 

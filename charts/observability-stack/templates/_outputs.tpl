@@ -10,10 +10,11 @@
 /etc/outputs-ca
 {{- end -}}
 
-{{/* Names of the enabled pipelines, as JSON: dict "root" $ "component" <logs or events>. */}}
+{{/* Names of the enabled pipelines, as JSON: dict "root" $ "component" <logs, events or fargate>. */}}
 {{- define "observability-stack.pipelines" -}}
 {{- $values := get .root.Values .component -}}
-{{- $names := ternary (list "events") list (eq .component "events") -}}
+{{- $values = $values.logging | default $values -}}
+{{- $names := ternary list (list .component) (eq .component "logs") -}}
 {{- range ternary (list "application" "dataplane" "host") list (eq .component "logs") }}{{ if (get $values .).enabled }}{{ $names = append $names . }}{{ end }}{{ end -}}
 {{- ternary $names list $values.enabled | toJson -}}
 {{- end -}}

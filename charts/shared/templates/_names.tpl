@@ -56,13 +56,13 @@ app.kubernetes.io/component: {{ .component | quote }}
 {{- end -}}
 
 {{/*
-The metadata of an object: dict "root" $ "component" <name> "name" <name> and "labels", "annotations" <map>.
-An object of the whole cluster has no namespace: "clusterWide" true.
+The metadata of an object: dict "root" $ "component" <name> "name" <name> and "labels", "annotations" <map> and, for another
+namespace than the release's, "namespace" <name>. An object of the whole cluster has no namespace: "clusterWide" true.
 */}}
 {{- define "shared.metadata" -}}
 name: {{ .name | quote }}
 {{- if not .clusterWide }}
-namespace: {{ .root.Release.Namespace | quote }}
+namespace: {{ .namespace | default .root.Release.Namespace | quote }}
 {{- end }}
 labels:
   {{- include "shared.labels" (dict "root" .root "component" .component "extra" .labels) | nindent 2 }}

@@ -4,7 +4,7 @@
   "stdout": {"plugin": "stdout", "fixed": {"format": "json_lines", "json_date_key": "time", "json_date_format": "iso8601"}, "destination": [], "options": {
     "retryLimit": {"option": "retry_limit", "default": 10}
   }},
-  "cloudwatch": {"plugin": "cloudwatch_logs", "destination": ["region", "endpoint", "roleArn", "logGroupName", "logGroupTemplate"], "options": {
+  "cloudwatch": {"plugin": "cloudwatch_logs", "destination": ["region", "endpoint", "roleArn", "logGroupName", "logGroupTemplate"], "logRouter": "cloudwatch_logs", "options": {
     "logGroupName": {"option": "log_group_name", "default": "/aws/containerinsights/{cluster}/{pipeline}", "placeholders": true},
     "logGroupTemplate": {"option": "log_group_template", "default": "", "placeholders": true},
     "logStreamName": {"option": "log_stream_name", "default": "", "placeholders": true},
@@ -28,7 +28,7 @@
     "tls.caSecret": {"option": "tls.ca_file", "file": true, "when": "tls"},
     "tls.caConfigMap": {"option": "tls.ca_file", "file": true, "when": "tls"}
   }},
-  "firehose": {"plugin": "kinesis_firehose", "destination": ["region", "endpoint", "roleArn", "deliveryStream"], "options": {
+  "firehose": {"plugin": "kinesis_firehose", "destination": ["region", "endpoint", "roleArn", "deliveryStream"], "logRouter": "kinesis_firehose", "options": {
     "deliveryStream": {"option": "delivery_stream", "default": ""},
     "retryLimit": {"option": "retry_limit", "default": 10},
     "storage.totalLimitSize": {"option": "storage.total_limit_size", "default": ""},
@@ -61,7 +61,7 @@
     "tls.caSecret": {"option": "tls.ca_file", "file": true, "when": "tls"},
     "tls.caConfigMap": {"option": "tls.ca_file", "file": true, "when": "tls"}
   }},
-  "opensearch": {"plugin": "opensearch", "fixed": {"suppress_type_name": true, "time_key": "@timestamp", "time_key_nanos": true, "buffer_size": "False", "net.io_timeout": "60s"}, "destination": ["host", "port", "path", "index", "logstashFormat", "logstashPrefix"], "options": {
+  "opensearch": {"plugin": "opensearch", "fixed": {"suppress_type_name": true, "time_key": "@timestamp", "time_key_nanos": true, "buffer_size": "False", "net.io_timeout": "60s"}, "destination": ["host", "port", "path", "index", "logstashFormat", "logstashPrefix"], "logRouter": "es", "options": {
     "port": {"option": "port", "default": 443},
     "compress": {"option": "compress", "default": "", "since5": true},
     "awsAuth": {"option": "aws_auth", "default": false},
@@ -89,7 +89,7 @@
     "generateId": {"option": "generate_id", "default": false},
     "traceError": {"option": "trace_error", "default": false}
   }},
-  "elasticsearch": {"plugin": "opensearch", "fixed": {"suppress_type_name": true, "time_key": "@timestamp", "time_key_nanos": true, "buffer_size": "False", "net.io_timeout": "60s"}, "destination": ["host", "port", "path", "index", "logstashFormat", "logstashPrefix"], "options": {
+  "elasticsearch": {"plugin": "opensearch", "fixed": {"suppress_type_name": true, "time_key": "@timestamp", "time_key_nanos": true, "buffer_size": "False", "net.io_timeout": "60s"}, "destination": ["host", "port", "path", "index", "logstashFormat", "logstashPrefix"], "logRouter": "es", "options": {
     "compress": {"option": "compress", "default": "", "since5": true},
     "port": {"option": "port", "default": 9200},
     "retryLimit": {"option": "retry_limit", "default": 10},

@@ -130,18 +130,23 @@ kube_url: https://127.0.0.1:443
 {{- concat $filters $values.extraFilters | toJson -}}
 {{- end -}}
 
-{{/* The complete configuration, as YAML. */}}
-{{- define "observability-stack.fluentBitConfig" -}}
-{{- $parsers := list (dict "name" "pods" "format" "regex" "regex" "\\.?pods\\.(?<namespace_name>[^_]+)_(?<pod_name>[^_]+)_(?<container_name>[^_]+)$") -}}
-{{- if not .Values.logs.joinParts -}}
-{{- $parsers = append $parsers (dict
+{{/* The parser of a container runtime's lines (CRI), which keeps the parts of long lines apart, as JSON. */}}
+{{- define "observability-stack.partsParser" -}}
+{{- dict
   "name" "parts"
   "format" "regex"
   "regex" "^(?<time>[^ ]+) (?<stream>stdout|stderr) (?<_p>[FP]) (?<log>.*)$"
   "time_key" "time"
   "time_format" "%Y-%m-%dT%H:%M:%S.%L%z"
   "time_keep" true
-) -}}
+| toJson -}}
+{{- end -}}
+
+{{/* The complete configuration, as YAML. */}}
+{{- define "observability-stack.fluentBitConfig" -}}
+{{- $parsers := list (dict "name" "pods" "format" "regex" "regex" "\\.?pods\\.(?<namespace_name>[^_]+)_(?<pod_name>[^_]+)_(?<container_name>[^_]+)$") -}}
+{{- if not .Values.logs.joinParts -}}
+{{- $parsers = append $parsers (include "observability-stack.partsParser" . | fromJson) -}}
 {{- end -}}
 {{- $inputs := list -}}
 {{- range include "observability-stack.logSources" . | fromJsonArray -}}

@@ -19,22 +19,32 @@ Uninstalling keeps positions and waiting records in {{ include "observability-st
 {{- end -}}
 {{- end -}}
 
-{{/* Policies of the roles, log groups, and resources that an uninstall keeps; arguments as for observability-stack.roleNotes. */}}
+{{/*
+Policies of the roles, log groups, and resources that an uninstall keeps; arguments as for observability-stack.roleNotes, or, for
+Fargate's log router, dict "root" $ "outputs" <list> "role" <text>.
+*/}}
 {{- define "observability-stack.outputNotes" -}}
-{{- $outputs := include "observability-stack.fluentBitOutputs" . | fromJsonArray -}}
+{{- $outputs := .outputs -}}
+{{- if not $outputs }}{{ $outputs = include "observability-stack.fluentBitOutputs" . | fromJsonArray }}{{ end -}}
+{{- $own := .role | default (printf "the role of %s" .who) -}}
 {{- $region := .root.Values.cluster.region -}}
 {{- $policies := include "observability-stack.outputPolicies" (dict "outputs" $outputs "partition" (include "observability-stack.partition" $region) "region" $region) | fromJson -}}
 {{- range $role, $statements := $policies }}
 
-The least-privilege policy of {{ if eq $role "own" }}the role of {{ $.who }}{{ else }}the role that outputs assume, {{ $role }}{{ end }} (ACCOUNT is its AWS account ID):
+The least-privilege policy of {{ if eq $role "own" }}{{ $own }}{{ else }}the role that outputs assume, {{ $role }}{{ end }} (ACCOUNT is its AWS account ID):
 
 {{ include "observability-stack.policyDocument" $statements | indent 2 }}
 {{- if ne $role "own" }}
 
-It must trust the role of {{ $.who }}.
+It must trust {{ $own }}.
 {{- end }}
 {{- end }}
-{{- if $policies }}
+{{- if and $policies .role }}
+
+Add the policy to that role:
+
+  aws iam put-role-policy --role-name ROLE --policy-name fargate-logging --policy-document file://policy.json
+{{- else if $policies }}
 
 {{ include "observability-stack.roleNotes" . }}
 {{- end }}

@@ -1,7 +1,7 @@
-{{/* Checks of logs and events, where they are enabled. */}}
+{{/* Checks of logs and events, where they are enabled, and of the outputs that Fargate's log router shares with them. */}}
 
 {{- define "observability-stack.checkLogs" -}}
-{{- if or .Values.logs.enabled .Values.events.enabled -}}
+{{- if or .Values.logs.enabled .Values.events.enabled .Values.fargate.logging.enabled -}}
 {{- include "observability-stack.checkLogOutputs" . -}}
 {{- end -}}
 {{- if .Values.logs.enabled -}}
@@ -19,7 +19,7 @@
 
 {{- define "observability-stack.checkLogOutputs" -}}
 {{- $sources := list -}}
-{{- range list "logs" "events" }}{{ $sources = concat $sources (include "observability-stack.pipelines" (dict "root" $ "component" .) | fromJsonArray) }}{{ end -}}
+{{- range list "logs" "events" "fargate" }}{{ $sources = concat $sources (include "observability-stack.pipelines" (dict "root" $ "component" .) | fromJsonArray) }}{{ end -}}
 {{- include "observability-stack.checkAgentOutputs" (dict "root" . "sources" $sources "names" (include "observability-stack.outputNames" . | fromJson)) -}}
 {{- range $output := include "observability-stack.outputs" . | fromJsonArray }}
 {{- $pipelines := dig "match" "pipelines" list $output }}
