@@ -51,6 +51,8 @@
 {{- $given := dict "path" "serviceAccount" "account" .Values.serviceAccount "type" $type -}}
 {{- if and .Values.rbac.create (include "fluent-bit-windows.needsToken" .) }}{{ include "fluent-bit-windows.checkDefaultAccount" $given }}{{ end }}
 {{- include "fluent-bit-windows.checkRole" $given }}
+{{- include "fluent-bit-windows.checkIssuerRegion" .Values.cluster }}
+{{- range include "fluent-bit-windows.outputs" . | fromJsonArray }}{{ include "fluent-bit-windows.checkOutputRole" (merge (dict "output" .) $given) }}{{ end }}
 {{- $pod := ternary ", and a host process is not in the pod network" "" (eq .Values.mode "hostProcess") }}
 {{- include "fluent-bit-windows.reject" (list (and (eq $type "podIdentity") (not .Values.identity.allowPodIdentity))
   (printf "`identity.type` is podIdentity, which AWS documents for Linux nodes only%s. Use IRSA, or allow EKS Pod Identity if your nodes support it." $pod)

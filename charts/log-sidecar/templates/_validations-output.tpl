@@ -39,6 +39,7 @@
 {{- $names := include "log-sidecar.outputNames" (dict "root" .root "sidecar" (dict "container" "app" "files" list)) | fromJson -}}
 {{- include "log-sidecar.checkOutputs" (dict "outputs" .outputs "types" (include "log-sidecar.outputTypes" .root | fromJson) "names" $names "files" true) }}
 {{- range .outputs }}
+{{- include "log-sidecar.checkOutputRole" (dict "output" . "path" "serviceAccount" "account" $.root.Values.serviceAccount) }}
 {{- include "log-sidecar.reject" (list (and (dig "url" "" .) (dig "host" "" .))
   (printf "`outputs.%s` sets both host and url, but the URL already contains the host. Remove `host`, or write:" .name)
   (printf "outputs.%s.url" .name) nil) }}

@@ -1,5 +1,21 @@
 {{/* Checks of `server.remoteWrite`. */}}
 
+{{/*
+The region of the cluster. A cluster can write to workspaces in other regions, but if `cluster.region` has its default, it was
+probably forgotten. The issuer proves that it was not.
+*/}}
+{{- define "observability-stack.checkRegion" -}}
+{{- $cluster := .Values.cluster -}}
+{{- include "observability-stack.checkIssuerRegion" $cluster -}}
+{{- $regions := list -}}
+{{- range .Values.server.remoteWrite }}{{ $regions = append $regions (include "observability-stack.ampWorkspace" (tpl .url $) | fromJson).region }}{{ end -}}
+{{- $regions = compact $regions -}}
+{{- $forgotten := and $regions (eq $cluster.region "us-east-1") (not (has $cluster.region $regions)) (not (include "observability-stack.issuerRegion" $cluster.oidcIssuer)) -}}
+{{- include "observability-stack.reject" (list $forgotten
+  (printf "`cluster.region` is us-east-1, the default, but `server.remoteWrite` writes to %s. Traces, logs and IAM policies use the region of the cluster. Set it, or confirm us-east-1 with the cluster's issuer." ($regions | uniq | join " and "))
+  "cluster.region" (first (append $regions "")) "cluster.oidcIssuer" "https://oidc.eks.us-east-1.amazonaws.com/id/...") }}
+{{- end -}}
+
 {{- define "observability-stack.checkRemotes" -}}
 {{- range $index, $remote := .Values.server.remoteWrite }}
 {{- $where := printf "server.remoteWrite[%d]" $index }}
@@ -36,6 +52,9 @@
   (printf "`%s.url` has the path %q, which is not a remote-write endpoint. Common paths are /api/v1/write (Prometheus, VictoriaMetrics), /api/v1/push (Mimir), /api/v1/receive (Thanos) and /workspaces/ws-.../api/v1/remote_write (AMP)." $where $path)
   "server.remoteWrite" (list (dict "url" (printf "%s/api/v1/write" $origin)))) }}
 {{- end }}
+{{- include "observability-stack.checkAssumedRole" (dict "option" (printf "%s.sigv4.role_arn" $where) "role" (.sigv4 | default dict).role_arn
+  "path" "serviceAccounts.server" "account" $.Values.serviceAccounts.server
+  "pairs" (list "server.remoteWrite" (list (dict "url" $url "sigv4" (omit (.sigv4 | default dict) "role_arn"))))) }}
 {{- $ways := list }}
 {{- range list "sigv4" "basic_auth" "authorization" "oauth2" "azuread" "google_iam" "bearer_token_file" }}{{ if hasKey $remote . }}{{ $ways = append $ways . }}{{ end }}{{ end }}
 {{- include "observability-stack.reject" (list (gt (len $ways) 1)

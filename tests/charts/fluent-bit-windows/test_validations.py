@@ -107,6 +107,16 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         "`serviceAccount.roleArn` and the annotation eks.amazonaws.com/role-arn name different roles",
         f"serviceAccount:\n  roleArn: {ROLE}-2",
     ),
+    "role of the agent itself": (
+        {**cloudwatch(roleArn=ROLE), "serviceAccount": {"roleArn": ROLE}},
+        "`outputs.cloudwatch.roleArn` is the role of `serviceAccount`, which the pods already have",
+        'outputs:\n  cloudwatch:\n    roleArn: ""',
+    ),
+    "region of another cluster": (
+        {"cluster": {"region": "eu-west-1", "oidcIssuer": "https://oidc-eks.eu-central-1.api.aws/id/0123"}},
+        "`cluster.region` is eu-west-1, but `cluster.oidcIssuer` is the issuer of a cluster in eu-central-1",
+        "cluster:\n  region: eu-central-1",
+    ),
     "misspelled annotation": (
         {"serviceAccount": {"annotations": {"eks.amazonaws.co/role-arn": ROLE}}},
         '`serviceAccount.annotations` has the key "eks.amazonaws.co/role-arn", but EKS reads only eks.amazonaws.com/',
@@ -226,6 +236,7 @@ ACCEPTED = {
     "digest that overrides the tag": {**builds("2022"), "image": {"tag": "4.0.13", "digest": "sha256:" + "0" * 64}},
     "metadata of old from a file name": LEGACY,
     "external id of old": {**LEGACY, **cloudwatch(externalId="x", roleArn=ROLE)},
+    "role in another account": {**cloudwatch(roleArn=ROLE), "serviceAccount": {"roleArn": f"{ROLE}-2"}},
     "never expires": cloudwatch(logRetentionDays=0),
     "three years": cloudwatch(logRetentionDays=1096),
     "same role twice": annotated(ROLE, roleArn=ROLE),

@@ -10,6 +10,7 @@ from .test_output import KEY, both, to
 
 Values = dict[str, Any]
 FILES = [{"name": "a", "path": "/var/log/app/a.log"}, {"name": "b", "path": "/var/log/app/b.log"}]
+ROLE = "arn:aws:iam::111122223333:role/logs"
 HTTP = {"type": "http", "host": "logs.test"}
 # name: (values, what the message says, the YAML that it shows)
 REJECTED: dict[str, tuple[Values, str, str]] = {
@@ -52,6 +53,11 @@ REJECTED: dict[str, tuple[Values, str, str]] = {
         to("http", url=KEY),
         "`outputs.http` sets both host and url, but the URL already contains the host",
         "outputs:\n  http:\n    url: null",
+    ),
+    "role of the pod itself": (
+        {**to("cloudwatch", roleArn=ROLE), "serviceAccount": {"roleArn": ROLE}},
+        "`outputs.cloudwatch.roleArn` is the role of `serviceAccount`, which the pods already have",
+        'outputs:\n  cloudwatch:\n    roleArn: ""',
     ),
     "two CA certificates": (
         to("http", tls={"caSecret": KEY, "caConfigMap": KEY}),

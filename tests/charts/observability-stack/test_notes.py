@@ -13,6 +13,8 @@ Notes = Callable[..., str]
 ROLE = "arn:aws:iam::444455556666:role/amp"
 WORKSPACE = "https://aps-workspaces.{}/workspaces/ws-1234-abcd/api/v1/remote_write"
 
+CLUSTER = {"cluster": {"region": "eu-west-1"}}
+
 
 def amp(host: str = "eu-west-1.amazonaws.com", **sigv4: str) -> dict[str, Any]:
     return {"remoteWrite": [{"url": WORKSPACE.format(host), "sigv4": sigv4}]}
@@ -57,14 +59,14 @@ def test_commands_match_objects(notes: Notes, install: Callable[..., Manifests])
 )
 def test_policy_is_minimal(notes: Notes, server: dict[str, Any], resources: list[str]) -> None:
     """The policy permits remote write to the workspaces in the values, and nothing else."""
-    policy, trust = policies(notes({"server": server}))
+    policy, trust = policies(notes({**CLUSTER, "server": server}))
     assert policy == {"Effect": "Allow", "Action": ["aps:RemoteWrite"], "Resource": resources}
     assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
 
 
 def test_role_of_another_account(notes: Notes) -> None:
     """With a role to assume, the pod's own role can only assume it, and the notes show the other role's permissions."""
-    text = notes({"server": amp(role_arn=ROLE)})
+    text = notes({**CLUSTER, "server": amp(role_arn=ROLE)})
     assert policies(text)[0] == {"Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": [ROLE]}
     assert f"The role {ROLE} must trust it" in text
 
@@ -124,7 +126,7 @@ def test_pod_identity_is_for_one_service_account(notes: Notes) -> None:
 
 def test_commands_show_arriving_samples(notes: Notes) -> None:
     """The notes show a command for Prometheus' own counters, and a query for each workspace."""
-    text = notes({"server": amp()})
+    text = notes({**CLUSTER, "server": amp()})
     assert "grep -E '^prometheus_remote_storage_samples_(total|failed_total|retried_total|dropped_total)'" in text
     [(region, url)] = re.findall(r"awscurl --service aps --region (\S+) '(\S+)'", text)
     assert region == "eu-west-1"
@@ -143,7 +145,11 @@ def test_commands_show_arriving_samples(notes: Notes) -> None:
         ({}, "x-observability-stack-server"),
         ({"server": {"replicas": 2}}, "x-observability-stack-server x-observability-stack-server-0-1"),
         (
-            {"server": amp(), "alertmanager": {"enabled": True, "persistence": {"type": "persistentVolumeClaim"}}},
+            {
+                **CLUSTER,
+                "server": amp(),
+                "alertmanager": {"enabled": True, "persistence": {"type": "persistentVolumeClaim"}},
+            },
             "x-observability-stack-alertmanager",
         ),
     ],
@@ -179,9 +185,9 @@ def test_remaining_claims_are_listed(
 )
 def test_hints(notes: Notes, values: dict[str, Any], says: str) -> None:
     """Each hint is in the notes of the values that it applies to, and not in others."""
-    assert says in notes(values)
+    assert says in notes({**CLUSTER, **values})
     other = {
-        "cluster": {"name": "shop"},
+        "cluster": {"name": "shop", "region": "eu-west-1"},
         "serviceAccounts": {"server": {"roleArn": ROLE}},
         "server": {
             **amp(),
@@ -202,7 +208,7 @@ def test_notes_without_prometheus(notes: Notes) -> None:
 def test_metrics_have_one_switch(install: Callable[..., Manifests], notes: Notes) -> None:
     """`metrics.enabled: false` disables Prometheus and all exporters, whatever their own switches."""
     on = {name: {"enabled": True} for name in ("server", "alertmanager", "pushgateway", "kubeStateMetrics")}
-    values = {**on, "server": {**amp(), "replicas": 2}, "metrics": {"enabled": False}}
+    values = {**on, **CLUSTER, "server": {**amp(), "replicas": 2}, "metrics": {"enabled": False}}
     assert len(install({**values, "metrics": {"enabled": True}})) > 20
     assert len(install(values)) == 0
     assert "Prometheus" not in notes(values)

@@ -12,6 +12,7 @@ from harness.render import supported
 from harness.render.manifests import Manifests
 
 both_majors = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids=lambda major: f"helm-{major}")
+REGION = {"cluster": {"region": "eu-west-1"}}
 AMP = "https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1234-abcd/api/v1/remote_write"
 SIGNED = {"sigv4": {"region": "eu-west-1"}}
 MIMIR = "https://mimir.example.com/api/v1/push"
@@ -21,11 +22,17 @@ SMALL = {"persistentVolumeClaim": {"size": "1Gi"}}
 
 
 def remote(url: str = MIMIR, **settings: Any) -> dict[str, Any]:
-    return {"server": {"remoteWrite": [{"url": url, **settings}]}}
+    return {**REGION, "server": {"remoteWrite": [{"url": url, **settings}]}}
 
 
 def account(**settings: Any) -> dict[str, Any]:
     return {"serviceAccounts": {"server": settings}}
+
+
+def logs_to(role: str, account: str, **components: Any) -> dict[str, Any]:
+    """Logs or events for CloudWatch through a role, which is also that of an account."""
+    outputs = {"cloudwatch": {"roleArn": role}}
+    return {"outputs": outputs, "serviceAccounts": {account: {"roleArn": ROLE}}, **components}
 
 
 # name: (values, what the message says, the YAML that it shows)
@@ -53,10 +60,7 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         "- url: https://aps-workspaces-fips.cn-north-1.amazonaws.com.cn/workspaces/ws-1234-abcd/api/v1/remote_write",
     ),
     "host without a region": (
-        {
-            **remote(AMP.replace("aps-workspaces.eu-west-1.amazonaws.com", "aps-workspaces")),
-            "cluster": {"region": "eu-west-1"},
-        },
+        remote(AMP.replace("aps-workspaces.eu-west-1.amazonaws.com", "aps-workspaces")),
         "has the host aps-workspaces, which is not an endpoint",
         f"- url: {AMP}",
     ),
@@ -95,6 +99,41 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         remote(AMP, sigv4={"region": "us-east-1"}),
         "`server.remoteWrite[0].sigv4.region` is us-east-1, but the workspace is in eu-west-1",
         f"  - sigv4:\n      region: eu-west-1\n    url: {AMP}",
+    ),
+    "role of the pod itself": (
+        {**remote(AMP, sigv4={"region": "eu-west-1", "role_arn": ROLE}), **account(roleArn=ROLE)},
+        "`server.remoteWrite[0].sigv4.role_arn` is the role of `serviceAccounts.server`, which the pods already have",
+        f"server:\n  remoteWrite:\n  - sigv4:\n      region: eu-west-1\n    url: {AMP}",
+    ),
+    "annotated role of the pod itself": (
+        {**remote(MIMIR, sigv4={"region": "eu-west-1", "role_arn": ROLE}), **account(annotations={KEY: ROLE})},
+        "`server.remoteWrite[0].sigv4.role_arn` is the role of `serviceAccounts.server`",
+        f"server:\n  remoteWrite:\n  - sigv4:\n      region: eu-west-1\n    url: {MIMIR}",
+    ),
+    "role of the log agent itself": (
+        logs_to(ROLE, logs={"enabled": True}, account="logs"),
+        "`outputs.cloudwatch.roleArn` is the role of `serviceAccounts.logs`",
+        'outputs:\n  cloudwatch:\n    roleArn: ""',
+    ),
+    "role of the event collector itself": (
+        logs_to(ROLE, events={"enabled": True}, account="events"),
+        "`outputs.cloudwatch.roleArn` is the role of `serviceAccounts.events`",
+        'outputs:\n  cloudwatch:\n    roleArn: ""',
+    ),
+    "region left at its default": (
+        {**remote(AMP, **SIGNED), "cluster": {}},
+        "`cluster.region` is us-east-1, the default, but `server.remoteWrite` writes to eu-west-1.",
+        "cluster:\n  region: eu-west-1",
+    ),
+    "region to confirm": (
+        {**remote(AMP, **SIGNED), "cluster": {"oidcIssuer": "https://issuer.example.com"}},
+        "`cluster.region` is us-east-1, the default",
+        "cluster:\n  oidcIssuer: https://oidc.eks.us-east-1.amazonaws.com/id/...",
+    ),
+    "region of another cluster": (
+        {"cluster": {"region": "eu-west-1", "oidcIssuer": "https://oidc.eks.eu-central-1.amazonaws.com/id/0123"}},
+        "`cluster.region` is eu-west-1, but `cluster.oidcIssuer` is the issuer of a cluster in eu-central-1",
+        "cluster:\n  region: eu-central-1",
     ),
     "two ways to authenticate": (
         remote(AMP, **SIGNED, basic_auth={"username": "a", "password_file": "/b"}),
@@ -233,6 +272,25 @@ ACCEPTED = {
     "thanos": remote("http://thanos:19291/api/v1/receive"),
     "a signing proxy": remote("http://localhost:8005/workspaces/ws-1/api/v1/remote_write"),
     "another service with sigv4": remote("https://receiver.example.com/api/v1/remote_write", sigv4={"region": "a-b-1"}),
+    "role in another account": {
+        **remote(AMP, sigv4={"region": "eu-west-1", "role_arn": ROLE}),
+        **account(roleArn=ROLE.replace("1111", "4444")),
+    },
+    "role in another account for logs": logs_to(ROLE.replace("1111", "4444"), "logs", logs={"enabled": True}),
+    "role of an agent that does not use the output": logs_to(ROLE, "logs", events={"enabled": True}),
+    "workspace in another region": {
+        **remote(AMP, **SIGNED),
+        "cluster": {"oidcIssuer": "https://oidc.eks.us-east-1.amazonaws.com/id/0123"},
+    },
+    "workspace in another region than a chosen one": {**remote(AMP, **SIGNED), "cluster": {"region": "eu-central-1"}},
+    "one of two workspaces in another region": {
+        "server": {
+            "remoteWrite": [{"url": AMP, "sigv4": {}}, {"url": AMP.replace("eu-west-1", "us-east-1"), "sigv4": {}}]
+        }
+    },
+    "issuer with a dual-stack host": {
+        "cluster": {"region": "eu-west-1", "oidcIssuer": "https://oidc-eks.eu-west-1.api.aws/id/0123"}
+    },
     "query in the address": remote("https://p.example.com/api/v1/write?tenant=a"),
     "pair": {"server": {**remote()["server"], "replicas": 2}},
     "pairs of parts without a remote": {"server": {"replicas": 2, "shards": 2}},

@@ -34,3 +34,35 @@ annotations and, if it has one, roleArn> and, where the chart has one, "type" <o
   (printf "`%s` names an IAM role for IRSA, but `identity.type` is %s. Remove the role, or change the type." .path .type)
   "identity.type" "irsa") }}
 {{- end -}}
+
+{{/*
+A message about a role that pods would assume although they already have it, which requires that the role trusts itself: dict
+"option" <path of the ARN in the values> "role" <the ARN> "path" <of the service account> "account" <as above> "pairs" <what to
+write>.
+*/}}
+{{- define "fluent-bit-windows.checkAssumedRole" -}}
+{{- $own := get .account "roleArn" | default (get .account.annotations "eks.amazonaws.com/role-arn") -}}
+{{- include "fluent-bit-windows.reject" (concat (list (and .role (eq .role $own))
+  (printf "`%s` is the role of `%s`, which the pods already have, and AWS does not let a role assume itself unless its trust policy names it. Remove the option." .option .path)) .pairs) }}
+{{- end -}}
+
+{{/* The same about an output: dict "output" <of fluent-bit-windows.outputs> "path" "account" <as above>. */}}
+{{- define "fluent-bit-windows.checkOutputRole" -}}
+{{- $option := printf "outputs.%s.roleArn" .output.name -}}
+{{- include "fluent-bit-windows.checkAssumedRole" (merge (dict "option" $option "role" (get .output "roleArn") "pairs" (list $option "")) .) }}
+{{- end -}}
+
+{{/*
+A message about an OIDC issuer in another Region than `cluster.region`. Hosts of other forms, for example in tests, name no
+Region. Argument: `cluster` of the values.
+*/}}
+{{- define "fluent-bit-windows.checkIssuerRegion" -}}
+{{- $issuer := include "fluent-bit-windows.issuerRegion" .oidcIssuer -}}
+{{- include "fluent-bit-windows.reject" (list (and $issuer (ne $issuer .region))
+  (printf "`cluster.region` is %s, but `cluster.oidcIssuer` is the issuer of a cluster in %s." .region $issuer) "cluster.region" $issuer) }}
+{{- end -}}
+
+{{/* The Region that the URL of an OIDC issuer of EKS names, or nothing. Argument: the URL. */}}
+{{- define "fluent-bit-windows.issuerRegion" -}}
+{{- regexFind "^https://oidc(-eks|\\.eks)(-fips)?\\.[a-z0-9-]+" . | regexFind "[a-z0-9-]+$" -}}
+{{- end -}}
