@@ -19,6 +19,8 @@ JOBS = (
     "apiserver",
     "cadvisor",
     "endpoints",
+    "kube-controller-manager",
+    "kube-scheduler",
     "kube-state-metrics",
     "kubelet",
     "node-exporter",

@@ -56,6 +56,7 @@ def add_on(text: str) -> dict[str, Any]:
 
 EVERYTHING = {
     "metrics": {"enhanced": False, "accelerated": True, "extract": False},
+    "exporterCaSecret": {"name": "exporter-ca"},
     "interval": 300,
     "flushInterval": 10,
     "preferFullPodName": True,
@@ -238,6 +239,34 @@ def test_pod_cannot_change_the_node(install: Install) -> None:
     by_node = install(insights({"hostNetwork": True}, identity={"type": "node"}))
     assert by_node.one("DaemonSet")["spec"]["template"]["spec"]["hostNetwork"] is True
     assert "RUN_WITH_IRSA" not in {entry["name"] for entry in by_node.containers("container-insights")[0]["env"]}
+
+
+def test_exporters_are_verified(install: Install) -> None:
+    """The CA certificate of the exporters is at the path that the agent has compiled in, if it scrapes them.
+
+    Source: `caFile` in awscontainerinsightreceiver/internal/gpu/dcgmscraper.go and internal/neuron of
+    amazon-contributing/opentelemetry-collector-contrib.
+    """
+    chosen = {"metrics": {"accelerated": True}, "exporterCaSecret": {"name": "ours", "key": "root.pem"}}
+    made = install(insights({**chosen, "windows": {"enabled": True}}))
+    pods = {item["metadata"]["name"]: item["spec"]["template"]["spec"] for item in made.select("DaemonSet")}
+    [volume] = [volume for volume in pods[NAME]["volumes"] if "secret" in volume]
+    assert volume["secret"] == {"secretName": "ours", "items": [{"key": "root.pem", "path": "tls-ca.crt"}]}
+    mounts = {mount["name"]: mount for mount in pods[NAME]["containers"][0]["volumeMounts"]}
+    place = "/etc/amazon-cloudwatch-observability-agent-cert"
+    assert mounts[volume["name"]] == {"name": volume["name"], "mountPath": place, "readOnly": True}
+    for spec in (pods[f"{NAME}-windows"], *(pod.spec for pod in install(insights()).pods())):
+        assert not [volume for volume in spec["volumes"] if "secret" in volume]
+
+
+def test_exporters_without_a_ca_are_rejected(rejection: Callable[..., str], notes: Notes) -> None:
+    """Accelerated metrics require the CA certificate of the exporters, unless the add-on installs them."""
+    chosen = {"metrics": {"accelerated": True}}
+    message = rejection(insights(chosen))
+    assert "`containerInsights.metrics.accelerated` is true, but the agent scrapes DCGM Exporter" in message
+    assert "containerInsights:\n  exporterCaSecret:\n    name: exporter-ca" in message
+    assert "containerInsights:\n  installer: addOn" in message
+    assert add_on(notes(insights({**chosen, "installer": "addOn"})))["dcgmExporter"] == {"enabled": True}
 
 
 def test_probes_use_the_health_extension(install: Install) -> None:

@@ -199,7 +199,11 @@ def test_rules_for_alertmanager_require_it(helm: Helm) -> None:
 def test_metrics_of_rules_are_scraped(helm: Helm) -> None:
     """Every job of the allow-list exists, and kube-state-metrics exports the metrics that the list expects of it."""
     wanted = load((CHART / "files" / "allow-list.yaml").read_text(encoding="utf-8"))
-    everything = {**WITH_ALERTMANAGER, "pushgateway": {"enabled": True}}
+    everything = {
+        **WITH_ALERTMANAGER,
+        "pushgateway": {"enabled": True},
+        "scrape": {"jobs": {"controlPlane": True}},
+    }
     made = helm.render(CHART, values=everything)
     config = load(made.one("ConfigMap", component="server")["data"]["prometheus-0-0.yaml"])
     assert set(allow_list.JOBS) == {job["job_name"] for job in config["scrape_configs"]} >= wanted.keys()

@@ -28,6 +28,7 @@ FILES = [
 ALL = {"alertmanager": {"enabled": True}, "pushgateway": {"enabled": True}}
 OWN = {"alertmanager", "kube-state-metrics", "node-exporter", "prometheus", "pushgateway"}
 CLUSTER = {"apiserver", "cadvisor", "kubelet"}
+CONTROL_PLANE = {"kube-controller-manager", "kube-scheduler"}
 USERS = {"endpoints", "pods"}
 
 
@@ -66,6 +67,28 @@ def test_jobs(scrapes: Scrapes) -> None:
     for name in CLUSTER | USERS | OWN:
         key = {job: key for key, job in keys.items()}.get(name, name)
         assert scrapes({**ALL, "scrape": {"jobs": {key: False}}}).keys() == (CLUSTER | USERS | OWN) - {name}
+
+
+def test_control_plane(scrapes: Scrapes, install: Callable[..., Manifests]) -> None:
+    """One switch adds scheduler and controller manager, with the paths and the permission that EKS documents.
+
+    Source: "Fetch control plane raw metrics in Prometheus format" of the Amazon EKS user guide.
+    """
+    chosen = {"scrape": {"jobs": {"controlPlane": True}}}
+    jobs, apiserver = scrapes(chosen), scrapes()["apiserver"]
+    assert jobs.keys() == scrapes().keys() | CONTROL_PLANE
+    for name, component in (("kube-scheduler", "ksh"), ("kube-controller-manager", "kcm")):
+        path = f"/apis/metrics.eks.amazonaws.com/v1/{component}/container/metrics"
+        assert jobs[name] == {**apiserver, "job_name": name, "metrics_path": path}
+    group = "metrics.eks.amazonaws.com"
+    for values, resources in ({}, []), (chosen, ["kcm/metrics", "ksh/metrics"]):
+        [role] = [
+            item
+            for item in install(values).select("ClusterRole")
+            if item["metadata"]["name"].endswith("server.prometheus")
+        ]
+        found = [rule for rule in role["rules"] if group in rule.get("apiGroups", [])]
+        assert found == ([{"apiGroups": [group], "resources": resources, "verbs": ["get"]}] if resources else [])
 
 
 def test_targets_are_endpoints(scrapes: Scrapes) -> None:

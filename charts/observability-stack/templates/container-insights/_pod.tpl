@@ -51,6 +51,12 @@ volumes:
   - name: pod-resources
     mounts: [{mountPath: /var/lib/kubelet/pod-resources, readOnly: true}]
     hostPath: {path: /var/lib/kubelet/pod-resources}
+  # The agent has this path compiled in.
+  - name: exporter-ca
+    mounts: [{mountPath: /etc/amazon-cloudwatch-observability-agent-cert, readOnly: true}]
+    secret:
+      secretName: {{ $insights.exporterCaSecret.name | quote }}
+      items: [{key: {{ $insights.exporterCaSecret.key | quote }}, path: tls-ca.crt}]
   {{- end }}
 {{- end -}}
 

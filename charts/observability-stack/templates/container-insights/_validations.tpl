@@ -10,6 +10,9 @@
 {{- include "observability-stack.reject" (list (and $insights.addOn.containerLogs (eq $insights.installer "chart"))
   "`containerInsights.addOn.containerLogs` is true, but `containerInsights.installer` is chart. Collect logs with this chart instead."
   "logs.enabled" true) }}
+{{- include "observability-stack.reject" (list (and (include "observability-stack.runsInsights" .) $insights.metrics.accelerated (not $insights.exporterCaSecret.name))
+  "`containerInsights.metrics.accelerated` is true, but the agent scrapes DCGM Exporter and Neuron Monitor by HTTPS and has no CA certificate. Name the Secret that contains it, or let the EKS add-on install agent and exporters."
+  "containerInsights.exporterCaSecret.name" "exporter-ca" "containerInsights.installer" "addOn") }}
 {{- include "observability-stack.reject" (list (and (include "observability-stack.runsWindowsInsights" .) (eq .Values.identity.type "podIdentity"))
   "`containerInsights.windows.enabled` is true, but `identity.type` is podIdentity, which EKS supports on Linux nodes only."
   "identity.type" "irsa" "containerInsights.windows.enabled" false) }}

@@ -41,4 +41,7 @@
 - {apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [get, list, watch]}
 - {apiGroups: [""], resources: [nodes/metrics], verbs: [get]}
 - {nonResourceURLs: [/metrics], verbs: [get]}
+{{- if .Values.scrape.jobs.controlPlane }}
+- {apiGroups: [metrics.eks.amazonaws.com], resources: [kcm/metrics, ksh/metrics], verbs: [get]}
+{{- end }}
 {{- end -}}

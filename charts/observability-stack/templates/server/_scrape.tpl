@@ -10,9 +10,9 @@
 {{- define "observability-stack.enabledJobs" -}}
 {{- $jobs := dict -}}
 {{- range $name, $job := .Files.Get "files/scrape-jobs.yaml" | fromYaml -}}
-{{- $key := include "observability-stack.valuesKey" $name -}}
+{{- $key := $job.switch | default (include "observability-stack.valuesKey" $name) -}}
 {{- $component := ternary "server" $key (eq $name "prometheus") -}}
-{{- if and (get $.Values.scrape.jobs $key) (or $job.kubernetes_sd_configs (get $.Values $component).enabled) }}{{ $_ := set $jobs $name $job }}{{ end -}}
+{{- if and (get $.Values.scrape.jobs $key) (or $job.kubernetes_sd_configs (get $.Values $component).enabled) }}{{ $_ := set $jobs $name (omit $job "switch") }}{{ end -}}
 {{- end -}}
 {{- $jobs | toJson -}}
 {{- end -}}
