@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast bench generate docs clean lint lock
+.PHONY: help demo test fast bench generate docs images pin clean lint lock
 
 help:  ## show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -29,6 +29,12 @@ generate: $(READY)  ## write generated files: the charts' copies of charts/share
 
 docs: $(READY)  ## write each chart's README.md and VALUES.md from values.yaml and *.md.gotmpl
 	@$(BIN)/python -m harness docs
+
+images: $(READY)  ## compare the charts' images with their registries: platforms and newer tags
+	@$(BIN)/python -m harness images
+
+pin: $(READY)  ## print values that pin the digests of the charts' default images
+	@$(BIN)/python -m harness images --pin
 
 lint: $(READY)  ## check style and types
 	@$(BIN)/ruff check -q

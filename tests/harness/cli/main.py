@@ -221,6 +221,16 @@ def prose(files: tuple[Path, ...]) -> int:
     return 1 if found else 0
 
 
+@program.command("images")
+@click.option("--pin", is_flag=True, help="Print values that pin the digests of the default images instead.")
+def compare_images(pin: bool) -> int:
+    """Compare the charts' images with their registries: platforms, newer tags; exit with status 1 for faults."""
+    from harness.cli import images  # noqa: PLC0415
+
+    charts = sorted(path.parent for path in Path.cwd().glob("charts/*/Chart.yaml"))
+    return images.pin(charts) if pin else images.check(charts)
+
+
 _check = click.option("--check", is_flag=True, help="Write nothing; exit with status 1 if a file is out of date.")
 
 
