@@ -30,6 +30,7 @@
   "prefix" $prefix
   "types" $types
   "names" $names
+  "aws" $.Values.aws
   "caDirectory" (printf "%s\\fluent-bit-ca" (include "fluent-bit-windows.drive" $))
   "separator" "\\"
   "legacy" (include "fluent-bit-windows.isLegacy" $)

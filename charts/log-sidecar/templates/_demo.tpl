@@ -47,7 +47,7 @@
 {{- $path := ternary (printf "%s/_bulk" (trimSuffix "/" (toString $output.path))) $output.uri (has $output.type (list "elasticsearch" "opensearch")) -}}
 {{- $url = printf "%s://%s:%d%s" (ternary "https" "http" $output.tls.enabled) $output.host (int $output.port) $path -}}
 {{- end -}}
-{{- $scope := dict "output" $output "types" (include "log-sidecar.outputTypes" . | fromJson) "names" dict "caDirectory" "/etc/log-sidecar-ca" -}}
+{{- $scope := dict "output" $output "types" (include "log-sidecar.outputTypes" . | fromJson) "names" dict "aws" .Values.aws "caDirectory" "/etc/log-sidecar-ca" -}}
 {{- $section := include "log-sidecar.fluentBitOutput" $scope | fromJson -}}
 {{- $headers := dict -}}
 {{- range $section.header }}{{ $_ := set $headers (splitn " " 2 .)._0 (splitn " " 2 .)._1 }}{{ end -}}

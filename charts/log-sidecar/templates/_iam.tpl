@@ -3,7 +3,7 @@
 {{- $names := dict "container" .Values.app.name "namespace" .Release.Namespace "node" "*" "pod" "*" "region" "REGION" -}}
 {{- $sections := list -}}
 {{- $region := "REGION" -}}
-{{- $scope := dict "types" (include "log-sidecar.outputTypes" . | fromJson) "names" $names "caDirectory" "" "storeDir" "" -}}
+{{- $scope := dict "types" (include "log-sidecar.outputTypes" . | fromJson) "names" $names "aws" .Values.aws "caDirectory" "" "storeDir" "" -}}
 {{- range include "log-sidecar.activeOutputs" . | fromJsonArray -}}
 {{- $section := include "log-sidecar.fluentBitOutput" (merge (dict "output" .) $scope) | fromJson -}}
 {{- $sections = append $sections $section -}}
@@ -18,6 +18,10 @@
 {{ eq $role "own" | ternary "The role of the pod" (printf "The role %s" $role) }} needs no more than this policy (replace words in capitals):
 
 {{ include "log-sidecar.policyDocument" $statements | indent 2 }}
+{{- end }}
+{{- if $policies }}
+
+{{ include "log-sidecar.vpcEndpointsNote" (dict "policies" (values $policies) "identity" (ternary "irsa" "podIdentity" (ne $arn ""))) }}
 {{- end }}
 {{- if and $policies $arn }}
 

@@ -134,6 +134,7 @@ with one worker, large and retried chunks can overtake others: `offset` gives th
 {{- $scope := dict
   "types" (include "log-sidecar.outputTypes" .root | fromJson)
   "names" (include "log-sidecar.outputNames" . | fromJson)
+  "aws" .root.Values.aws
   "caDirectory" "/etc/log-sidecar-ca"
 -}}
 {{- $sections := list -}}

@@ -80,3 +80,33 @@ serviceAccounts.{{ include "observability-stack.valuesKey" .component }}.roleArn
 {{- end }}
 {{- end }}
 {{- end -}}
+
+{{/* Environment by which the AWS SDK selects endpoints, a YAML list. Argument: the root. */}}
+{{- define "observability-stack.awsEnv" -}}
+{{- if .Values.aws.useFipsEndpoints }}
+- {name: AWS_USE_FIPS_ENDPOINT, value: "true"}
+{{- end }}
+{{- if .Values.aws.useDualStackEndpoints }}
+- {name: AWS_USE_DUALSTACK_ENDPOINT, value: "true"}
+{{- end }}
+{{- end -}}
+
+{{/* The statements of policies of all enabled parts and the roles that they assume, a JSON list of lists; for the services in them. */}}
+{{- define "observability-stack.policies" -}}
+{{- $policies := list -}}
+{{- if and .Values.metrics.enabled .Values.server.enabled -}}
+{{- $policies = append $policies (include "observability-stack.remoteWriteStatements" . | fromJsonArray) -}}
+{{- /* A role that Prometheus assumes has its own policy, for the same service. */ -}}
+{{- if contains "aps-workspaces" (toJson .Values.server.remoteWrite) }}{{ $policies = append $policies (list (dict "Action" (list "aps:RemoteWrite"))) }}{{ end -}}
+{{- end -}}
+{{- if .Values.traces.enabled }}{{ $policies = append $policies (list (include "observability-stack.xrayStatement" . | fromJson)) }}{{ end -}}
+{{- if .Values.containerInsights.enabled }}{{ $policies = append $policies (include "observability-stack.insightsStatements" . | fromJsonArray) }}{{ end -}}
+{{- $region := .Values.cluster.region -}}
+{{- $agents := list (include "observability-stack.fargateOutputs" .) -}}
+{{- range list "logs" "events" }}{{ $agents = append $agents (include "observability-stack.fluentBitOutputs" (dict "root" $ "component" .)) }}{{ end -}}
+{{- range $agents -}}
+{{- $outputs := . | fromJsonArray -}}
+{{- $policies = concat $policies (include "observability-stack.outputPolicies" (dict "outputs" $outputs "partition" "aws" "region" $region) | fromJson | values) -}}
+{{- end -}}
+{{- $policies | toJson -}}
+{{- end -}}

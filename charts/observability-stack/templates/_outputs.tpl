@@ -57,6 +57,7 @@
   "prefix" "application\\.pods\\."
   "types" $types
   "names" $names
+  "aws" $root.Values.aws
   "caDirectory" (include "observability-stack.caDirectory" $root)
   "storeDir" (printf "%s/s3-%s" (include "observability-stack.stateDir" $root) $alias)
   "limit" $values.storage.totalLimitSize

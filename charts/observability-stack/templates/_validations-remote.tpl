@@ -39,6 +39,10 @@ probably forgotten. The issuer proves that it was not.
 {{- include "observability-stack.reject" (list (hasPrefix "http:" $url)
   (printf "`%s.url` uses http, but Amazon Managed Service for Prometheus requires https." $where)
   "server.remoteWrite" (list (dict "url" ($url | replace "http:" "https:")))) }}
+{{- $conforming := printf "aps-workspaces-fips.%s.%s" $workspace.region (include "observability-stack.dnsSuffix" $workspace.region) }}
+{{- include "observability-stack.reject" (list (and $.Values.aws.useFipsEndpoints (not (contains "aps-workspaces-fips." $host)))
+  (printf "`%s.url` has the host %s, but `aws.useFipsEndpoints` is on." $where $host)
+  "server.remoteWrite" (list (dict "url" (printf "https://%s%s" $conforming $path)))) }}
 {{- $signed := list (dict "url" $url "sigv4" (dict "region" $workspace.region)) }}
 {{- $given := (.sigv4 | default dict).region | default $workspace.region }}
 {{- include "observability-stack.reject" (list (not (kindIs "map" .sigv4))

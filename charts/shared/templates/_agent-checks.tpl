@@ -38,6 +38,7 @@ Messages about the outputs: dict "root" $ "sources" <names of the pipelines> "na
   "namespaced" (list "application")
   "read" .root.Values.logs.application.namespaces
   "legacy" .legacy
+  "aws" .root.Values.aws
 -}}
 {{- include "shared.checkOutputs" (set $given "names" (merge (dict "pipeline" "") .names)) -}}
 {{- include "shared.checkOutputMatches" (set $given "names" .names) -}}

@@ -1,38 +1,5 @@
 {{/* The least policies that AWS has to allow, and who can assume a role. */}}
 
-{{/*
-The partitions of AWS other than `aws` by the prefix of their regions: ID, DNS suffix, DNS suffix of dual-stack endpoints.
-Source: partitions.json of botocore.
-*/}}
-{{- define "shared.partitions" -}}
-{
-  "cn-": ["aws-cn", "amazonaws.com.cn", "api.amazonwebservices.com.cn"],
-  "eu-isoe-": ["aws-iso-e", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"],
-  "eusc-": ["aws-eusc", "amazonaws.eu", "api.amazonwebservices.eu"],
-  "us-gov-": ["aws-us-gov", "amazonaws.com", "api.aws"],
-  "us-iso-": ["aws-iso", "c2s.ic.gov", "api.aws.ic.gov"],
-  "us-isob-": ["aws-iso-b", "sc2s.sgov.gov", "api.aws.scloud"],
-  "us-isof-": ["aws-iso-f", "csp.hci.ic.gov", "api.aws.hci.ic.gov"]
-}
-{{- end -}}
-
-{{/* Partition of a region, as a JSON list: ID, DNS suffix, DNS suffix of dual-stack endpoints. Argument: the region. */}}
-{{- define "shared.partitionOf" -}}
-{{- $found := list "aws" "amazonaws.com" "api.aws" -}}
-{{- range $prefix, $partition := include "shared.partitions" . | fromJson }}{{ if hasPrefix $prefix $ }}{{ $found = $partition }}{{ end }}{{ end -}}
-{{- $found | toJson -}}
-{{- end -}}
-
-{{/* ID of a region's partition, the second part of every ARN. Argument: the region. */}}
-{{- define "shared.partition" -}}
-{{- include "shared.partitionOf" . | fromJsonArray | first -}}
-{{- end -}}
-
-{{/* DNS suffix of a region's endpoints. Argument: the region. */}}
-{{- define "shared.dnsSuffix" -}}
-{{- index (include "shared.partitionOf" . | fromJsonArray) 1 -}}
-{{- end -}}
-
 {{/* A policy as pretty JSON. Argument: its statements, a list. */}}
 {{- define "shared.policyDocument" -}}
 {{- dict "Version" "2012-10-17" "Statement" . | toPrettyJson -}}
@@ -69,4 +36,15 @@ The trust policy of a role for one service account of one cluster: dict "type" <
   "Condition" (dict "StringEquals" $claims)
 )) -}}
 {{- end -}}
+{{- end -}}
+
+{{/*
+What a cluster without internet access needs, a sentence: dict "policies" <lists of statements> "identity" <irsa, podIdentity
+or node>. Source of the names: https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html
+*/}}
+{{- define "shared.vpcEndpointsNote" -}}
+{{- $names := dict "aps" "aps-workspaces" "ec2" "ec2" "firehose" "kinesis-firehose" "logs" "logs" "s3" "s3" "sts" "sts" "xray" "xray" -}}
+{{- $services := list "ecr.api" "ecr.dkr" "s3" (get (dict "irsa" "sts" "podIdentity" "eks-auth") .identity) -}}
+{{- range .policies }}{{ range . }}{{ range .Action }}{{ $services = append $services (get $names (splitList ":" . | first)) }}{{ end }}{{ end }}{{ end -}}
+Without internet access, these values need VPC endpoints of {{ $services | compact | uniq | sortAlpha | join ", " }} (ecr and s3: for images in Amazon ECR).
 {{- end -}}

@@ -85,7 +85,7 @@ Secrets of the outputs: variable, Secret and key, as environment of a container.
 {{/*
 One output as Fluent Bit's section, without alias and match; returns JSON. dict "output" <of shared.outputs> "types" <data
 of shared.outputTypes> "names" <texts by placeholder> "caDirectory" <where shared.outputMounts mounts> and, where they
-apply, "separator" (of paths), "legacy" (Fluent Bit 1.9.10), "storeDir" (of the s3 output), "limit" (of the storage, if the
+apply, "aws" (the values of that name), "separator" (of paths), "legacy" (Fluent Bit 1.9.10), "storeDir" (of the s3 output), "limit" (of the storage, if the
 output sets none).
 */}}
 {{- define "shared.fluentBitOutput" -}}
@@ -131,6 +131,14 @@ output sets none).
 {{- if hasKey $section "aws_auth" }}{{ $_ := set $section "aws_auth" (ternary "On" "Off" $section.aws_auth) }}{{ end -}}
 {{- /* Fluent Bit 1.9.10 signs for a domain and does not know the option. */ -}}
 {{- if and .legacy (eq (dig "awsServiceName" "es" $output) "es") }}{{ $_ := unset $section "aws_service_name" }}{{ end -}}
+{{- /* Fluent Bit only has hosts of its own for the usual endpoints. */ -}}
+{{- $region := $section.region | default $section.aws_region -}}
+{{- if and $region (or .aws.useFipsEndpoints .aws.useDualStackEndpoints) -}}
+{{- $hosts := dict (ternary "aws_sts_endpoint" "sts_endpoint" (hasKey $section "aws_region")) (include "shared.awsHost" (dict "aws" .aws "service" "sts" "region" $region)) -}}
+{{- with $type.service }}{{ $_ := set $hosts "endpoint" (include "shared.awsHost" (dict "aws" $.aws "service" . "region" $region)) }}{{ end -}}
+{{- if and .aws.useDualStackEndpoints (not .legacy) }}{{ $_ := set $hosts "net.dns.prefer_ipv6" true }}{{ end -}}
+{{- $section = merge $section $hosts -}}
+{{- end -}}
 {{- if $section.shared_key }}{{ $_ := set $section "self_hostname" (get .names "pod" | default (get .names "node")) }}{{ end -}}
 {{- $limit := get $section "storage.total_limit_size" | default (.limit | default "") -}}
 {{- if $limit }}{{ $_ := set $section "storage.total_limit_size" $limit }}{{ end -}}

@@ -63,7 +63,6 @@ EVERYTHING = {
     "tagService": False,
     "applicationSignals": {"enabled": True},
     "endpoint": "https://logs.example.com",
-    "dualStack": True,
     "debug": True,
     "windows": {"enabled": True},
 }
@@ -112,7 +111,7 @@ def test_each_value_sets_an_option(install: Install) -> None:
         "prefer_full_pod_name": True,
         "tag_service": False,
     }
-    agent = {"region": "eu-west-1", "debug": True, "use_dualstack_endpoint": True}
+    agent = {"region": "eu-west-1", "debug": True}
     logs = {"force_flush_interval": 10, "endpoint_override": "https://logs.example.com"}
     assert config(made) == {
         "agent": agent,

@@ -75,7 +75,7 @@ def template(data: Mapping[str, Any], prefix: str, chart: str) -> str:
     lines = []
     for name, options in types(data, chart).items():
         kind = data["types"][name]
-        head = {key: kind[key] for key in ("plugin", "fixed", "destination", "logRouter") if key in kind}
+        head = {key: kind[key] for key in ("plugin", "fixed", "destination", "logRouter", "service") if key in kind}
         rows = [f"{json.dumps(path)}: {_compact(_for_templates(option))}" for path, option in options.items()]
         body = ",\n    ".join(rows)
         lines.append(f'  {json.dumps(name)}: {_compact(head)[:-1]}, "options": {{\n    {body}\n  }}}}')

@@ -39,6 +39,7 @@ Messages about the outputs: dict "root" $ "sources" <names of the pipelines> "na
   "namespaced" (list "application")
   "read" .root.Values.logs.application.namespaces
   "legacy" .legacy
+  "aws" .root.Values.aws
 -}}
 {{- include "fluent-bit-windows.checkOutputs" (set $given "names" (merge (dict "pipeline" "") .names)) -}}
 {{- include "fluent-bit-windows.checkOutputMatches" (set $given "names" .names) -}}

@@ -4,7 +4,7 @@
   "stdout": {"plugin": "stdout", "fixed": {"format": "json_lines", "json_date_key": "time", "json_date_format": "iso8601"}, "destination": [], "options": {
     "retryLimit": {"option": "retry_limit", "default": "no_limits"}
   }},
-  "cloudwatch": {"plugin": "cloudwatch_logs", "destination": ["region", "endpoint", "roleArn", "logGroupName", "logGroupTemplate"], "logRouter": "cloudwatch_logs", "options": {
+  "cloudwatch": {"plugin": "cloudwatch_logs", "destination": ["region", "endpoint", "roleArn", "logGroupName", "logGroupTemplate"], "logRouter": "cloudwatch_logs", "service": "logs", "options": {
     "logGroupName": {"option": "log_group_name", "default": "/log-sidecar/{namespace}", "placeholders": true},
     "logGroupTemplate": {"option": "log_group_template", "default": "", "placeholders": true},
     "logStreamName": {"option": "log_stream_name", "default": "{pod}/{file}", "placeholders": true},
@@ -28,7 +28,7 @@
     "tls.caSecret": {"option": "tls.ca_file", "file": true, "when": "tls"},
     "tls.caConfigMap": {"option": "tls.ca_file", "file": true, "when": "tls"}
   }},
-  "firehose": {"plugin": "kinesis_firehose", "destination": ["region", "endpoint", "roleArn", "deliveryStream"], "logRouter": "kinesis_firehose", "options": {
+  "firehose": {"plugin": "kinesis_firehose", "destination": ["region", "endpoint", "roleArn", "deliveryStream"], "logRouter": "kinesis_firehose", "service": "firehose", "options": {
     "deliveryStream": {"option": "delivery_stream", "default": ""},
     "retryLimit": {"option": "retry_limit", "default": "no_limits"},
     "storage.totalLimitSize": {"option": "storage.total_limit_size", "default": "128M"},
@@ -43,7 +43,7 @@
     "tls.caSecret": {"option": "tls.ca_file", "file": true, "when": "tls"},
     "tls.caConfigMap": {"option": "tls.ca_file", "file": true, "when": "tls"}
   }},
-  "s3": {"plugin": "s3", "destination": ["bucket", "s3KeyFormat"], "options": {
+  "s3": {"plugin": "s3", "destination": ["bucket", "s3KeyFormat"], "service": "s3", "options": {
     "bucket": {"option": "bucket", "default": ""},
     "s3KeyFormat": {"option": "s3_key_format", "default": "/{namespace}/{pod}/$TAG/%Y/%m/%d/%H/%M/%S/$UUID", "placeholders": true},
     "totalFileSize": {"option": "total_file_size", "default": "50M"},

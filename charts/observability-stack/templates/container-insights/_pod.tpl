@@ -5,6 +5,7 @@
 - {name: HOST_NAME, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}
 - {name: K8S_NODE_NAME, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}
 - {name: K8S_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
+{{- include "observability-stack.awsEnv" . }}
 {{- if ne .Values.identity.type "node" }}
 # Without instance metadata, the agent would assume an on-premises host and require a credentials file.
 - {name: RUN_WITH_IRSA, value: "True"}

@@ -11,7 +11,7 @@ kube.var.log.containers.<pod>_<namespace>_<container>-<id>.log, and reads only o
 {{- $sections := list -}}
 {{- range $output := include "observability-stack.receivers" (dict "root" . "component" "fargate") | fromJsonArray -}}
 {{- $type := get $types $output.type -}}
-{{- $section := include "observability-stack.fluentBitOutput" (dict "output" $output "types" $types "names" $names "caDirectory" "" "legacy" true) | fromJson -}}
+{{- $section := include "observability-stack.fluentBitOutput" (dict "output" $output "types" $types "names" $names "aws" $.Values.aws "caDirectory" "" "legacy" true) | fromJson -}}
 {{- /* It buffers in memory. */ -}}
 {{- $sections = append $sections (merge (dict "name" ($type.logRouter | default $type.plugin) "match" "kube.*") (omit $section "storage.total_limit_size")) -}}
 {{- end -}}

@@ -35,6 +35,8 @@ args:
   - --storage.tsdb.retention.size={{ . }}
   {{- end }}
   {{- end }}
+env:
+  {{- include "observability-stack.awsEnv" .root | nindent 2 }}
 ports:
   - {name: http, containerPort: {{ $server.service.port | int }}}
 handlers:

@@ -61,6 +61,7 @@ seconds per request / batch size, divided among the shards of Prometheus. The ca
 {{- if and $workspace.region (kindIs "map" $remote.sigv4) (not $remote.sigv4.region) -}}
 {{- $_ := set $remote "sigv4" (mergeOverwrite (dict) $remote.sigv4 (dict "region" $workspace.region)) -}}
 {{- end -}}
+{{- if and $.Values.aws.useFipsEndpoints (kindIs "map" $remote.sigv4) }}{{ $_ := set $remote.sigv4 "use_fips_sts_endpoint" true }}{{ end -}}
 {{- /* Without it, samples that a backend throttles are dropped. */}}
 {{- $sized := include "observability-stack.queueConfig" (dict "root" $ "remote" $remote) | fromJson -}}
 {{- $_ := set $remote "queue_config" (mergeOverwrite (dict "retry_on_http_429" true) $sized ($remote.queue_config | default dict)) -}}

@@ -2,8 +2,8 @@
 {{/* Messages about the outputs themselves, as of observability-stack.runChecks. The schema checks names, types and what a type requires. */}}
 
 {{/*
-dict "outputs" <of observability-stack.outputs> "types" <data of observability-stack.outputTypes> "names" <texts by placeholder> and, where {file} is
-one too, "files" true; for Fluent Bit 1.9.10, "legacy" true.
+dict "outputs" <of observability-stack.outputs> "types" <data of observability-stack.outputTypes> "names" <texts by placeholder> "aws" <values of that
+name> and, where {file} is a placeholder too, "files" true; for Fluent Bit 1.9.10, "legacy" true.
 */}}
 {{- define "observability-stack.checkOutputs" -}}
 {{- include "observability-stack.reject" (list (not .outputs) "No output is enabled: nothing would be delivered. Write for example:" "outputs.logs.type" "cloudwatch") }}
@@ -26,6 +26,13 @@ one too, "files" true; for Fluent Bit 1.9.10, "legacy" true.
   (printf "`%s` has %s, and CloudWatch Logs needs one of them." $place $which)
   (printf "%s.logStreamPrefix" $place) "{node}-" (printf "%s.logStreamName" $place) "{node}") }}
 {{- end }}
+{{- $region := replace "{region}" $.names.region (get . "region" | default "") }}
+{{- $signed := or (get $.types .type).service (get . "awsAuth") }}
+{{- include "observability-stack.reject" (list (and $signed (or $.aws.useFipsEndpoints $.aws.useDualStackEndpoints) (contains "$" $region))
+  (printf "`aws` selects endpoints whose names contain the Region, but `%s.region` is not set." $place)
+  (printf "%s.region" $place) "us-east-1") }}
+{{- include "observability-stack.reject" (list (and $.aws.useFipsEndpoints (eq .type "s3") (hasPrefix "cn-" $region))
+  (printf "`aws.useFipsEndpoints` is on, but S3 has no FIPS endpoints in %s." $region) "aws.useFipsEndpoints" false) }}
 {{- include "observability-stack.reject" (list (and .externalId (not .roleArn)) (printf "`%s.externalId` is set without a role to assume." $place)
   (printf "%s.roleArn" $place) "arn:aws:iam::444455556666:role/logs") }}
 {{- include "observability-stack.reject" (list (and .awsAuth .httpUser) (printf "`%s` signs requests (awsAuth) and has a user (httpUser); a request carries one of them." $place)

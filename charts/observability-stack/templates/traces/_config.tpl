@@ -42,13 +42,17 @@
 {{- define "observability-stack.tracesConfig" -}}
 {{- $traces := .Values.traces -}}
 {{- $region := .Values.cluster.region -}}
+{{- $host := include "observability-stack.awsHost" (dict "aws" .Values.aws "service" "xray" "region" $region) -}}
+{{- /* Left alone, the proxies of both programs always use this host. */ -}}
+{{- $usual := printf "xray.%s.amazonaws.com" $region -}}
+{{- $endpoint := $traces.endpoint | default (eq $host $usual | ternary "" (printf "https://%s" $host)) -}}
 {{- if eq $traces.engine "xray-daemon" -}}
 {{- /* The daemon's default buffer is 1% of the node's memory, regardless of the container's limit. */ -}}
 {{- dict
   "Version" 2
   "TotalBufferSizeMB" (int $traces.xrayDaemon.totalBufferSizeMB)
   "Region" $region
-  "Endpoint" $traces.endpoint
+  "Endpoint" $endpoint
   "LocalMode" true
   "Logging" (dict "LogLevel" $traces.logLevel)
 | toYaml -}}
@@ -57,7 +61,7 @@
 {{- /* An address without a host also listens on IPv6. */ -}}
 {{- $proxy := dict "endpoint" ":2000" "region" $region "local_mode" true -}}
 {{- $exporter := dict "region" $region "local_mode" true "indexed_attributes" $traces.otel.indexedAttributes -}}
-{{- with $traces.endpoint -}}
+{{- with $endpoint -}}
 {{- $_ := set $proxy "aws_endpoint" . -}}
 {{- $_ := set $exporter "endpoint" . -}}
 {{- end -}}

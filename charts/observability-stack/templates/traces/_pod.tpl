@@ -9,8 +9,10 @@ args:
   # The arguments of the image bind IPv4 addresses only and take precedence over the configuration file.
   - --bind=:2000
   - --bind-tcp=:2000
-  {{- else }}
+  {{- end }}
 env:
+  {{- include "observability-stack.awsEnv" . | nindent 2 }}
+  {{- if not $daemon }}
   # Collect garbage before the memory limiter refuses spans.
   - {name: GOMEMLIMIT, value: {{ div (mul 4 (int $traces.limitMib)) 5 }}MiB}
   {{- end }}
