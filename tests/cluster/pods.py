@@ -24,6 +24,8 @@ HTTP: dict[str, Any] = {
     "compress": "",
     "secretHeaders": {"Authorization": {"name": "ingest", "key": "token"}},
 }
+# As Fargate requires them.
+EQUAL = {kind: {"cpu": "20m", "memory": "128Mi"} for kind in ("requests", "limits")}
 INJECTS: dict[str, Any] = {
     "app": {"enabled": False},
     "injection": {
@@ -31,6 +33,7 @@ INJECTS: dict[str, Any] = {
         "namespaceSelector": {"matchExpressions": [{"key": "logs", "operator": "NotIn", "values": ["none"]}]},
         "profiles": {
             "default": {"logLevel": "warn"},
+            "fargate": {"resources": EQUAL},
             "java": {"multiline": "java"},
             "small": {"engine": "tail"},
             "backend": {"outputs": {"stdout": {"enabled": False}, "receiver": HTTP}},

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster.pods import ASKS, INJECTS, WRITER, answer, dry_run, mount, patched, pod, sidecar_of, workload
+from cluster.pods import ASKS, EQUAL, INJECTS, WRITER, answer, dry_run, mount, patched, pod, sidecar_of, workload
 from cluster.stage import Stage, namespace
 from cluster.test_output import receiver
 from harness.loss import WRITER_SOURCE, count
@@ -20,6 +20,7 @@ OBJECTS = ",".join(
     f"{kind}admissionpol{end}" for kind in ("mutating", "validating") for end in ("icies", "icybindings")
 )
 LINES = 2000
+FARGATE = "eks.amazonaws.com/fargate-profile"
 # No rotation every 0.1 s: Fluent Bit stats and opens a file by name, and a rename may happen in between.
 WRITES = [
     *WRITER,
@@ -131,7 +132,10 @@ def test_injected_sidecar_can_do_nothing_but_read(cases: Stage, eventually: Call
         ({"metadata.annotations.log-sidecar/paths": "/a.log"}, "log-sidecar/paths has '/a.log'"),
         ({"metadata.annotations.log-sidecar/paths": "/a/$(b)"}, "log-sidecar/paths has '/a/$(b)'"),
         ({"metadata.annotations.log-sidecar/paths": "/a/b\n/c/d"}, "An annotation of log-sidecar/ is invalid"),
-        ({"metadata.annotations.log-sidecar/profile": "big"}, "'big'. The cluster has backend, default, java, small."),
+        (
+            {"metadata.annotations.log-sidecar/profile": "big"},
+            "'big'. The cluster has backend, default, fargate, java, small.",
+        ),
         ({"metadata.annotations.log-sidecar/engine": "cat"}, "log-sidecar/engine is 'cat'"),
         ({"metadata.annotations.log-sidecar/rotation": "no"}, "log-sidecar/rotation is 'no'"),
         (
@@ -153,6 +157,7 @@ def test_injected_sidecar_can_do_nothing_but_read(cases: Stage, eventually: Call
             {"metadata.annotations.log-sidecar/profile": "backend", "spec.terminationGracePeriodSeconds": 11},
             "Write at least terminationGracePeriodSeconds: 12 in the pod.",
         ),
+        ({"metadata.labels": {FARGATE: "shop"}}, "Write log-sidecar/profile with one of fargate."),
         ({"spec.hostNetwork": True}, "log-sidecar/inject is set on a pod with hostNetwork"),
         ({"spec.containers.0.ports": [{"containerPort": 2020}]}, "has the port 2020"),
         ({"spec.containers.1": {"name": "web", "image": "x"}}, "none of the containers app, web mounts a volume"),
@@ -179,6 +184,22 @@ def test_rejection_names_the_annotation(operator: Stage, change: dict[str, Any],
     message = rejection(default, patched(pod("wrong", ASKS), change))
     assert says in message
     assert "log-sidecar/" in message.partition("denied request: ")[2]
+
+
+def test_injected_pod_is_one_that_fargate_runs(apps: Stage) -> None:
+    """With a profile for Fargate, requests equal limits in the whole pod, and no volume is one of the node."""
+    item = pod("serverless", ASKS | {"profile": "fargate"}, [{"resources": EQUAL}])
+    item["metadata"]["labels"][FARGATE] = "shop"
+    made = dry_run(apps, item)
+    assert sidecar_of(made)["resources"] == EQUAL
+    assert made["status"]["qosClass"] == "Guaranteed"
+    assert {key for volume in made["spec"]["volumes"] for key in volume} <= {
+        "name",
+        "configMap",
+        "emptyDir",
+        "projected",
+    }
+    assert "hostNetwork" not in made["spec"]
 
 
 def test_nobody_else_is_touched(operator: Stage, apps: Stage) -> None:

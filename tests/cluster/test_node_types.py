@@ -73,6 +73,25 @@ def test_node_agents_avoid_fargate(stage: Stage) -> None:
         assert item["status"]["desiredNumberScheduled"] == item["status"]["numberAvailable"] == 2 * len(WITH_AGENTS)
 
 
+def test_pod_for_fargate_is_guaranteed(stage: Stage) -> None:
+    """The pod of the values for Fargate runs on a Fargate node, with requests that equal limits in every container."""
+    places = {"nodeSelector": {**POOL, COMPUTE: "fargate"}, "tolerations": [{"operator": "Exists"}]}
+    chart = CHARTS / "log-sidecar"
+    stage.helm.install(
+        "f",
+        chart,
+        namespace=stage.namespace,
+        kubeconfig=stage.cluster.kubeconfig,
+        values=places,
+        value_files=[chart / "ci" / "fargate-values.yaml"],
+        timeout=120,
+    )
+    stage.releases.append("f")
+    [pod] = stage.get("pods", "app.kubernetes.io/instance=f")
+    assert pod["spec"]["nodeName"].startswith("fargate-")
+    assert pod["status"]["qosClass"] == "Guaranteed"
+
+
 def test_application_with_a_sidecar_avoids_fargate(stage: Stage) -> None:
     """An application that runs as a DaemonSet runs on nodes of the other types, with a toleration for every taint."""
     values = {"app": {"kind": "DaemonSet"}, "nodeSelector": POOL, "tolerations": [{"operator": "Exists"}]}

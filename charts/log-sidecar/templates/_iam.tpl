@@ -30,6 +30,8 @@ The trust policy of {{ $arn }} (OIDC_ISSUER is the URL of the cluster's OIDC iss
 {{ include "log-sidecar.trustPolicy" (dict "type" "irsa" "partition" $partition "issuer" "" "namespace" .Release.Namespace "account" (include "log-sidecar.serviceAccountName" .)) | indent 2 }}
 {{- else if $policies }}
 
-Set the role in serviceAccount.roleArn, or associate it with the service account {{ include "log-sidecar.serviceAccountName" . }} by EKS Pod Identity.
+{{ if include "log-sidecar.onFargate" . }}Set the role in the annotation eks.amazonaws.com/role-arn of the service account {{ include "log-sidecar.serviceAccountName" . }}.
+{{- else }}Set the role in serviceAccount.roleArn, or associate it with the service account {{ include "log-sidecar.serviceAccountName" . }} by EKS Pod Identity.
+{{- end }}
 {{- end }}
 {{- end -}}

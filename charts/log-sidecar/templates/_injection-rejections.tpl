@@ -12,10 +12,12 @@ the conditions before it. Messages have no line breaks: the API server drops tho
 {{- $backends := list -}}
 {{- $ports := dict -}}
 {{- $graces := dict -}}
+{{- $equal := list -}}
 {{- range $name, $profile := $injection.profiles -}}
 {{- $scope := dict "root" $ "profile" $profile "engine" "fluent-bit" -}}
 {{- include "log-sidecar.injectionRoot" $scope -}}
 {{- $values := $scope.made.Values -}}
+{{- if not (include "log-sidecar.fargateUnequal" $values.sidecar.resources) }}{{ $equal = append $equal $name }}{{ end -}}
 {{- if not $profile.multiline }}{{ $plain = append $plain $name }}{{ end -}}
 {{- if include "log-sidecar.hasBackend" (dict "outputs" (include "log-sidecar.activeOutputs" $scope.made | fromJsonArray)) }}
 {{- $backends = append $backends $name -}}
@@ -99,6 +101,11 @@ the conditions before it. Messages have no line breaks: the API server drops tho
     {{ printf "The annotation %sprofile is '" $p | toJson }} + variables.profile + "', whose sidecar delivers for up to " + string({{ toJson $graces }}[?variables.profile].orValue(0)) +
     " s after the application, and the pod has terminationGracePeriodSeconds: " + string(object.spec.?terminationGracePeriodSeconds.orValue(30)) +
     ". Write at least terminationGracePeriodSeconds: " + string({{ toJson $graces }}[?variables.profile].orValue(0)) + " in the pod."
+{{- /* Fargate adds the label, if the pod does not have it. */}}
+- if: '"eks.amazonaws.com/fargate-profile" in object.metadata.?labels.orValue({}) && !(variables.profile in {{ toJson $equal }})'
+  say: >-
+    {{ printf "The annotation %sprofile is '" $p | toJson }} + variables.profile +
+    {{ printf "', whose sidecar has requests other than its limits, but the pod runs on Fargate, which requires equal ones. %s" (ternary (printf "Write %sprofile with one of %s." $p (join ", " $equal)) "No profile has equal ones: set injection.profiles.NAME.resources of the chart." (gt (len $equal) 0)) | toJson }}
 - if: variables.engine == "fluent-bit" && object.spec.?hostNetwork.orValue(false)
   say: >-
     {{ printf "The annotation %sinject is set on a pod with hostNetwork, where two sidecars would listen on the same port. Write %sengine: tail." $p $p | toJson }}
