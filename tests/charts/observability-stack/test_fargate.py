@@ -143,6 +143,16 @@ def test_outputs_of_the_pipeline(install: Install) -> None:
     assert agents[0].one("ConfigMap", name) == agents[1].one("ConfigMap", name)
 
 
+def test_group_of_each_namespace(install: Install, notes: Callable[..., str]) -> None:
+    """Records have pod metadata, so a log group can contain the namespace, and the policy covers all of them."""
+    group = {"logGroupTemplate": "/shop/$kubernetes['namespace_name']", "match": {"pipelines": ["fargate"]}}
+    given = only("cloudwatch", logGroupName="/shop/rest", **group)
+    [output] = config_of(install(given)).outputs
+    assert output.get("log_group_template") == "/shop/$kubernetes['namespace_name']"
+    [[statement]] = statements(notes(given))
+    assert statement["Resource"] == [f"{GROUPS}:/shop/*:*"]
+
+
 @pytest.mark.parametrize(
     ("kind", "options"),
     [

@@ -33,7 +33,7 @@
 {{- range $output := include "observability-stack.outputs" . | fromJsonArray }}
 {{- $pipelines := dig "match" "pipelines" list $output }}
 {{- range $path, $value := dict "match.namespaces" (dig "match" "namespaces" dict $output) "logGroupTemplate" (get $output "logGroupTemplate") "logStreamTemplate" (get $output "logStreamTemplate") }}
-{{- include "observability-stack.reject" (list (and $pipelines (not (has "application" $pipelines)) (or (and $value (kindIs "map" $value)) (contains "$kubernetes" (toString $value))))
+{{- include "observability-stack.reject" (list (and $pipelines (not (or (has "application" $pipelines) (has "fargate" $pipelines))) (or (and $value (kindIs "map" $value)) (contains "$kubernetes" (toString $value))))
   (printf "`outputs.%s.%s` selects by namespace or pod, but `match.pipelines` does not contain application, the only pipeline with pod metadata in its tags. Remove the option, or add the pipeline." $output.name $path)
   (printf "outputs.%s.match.pipelines" $output.name) (append $pipelines "application")) }}
 {{- end }}
