@@ -18,7 +18,7 @@ from harness.backends.aws import CREDENTIALS, REGION, CloudWatchLogs
 from harness.clusters import Cluster
 from harness.render.helm import Helm
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.environment("ipv4", "events")]
 GROUP = "/aws/containerinsights/shop/events"
 POD = "app.kubernetes.io/component=events"
 # The endpoint option has no port; Fluent Bit trusts /etc/ssl/certs/ca-bundle.crt.

@@ -14,7 +14,7 @@ from cluster.test_output import receiver
 from harness.loss import WRITER_SOURCE, count
 from harness.render.manifests import Object
 
-pytestmark = [pytest.mark.cluster, pytest.mark.minutes(2)]
+pytestmark = [pytest.mark.cluster, pytest.mark.minutes(2), pytest.mark.environment("ipv4", "injection")]
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 OBJECTS = ",".join(
     f"{kind}admissionpol{end}" for kind in ("mutating", "validating") for end in ("icies", "icybindings")
@@ -186,6 +186,7 @@ def test_rejection_names_the_annotation(operator: Stage, change: dict[str, Any],
     assert "log-sidecar/" in message.partition("denied request: ")[2]
 
 
+@pytest.mark.environment("fargate", "injection")
 def test_injected_pod_is_one_that_fargate_runs(apps: Stage) -> None:
     """With a profile for Fargate, requests equal limits in the whole pod, and no volume is one of the node."""
     item = pod("serverless", ASKS | {"profile": "fargate"}, [{"resources": EQUAL}])

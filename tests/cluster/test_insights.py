@@ -16,7 +16,7 @@ from harness.backends.ports import in_url
 from harness.clusters import Cluster
 from harness.render.helm import Helm
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.environment("ipv4", "insights")]
 GROUP = "/aws/containerinsights/shop/performance"
 RELEASE = "i"
 

@@ -11,7 +11,7 @@ import pytest
 from cluster.stage import Stage, writer_values
 from harness.loss import count, written_by
 
-pytestmark = [pytest.mark.cluster, pytest.mark.minutes(5)]
+pytestmark = [pytest.mark.cluster, pytest.mark.minutes(5), pytest.mark.environment("ipv4", "sidecar")]
 # Fluent Bit's last messages on stderr; `kubectl logs` shows both streams.
 OWN_WORDS = re.compile(r"\[\d{4}/\d\d/\d\d \d\d:\d\d:\d\d")
 # The image has no pkill.

@@ -24,6 +24,7 @@ from harness.render.helm import Helm
 
 pytestmark = [
     pytest.mark.cluster,
+    pytest.mark.environment("ipv4", "node-logs"),
     pytest.mark.minutes(2),
     pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="a local cluster needs Linux and root"),
 ]

@@ -23,7 +23,7 @@ from harness.backends.remote_write import PATH, RemoteWriteReceiver
 from harness.clusters import Cluster
 from harness.render.helm import Helm
 
-pytestmark = [pytest.mark.cluster, pytest.mark.minutes(4)]
+pytestmark = [pytest.mark.cluster, pytest.mark.minutes(4), pytest.mark.environment("ipv4", "metrics")]
 # Duration of each kind of failure, in seconds.
 OUTAGE = float(os.environ.get("METRICS_OUTAGE_SECONDS", "5"))
 JOBS = {

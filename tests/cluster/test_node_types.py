@@ -73,6 +73,7 @@ def test_node_agents_avoid_fargate(stage: Stage) -> None:
         assert item["status"]["desiredNumberScheduled"] == item["status"]["numberAvailable"] == 2 * len(WITH_AGENTS)
 
 
+@pytest.mark.environment("fargate", "sidecar")
 def test_pod_for_fargate_is_guaranteed(stage: Stage) -> None:
     """The pod of the values for Fargate runs on a Fargate node, with requests that equal limits in every container."""
     places = {"nodeSelector": {**POOL, COMPUTE: "fargate"}, "tolerations": [{"operator": "Exists"}]}

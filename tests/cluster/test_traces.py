@@ -25,7 +25,7 @@ from harness.images import machine_program, variable_of
 from harness.render.helm import Helm
 from harness.render.manifests import Object
 
-pytestmark = [pytest.mark.cluster, pytest.mark.minutes(2)]
+pytestmark = [pytest.mark.cluster, pytest.mark.minutes(2), pytest.mark.environment("ipv4", "traces")]
 CHART = Path("charts/observability-stack")
 REGION = "eu-west-1"
 NAME = "x-observability-stack-traces"

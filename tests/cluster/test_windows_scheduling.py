@@ -167,6 +167,7 @@ def test_host_process_runs_on_every_windows_node(installed: LocalCluster, core: 
     until(lambda: agents_by_node(core, "host") == {}, "agents are left after the release")
 
 
+@pytest.mark.environment("mixed", "windows", "insights")
 def test_each_node_has_the_agent_of_its_system(installed: LocalCluster, core: client.CoreV1Api, helm: Helm) -> None:
     """Container Insights runs one agent on every node, for its operating system, with any taints."""
     values = {

@@ -157,6 +157,23 @@ def daemon_sets_avoid_nodes_without_them(manifests: Manifests) -> list[str]:
     return found
 
 
+def host_paths_suit_read_only_nodes(manifests: Manifests) -> list[str]:
+    """On Linux, pods create and write host paths only below /var and /run: other folders of Bottlerocket are read-only.
+
+    Source: packages/selinux-policy/{fs,rules}.cil of bottlerocket-os/bottlerocket-core-kit.
+    """
+    found = []
+    for pod in manifests.pods():
+        mounts = [mount for box in pod.containers() for mount in box.get("volumeMounts") or []]
+        written = {mount["name"] for mount in mounts if not mount.get("readOnly")}
+        for volume in () if _is_windows(pod) else pod.spec.get("volumes") or []:
+            host = volume.get("hostPath") or {"path": "/var/"}
+            changes = volume["name"] in written or host.get("type", "").endswith("OrCreate")
+            if changes and not host["path"].startswith(("/var/", "/run/")):
+                found.append(f"{pod}: {host['path']} of the node is written")
+    return found
+
+
 def scratch_space_is_bounded(manifests: Manifests) -> list[str]:
     """Every emptyDir has a size limit; without one, a pod can fill the node's disk."""
     return [
@@ -201,6 +218,7 @@ RULES: tuple[Rule, ...] = (
     namespaces_are_the_releases,
     scratch_space_is_bounded,
     daemon_sets_avoid_nodes_without_them,
+    host_paths_suit_read_only_nodes,
     pods_name_their_operating_system,
     configuration_rolls_pods,
 )

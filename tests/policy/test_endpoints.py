@@ -71,6 +71,7 @@ def made(helm: Helm, tmp_path: Path, known: dict[str, list[str]], chart: Path) -
     return {entry["metadata"]["name"]: entry["data"] for entry in helm.render(tmp_path, values=values)}
 
 
+@pytest.mark.environment("partitions")
 def test_partition_of_every_region(made: dict[str, dict[str, str]], known: dict[str, list[str]]) -> None:
     """Each region of botocore is in the partition, with the DNS suffixes, that botocore knows."""
     assert {region: json.loads(data["partition"]) for region, data in made.items()} == known
@@ -78,6 +79,7 @@ def test_partition_of_every_region(made: dict[str, dict[str, str]], known: dict[
     assert {entry[0] for entry in known.values()} >= {"aws", "aws-cn", "aws-us-gov", "aws-eusc", "aws-iso"}
 
 
+@pytest.mark.environment("partitions")
 @pytest.mark.parametrize("service", sorted(SERVICES))
 def test_hosts_in_every_region(service: str, made: dict[str, dict[str, str]], known: dict[str, list[str]]) -> None:
     """Each region has the hosts of botocore's rules: the usual one, FIPS, dual-stack, and both."""

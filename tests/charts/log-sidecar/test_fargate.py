@@ -32,6 +32,7 @@ def fargate(**values: Any) -> dict[str, Any]:
     return {**values, **{key: {**block, **values.get(key, {})} for key, block in blocks.items()}}
 
 
+@pytest.mark.environment("fargate", "sidecar")
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "Job", "CronJob", "Pod"])
 def test_pod_is_one_that_fargate_runs(install: Install, kind: str) -> None:
     """Requests equal limits in every container; there is no hostPath, host network, host port or privilege."""
@@ -206,6 +207,7 @@ def test_pods_that_fargate_runs_are_accepted(install: Install, values: dict[str,
     assert install(values).select(component="app").pods()
 
 
+@pytest.mark.environment("fargate", "injection")
 @pytest.mark.parametrize(
     ("profiles", "fitting", "advice"),
     [

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness.generate import files, options, outputs, schemas, templates
+from harness.generate import environments, files, options, outputs, schemas, templates
 
 __all__ = ["generate"]
 
@@ -21,5 +21,5 @@ def generate(root: Path, *, check: bool = False) -> list[Path]:
     types = outputs.load(charts / "shared")
     wanted: dict[Path, str | None] = {**templates.copies(charts, types), **schemas.schemas(charts, types)}
     if types["types"]:
-        wanted |= {**outputs.reference(root, types), **options.reference(root)}
+        wanted |= {**outputs.reference(root, types), **options.reference(root), **environments.reference(root)}
     return files.write(wanted, check=check)
