@@ -195,4 +195,8 @@ fluent-bit.conf: |
 fluent-bit.yaml: |
   {{- include "fluent-bit-windows.config" . | fromJson | toYaml | nindent 2 }}
 {{- end }}
+{{- with include "fluent-bit-windows.caCertificates" . }}
+amazon-root-certificates.pem: |
+  {{- . | nindent 2 }}
+{{- end }}
 {{- end -}}

@@ -23,7 +23,7 @@
 {{- range $pipeline := $pipelines -}}
 {{- if include "fluent-bit-windows.outputReceives" (dict "output" $output "by" "pipelines" "source" $pipeline "namespaced" (list "application")) -}}
 {{- $alias := gt (len $pipelines) 1 | ternary (printf "%s-%s" $output.name $pipeline) $output.name -}}
-{{- $sections = append $sections (include "fluent-bit-windows.pipelineOutput" (dict
+{{- $section := include "fluent-bit-windows.pipelineOutput" (dict
   "output" $output
   "pipeline" $pipeline
   "alias" $alias
@@ -35,9 +35,29 @@
   "separator" "\\"
   "legacy" (include "fluent-bit-windows.isLegacy" $)
   "storeDir" (printf "%s\\s3\\%s" (include "fluent-bit-windows.stateDir" $) $alias)
-) | fromJson) -}}
+) | fromJson -}}
+{{- with include "fluent-bit-windows.amazonCaFile" (dict "root" $ "output" $output "section" $section) }}{{ $_ := set $section "tls.ca_file" . }}{{ end -}}
+{{- $sections = append $sections $section -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- $sections | toJson -}}
+{{- end -}}
+
+{{/* Amazon's root certificates, a file in the agent's ConfigMap, where an output of this release uses them. */}}
+{{- define "fluent-bit-windows.caCertificates" -}}
+{{- if contains "\\amazon-root-certificates.pem" (include "fluent-bit-windows.fluentBitOutputs" .) }}{{ .Files.Get "files/amazon-root-certificates.pem" }}{{ end -}}
+{{- end -}}
+
+{{/*
+Path of this file for an output to AWS without a CA of its own, otherwise empty: dict "root" $ "output" <of fluent-bit-windows.outputs>
+"section" <of fluent-bit-windows.pipelineOutput>. Other partitions have certificates of other authorities.
+*/}}
+{{- define "fluent-bit-windows.amazonCaFile" -}}
+{{- $region := .section.region | default .section.aws_region | default "" -}}
+{{- $partition := include "fluent-bit-windows.partition" (contains "$" $region | ternary .root.Values.cluster.region $region) -}}
+{{- $aws := and (hasKey .output "stsEndpoint") (dig "awsAuth" true .output) (has $partition (list "aws" "aws-us-gov")) -}}
+{{- if and .root.Values.amazonRootCertificates $aws (not (get .section "tls.ca_file")) -}}
+{{- include "fluent-bit-windows.drive" .root -}}\fluent-bit-config\amazon-root-certificates.pem
+{{- end -}}
 {{- end -}}

@@ -188,7 +188,10 @@ def test_profile_chooses_the_image(install: Install) -> None:
     [box] = install(values).containers("fluent-bit")
     assert box["image"] == "public.ecr.aws/aws-observability/aws-for-fluent-bit:2.32.3-ltsc2019"
     assert box["args"][1].endswith("fluent-bit.conf")
-    assert install(values).one("ConfigMap")["data"].keys() == {"fluent-bit.conf"}
+    assert install(values).one("ConfigMap")["data"].keys() == {
+        "fluent-bit.conf",
+        "amazon-root-certificates.pem",
+    }
 
 
 INFO = {"cluster": {"configMap": {"name": "fluent-bit-cluster-info"}}}

@@ -52,7 +52,11 @@ every_output = pytest.mark.parametrize("kind", OUTPUTS)
 
 
 def text_of(made: Manifests) -> tuple[str, str]:
-    [(name, text)] = made.one("ConfigMap", "x-fluent-bit-windows")["data"].items()
+    [(name, text)] = [
+        item
+        for item in made.one("ConfigMap", "x-fluent-bit-windows")["data"].items()
+        if item[0].startswith("fluent-bit.")
+    ]
     return name, text
 
 
@@ -153,7 +157,11 @@ def test_example_is_the_article(values: dict[str, Any], install: Install) -> Non
     made = install(values, files=[ROOT / "values" / "examples" / "windows-article.yaml"])
     account = made.one("ServiceAccount", "fluent-bit")["metadata"]
     assert account["namespace"] == "amazon-cloudwatch" and "eks.amazonaws.com/role-arn" in account["annotations"]
-    [(_, text)] = made.one("ConfigMap", "fluent-bit-windows")["data"].items()
+    [(_, text)] = [
+        item
+        for item in made.one("ConfigMap", "fluent-bit-windows")["data"].items()
+        if item[0].startswith("fluent-bit.")
+    ]
     config = fluentbit.parse(text, environment=ENVIRONMENT)
     [metadata] = [plugin for plugin in config.filters if plugin.name == "kubernetes"]
     assert metadata.get("kube_url") == "https://kubernetes.default.svc.cluster.local:443"

@@ -90,7 +90,11 @@ def start(tmp_path: Path) -> Callable[[Manifests], str]:
         pytest.skip("needs Fluent Bit 1.9.10 in $FLUENT_BIT_LEGACY (or on PATH)")
 
     def said(made: Manifests) -> str:
-        [(name, text)] = made.one("ConfigMap", "x-fluent-bit-windows")["data"].items()
+        [(name, text)] = [
+            item
+            for item in made.one("ConfigMap", "x-fluent-bit-windows")["data"].items()
+            if item[0].startswith("fluent-bit.")
+        ]
         assert name == "fluent-bit.conf"
         config = fluentbit.read(text)
         port = free_port(HOST)

@@ -20,7 +20,8 @@ ENVIRONMENT = {"HOST_NAME": "node-1", "CONTAINER_SANDBOX_MOUNT_POINT": "C:\\hpc"
 
 
 def config_of(made: Manifests) -> fluentbit.Config:
-    [text] = made.one("ConfigMap", "x-fluent-bit-windows")["data"].values()
+    data = made.one("ConfigMap", "x-fluent-bit-windows")["data"]
+    [text] = [text for name, text in data.items() if name.startswith("fluent-bit.")]
     return fluentbit.parse(text, environment=ENVIRONMENT)
 
 

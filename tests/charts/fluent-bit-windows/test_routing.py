@@ -55,7 +55,11 @@ class Node:
         self._prefix = f"/aws/containerinsights/{cluster}/"
         for name in ("C/var/log/containers", "C/var/log/pods", "state"):
             folder.joinpath(name).mkdir(parents=True)
-        [(name, text)] = made.one("ConfigMap", "x-fluent-bit-windows")["data"].items()
+        [(name, text)] = [
+            item
+            for item in made.one("ConfigMap", "x-fluent-bit-windows")["data"].items()
+            if item[0].startswith("fluent-bit.")
+        ]
         config = _moved(fluentbit.read(text))
         legacy = name.endswith(".conf")
         for output in config["pipeline"]["outputs"]:
