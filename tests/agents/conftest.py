@@ -31,6 +31,20 @@ POD = {"OUTPUT_POD": "shop-0", "OUTPUT_NAMESPACE": "prd", "OUTPUT_NODE": "node-1
 OUTAGE_SECONDS = float(os.environ.get("OUTAGE_SECONDS") or 30)
 
 
+def expanded(env: Sequence[Mapping[str, Any]], given: Mapping[str, str]) -> dict[str, str]:
+    """Return a container's environment as the kubelet sets it.
+
+    Args:
+        env: `env` of the container.
+        given: other variables, and values of those that come from elsewhere.
+    """
+    found = dict(given)
+    for entry in env:
+        if "value" in entry:
+            found[entry["name"]] = re.sub(r"\$\((\w+)\)", lambda name: found.get(name[1], name[0]), entry["value"])
+    return found
+
+
 class Sidecar(ProcessFollower):
     """The rendered script and configuration, with local folders as volumes."""
 

@@ -27,6 +27,8 @@ from harness.backends.ports import free_port
 from harness.backends.receivers import HOST, BulkReceiver, JsonReceiver
 from harness.render.helm import Helm
 
+from .conftest import expanded
+
 pytestmark = pytest.mark.slow
 CHART = Path(__file__).parents[2] / "charts" / "observability-stack"
 NOW = "2026-11-21T10:00:00.000000001Z"
@@ -49,6 +51,8 @@ class Node:
         port: port of the backend.
         changed: replaced options of the Kubernetes filter.
         outputs: `outputs` of the chart's values; default: HTTP to that port.
+        values: further values of the chart.
+        node_ip: address of the node.
         logs: `logs` of the chart's values.
     """
 
@@ -59,6 +63,8 @@ class Node:
         *,
         changed: dict[str, Any] | None = None,
         outputs: dict[str, Any] | None = None,
+        values: dict[str, Any] | None = None,
+        node_ip: str = HOST,
         **logs: Any,
     ) -> None:
         program = images.fluent_bit()
@@ -69,13 +75,14 @@ class Node:
         for part in ("pods", "journal", "state"):
             (folder / part).mkdir(exist_ok=True)
         server = {"listen": HOST, "port": free_port(), **logs.pop("httpServer", {})}
-        values = {
+        given = {
             "metrics": {"enabled": False},
             "cluster": {"region": REGION},
             "logs": {"enabled": True, "httpServer": server, **logs},
             "outputs": {"cloudwatch": {"enabled": False}, **(outputs or {"backend": http(port)})},
+            **(values or {}),
         }
-        made = Helm().render(CHART, values=values)
+        made = Helm().render(CHART, values=given)
         text = made.one("ConfigMap", component="logs")["data"]["fluent-bit.yaml"]
         for inside, outside in {"/var/log/": f"{folder}/", "/var/lib/fluent-bit": str(self.state)}.items():
             text = text.replace(inside, outside)
@@ -85,7 +92,9 @@ class Node:
         (folder / "fluent-bit.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
         self._url = f"http://{HOST}:{config['service']['http_port']}"
         command = [str(program), "-q", "-c", str(folder / "fluent-bit.yaml")]
-        environment = {**os.environ, "HOST_NAME": "node-1", "NODE_IP": HOST, "POD_IP": HOST, **LOGIN, **CREDENTIALS}
+        [container] = made.containers("logs")
+        pod = {"HOST_NAME": "node-1", "NODE_IP": node_ip, "POD_IP": HOST, **LOGIN, **CREDENTIALS}
+        environment = {**os.environ, **expanded(container["env"], pod)}
         with open(folder / "agent.log", "ab") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
@@ -369,11 +378,11 @@ def test_parts_of_a_line(join: bool, node: Callable[..., Node], backend: JsonRec
 class Kubelet(HTTPServer):
     """Responds to every request with the same pods, over TLS."""
 
-    def __init__(self, folder: Path, pods: dict[str, Any]) -> None:
-        Authority(folder).issue("kubelet", "kubelet", hosts=(IPv4Address(HOST),))
+    def __init__(self, folder: Path, pods: dict[str, Any], *, host: str = HOST) -> None:
+        Authority(folder).issue("kubelet", "kubelet", hosts=(IPv4Address(host),))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / "kubelet.crt", folder / "kubelet.key")
-        super().__init__(HOST, 0, context, threaded=True)
+        super().__init__(host, 0, context, threaded=True)
         self.expect_request(re.compile(".*")).respond_with_json(pods)
 
 

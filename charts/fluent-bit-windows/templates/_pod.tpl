@@ -46,7 +46,11 @@
 {{- if .optional }}{{ $_ := set $key "optional" true }}{{ end -}}
 {{- $env = append $env (dict "name" .variable "valueFrom" (dict "configMapKeyRef" $key)) -}}
 {{- end -}}
-{{- concat $env (include "fluent-bit-windows.outputEnv" (include "fluent-bit-windows.outputs" . | fromJsonArray) | fromYamlArray) .Values.extraEnv | toYaml -}}
+{{- $outputs := include "fluent-bit-windows.outputs" . | fromJsonArray -}}
+{{- $region := include "fluent-bit-windows.region" . -}}
+{{- $hosts := include "fluent-bit-windows.outputHosts" (dict "root" . "outputs" $outputs "region" (ternary "" $region (contains "$" $region))) | fromJsonArray -}}
+{{- $proxy := include "fluent-bit-windows.proxyEnv" (dict "root" . "fluentBit" true "hosts" $hosts) | fromJsonArray -}}
+{{- concat $env (include "fluent-bit-windows.outputEnv" $outputs | fromYamlArray) $proxy .Values.extraEnv | toYaml -}}
 {{- end -}}
 
 {{/*

@@ -1,6 +1,6 @@
 {{/* Checks that relate several values. Each returns messages (problem, place, YAML to write), which are reported together. */}}
 {{- define "fluent-bit-windows.validate" -}}
-{{- include "fluent-bit-windows.runChecks" (dict "root" . "checks" (list "Fullname" "Identity" "Builds" "Images" "Mode" "KubeletMetadata" "ReadNamespaces" "Legacy" "Logs" "Duplicates" "Filters" "Workloads")) -}}
+{{- include "fluent-bit-windows.runChecks" (dict "root" . "checks" (list "Fullname" "Identity" "Builds" "Images" "Mode" "Proxy" "KubeletMetadata" "ReadNamespaces" "Legacy" "Logs" "Duplicates" "Filters" "Workloads")) -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkBuilds" -}}
@@ -44,6 +44,11 @@
 {{- include "fluent-bit-windows.reject" (list (and $container (eq $logs.metadata.from "kubelet"))
   "`logs.metadata.from` is kubelet, but a container cannot reach the address of the node on which the kubelet listens."
   "mode" "hostProcess" "logs.metadata.from" "api") }}
+{{- end -}}
+
+{{- define "fluent-bit-windows.checkProxy" -}}
+{{- include "fluent-bit-windows.checkProxySettings" (dict "root" .) -}}
+{{- include "fluent-bit-windows.checkProxyVariables" (dict "path" "extraEnv" "env" .Values.extraEnv) -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkIdentity" -}}

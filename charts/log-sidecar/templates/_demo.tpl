@@ -6,7 +6,13 @@
 {{- if include "log-sidecar.demoShips" . }}
 - {name: SHIP, value: /opt/demo/ship.json}
 - {name: SHIP_GRACE_SECONDS, value: {{ .Values.sidecar.grace | int | quote }}}
-{{ include "log-sidecar.activeOutputs" . | fromJsonArray | include "log-sidecar.backendEnv" | trim }}
+{{- $outputs := include "log-sidecar.activeOutputs" . | fromJsonArray }}
+{{ include "log-sidecar.backendEnv" $outputs | trim }}
+{{- $traced := regexReplaceAll "^https?://" $demo.traces.endpoint "" | regexFind "^[^/:]+" | list | compact }}
+{{- $proxy := dict "root" . "hosts" (include "log-sidecar.outputHosts" (dict "root" . "outputs" $outputs) | fromJsonArray) "direct" $traced }}
+{{- range include "log-sidecar.proxyEnv" $proxy | fromJsonArray }}
+- {{ toJson . }}
+{{- end }}
 {{- end }}
 {{- $env := list -}}
 {{- with $demo.traces -}}

@@ -106,7 +106,12 @@ only lines that were already read.
 {{- $named := list -}}
 {{- range $env }}{{ $named = append $named (dict "name" (first .) "value" (last .)) }}{{ end -}}
 {{- if include "log-sidecar.httpPort" . }}{{ $named = append $named (dict "name" "POD_IP" "valueFrom" (dict "fieldRef" (dict "apiVersion" "v1" "fieldPath" "status.podIP"))) }}{{ end -}}
-{{- $backend := include "log-sidecar.sidecarOutputs" . | fromJsonArray | include "log-sidecar.backendEnv" | fromYamlArray -}}
+{{- $outputs := include "log-sidecar.sidecarOutputs" . | fromJsonArray -}}
+{{- $backend := include "log-sidecar.backendEnv" $outputs | fromYamlArray -}}
+{{- if $backend -}}
+{{- $proxy := dict "root" .root "fluentBit" (eq $values.sidecar.engine "fluent-bit") "hosts" (include "log-sidecar.outputHosts" (dict "root" .root "outputs" $outputs) | fromJsonArray) -}}
+{{- $backend = include "log-sidecar.proxyEnv" $proxy | fromJsonArray | concat $backend -}}
+{{- end -}}
 {{- concat $named (.engine.env | default list) $backend $values.sidecar.extraEnv | toYaml -}}
 {{- end -}}
 

@@ -53,6 +53,10 @@ env:
   {{- with $settings.url }}
   - {name: SUMO_RECEIVER_URL, value: {{ toJson . }}}
   {{- end }}
+  {{- with .root.Values.proxy.httpsProxy | default .root.Values.proxy.httpProxy }}
+  - {name: SUMO_PROXY_HOST, value: {{ (urlParse .).hostname | quote }}}
+  - {name: SUMO_PROXY_PORT, value: {{ regexFind ":[0-9]+$" . | trimPrefix ":" | default "80" | quote }}}
+  {{- end }}
 {{- end -}}
 
 {{- define "log-sidecar.checkSumologic" -}}
@@ -63,6 +67,12 @@ env:
 {{- include "log-sidecar.reject" (list (not (get $sidecar.sumologicCollector .))
   (printf "`sidecar.engine` is sumologic-collector, but `%s` is not set. Create a Secret with `kubectl create secret generic sumologic --from-literal=accessId=... --from-literal=accessKey=...`." $path)
   $path (dict "name" "sumologic" "key" .)) }}
+{{- end }}
+{{- range $key := list "httpProxy" "httpsProxy" }}
+{{- $login := list (dict "name" "SUMO_PROXY_USER" "value" "my-user") (dict "name" "SUMO_PROXY_PASSWORD" "valueFrom" (dict "secretKeyRef" (dict "name" "proxy" "key" "password"))) }}
+{{- include "log-sidecar.reject" (list (kindIs "map" (get $.Values.proxy $key))
+  (printf "`proxy.%s` is a Secret, but the sumologic-collector engine reads the host, the port and the credentials from separate variables:" $key)
+  "" (dict "proxy" (dict $key "http://proxy.example.com:3128") "sidecar" (dict "extraEnv" $login))) }}
 {{- end }}
 {{- range include "log-sidecar.outputs" . | fromJsonArray }}
 {{- include "log-sidecar.reject" (list (ne .type "stdout")

@@ -15,6 +15,7 @@
 {{- range $name, $profile := $injection.profiles }}
 {{- include "log-sidecar.checkProfile" (dict "root" $ "name" $name "profile" $profile) }}
 {{- end }}
+{{- if not .Values.app.enabled }}{{ include "log-sidecar.checkProxy" . }}{{ end }}
 {{- $domain := splitList "." $injection.annotationPrefix }}
 {{- include "log-sidecar.reject" (list (or (has "k8s" $domain) (has "kubernetes" $domain))
   (printf "`injection.annotationPrefix` is %q, but Kubernetes reserves this domain." $injection.annotationPrefix) "injection.annotationPrefix" "log-sidecar") }}
@@ -43,7 +44,7 @@
   (printf "`%s`: the tail engine writes only to stdout, but `outputs.%s.type` is %s." $path .name .type)
   (printf "%s.engine" $path) "fluent-bit" (printf "%s.outputs.%s.enabled" $path .name) false) }}
 {{- end }}
-{{- range include "log-sidecar.checkOutput" $scope.made | splitList "\f" }}
+{{- range printf "%s%s" (include "log-sidecar.checkEnvironment" (dict "root" $scope.made "path" (printf "%s.env" $path))) (include "log-sidecar.checkOutput" $scope.made) | splitList "\f" }}
 {{- with trim . }}
 In `{{ $path }}`: {{ . }}{{ "\f" }}
 {{- end }}

@@ -21,6 +21,18 @@
 {{- end }}
 {{- end -}}
 
+{{- define "log-sidecar.checkProxy" -}}
+{{- include "log-sidecar.checkProxySettings" (dict "root" .) -}}
+{{- if .Values.sidecar.enabled }}{{ include "log-sidecar.checkEnvironment" (dict "root" . "path" "sidecar.extraEnv") }}{{ end -}}
+{{- end -}}
+
+{{/* A message about a proxy in the environment of a sidecar that sends to AWS: dict "root" $ "path" <of the variables>. */}}
+{{- define "log-sidecar.checkEnvironment" -}}
+{{- $signs := false -}}
+{{- range include "log-sidecar.activeOutputs" .root | fromJsonArray }}{{ if or (has .type (list "cloudwatch" "firehose" "s3")) .awsAuth }}{{ $signs = true }}{{ end }}{{ end -}}
+{{- if $signs }}{{ include "log-sidecar.checkProxyVariables" (dict "path" .path "env" .root.Values.sidecar.extraEnv) }}{{ end -}}
+{{- end -}}
+
 {{/* The tail engine writes every line of every file to stdout. */}}
 {{- define "log-sidecar.checkTailOutputs" -}}
 {{- range $name, $output := .Values.outputs }}

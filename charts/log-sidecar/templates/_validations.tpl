@@ -5,7 +5,7 @@ instead. All messages are shown at once, separated by form feeds, which no value
 {{- define "log-sidecar.validate" -}}
 {{- $checks := list -}}
 {{- if .Values.app.enabled -}}
-{{- $checks = list "Fullname" "Files" "Volume" "Command" "Demo" "Ship" "Traces" "Kind" "Native" "Drain" "Engine" "Fluentd" "Sumologic" "Containers" "Objects" "Output" "Fargate" -}}
+{{- $checks = list "Fullname" "Files" "Volume" "Command" "Demo" "Ship" "Traces" "Kind" "Native" "Drain" "Engine" "Fluentd" "Sumologic" "Proxy" "Containers" "Objects" "Output" "Fargate" -}}
 {{- end -}}
 {{- if .Values.injection.enabled -}}
 {{- $checks = append $checks "Injection" -}}

@@ -9,6 +9,7 @@ has access to the API server) and `volumes`, each with its `mounts`. Lists in th
 {{- $values := .values -}}
 {{- $os := .os | default "linux" -}}
 {{- $own := include .pod (.scope | default .root) | fromYaml -}}
+{{- $_ := set $own "env" (include "observability-stack.egressEnv" . | fromJsonArray | concat ($own.env | default list)) -}}
 {{- $volumes := list -}}
 {{- $mounts := list -}}
 {{- range $volume := $own.volumes -}}

@@ -1,5 +1,8 @@
 {{- define "observability-stack.alertmanagerConfig" -}}
-{{- dict "alertmanager.yml" (toYaml .Values.alertmanager.config) | toYaml -}}
+{{- $config := deepCopy .Values.alertmanager.config -}}
+{{- $client := include "observability-stack.proxiedClient" (dict "root" . "client" (dig "global" "http_config" dict $config)) | fromJson -}}
+{{- if $client }}{{ $config = merge (dict "global" (dict "http_config" $client)) $config }}{{ end -}}
+{{- dict "alertmanager.yml" (toYaml $config) | toYaml -}}
 {{- end -}}
 
 {{- define "observability-stack.alertmanagerPod" -}}

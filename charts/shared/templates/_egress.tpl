@@ -1,0 +1,82 @@
+{{/* The proxy (`proxy`) of programs that send data out of the cluster. */}}
+
+{{/*
+Whether requests to a host bypass the proxy: it is in `proxy.noProxy`, or in one of its domains, or it is a Service of the
+cluster. dict "root" $ "host" <name>.
+*/}}
+{{- define "shared.bypassesProxy" -}}
+{{- $host := lower .host -}}
+{{- $bypasses := not (regexMatch "[.:]" $host) -}}
+{{- range concat (list ".svc" ".cluster.local") .root.Values.proxy.noProxy -}}
+{{- $entry := lower . -}}
+{{- if or (eq $entry $host) (hasSuffix (trimPrefix "*" $entry | trimPrefix "." | printf ".%s") $host) }}{{ $bypasses = true }}{{ end -}}
+{{- end -}}
+{{- if and $host $bypasses }}true{{ end -}}
+{{- end -}}
+
+{{/*
+Hosts to which Fluent Bit sends records and requests for credentials, as a JSON list, as far as the values name them: dict
+"root" $ "outputs" <of shared.outputs> "region" <of the cluster, if known>.
+*/}}
+{{- define "shared.outputHosts" -}}
+{{- $hosts := list -}}
+{{- $types := include "shared.outputTypes" .root | fromJson -}}
+{{- range $output := .outputs -}}
+{{- range list "host" "endpoint" "stsEndpoint" }}{{ $hosts = append $hosts (get $output .) }}{{ end -}}
+{{- $region := get . "region" | default "" | replace "{region}" ($.region | default "") -}}
+{{- $service := (get $types .type).service | default "" -}}
+{{- if and $region (or $service .awsAuth) -}}
+{{- range compact (list $service "sts") }}{{ $hosts = append $hosts (include "shared.awsHost" (dict "aws" $.root.Values.aws "service" . "region" $region)) }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- $hosts | compact | uniq | toJson -}}
+{{- end -}}
+
+{{/*
+Environment of a program behind the proxy, a JSON list; empty without a proxy. NO_PROXY is the same for all programs: Go also
+accepts domains and networks. Fluent Bit reads only HTTP_PROXY, for both schemes, and compares whole names and addresses
+(flb_upstream_needs_proxy of 5.1.1), so the given hosts are listed if a domain in `proxy.noProxy` contains them.
+dict "root" $ and, where they apply, "fluentBit" true, "hosts" <hosts that the program sends to> "direct" <others that
+it reaches without the proxy>.
+*/}}
+{{- define "shared.proxyEnv" -}}
+{{- $proxy := .root.Values.proxy -}}
+{{- $secure := $proxy.httpsProxy | default $proxy.httpProxy -}}
+{{- $urls := default false .fluentBit | ternary (dict "HTTP_PROXY" $secure) (dict "HTTP_PROXY" $proxy.httpProxy "HTTPS_PROXY" $secure) -}}
+{{- $env := list -}}
+{{- range $name, $url := ternary $urls dict (not (empty $secure)) -}}
+{{- if kindIs "map" $url -}}
+{{- $env = append $env (dict "name" $name "valueFrom" (dict "secretKeyRef" (pick $url "name" "key"))) -}}
+{{- else if $url -}}
+{{- $env = append $env (dict "name" $name "value" $url) -}}
+{{- end -}}
+{{- end -}}
+{{- /* EKS Pod Identity and instance metadata: without the latter, Fluent Bit exits. The API server by all of its names. */ -}}
+{{- $names := list "localhost" "127.0.0.1" "169.254.169.254" "169.254.170.23" "fd00:ec2::254" "fd00:ec2::23"
+  "$(KUBERNETES_SERVICE_HOST)" "kubernetes.default.svc" "kubernetes.default.svc.cluster.local" ".svc" ".cluster.local" -}}
+{{- $names = concat $names (.direct | default list) $proxy.noProxy -}}
+{{- range .hosts }}{{ if include "shared.bypassesProxy" (dict "root" $.root "host" .) }}{{ $names = append $names . }}{{ end }}{{ end -}}
+{{- if $env }}{{ $env = append $env (dict "name" "NO_PROXY" "value" ($names | uniq | join ",")) }}{{ end -}}
+{{- $env | toJson -}}
+{{- end -}}
+
+{{/* Messages about URLs with credentials: dict "root" $. */}}
+{{- define "shared.checkProxySettings" -}}
+{{- range $name := list "httpProxy" "httpsProxy" }}
+{{- $url := get $.root.Values.proxy $name }}
+{{- include "shared.reject" (list (and (kindIs "string" $url) (contains "@" $url))
+  (printf "`proxy.%s` contains credentials, which everyone who can read pods would see. Create a Secret that contains the URL, and name its key." $name)
+  (printf "proxy.%s" $name) (dict "name" "proxy" "key" "url")) }}
+{{- end }}
+{{- end -}}
+
+{{/* A message about a proxy in the variables that users add to a Fluent Bit that requests AWS credentials: dict "path" "env". */}}
+{{- define "shared.checkProxyVariables" -}}
+{{- $given := dict -}}
+{{- range .env }}{{ $_ := set $given .name (.value | default "from elsewhere") }}{{ end -}}
+{{- $url := get $given "HTTP_PROXY" | toString }}
+{{- $direct := get $given "NO_PROXY" | toString | splitList "," }}
+{{- include "shared.reject" (list (and $url (not (has "169.254.169.254" $direct)) (not (has "from elsewhere" $direct)))
+  (printf "`%s` sets HTTP_PROXY without 169.254.169.254 in NO_PROXY. Fluent Bit would request AWS credentials from the proxy, and exit. Remove these variables." .path)
+  "proxy.httpProxy" (contains "://" $url | ternary $url "http://proxy.example.com:3128")) }}
+{{- end -}}

@@ -1,0 +1,68 @@
+"""The proxy of the agents."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+Values = Mapping[str, Any]
+URL = "http://proxy.example.com:3128"
+ADDRESSES = {"127.0.0.1", "169.254.169.254", "169.254.170.23", "$(KUBERNETES_SERVICE_HOST)"}
+
+
+def proxies(container: dict[str, Any]) -> dict[str, Any]:
+    """Return the proxy's variables of a container."""
+    env = {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in container["env"]}
+    return {name: value for name, value in env.items() if "PROXY" in name}
+
+
+@pytest.mark.parametrize("mode", ["container", "hostProcess"])
+@pytest.mark.parametrize("profile", ["upstream", "aws-legacy"])
+def test_agent_has_the_only_variables_that_fluent_bit_reads(
+    agent: Callable[..., dict[str, Any]], mode: str, profile: str
+) -> None:
+    """HTTP_PROXY for both schemes, and NO_PROXY with the addresses of the node, credentials and the API server."""
+    windows = {"builds": [{"name": "2022"}]}
+    found = proxies(agent({"mode": mode, "profile": profile, "windows": windows, "proxy": {"httpsProxy": URL}}))
+    assert set(found) == {"HTTP_PROXY", "NO_PROXY"}
+    assert found["HTTP_PROXY"] == URL
+    assert set(found["NO_PROXY"].split(",")) >= {*ADDRESSES, "kubernetes.default.svc.cluster.local"}
+
+
+def test_no_agent_has_a_proxy_by_default(agent: Callable[..., dict[str, Any]]) -> None:
+    """Without a proxy, the agent has no such variables."""
+    assert proxies(agent({})) == {}
+
+
+@pytest.mark.parametrize(
+    ("cluster", "added"),
+    [
+        ({"region": "eu-west-1"}, ["logs.eu-west-1.amazonaws.com", "sts.eu-west-1.amazonaws.com"]),
+        ({"region": "cn-north-1"}, []),
+        ({"configMap": {"name": "fluent-bit-cluster-info"}}, []),
+    ],
+    ids=["region", "another-partition", "unknown-region"],
+)
+def test_hosts_of_a_domain_are_listed(
+    agent: Callable[..., dict[str, Any]], cluster: dict[str, Any], added: list[str]
+) -> None:
+    """Fluent Bit compares whole names; the chart adds those that it knows."""
+    found = proxies(agent({"proxy": {"httpProxy": URL, "noProxy": [".amazonaws.com"]}, "cluster": cluster}))
+    listed = found["NO_PROXY"].split(",")
+    assert listed[listed.index(".amazonaws.com") + 1 :] == added
+
+
+def test_url_with_credentials_is_the_key_of_a_secret(
+    agent: Callable[..., dict[str, Any]], rejection: Callable[..., str]
+) -> None:
+    """A URL with credentials is rejected; the key of a Secret is a reference."""
+    secret = {"name": "proxy", "key": "url"}
+    assert proxies(agent({"proxy": {"httpProxy": secret}}))["HTTP_PROXY"] == {"secretKeyRef": secret}
+    assert "`proxy.httpProxy` contains credentials" in rejection({"proxy": {"httpProxy": "http://a:b@proxy:3128"}})
+
+
+def test_proxy_by_hand_without_the_address_of_instance_metadata_is_rejected(rejection: Callable[..., str]) -> None:
+    """With HTTP_PROXY alone, the agent would exit."""
+    message = rejection({"extraEnv": [{"name": "HTTP_PROXY", "value": URL}]})
+    assert "`extraEnv` sets HTTP_PROXY without 169.254.169.254 in NO_PROXY" in message
+    assert f"httpProxy: {URL}" in message
