@@ -1,5 +1,6 @@
 """DaemonSets on the types of nodes that EKS has, simulated with their labels and taints."""
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import pytest
 
 from cluster.stage import Stage, namespace, own_name
 from harness.clusters import LocalCluster
-from harness.render.helm import Helm
+from harness.render.helm import Helm, HelmError
 
 pytestmark = [
     pytest.mark.cluster,
@@ -71,6 +72,24 @@ def test_node_agents_avoid_fargate(stage: Stage) -> None:
         component = item["spec"]["selector"]["matchLabels"]["app.kubernetes.io/component"]
         assert types_of(stage, f"app.kubernetes.io/component={component}") == sorted([*WITH_AGENTS] * 2)
         assert item["status"]["desiredNumberScheduled"] == item["status"]["numberAvailable"] == 2 * len(WITH_AGENTS)
+
+
+def test_only_one_release_configures_the_log_router(stage: Stage) -> None:
+    """A second release with the log router fails to install, with or without the namespace; an uninstall deletes it."""
+    place: dict[str, Any] = {"namespace": stage.namespace, "kubeconfig": stage.cluster.kubeconfig}
+    chart = CHARTS / "observability-stack"
+    logging = {"metrics": {"enabled": False}, "fargate": {"logging": {"enabled": True}}}
+    stage.helm.install("router", chart, values=logging, **place)
+    stage.releases.append("router")
+    made = json.loads(stage.kubectl("get", "namespace", "aws-observability", "-o", "json"))
+    assert made["metadata"]["labels"]["aws-observability"] == "enabled"
+    for own in (True, False):
+        logging["fargate"]["logging"]["createNamespace"] = own
+        with pytest.raises(HelmError, match=r'"aws-(observability|logging)".*exists and cannot be imported'):
+            stage.helm.install(f"second-{own}".lower(), chart, values=logging, **place)
+    stage.helm.uninstall("router", **place)
+    stage.releases.remove("router")
+    assert "aws-observability" not in stage.kubectl("get", "namespaces", "-o", "name")
 
 
 @pytest.mark.environment("fargate", "sidecar")
