@@ -168,6 +168,7 @@ def test_remaining_claims_are_listed(
     ("values", "says"),
     [
         ({}, "A new EKS cluster has none. If this command shows no class"),
+        ({}, "ebs.csi.aws.com, in EKS Auto Mode ebs.csi.eks.amazonaws.com:\n\n  kubectl get storageclass"),
         (
             {"server": {"persistence": {"persistentVolumeClaim": {"storageClassName": "gp3"}}}},
             "on a claim of storage class gp3.",
