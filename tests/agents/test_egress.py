@@ -51,6 +51,7 @@ def wait(ready: Callable[[], object], log: Path) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.environment("proxy", "node-logs")
 def test_logs_arrive_through_the_proxy(tmp_path: Path) -> None:
     """With the rendered environment, only the backend outside is a destination of the proxy.
 
@@ -103,6 +104,7 @@ def test_fluent_bit_compares_whole_entries(tmp_path: Path, listed: str, proxied:
         assert bool(proxy.destinations) is proxied
 
 
+@pytest.mark.environment("proxy", "metrics")
 def test_metrics_arrive_through_the_proxy(tmp_path: Path) -> None:
     """Prometheus sends to the remote outside through the proxy, and to one in `noProxy` and its targets directly."""
     binary = tools.find("prometheus").path
