@@ -27,6 +27,7 @@ JOBS = (
     "pods",
     "prometheus",
     "pushgateway",
+    "windows-exporter",
 )
 # Replacement for Grafana's time variables; any duration works.
 _TIMES = ("$__rate_interval", "$__interval", "$__range", "${__rate_interval}", "${__interval}", "${__range}")

@@ -28,6 +28,7 @@ TYPES: dict[str, tuple[dict[str, str], list[tuple[str, str, str]]]] = {
     "hybrid": ({COMPUTE: "hybrid"}, []),
     "auto": ({COMPUTE: "auto"}, [("CriticalAddonsOnly", "true", "NoSchedule")]),
     "fargate": ({COMPUTE: "fargate"}, [(COMPUTE, "fargate", "NoSchedule")]),
+    "windows": ({"kubernetes.io/os": "windows"}, [("os", "windows", "NoSchedule")]),
     "virtual": ({"type": "virtual-kubelet"}, [("virtual-kubelet.io/provider", "x", "NoSchedule")]),
 }
 WITH_AGENTS = {"ec2", "spot", "hybrid", "auto"}
@@ -57,6 +58,7 @@ def test_node_agents_avoid_fargate(stage: Stage) -> None:
         "server": {**anywhere, "persistence": {"type": "emptyDir"}},
         "kubeStateMetrics": anywhere,
         "nodeExporter": {"nodeSelector": POOL},
+        "windowsExporter": {"enabled": True, "nodeSelector": POOL},
         "logs": {"enabled": True, "nodeSelector": POOL},
         "traces": {"enabled": True, "nodeSelector": POOL},
         "containerInsights": {"enabled": True, "nodeSelector": POOL},
@@ -67,11 +69,12 @@ def test_node_agents_avoid_fargate(stage: Stage) -> None:
     )
     stage.releases.append("o")
     sets = {item["metadata"]["name"]: item for item in stage.get("daemonsets")}
-    assert len(sets) == 4
+    assert len(sets) == 5
     for item in sets.values():
         component = item["spec"]["selector"]["matchLabels"]["app.kubernetes.io/component"]
-        assert types_of(stage, f"app.kubernetes.io/component={component}") == sorted([*WITH_AGENTS] * 2)
-        assert item["status"]["desiredNumberScheduled"] == item["status"]["numberAvailable"] == 2 * len(WITH_AGENTS)
+        expected = {"windows"} if component == "windows-exporter" else WITH_AGENTS
+        assert types_of(stage, f"app.kubernetes.io/component={component}") == sorted([*expected] * 2)
+        assert item["status"]["desiredNumberScheduled"] == item["status"]["numberAvailable"] == 2 * len(expected)
 
 
 def test_only_one_release_configures_the_log_router(stage: Stage) -> None:

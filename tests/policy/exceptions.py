@@ -45,14 +45,17 @@ EXCEPTIONS: dict[str, list[tuple[str, str]]] = {
             "it asks the node's kubelet and the API server whose container it is",
         ),
         (
-            r"DaemonSet/.*-container-insights-windows.*: (hostNetwork|hostProcess) is true",
+            r"DaemonSet/.*-(container-insights-windows|windows-exporter).*: (hostNetwork|hostProcess) is true",
             "Windows nodes have no cgroups, and only a host process may read their counters",
         ),
         (
-            r"DaemonSet/.*-container-insights-windows.*: runAsNonRoot is not true",
+            r"DaemonSet/.*-(container-insights-windows|windows-exporter).*: runAsNonRoot is not true",
             "only the system's account may read the counters of a Windows node",
         ),
-        (r"DaemonSet/.*-node-exporter.*: a hostPort is set", "a port in the host's network is one of the host"),
+        (
+            r"DaemonSet/.*-(node|windows)-exporter.*: a hostPort is set",
+            "a port in the host's network is one of the host",
+        ),
         (r"DaemonSet/.*-traces traces: a hostPort is set", "asked for by `traces.hostPort`"),
         (r"DaemonSet/.*-logs: volume (state|logs|journal) is a hostPath", "a node agent reads the node's files"),
         (r"DaemonSet/.*-logs logs: runAsNonRoot is not true", "only root may read the logs of a node"),

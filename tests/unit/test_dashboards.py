@@ -17,6 +17,7 @@ JOBS = {
     "node-exporter",
     "pods",
     "prometheus",
+    "windows-exporter",
 }
 ASKED = [query for query in panel_queries() if query.source == "prometheus"]
 each_board = pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
@@ -91,16 +92,18 @@ def test_panels_have_names_of_their_own() -> None:
         assert sorted(set(titles)) == sorted(titles)
 
 
-def test_only_aws_itself_is_out_of_reach() -> None:
-    """The panels that no test cluster can answer are exactly those that ask CloudWatch, each with its reason."""
+def test_only_aws_and_windows_are_out_of_reach() -> None:
+    """The panels that no test cluster can answer are exactly those of CloudWatch and of Windows nodes."""
     missing = {query.name for query in panel_queries() if query.absent}
-    assert missing == {
+    windows = {query.name for query in panel_queries() if "windows-exporter" in query.expr}
+    assert windows == {f"eks-node: {what} of Windows nodes" for what in ("CPU", "Memory", "Traffic", "Volumes")}
+    assert missing - windows == {
         "eks-logs: CloudWatch Logs: bytes by log group",
         "eks-remote-write: Active series",
         "eks-remote-write: Discarded samples",
         "eks-remote-write: Samples per second",
     }
-    assert missing == {query.name for query in panel_queries() if query.source == "cloudwatch"}
+    assert missing - windows == {query.name for query in panel_queries() if query.source == "cloudwatch"}
 
 
 def test_rates_span_the_window_that_is_asked_for() -> None:

@@ -3,7 +3,7 @@ Pod template, as JSON: dict "root" $ "component" <name> "values" <block> "pod" <
 service account it uses> "containerName" <name> "scope" <argument of the helper, default: the root> "os" windows.
 
 The helper returns YAML: fields of the container, `handlers` of its probes, `annotations` of the pod, `token` (whether the pod
-has access to the API server) and `volumes`, each with its `mounts`. Lists in the values that begin with `extra` are appended.
+has access to the API server), `initContainers` with the same image and resources, and `volumes`, each with its `mounts`. Lists in the values that begin with `extra` are appended.
 */}}
 {{- define "observability-stack.podTemplate" -}}
 {{- $values := .values -}}
@@ -20,7 +20,7 @@ has access to the API server) and `volumes`, each with its `mounts`. Lists in th
 {{- range $field := list "args" "env" "envFrom" "volumeMounts" "volumes" -}}
 {{- $_ := set $own $field (concat (get $own $field | default list) (get $values (printf "extra%s" (title $field)) | default list)) -}}
 {{- end -}}
-{{- $container := merge (omit $own "annotations" "handlers" "token" "volumes") (dict
+{{- $container := merge (omit $own "annotations" "handlers" "initContainers" "token" "volumes") (dict
   "name" (.containerName | default .component)
   "image" (include "observability-stack.image" (dict "root" .root "image" $values.image))
   "imagePullPolicy" $values.image.pullPolicy
@@ -40,9 +40,19 @@ has access to the API server) and `volumes`, each with its `mounts`. Lists in th
 {{- if eq "DaemonSet" (default "" .kind) }}{{ $_ := set $spec "affinity" (include "observability-stack.daemonSetAffinity" ($values.affinity | default dict) | fromYaml) }}{{ end -}}
 {{- $_ := set $spec "automountServiceAccountToken" ($own.token | default false) -}}
 {{- $_ := set $spec "containers" (list (set $container "resources" $values.resources)) -}}
+{{- range $own.initContainers }}{{ $_ := set $spec "initContainers" (append ($spec.initContainers | default list) (merge . (pick $container "image" "imagePullPolicy" "resources" "securityContext"))) }}{{ end -}}
 {{- $metadata := dict "labels" (include "observability-stack.labels" (dict "root" .root "component" .component "extra" $values.podLabels) | fromYaml) -}}
 {{- with mergeOverwrite (dict) .root.Values.commonAnnotations $values.podAnnotations ($own.annotations | default dict) }}{{ $_ := set $metadata "annotations" . }}{{ end -}}
 {{- dict "metadata" $metadata "spec" $spec | toJson -}}
+{{- end -}}
+
+{{/*
+Values of pods on Windows nodes that are host processes, which require the host network, as JSON: only these can read the
+performance counters of the node.
+*/}}
+{{- define "observability-stack.hostProcess" -}}
+{{- $process := dict "hostProcess" true "runAsUserName" "NT AUTHORITY\\SYSTEM" -}}
+{{- dict "hostNetwork" true "podSecurityContext" (dict "windowsOptions" $process) | toJson -}}
 {{- end -}}
 
 {{/* Source of a data volume: dict "root" $ "component" <name> and, for an instance of Prometheus, "owner" server. */}}

@@ -13,9 +13,13 @@ from eks_observability.dashboards.promql import (
     node,
     of_live_pods,
     rate,
+    windows,
 )
 
 BUSY = 'mode!="idle"'
+# The virtual adapter of the container network (Hyper-V) would count the same bytes twice.
+NICS = 'nic!~"Hyper-V.*|.*Loopback.*|isatap.*|Teredo.*"'
+NO_WINDOWS = "needs a Windows node"
 RESOURCES = 'resource=~"cpu|memory"'
 ON = 'node=~"$node"'
 
@@ -24,6 +28,10 @@ def _graph(
     title: str, unit: str, *queries: Query, description: str = "", top: float | None = None, needs: tuple[str, ...] = ()
 ) -> Panel:
     return Panel(title, "graph", queries, unit=unit, description=description, top=top, needs=needs)
+
+
+def _windows(title: str, unit: str, *queries: Query, description: str = "", top: float | None = None) -> Panel:
+    return Panel(title, "graph", queries, unit=unit, description=description, width=6, top=top, absent=NO_WINDOWS)
 
 
 def _filesystem(free: str, total: str) -> Query:
@@ -186,6 +194,51 @@ BOARD = Board(
                         "{{node}}",
                     ),
                     description="At 1 the kernel drops new connections.",
+                ),
+            ),
+        ),
+        Row(
+            "Windows",
+            (
+                _windows(
+                    "CPU of Windows nodes",
+                    "percentunit",
+                    Query(
+                        f"1 - avg by (node) ({rate(windows('windows_cpu_time_total', ON, mode='idle'))})", "{{node}}"
+                    ),
+                    top=1,
+                ),
+                _windows(
+                    "Memory of Windows nodes",
+                    "percentunit",
+                    Query(
+                        f"1 - sum by (node) ({windows('windows_memory_available_bytes', ON)})"
+                        f" / sum by (node) ({windows('windows_memory_physical_total_bytes', ON)})",
+                        "{{node}}",
+                    ),
+                    top=1,
+                ),
+                _windows(
+                    "Volumes of Windows nodes",
+                    "percentunit",
+                    Query(
+                        f"max by (node, volume) (1 - {windows('windows_logical_disk_free_bytes', ON)}"
+                        f" / ({windows('windows_logical_disk_size_bytes', ON)} > 0))",
+                        "{{node}} {{volume}}",
+                    ),
+                    description="Windows updates these counters every 10 to 15 minutes.",
+                    top=1,
+                ),
+                _windows(
+                    "Traffic of Windows nodes",
+                    "Bps",
+                    Query(
+                        f"sum by (node) ({rate(windows('windows_net_bytes_received_total', ON, NICS))})",
+                        "{{node}} received",
+                    ),
+                    Query(
+                        f"-sum by (node) ({rate(windows('windows_net_bytes_sent_total', ON, NICS))})", "{{node}} sent"
+                    ),
                 ),
             ),
         ),

@@ -53,6 +53,11 @@ def node(metric: str, *matchers: str, **labels: str) -> str:
     return series(metric, "node-exporter", *matchers, **labels)
 
 
+def windows(metric: str, *matchers: str, **labels: str) -> str:
+    """Select a metric of windows_exporter."""
+    return series(metric, "windows-exporter", *matchers, **labels)
+
+
 def kubelet(metric: str, *matchers: str, **labels: str) -> str:
     """Select a metric of the kubelets."""
     return series(metric, "kubelet", *matchers, **labels)

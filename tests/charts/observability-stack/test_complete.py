@@ -16,7 +16,15 @@ WORKSPACE = "https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1/api/
 ON = {"enabled": True}
 # Each switch, and the components that it installs.
 PARTS = {
-    "metrics": {"server", "rules", "kube-state-metrics", "node-exporter", "alertmanager", "pushgateway"},
+    "metrics": {
+        "server",
+        "rules",
+        "kube-state-metrics",
+        "node-exporter",
+        "alertmanager",
+        "pushgateway",
+        "windows-exporter",
+    },
     "traces": {"traces"},
     "containerInsights": {"container-insights", "container-insights-windows"},
     "logs": {"logs"},
@@ -27,6 +35,7 @@ EVERYTHING: dict[str, Any] = {
     "server": {"remoteWrite": [{"url": WORKSPACE, "sigv4": {"region": "eu-west-1"}}]},
     "alertmanager": ON,
     "pushgateway": ON,
+    "windowsExporter": ON,
     **dict.fromkeys(PARTS, ON),
     "containerInsights": {**ON, "windows": ON, "applicationSignals": ON},
 }

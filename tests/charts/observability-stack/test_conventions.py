@@ -12,6 +12,7 @@ BLOCKS = {
     "server": "prometheus",
     "kubeStateMetrics": "kube-state-metrics",
     "nodeExporter": "node-exporter",
+    "windowsExporter": "windows-exporter",
     "alertmanager": "alertmanager",
     "pushgateway": "pushgateway",
 }
@@ -24,7 +25,7 @@ def with_value(block: str, **settings: Any) -> dict[str, Any]:
 
 
 def pod_of(made: Manifests, block: str) -> Pod:
-    [pod] = [pod for pod in made.pods() if pod.containers()[0]["name"] == BLOCKS[block]]
+    [pod] = [pod for pod in made.pods() if pod.containers()[-1]["name"] == BLOCKS[block]]
     return pod
 
 
@@ -84,11 +85,11 @@ def test_common_labels_and_annotations(install: Install, block: str) -> None:
 def test_image_can_be_replaced(install: Install, block: str) -> None:
     """Registry, repository, tag, digest and pull policy come from the values; a digest overrides the tag."""
     image = {"registry": "r.example", "repository": "a/b", "tag": "7", "pullPolicy": "Always"}
-    [box] = pod_of(install(with_value(block, image=image)), block).containers()
-    assert (box["image"], box["imagePullPolicy"]) == ("r.example/a/b:7", "Always")
+    for box in pod_of(install(with_value(block, image=image)), block).containers():
+        assert (box["image"], box["imagePullPolicy"]) == ("r.example/a/b:7", "Always")
     digest = "sha256:" + "0" * 64
-    [box] = pod_of(install(with_value(block, image={**image, "digest": digest})), block).containers()
-    assert box["image"] == f"r.example/a/b@{digest}"
+    for box in pod_of(install(with_value(block, image={**image, "digest": digest})), block).containers():
+        assert box["image"] == f"r.example/a/b@{digest}"
 
 
 def test_affinity_of_a_daemon_set_is_merged(install: Install) -> None:
@@ -130,7 +131,7 @@ def test_pod_settings(install: Install, block: str) -> None:
         "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}},
         "priorityClassName": "high",
     }
-    if block != "nodeExporter":
+    if block not in ("nodeExporter", "windowsExporter"):
         spread = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
         given["topologySpreadConstraints"] = [spread]
     probe = {"livenessProbe": {"periodSeconds": 77}, "readinessProbe": {"enabled": False}}
@@ -140,8 +141,9 @@ def test_pod_settings(install: Install, block: str) -> None:
     if pod.owner["kind"] == "DaemonSet":  # the policies check its affinity
         del given["affinity"]
     assert {key: pod.spec[key] for key in given} == given
-    assert pod.spec["nodeSelector"] == {"kubernetes.io/os": "linux", "pool": "metrics"}
-    [box] = pod.containers()
+    system = "windows" if block == "windowsExporter" else "linux"
+    assert pod.spec["nodeSelector"] == {"kubernetes.io/os": system, "pool": "metrics"}
+    [box] = pod.spec["containers"]
     assert box["livenessProbe"]["periodSeconds"] == 77
     assert "readinessProbe" not in box
     assert box["resources"]["requests"]["cpu"] == "7m"

@@ -34,6 +34,7 @@ COMPONENTS = {
         ("ServiceAccount", f"{NAME}-kube-state-metrics"),
     },
     "nodeExporter": {("DaemonSet", f"{NAME}-node-exporter"), ("ServiceAccount", f"{NAME}-node-exporter")},
+    "windowsExporter": {("DaemonSet", f"{NAME}-windows-exporter"), ("ServiceAccount", f"{NAME}-windows-exporter")},
     "alertmanager": {
         ("ConfigMap", f"{NAME}-alertmanager"),
         ("NetworkPolicy", f"{NAME}-alertmanager"),
@@ -252,7 +253,7 @@ def test_identity_types(install: Install, values: dict[str, Any], annotations: s
 
 def test_service_accounts_are_configurable(install: Install) -> None:
     """Each service account can have a name and annotations, or be an existing one."""
-    keys = ["server", "kubeStateMetrics", "nodeExporter", "alertmanager", "pushgateway"]
+    keys = ["server", "kubeStateMetrics", "nodeExporter", "windowsExporter", "alertmanager", "pushgateway"]
     on = {name: {"enabled": True} for name in COMPONENTS}
     named = {key: {"create": False, "name": f"own-{key.lower()}"} for key in keys}
     made = install({**on, "serviceAccounts": named})
@@ -275,6 +276,24 @@ def test_node_exporter_cannot_change_the_node(install: Install) -> None:
     [box] = alone.containers("node-exporter")
     assert "--web.listen-address=:9100" in box["args"]
     assert "hostPort" not in box["ports"][0]
+
+
+def test_windows_exporter_is_a_host_process(install: Install) -> None:
+    """windows_exporter is a host process on Windows nodes; by default, it opens its port in their firewall."""
+    on = {"enabled": True, "port": 9999, "nodeSelector": {"a": "b"}}
+    made = install({"windowsExporter": on}).one("DaemonSet", f"{NAME}-windows-exporter")
+    spec = made["spec"]["template"]["spec"]
+    assert (spec["os"], spec["hostNetwork"]) == ({"name": "windows"}, True)
+    assert spec["nodeSelector"] == {"kubernetes.io/os": "windows", "a": "b"}
+    assert spec["securityContext"] == {"windowsOptions": {"hostProcess": True, "runAsUserName": "NT AUTHORITY\\SYSTEM"}}
+    assert "volumes" not in spec and "dnsPolicy" not in spec
+    [box], [firewall] = spec["containers"], spec["initContainers"]
+    assert box["ports"] == [{"name": "http", "containerPort": 9999, "hostPort": 9999}]
+    assert "--web.listen-address=:9999" in box["args"]
+    assert (firewall["image"], firewall["resources"]) == (box["image"], box["resources"])
+    assert "-Protocol TCP -LocalPort 9999 " in firewall["args"][-1]
+    alone = install({"windowsExporter": {**on, "firewall": {"create": False}}})
+    assert "initContainers" not in alone.one("DaemonSet", f"{NAME}-windows-exporter")["spec"]["template"]["spec"]
 
 
 def test_alertmanager_uses_an_existing_secret(install: Install) -> None:

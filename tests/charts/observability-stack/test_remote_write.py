@@ -12,7 +12,16 @@ from .relabel import relabel
 Config = Callable[..., dict[str, Any]]
 ROOT = Path(__file__).parents[3]
 LIST = yaml.safe_load((ROOT / "charts/observability-stack/files/allow-list.yaml").read_text(encoding="utf-8"))
-OURS = ["alertmanager", "apiserver", "cadvisor", "kube-state-metrics", "kubelet", "node-exporter", "prometheus"]
+OURS = [
+    "alertmanager",
+    "apiserver",
+    "cadvisor",
+    "kube-state-metrics",
+    "kubelet",
+    "node-exporter",
+    "prometheus",
+    "windows-exporter",
+]
 URL = "https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1234-abcd/api/v1/remote_write"
 MIMIR = {"url": "https://mimir.example.com/api/v1/push"}
 

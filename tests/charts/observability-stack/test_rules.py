@@ -202,6 +202,7 @@ def test_metrics_of_rules_are_scraped(helm: Helm) -> None:
     everything = {
         **WITH_ALERTMANAGER,
         "pushgateway": {"enabled": True},
+        "windowsExporter": {"enabled": True},
         "scrape": {"jobs": {"controlPlane": True}},
     }
     made = helm.render(CHART, values=everything)

@@ -25,8 +25,8 @@ FILES = [
     )
     if (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("metrics", {}).get("enabled", True)
 ]
-ALL = {"alertmanager": {"enabled": True}, "pushgateway": {"enabled": True}}
-OWN = {"alertmanager", "kube-state-metrics", "node-exporter", "prometheus", "pushgateway"}
+ALL = {name: {"enabled": True} for name in ("alertmanager", "pushgateway", "windowsExporter")}
+OWN = {"alertmanager", "kube-state-metrics", "node-exporter", "prometheus", "pushgateway", "windows-exporter"}
 CLUSTER = {"apiserver", "cadvisor", "kubelet"}
 CONTROL_PLANE = {"kube-controller-manager", "kube-scheduler"}
 USERS = {"endpoints", "pods"}
@@ -63,7 +63,11 @@ def test_jobs(scrapes: Scrapes) -> None:
     """There is a job for each enabled component, and no other; each job can be disabled."""
     assert scrapes().keys() == CLUSTER | USERS | {"kube-state-metrics", "node-exporter", "prometheus"}
     assert scrapes(ALL).keys() == CLUSTER | USERS | OWN
-    keys = {"kubeStateMetrics": "kube-state-metrics", "nodeExporter": "node-exporter"}
+    keys = {
+        "kubeStateMetrics": "kube-state-metrics",
+        "nodeExporter": "node-exporter",
+        "windowsExporter": "windows-exporter",
+    }
     for name in CLUSTER | USERS | OWN:
         key = {job: key for key, job in keys.items()}.get(name, name)
         assert scrapes({**ALL, "scrape": {"jobs": {key: False}}}).keys() == (CLUSTER | USERS | OWN) - {name}
@@ -127,6 +131,21 @@ def test_kubelet_certificates_are_verified(scrapes: Scrapes) -> None:
     }
     tokens = {name for name, job in scrapes(ALL).items() if "authorization" in job}
     assert tokens == CLUSTER
+
+
+@pytest.mark.parametrize(("system", "path"), [("linux", "/metrics/cadvisor"), ("windows", "/metrics/resource")])
+def test_containers_of_windows_nodes(scrapes: Scrapes, system: str, path: str) -> None:
+    """Container metrics of a Windows node have the same names at another path, which requires no other permission.
+
+    Source: `pkg/kubelet/server/auth.go` of Kubernetes: every path below /metrics is the subresource `metrics`.
+    """
+    job = scrapes()["cadvisor"]
+    found = {"__meta_kubernetes_node_name": "n", "__meta_kubernetes_node_label_kubernetes_io_os": system}
+    made = relabel(job["relabel_configs"], {**found, "__metrics_path__": job["metrics_path"]})
+    assert made is not None
+    assert (made["__metrics_path__"], made["node"]) == (path, "n")
+    series = {"__name__": "container_memory_working_set_bytes", "namespace": "a", "pod": "b", "container": "c"}
+    assert relabel(job["metric_relabel_configs"], series) is not None
 
 
 @pytest.mark.parametrize(

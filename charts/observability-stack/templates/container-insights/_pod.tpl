@@ -75,14 +75,10 @@ volumes:
 {{- end -}}
 {{- end -}}
 
-{{/*
-Values of the pods on Windows nodes, as JSON. They are HostProcess containers, which require the host network: the agent reads
-the kubelet and the performance counters of the host.
-*/}}
+{{/* Values of the pods on Windows nodes, as JSON. */}}
 {{- define "observability-stack.insightsWindowsValues" -}}
 {{- $insights := .Values.containerInsights -}}
-{{- $process := dict "hostProcess" true "runAsUserName" "NT AUTHORITY\\SYSTEM" -}}
-{{- merge (dict "hostNetwork" true "podSecurityContext" (dict "windowsOptions" $process))
+{{- merge (include "observability-stack.hostProcess" . | fromJson)
   (pick $insights "image" "podAnnotations" "podLabels" "priorityClassName" "updateStrategy")
   (pick $insights.windows "nodeSelector" "resources" "tolerations") | toJson -}}
 {{- end -}}

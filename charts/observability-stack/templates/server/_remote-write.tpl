@@ -3,7 +3,7 @@
 {{- $list := .Files.Get "files/allow-list.yaml" | fromYaml -}}
 {{- $allowed := dict -}}
 {{- if and .Values.scrape.allowList.enabled $list .Values.server.remoteWrite -}}
-{{- range list "kubelet" "cadvisor" "apiserver" "node-exporter" "kube-state-metrics" "prometheus" "alertmanager" -}}
+{{- range list "kubelet" "cadvisor" "apiserver" "node-exporter" "kube-state-metrics" "prometheus" "alertmanager" "windows-exporter" -}}
 {{- $_ := set $allowed . (concat (get $list . | default list) (list "up") $.Values.scrape.allowList.keep | uniq) -}}
 {{- end -}}
 {{- end -}}
