@@ -55,6 +55,7 @@ def test_node_agents_avoid_fargate(stage: Stage) -> None:
     """`helm install --wait` returns, and each agent runs once on every node that can run it."""
     anywhere = {"nodeSelector": POOL, "tolerations": [{"operator": "Exists"}]}
     values: dict[str, Any] = {
+        "nodeTaints": ["CriticalAddonsOnly", "kwok.x-k8s.io/node", "team"],
         "server": {**anywhere, "persistence": {"type": "emptyDir"}},
         "kubeStateMetrics": anywhere,
         "nodeExporter": {"nodeSelector": POOL},

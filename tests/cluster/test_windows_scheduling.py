@@ -172,7 +172,11 @@ def test_each_node_has_the_agent_of_its_system(installed: LocalCluster, core: cl
     """Container Insights runs one agent on every node, for its operating system, with any taints."""
     values = {
         "metrics": {"enabled": False},
-        "containerInsights": {"enabled": True, "windows": {"enabled": True, "tolerations": TOLERATIONS}},
+        "containerInsights": {
+            "enabled": True,
+            "tolerations": TOLERATIONS,
+            "windows": {"enabled": True, "tolerations": TOLERATIONS},
+        },
     }
     chart, kubeconfig, space = Path("charts/observability-stack"), installed.kubeconfig, "insights"
     helm.install("i", chart, namespace=space, kubeconfig=kubeconfig, values=values, wait=False)

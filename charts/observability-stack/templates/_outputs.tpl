@@ -115,7 +115,7 @@ terminationGracePeriodSeconds.
 {{- $state := include "observability-stack.stateDir" . -}}
 {{- dict
   "flush" .flush
-  "grace" (min 20 (sub .terminationGracePeriodSeconds 5))
+  "grace" (max 1 (sub .terminationGracePeriodSeconds 5))
   "log_level" .logLevel
   "http_server" true
   "http_listen" .httpServer.listen

@@ -27,7 +27,14 @@ has access to the API server), `initContainers` with the same image and resource
   "securityContext" $values.securityContext
 ) (include "observability-stack.probes" (dict "values" $values "handlers" ($own.handlers | default dict)) | fromYaml) -}}
 {{- $container = include "observability-stack.nonEmpty" $container | fromJson -}}
+{{- $tolerations := $values.tolerations | default list -}}
+{{- if eq "DaemonSet" (default "" .kind) -}}
+{{- $all := false -}}
+{{- range $tolerations }}{{ if not (or .key (eq "NoExecute" (default "" .effect))) }}{{ $all = true }}{{ end }}{{ end -}}
+{{- range ternary list .root.Values.nodeTaints $all }}{{ $tolerations = append $tolerations (dict "key" . "operator" "Exists" "effect" "NoSchedule") }}{{ end -}}
+{{- end -}}
 {{- $spec := merge (dict
+  "tolerations" $tolerations
   "os" (ternary (dict "name" $os) dict (eq $os "windows"))
   "nodeSelector" (mergeOverwrite (dict) $values.nodeSelector (dict "kubernetes.io/os" $os))
   "imagePullSecrets" (include "observability-stack.imagePullSecrets" .root | fromYamlArray)
@@ -35,7 +42,7 @@ has access to the API server), `initContainers` with the same image and resource
   "dnsPolicy" (and (default false $values.hostNetwork) (eq $os "linux") | ternary "ClusterFirstWithHostNet" "")
   "securityContext" $values.podSecurityContext
   "volumes" $own.volumes
-) (pick $values "affinity" "hostNetwork" "priorityClassName" "terminationGracePeriodSeconds" "tolerations" "topologySpreadConstraints") -}}
+) (pick $values "affinity" "hostNetwork" "priorityClassName" "terminationGracePeriodSeconds" "topologySpreadConstraints") -}}
 {{- $spec = include "observability-stack.nonEmpty" $spec | fromJson -}}
 {{- if eq "DaemonSet" (default "" .kind) }}{{ $_ := set $spec "affinity" (include "observability-stack.daemonSetAffinity" ($values.affinity | default dict) | fromYaml) }}{{ end -}}
 {{- $_ := set $spec "automountServiceAccountToken" ($own.token | default false) -}}

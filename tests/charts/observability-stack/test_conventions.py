@@ -136,7 +136,8 @@ def test_pod_settings(install: Install, block: str) -> None:
         given["topologySpreadConstraints"] = [spread]
     probe = {"livenessProbe": {"periodSeconds": 77}, "readinessProbe": {"enabled": False}}
     box_given = {"resources": {"requests": {"cpu": "7m"}}, "extraArgs": ["--seven=7"]}
-    made = install(with_value(block, **given, **probe, **box_given, nodeSelector={"pool": "metrics"}))
+    changed = with_value(block, **given, **probe, **box_given, nodeSelector={"pool": "metrics"})
+    made = install({**changed, "nodeTaints": []})
     pod = pod_of(made, block)
     if pod.owner["kind"] == "DaemonSet":  # the policies check its affinity
         del given["affinity"]

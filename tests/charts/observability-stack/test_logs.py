@@ -142,7 +142,7 @@ def test_limits_of_buffers_and_retries(install: Install) -> None:
     service = config_of(made)["service"]
     assert service == {
         "flush": 1,
-        "grace": 20,
+        "grace": 55,
         "log_level": "info",
         "http_server": True,
         "http_listen": "${POD_IP}",
@@ -160,9 +160,10 @@ def test_limits_of_buffers_and_retries(install: Install) -> None:
         "storage.max_chunks_up": 32,
         "storage.backlog.mem_limit": "8M",
     }
-    assert service["grace"] < agent(made).spec["terminationGracePeriodSeconds"]
-    short = config_of(install(values(terminationGracePeriodSeconds=10)))["service"]
-    assert short["grace"] == 5
+    pod = agent(made).spec
+    assert (pod["terminationGracePeriodSeconds"], pod["priorityClassName"]) == (60, "system-node-critical")
+    for seconds, grace in {10: 5, 5: 1}.items():
+        assert config_of(install(values(terminationGracePeriodSeconds=seconds)))["service"]["grace"] == grace
     assert {plugin["storage.type"] for plugin in plugins(made, "inputs").values()} == {"filesystem"}
     sizes = {"cloudwatch-application": "512M", "cloudwatch-dataplane": "128M", "cloudwatch-host": "128M"}
     outputs = plugins(made, "outputs")
