@@ -240,6 +240,24 @@ def test_pod_cannot_change_the_node(install: Install) -> None:
     assert "RUN_WITH_IRSA" not in {entry["name"] for entry in by_node.containers("container-insights")[0]["env"]}
 
 
+def test_agents_do_not_detect_their_host(install: Install) -> None:
+    """Without instance metadata, as on hybrid nodes, both agents know the region and use the role of their pod.
+
+    Otherwise they would take the node for an on-premises host and require a file of credentials. Source:
+    `DetectAgentMode` in translator/util/sdkutil.go of aws/amazon-cloudwatch-agent, which compares with "True".
+    """
+    for identity in ("irsa", "podIdentity"):
+        windows = identity == "irsa"
+        made = install(insights({"windows": {"enabled": windows}}, identity={"type": identity}))
+        boxes = made.containers("container-insights")
+        assert len(boxes) == 1 + windows
+        for box in boxes:
+            assert {"name": "RUN_WITH_IRSA", "value": "True"} in box["env"]
+        for key in ["cwagentconfig.json", *(["windows.json"] if windows else [])]:
+            assert config(made, key)["agent"]["region"] == "eu-west-1"
+            assert config(made, key)["logs"]["metrics_collected"]["kubernetes"]["cluster_name"] == "shop"
+
+
 def test_exporters_are_verified(install: Install) -> None:
     """The CA certificate of the exporters is at the path that the agent has compiled in, if it scrapes them.
 

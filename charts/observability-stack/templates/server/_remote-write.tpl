@@ -58,8 +58,9 @@ seconds per request / batch size, divided among the shards of Prometheus. The ca
 {{- $remote := deepCopy . -}}
 {{- $_ := set $remote "url" (tpl .url $) -}}
 {{- $workspace := include "observability-stack.ampWorkspace" $remote.url | fromJson -}}
-{{- if and $workspace.region (kindIs "map" $remote.sigv4) (not $remote.sigv4.region) -}}
-{{- $_ := set $remote "sigv4" (mergeOverwrite (dict) $remote.sigv4 (dict "region" $workspace.region)) -}}
+{{- /* Without a region, Prometheus exits, or signs for an empty one where AWS_REGION is set. */}}
+{{- if and (kindIs "map" $remote.sigv4) (not $remote.sigv4.region) -}}
+{{- $_ := set $remote "sigv4" (mergeOverwrite (dict) $remote.sigv4 (dict "region" ($workspace.region | default $.Values.cluster.region))) -}}
 {{- end -}}
 {{- if and $.Values.aws.useFipsEndpoints (kindIs "map" $remote.sigv4) }}{{ $_ := set $remote.sigv4 "use_fips_sts_endpoint" true }}{{ end -}}
 {{- /* Without it, samples that a backend throttles are dropped. */}}
