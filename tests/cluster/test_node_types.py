@@ -51,6 +51,7 @@ def types_of(stage: Stage, selector: str) -> list[str]:
     return sorted(pod["spec"]["nodeName"].rpartition("-")[0] for pod in stage.get("pods", selector))
 
 
+@pytest.mark.environment("mixed", "metrics")
 def test_node_agents_avoid_fargate(stage: Stage) -> None:
     """`helm install --wait` returns, and each agent runs once on every node that can run it."""
     anywhere = {"nodeSelector": POOL, "tolerations": [{"operator": "Exists"}]}

@@ -83,10 +83,10 @@ def test_other_settings_pass_through(prometheus: Config) -> None:
 
 
 def test_signing_region_is_always_set(prometheus: Config) -> None:
-    """Without a region in `sigv4`, requests are signed for the workspace's, or for the cluster's at another address.
+    """Without a region in `sigv4`, requests are signed for the workspace's, or at another address for the cluster's.
 
-    Without one, Prometheus 3.14 exits, or, with AWS_REGION, signs for an empty region. Source: `NewSigV4RoundTripper` in
-    sigv4.go of prometheus/sigv4.
+    Without one, Prometheus 3.14 exits, or, with AWS_REGION, signs for an empty region. Source:
+    `NewSigV4RoundTripper` in sigv4.go of prometheus/sigv4.
     """
     for url, region in ((URL, "eu-west-1"), ("http://localhost:8005/api/v1/remote_write", "eu-central-1")):
         values = {"cluster": {"region": "eu-central-1"}, "server": {"remoteWrite": [{"url": url, "sigv4": {}}]}}
