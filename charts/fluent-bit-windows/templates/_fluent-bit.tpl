@@ -48,12 +48,21 @@ application.C.var.log.containers.
 {{- merge $options .own (include "fluent-bit-windows.input" . | fromJson) | toJson -}}
 {{- end -}}
 
+{{/*
+Channels of an input, as JSON: dict "root" $ "channels" <list>. Fluent Bit 5.1.1 crashes if it can open none of them, so System,
+which every node has, is one of them. A filter drops its events unless a user listed it.
+*/}}
+{{- define "fluent-bit-windows.openChannels" -}}
+{{- $sure := or (include "fluent-bit-windows.isLegacy" .root) (has "system" (splitList "," (join "," .channels | lower))) -}}
+{{- ternary .channels (append .channels "System") (not (not $sure)) | toJson -}}
+{{- end -}}
+
 {{/* An input that reads the event log, as JSON: dict "root" $ "name" <alias> "tag" <tag> "channels" <list> "query" <text>. */}}
 {{- define "fluent-bit-windows.events" -}}
 {{- $options := dict
   "name" "winevtlog"
   "tag" .tag
-  "channels" (join "," .channels)
+  "channels" (join "," (include "fluent-bit-windows.openChannels" . | fromJsonArray))
   "interval_sec" .root.Values.logs.host.intervalSec
   "read_existing_events" (include "fluent-bit-windows.readFromHead" .root | fromJson).value
 -}}
@@ -62,6 +71,19 @@ application.C.var.log.containers.
 {{- $options = merge $options (dict "event_query" .query "ignore_missing_channels" true) -}}
 {{- end -}}
 {{- merge $options (include "fluent-bit-windows.input" . | fromJson) | toJson -}}
+{{- end -}}
+
+{{/* What these inputs read, as a JSON list. */}}
+{{- define "fluent-bit-windows.eventSources" -}}
+{{- $logs := .Values.logs -}}
+{{- $sources := list -}}
+{{- if and $logs.dataplane.enabled $logs.dataplane.channels -}}
+{{- $sources = append $sources (dict "name" "dataplane-events" "tag" "dataplane.events" "channels" $logs.dataplane.channels "query" "*") -}}
+{{- end -}}
+{{- if $logs.host.enabled -}}
+{{- $sources = append $sources (dict "name" "host" "tag" "host.events" "channels" $logs.host.channels "query" $logs.host.eventQuery) -}}
+{{- end -}}
+{{- $sources | toJson -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.inputs" -}}
@@ -80,13 +102,8 @@ application.C.var.log.containers.
 {{- $own := dict "tag" "dataplane.files.*" "path" (join "," $paths) "path_key" "file" -}}
 {{- $inputs = append $inputs (include "fluent-bit-windows.tail" (dict "root" . "name" "dataplane" "own" $own) | fromJson) -}}
 {{- end -}}
-{{- if and $logs.dataplane.enabled $logs.dataplane.channels -}}
-{{- $events := dict "root" . "name" "dataplane-events" "tag" "dataplane.events" "channels" $logs.dataplane.channels "query" "*" -}}
-{{- $inputs = append $inputs (include "fluent-bit-windows.events" $events | fromJson) -}}
-{{- end -}}
-{{- if $logs.host.enabled -}}
-{{- $events := dict "root" . "name" "host" "tag" "host.events" "channels" $logs.host.channels "query" $logs.host.eventQuery -}}
-{{- $inputs = append $inputs (include "fluent-bit-windows.events" $events | fromJson) -}}
+{{- range include "fluent-bit-windows.eventSources" . | fromJsonArray -}}
+{{- $inputs = append $inputs (include "fluent-bit-windows.events" (merge (dict "root" $) .) | fromJson) -}}
 {{- end -}}
 {{- $inputs | toJson -}}
 {{- end -}}
@@ -124,6 +141,11 @@ application.C.var.log.containers.
 
 {{- define "fluent-bit-windows.filters" -}}
 {{- $filters := list -}}
+{{- range include "fluent-bit-windows.eventSources" . | fromJsonArray -}}
+{{- if ne (len .channels) (include "fluent-bit-windows.openChannels" (merge (dict "root" $) .) | fromJsonArray | len) -}}
+{{- $filters = append $filters (dict "name" "grep" "alias" (printf "%s-channels" .name) "match" .tag "exclude" "Channel ^System$") -}}
+{{- end -}}
+{{- end -}}
 {{- if .Values.logs.application.enabled -}}
 {{- with .Values.logs.application.multiline -}}
 {{- $filters = append $filters (dict
@@ -151,6 +173,7 @@ application.C.var.log.containers.
   "flush" .Values.flush
   "grace" 5
   "log_level" .Values.logLevel
+  "dns.resolver" .Values.dns.resolver
   "http_server" (include "fluent-bit-windows.given" (dict "root" . "setting" "httpServer") | default true)
   "http_listen" $http.listen
   "http_port" (include "fluent-bit-windows.given" (dict "root" . "setting" "httpPort") | default (int $http.port))

@@ -50,7 +50,25 @@
 {{- $region := include "fluent-bit-windows.region" . -}}
 {{- $hosts := include "fluent-bit-windows.outputHosts" (dict "root" . "outputs" $outputs "region" (ternary "" $region (contains "$" $region))) | fromJsonArray -}}
 {{- $proxy := include "fluent-bit-windows.proxyEnv" (dict "root" . "fluentBit" true "hosts" $hosts) | fromJsonArray -}}
-{{- concat $env (include "fluent-bit-windows.outputEnv" $outputs | fromYamlArray) $proxy .Values.extraEnv | toYaml -}}
+{{- $irsa := include "fluent-bit-windows.irsaEnv" . | fromYamlArray -}}
+{{- concat $env $irsa (include "fluent-bit-windows.outputEnv" $outputs | fromYamlArray) $proxy .Values.extraEnv | toYaml -}}
+{{- end -}}
+
+{{/*
+IRSA's role and token for a host process, instead of those of the webhook: its path of the token does not exist on Windows Server
+2019, where volumes are only below the sandbox. The runtime replaces the variable on all versions. Returns a YAML list.
+*/}}
+{{- define "fluent-bit-windows.irsaEnv" -}}
+{{- $role := .Values.serviceAccount.roleArn | default (get .Values.serviceAccount.annotations "eks.amazonaws.com/role-arn") -}}
+{{- $names := list -}}
+{{- range .Values.extraEnv }}{{ $names = append $names .name }}{{ end -}}
+{{- $set := or (has "AWS_ROLE_ARN" $names) (has "AWS_WEB_IDENTITY_TOKEN_FILE" $names) -}}
+{{- if and $role (not $set) (eq .Values.mode "hostProcess") (eq .Values.identity.type "irsa") -}}
+- name: AWS_ROLE_ARN
+  value: {{ $role | quote }}
+- name: AWS_WEB_IDENTITY_TOKEN_FILE
+  value: '%CONTAINER_SANDBOX_MOUNT_POINT%\var\run\secrets\eks.amazonaws.com\serviceaccount\token'
+{{- end -}}
 {{- end -}}
 
 {{/*

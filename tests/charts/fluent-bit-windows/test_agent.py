@@ -182,6 +182,44 @@ def test_role_of_the_service_account(install: Install) -> None:
     assert "annotations" not in install({"identity": {"type": "node"}}).one("ServiceAccount")["metadata"]
 
 
+IRSA = {
+    "AWS_ROLE_ARN": "arn:aws:iam::111122223333:role/logs",
+    "AWS_WEB_IDENTITY_TOKEN_FILE": (
+        "%CONTAINER_SANDBOX_MOUNT_POINT%\\var\\run\\secrets\\eks.amazonaws.com\\serviceaccount\\token"
+    ),
+}
+NAMED = {"serviceAccount": {"roleArn": IRSA["AWS_ROLE_ARN"]}}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({**HOST_PROCESS, **NAMED}, IRSA),
+        (
+            {**HOST_PROCESS, "serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": IRSA["AWS_ROLE_ARN"]}}},
+            IRSA,
+        ),
+        ({**HOST_PROCESS, **NAMED, "extraEnv": [{"name": "AWS_ROLE_ARN", "value": "own"}]}, {"AWS_ROLE_ARN": "own"}),
+        (NAMED, {}),
+        (HOST_PROCESS, {}),
+        ({**HOST_PROCESS, "identity": {"type": "node"}}, {}),
+    ],
+    ids=["host-process", "annotation", "own-variable", "container", "no-role", "node-role"],
+)
+def test_host_process_finds_its_token(
+    agent: Callable[..., dict[str, Any]], values: dict[str, Any], expected: dict[str, str]
+) -> None:
+    """A host process reads the token of IRSA below its sandbox, where Windows Server 2019 has all volumes.
+
+    The webhook keeps variables that are set, but still mounts the token (addEnvToContainer in handler.go of
+    aws/amazon-eks-pod-identity-webhook at 3bf80a34). Without the bind filter, volumes are links below the sandbox only.
+    With it, they are there, too (fallbackMountSetup and setupMounts in internal/jobcontainers/mounts.go of
+    microsoft/hcsshim at 7c9ff7f48). CreateProcess in jobcontainer.go replaces the variable in the environment.
+    """
+    found = {entry["name"]: entry["value"] for entry in agent(values)["env"] if entry["name"].startswith("AWS_")}
+    assert found == expected
+
+
 def test_profile_chooses_the_image(install: Install) -> None:
     """The legacy profile uses AWS's image with a tag for each build, and the classic format."""
     values = {"profile": "aws-legacy", "windows": {"builds": [{"name": "2019"}]}}

@@ -223,7 +223,7 @@ def test_container_input(agent_config: Configs) -> None:
         "path": "C:\\var\\log\\containers\\*.log",
         "db": "C:\\fluent-bit-state\\application.db",
         "db.locking": True,
-        "read_from_head": False,
+        "read_from_head": True,
         "refresh_interval": 5,
         "rotate_wait": 30,
         "buffer_max_size": "256k",
@@ -238,6 +238,7 @@ def test_service(agent_config: Configs) -> None:
     service = {
         "flush": 1,
         "grace": 5,
+        "dns.resolver": "ASYNC",
         "log_level": "info",
         "http_server": True,
         "http_listen": "0.0.0.0",
@@ -304,6 +305,59 @@ def test_multiline_records(agent_config: Configs) -> None:
     assert "multiline" not in [plugin["name"] for plugin in agent_config()["pipeline"]["filters"]]
 
 
+EVENTS = {
+    "services-only": (
+        {"dataplane": {"enabled": True, "channels": ["EKS"]}},
+        {"dataplane.events": "EKS,System"},
+        {"dataplane.events": "Channel ^System$"},
+    ),
+    "with-system": (
+        {"dataplane": {"enabled": True, "channels": ["EKS", "system"]}},
+        {"dataplane.events": "EKS,system"},
+        {},
+    ),
+    "default-of-hosts": ({"host": {"enabled": True}}, {"host.events": "Application,System"}, {}),
+    "own-channels": (
+        {"host": {"enabled": True, "channels": ["Own"]}, "dataplane": {"enabled": True, "channels": ["EKS"]}},
+        {"host.events": "Own,System", "dataplane.events": "EKS,System"},
+        dict.fromkeys(("host.events", "dataplane.events"), "Channel ^System$"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("logs", "channels", "dropped"), EVENTS.values(), ids=EVENTS)
+def test_every_event_input_can_open_a_channel(
+    agent_config: Configs, logs: dict[str, Any], channels: dict[str, str], dropped: dict[str, str]
+) -> None:
+    """Each event input also reads System, whose events a filter drops unless the values have this channel.
+
+    Fluent Bit 5.1.1 crashes if an input can open no channel: with ignore_missing_channels, in_winevtlog_init continues
+    without a list of channels, over which it then loops (plugins/in_winevtlog/in_winevtlog.c, lines 327 to 362).
+    """
+    pipeline = agent_config({**HOST_PROCESS, "logs": logs})["pipeline"]
+    read = [plugin for plugin in pipeline["inputs"] if plugin["name"] == "winevtlog"]
+    assert {plugin["tag"]: plugin["channels"] for plugin in read} == channels
+    assert all(plugin["ignore_missing_channels"] for plugin in read)
+    filters = [plugin for plugin in pipeline["filters"] if plugin["name"] == "grep"]
+    assert {plugin["match"]: plugin["exclude"] for plugin in filters} == dropped
+
+
+def test_legacy_agent_reads_no_other_channel(install: Install) -> None:
+    """Fluent Bit 1.9.10 does not start if one channel is missing, so another channel would not help."""
+    values = {**HOST_PROCESS, "profile": "aws-legacy", "logs": {"dataplane": {"enabled": True, "channels": ["EKS"]}}}
+    config = fluentbit.parse(text_of(install(values))[1], environment=ENVIRONMENT)
+    assert [plugin.get("channels") for plugin in config.inputs if plugin.name == "winevtlog"] == ["EKS"]
+    assert [plugin.name for plugin in config.plugins if plugin.name == "grep"] == []
+
+
+@pytest.mark.parametrize("profile", ["upstream", "aws-legacy"])
+def test_dns_resolver(install: Install, profile: str) -> None:
+    """The service's DNS resolver applies to every connection, in both formats."""
+    values = {"dns": {"resolver": "LEGACY"}, "profile": profile, "windows": {"builds": [{"name": "2022"}]}}
+    config = fluentbit.parse(text_of(install(values))[1], environment=ENVIRONMENT)
+    assert config.service["dns.resolver"] == "LEGACY"
+
+
 # Options that 1.9.10 lacks, by the kind of plugin and its name.
 NEWER = {
     ("input", "winevtlog"): {"event_query", "ignore_missing_channels"},
@@ -320,7 +374,8 @@ def plain(value: Any) -> str:
 def test_formats_have_the_same_options(install: Install) -> None:
     """The classic format has the options of the YAML format, except for those that 1.9.10 lacks."""
     copy = {"type": "http", "host": "h", "headers": {"X-Team": "shop", "X-Stage": "dev"}, "retryLimit": 100000}
-    values = {**HOST_PROCESS, "logs": ALL_LOGS, "outputs": {"copy": copy}}
+    logs = {"host": {"enabled": True}, "dataplane": {"enabled": True}}
+    values = {**HOST_PROCESS, "logs": logs, "outputs": {"copy": copy}}
     new, old = (
         fluentbit.parse(text_of(install({**values, "profile": profile}))[1], environment=ENVIRONMENT)
         for profile in ("upstream", "aws-legacy")

@@ -139,13 +139,6 @@ def test_mistake_is_rejected_with_its_place(
 
 # Combinations of valid keys: the log format, the source, the problem in the message, and the line to write.
 MISFITS = {
-    "empty-lines-of-a-file": (
-        "Custom",
-        FILE,
-        "`logMonitor.sources[0]` of `workloads[0]` (web), `logFormat` is Custom",
-        "customLogFormat: '%TimeStamp% %Source% %Message%'",
-    ),
-    "empty-lines-of-etw": ("Custom", ETW, "every line would be empty", "'%TimeStamp% %Source% %EventData%'"),
     "unused-format": (
         "JSON",
         {**FILE, "customLogFormat": "%Message%"},
@@ -178,11 +171,76 @@ def test_keys_that_do_not_fit_are_rejected_with_the_line_to_write(
     assert list(STRICT.iter_errors({"LogConfig": {"logFormat": log_format, "sources": [source]}})) != []
 
 
+def test_trace_requires_an_administrator(workload_rejection: Callable[..., str]) -> None:
+    """ETW with ContainerUser is rejected.
+
+    Windows denies it, and LogMonitor 2.2.1 then reads no events (ERROR_ACCESS_DENIED in EtwMonitor.cpp).
+    """
+    message = workload_rejection(logMonitor=copied(ETW), user="ContainerUser")
+    assert "only administrators can start a trace, and `user` is ContainerUser" in message
+    assert "user: ContainerAdministrator" in message
+
+
+EVENT_FORMAT = "%TimeStamp% %Severity% %EventSource% %EventID% %Message%"
+CUSTOM = {
+    "file": ([FILE], [{**FILE, "customLogFormat": "%Message%"}, {"type": "Process", "customLogFormat": "%Message%"}]),
+    "events": (
+        [{**EVENTS, "eventFormatMultiLine": True}, {"type": "Process"}],
+        [
+            {**EVENTS, "customLogFormat": EVENT_FORMAT, "eventFormatMultiLine": True},
+            {"type": "Process", "customLogFormat": "%Message%"},
+        ],
+    ),
+    "own": (
+        [{**FILE, "customLogFormat": "%FileName%"}, {"type": "Process", "customLogFormat": "out: %Message%"}],
+        [{**FILE, "customLogFormat": "%FileName%"}, {"type": "Process", "customLogFormat": "out: %Message%"}],
+    ),
+}
+
+
+@pytest.mark.parametrize(("sources", "expected"), CUSTOM.values(), ids=CUSTOM)
+def test_default_format_keeps_the_output_of_programs(
+    with_workloads: Render, sources: list[dict[str, Any]], expected: list[dict[str, Any]]
+) -> None:
+    """By default, every source has a format, and a Process source prints the lines of the program unchanged.
+
+    ProcessMonitor.cpp of LogMonitor 2.2.1: FormatStandardLog (JSON and XML) escapes nothing and replaces bytes outside
+    ASCII by question marks. FormatCustomLog does neither, but without a Process source its format is empty.
+    """
+    made = with_workloads(workload(logMonitor=copied(*sources)))
+    data = made.one("ConfigMap", "x-fluent-bit-windows-web-logmonitor")["data"]
+    config = json.loads(data["LogMonitorConfig.json"])
+    assert config == {"LogConfig": {"logFormat": "Custom", "sources": expected}}
+    assert [error.message for error in STRICT.iter_errors(config)] == []
+
+
+@pytest.mark.parametrize("log_format", ["JSON", "XML"])
+def test_other_formats_have_the_sources_of_the_values(with_workloads: Render, log_format: str) -> None:
+    """With another format, LogMonitor ignores `customLogFormat`, so the sources are as in the values."""
+    made = with_workloads(workload(logMonitor=copied(FILE, logFormat=log_format)))
+    data = made.one("ConfigMap", "x-fluent-bit-windows-web-logmonitor")["data"]
+    assert json.loads(data["LogMonitorConfig.json"])["LogConfig"] == {"logFormat": log_format, "sources": [FILE]}
+
+
+def test_iis_image_has_one_log_target() -> None:
+    """The image of IIS logs requests to ETW only, and its configuration reads them there and in no file.
+
+    IIS writes to ETW only if logTargetW3C contains it (microsoft/iis-docker#166).
+    """
+    steps = (FILES / "Dockerfile").read_text(encoding="utf-8")
+    assert "logTargetW3C:ETW /commit:apphost" in steps
+    assert "config w3svc start= demand" in steps
+    config = json.loads((FILES / "LogMonitorConfig.json").read_bytes())["LogConfig"]
+    assert [source["type"] for source in config["sources"]] == ["EventLog", "ETW", "Process"]
+    [trace] = [source for source in config["sources"] if source["type"] == "ETW"]
+    assert [provider["providerName"] for provider in trace["providers"]] == ["Microsoft-Windows-IIS-Logging"]
+
+
 def test_minimal_sources_are_accepted(with_workloads: Render) -> None:
     """The required keys of each type are enough for the chart and for the strict schema."""
     sources = [FILE, EVENTS, ETW, {"type": "File", "directory": "C:"}, {"type": "Process"}]
     assert list(STRICT.iter_errors({"LogConfig": {"logFormat": "JSON", "sources": sources}})) == []
-    assert with_workloads(workload(logMonitor=copied(*sources))).select(
+    assert with_workloads(workload(logMonitor=copied(*sources), user="ContainerAdministrator")).select(
         "ConfigMap", "x-fluent-bit-windows-web-logmonitor"
     )
 
@@ -198,7 +256,8 @@ def test_logmonitor_reads_every_source_that_the_schema_accepts(helm: Helm) -> No
     @given(source=from_schema(source))
     def draw(source: dict[str, Any]) -> None:
         log_format = "Custom" if "customLogFormat" in source else "JSON"
-        values = {"workloads": [workload(logMonitor=copied(source, logFormat=log_format))]}
+        settings = copied(source, logFormat=log_format)
+        values = {"workloads": [workload(logMonitor=settings, user="ContainerAdministrator")]}
         answer = helm.template(CHART, release="x", values=values)
         if answer.exit_code != 0:
             assert "LogMonitor cannot read a whole drive" in answer.stderr, (source, answer.stderr)
@@ -206,7 +265,10 @@ def test_logmonitor_reads_every_source_that_the_schema_accepts(helm: Helm) -> No
         config = {"LogConfig": {"logFormat": log_format, "sources": [source]}}
         assert [error.message for error in STRICT.iter_errors(config)] == [], source
         written = Manifests.parse(answer.stdout).one("ConfigMap", "x-fluent-bit-windows-web-logmonitor")["data"]
-        assert json.loads(written["LogMonitorConfig.json"]) == config
+        rendered_config = json.loads(written["LogMonitorConfig.json"])
+        assert [error.message for error in STRICT.iter_errors(rendered_config)] == [], source
+        first = rendered_config["LogConfig"]["sources"][0]
+        assert source.items() <= first.items()
         rendered.add(source["type"])
 
     draw()

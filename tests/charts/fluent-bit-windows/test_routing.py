@@ -317,6 +317,24 @@ def test_only_old_lines_are_skipped(node: Callable[..., Node]) -> None:
     assert running.lines("default") == ["new"]
 
 
+@pytest.mark.parametrize("from_head", [True, False], ids=["from-head", "from-tail"])
+def test_lines_written_while_the_agent_is_down(node: Callable[..., Node], from_head: bool) -> None:
+    """A restarted agent reads a known file to its end; `readFromHead: false` skips the lines of a new one."""
+    running = node(logs={"readFromHead": from_head})
+    with running:
+        running.write("default", "known")
+        running.wait_for("default", "known")
+    running.write("default", "missed")
+    running.write("shop", "first")
+    with running:
+        running.wait_for("default", "missed")
+        running.write("amazon-cloudwatch", "later")
+        running.wait_for("amazon-cloudwatch", "later")
+        running.write("shop", "second")
+        running.wait_for("shop", *(["first"] if from_head else []), "second")
+    assert running.lines("shop") == [*(["first"] if from_head else []), "second"]
+
+
 @pytest.mark.parametrize("name", ["READ_FROM_HEAD", "FluentBitReadFromHead"])
 def test_config_map_overrides_values(node: Callable[..., Node], tmp_path: Path, name: str) -> None:
     """The article's ConfigMap sets the cluster, the Region and the read position, with either spelling of its keys."""

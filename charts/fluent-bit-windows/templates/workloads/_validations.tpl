@@ -50,6 +50,11 @@
   "logMonitor.image" (dict "registry" "111122223333.dkr.ecr.us-east-1.amazonaws.com" "repository" "logmonitor" "tag" "2.2.1")) }}
 {{- include "fluent-bit-windows.reject" (list (and $copied (not .sources))
   (print $in "`logMonitor.sources` is empty, so LogMonitor would read nothing.") "logMonitor.sources" (list (dict "type" "Process"))) }}
+{{- $traces := false }}
+{{- range .sources }}{{ if eq .type "ETW" }}{{ $traces = true }}{{ end }}{{ end }}
+{{- include "fluent-bit-windows.reject" (list (and $copied $traces (ne $.workload.user "ContainerAdministrator"))
+  (printf "%s`logMonitor.sources` has a source of type ETW, but only administrators can start a trace, and `user` is %s." $in $.workload.user)
+  "user" "ContainerAdministrator") }}
 {{- if $copied }}{{ include "fluent-bit-windows.checkSources" (dict "place" $.place "settings" .) }}{{ end }}
 {{- end -}}
 {{- end -}}
@@ -64,9 +69,6 @@
 {{- $several := dict "EventLog" " with the channels of both" "ETW" " with the providers of both" "Process" "" }}
 {{- include "fluent-bit-windows.reject" (list (and (hasKey $several .type) (has .type $seen))
   (printf "%s is a second source of type %s, whose settings would replace those of the first. Write one source%s." $place .type (get $several .type))) }}
-{{- include "fluent-bit-windows.reject" (list (and $custom (not .customLogFormat))
-  (print $in "`logFormat` is Custom, so without `customLogFormat` every line would be empty.")
-  "customLogFormat" (printf "%%TimeStamp%% %%Source%% %%%s%%" (ternary "EventData" "Message" (eq .type "ETW")))) }}
 {{- include "fluent-bit-windows.reject" (list (and (not $custom) .customLogFormat)
   (printf "In %s, `logMonitor.sources[%d].customLogFormat` is set, but LogMonitor ignores it with `logFormat: %s`." $.place $index $.settings.logFormat)
   "logMonitor.logFormat" "Custom") }}

@@ -11,8 +11,9 @@ The workloads, merged with `workloadDefaults`, as a JSON list. Each also has its
 {{- $_ := set $workload "component" (printf "workload-%s" $item.name) -}}
 {{- $_ := set $workload "objectName" (printf "%s-%s" (include "fluent-bit-windows.fullname" $) $item.name) -}}
 {{- if eq $workload.logMonitor.from "initContainer" -}}
-{{- $config := dict "LogConfig" (pick $workload.logMonitor "logFormat" "sources") -}}
-{{- $_ := set $workload "config" (toPrettyJson $config) -}}
+{{- $settings := pick $workload.logMonitor "logFormat" "sources" -}}
+{{- if eq $settings.logFormat "Custom" }}{{ $_ := set $settings "sources" (include "fluent-bit-windows.customSources" $settings.sources | fromJsonArray) }}{{ end -}}
+{{- $_ := set $workload "config" (dict "LogConfig" $settings | toPrettyJson) -}}
 {{- end -}}
 {{- $lists := list -}}
 {{- range $field := list "env" "extraVolumeMounts" "extraVolumes" "ports" "topologySpreadConstraints" -}}
@@ -26,6 +27,27 @@ The workloads, merged with `workloadDefaults`, as a JSON list. Each also has its
 {{- $made = append $made $workload -}}
 {{- end -}}
 {{- $made | toJson -}}
+{{- end -}}
+
+{{/*
+Sources with a `customLogFormat` each, as a JSON list. LogMonitor formats the output of the program even without a Process source,
+but with an empty format. Argument: the list of the values.
+*/}}
+{{- define "fluent-bit-windows.customSources" -}}
+{{- $formats := dict
+  "EventLog" (dict "customLogFormat" "%TimeStamp% %Severity% %EventSource% %EventID% %Message%" "eventFormatMultiLine" false)
+  "File" (dict "customLogFormat" "%Message%")
+  "ETW" (dict "customLogFormat" "%TimeStamp% %Severity% %ProviderName% %EventId% %EventData%")
+  "Process" (dict "customLogFormat" "%Message%")
+-}}
+{{- $sources := list -}}
+{{- $process := dict "type" "Process" -}}
+{{- range . -}}
+{{- if eq .type "Process" }}{{ $process = dict }}{{ end -}}
+{{- $sources = append $sources (merge (deepCopy .) (get $formats .type)) -}}
+{{- end -}}
+{{- with $process }}{{ $sources = append $sources (merge . $formats.Process) }}{{ end -}}
+{{- $sources | toJson -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.logMonitorConfigName" -}}
