@@ -139,7 +139,7 @@ class Sidecar(ProcessFollower):
             return None
 
     def _moved(self, text: str, ca: Path | None) -> str:
-        text = re.sub(r"/etc/log-sidecar-ca/[a-z0-9-]+/ca\.crt", str(ca), text)
+        text = re.sub(r"/etc/(log-sidecar-ca/[a-z0-9-]+|ca-bundle)/ca\.crt", str(ca), text)
         places = {
             "/var/log/app": str(self.folder / "logs"),
             "/var/lib/log-sidecar": str(self.folder / "state"),

@@ -1,6 +1,7 @@
-"""Programs behind a proxy: data arrives through it, and requests within the cluster bypass it."""
+"""Programs behind a proxy and a private CA: data arrives, and requests within the cluster bypass the proxy."""
 
 import contextlib
+import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,19 +12,21 @@ import pytest
 import yaml
 
 from harness import images, tools
+from harness.backends.aws import CREDENTIALS, REGION, CloudWatchLogs
 from harness.backends.ports import free_port
 from harness.backends.proxy import Proxy
 from harness.backends.receivers import HOST, JsonReceiver
 from harness.backends.remote_write import PATH, RemoteWriteReceiver
 from harness.render.helm import Helm
 
-from .conftest import expanded
-from .test_node_logs import Kubelet, Node
+from .conftest import Sidecar, expanded
+from .test_node_logs import BUNDLE, Kubelet, Node
 
 pytestmark = pytest.mark.slow
 CHART = Path(__file__).parents[2] / "charts" / "observability-stack"
 # Another address of this machine, which is in no NO_PROXY by itself.
 ELSEWHERE = "127.0.0.9"
+KEY = {"name": "ca", "key": "ca.crt"}
 POD = {
     "metadata": {"name": "web-1", "namespace": "shop", "uid": "uid"},
     "spec": {"nodeName": "node-1"},
@@ -39,7 +42,8 @@ def running(command: list[str], log: Path, environment: Mapping[str, str]) -> It
     try:
         yield
     finally:
-        process.terminate()
+        # Prometheus would try to deliver for a minute.
+        process.kill()
         process.wait(timeout=60)
 
 
@@ -129,8 +133,88 @@ def test_metrics_arrive_through_the_proxy(tmp_path: Path) -> None:
     assert proxy.hosts() == {"metrics.example.com"}
 
 
+@pytest.mark.environment("private-ca", "node-logs")
+@pytest.mark.parametrize("trusted", [True, False], ids=["ca-bundle", "public-cas"])
+def test_cloudwatch_logs_behind_a_private_ca(tmp_path: Path, trusted: bool) -> None:
+    """A proxy that inspects TLS has certificates of a private CA: the agent trusts them with `caBundle` only.
+
+    No other request goes to the proxy, not even for credentials, whose address Fluent Bit asks at its start.
+    """
+    name = f"logs.{REGION}.amazonaws.com"
+    group = "/aws/containerinsights/eks/application"
+    with CloudWatchLogs(tmp_path / "pki", names=[name]) as api, Proxy({name: (HOST, api.port)}) as proxy:
+        values: dict[str, Any] = {"proxy": {"httpProxy": proxy.url}}
+        if trusted:
+            values["caBundle"] = {"configMap": KEY}
+        outputs = {"cloudwatch": {"enabled": True}}
+        node = Node(tmp_path, 0, metadata={"from": "tag"}, outputs=outputs, values=values, ca=api.ca)
+        try:
+            node.write("web-1", "hello")
+            node.wait(lambda: api.groups() if trusted else node.metric("fluentbit_output_retries_total"))
+            if trusted:
+                node.wait(lambda: api.messages(group))
+            assert set(map(log_of, api.messages(group))) == ({"hello"} if trusted else set())
+        finally:
+            node.stop()
+    assert proxy.hosts() == {name}
+
+
+@pytest.mark.environment("proxy", "sidecar")
+@pytest.mark.environment("private-ca", "sidecar")
+def test_sidecar_behind_a_proxy_and_a_private_ca(sidecar: Callable[..., Sidecar], tmp_path: Path) -> None:
+    """Lines reach a backend through the proxy, whose CA an output without one of its own trusts."""
+    name = "logs.example.com"
+    with JsonReceiver(tls=tmp_path / "pki", names=[name]) as far, JsonReceiver(host=ELSEWHERE) as near:
+        routes = {name: (HOST, far.port)}
+        with Proxy(routes) as proxy:
+            outputs = {
+                "stdout": {"enabled": False},
+                "far": {"type": "http", "host": name},
+                "near": {"type": "http", "host": ELSEWHERE, "port": near.port, "tls": {"enabled": False}},
+            }
+            egress = {"proxy": {"httpProxy": proxy.url, "noProxy": [ELSEWHERE]}, "caBundle": {"secret": KEY}}
+            state = {"state": {"sizeLimit": "1Gi"}}
+            started = sidecar({"outputs": outputs, "sidecar": state, **egress}, ca=far.ca)
+            started.file.write_text("hello\n", encoding="utf-8")
+            started.wait_for(lambda: bool(far.records and near.records))
+        assert [record["log"] for record in (*far.records, *near.records)] == ["hello", "hello"]
+        assert set(proxy.destinations) == {f"{name}:443"}
+
+
+@pytest.mark.environment("private-ca", "metrics")
+@pytest.mark.parametrize("trusted", [True, False], ids=["ca-bundle", "public-cas"])
+def test_amp_behind_a_private_ca(tmp_path: Path, trusted: bool) -> None:
+    """Signed samples reach a workspace through a proxy that inspects TLS, with `caBundle` only."""
+    binary = tools.find("prometheus").path
+    if binary is None:
+        pytest.skip("needs prometheus")
+    name = f"aps-workspaces.{REGION}.amazonaws.com"
+    with (
+        RemoteWriteReceiver(region=REGION, tls=tmp_path / "pki", names=[name]) as amp,
+        Proxy({name: (HOST, amp.port)}) as proxy,
+    ):
+        values: dict[str, Any] = {
+            "proxy": {"httpProxy": proxy.url},
+            "scrape": {"interval": "1s", "timeout": "1s", "allowList": {"enabled": False}},
+            "server": {"remoteWrite": [{"url": f"https://{name}{PATH}", "sigv4": {}}]},
+        }
+        if trusted:
+            values["caBundle"] = {"configMap": KEY}
+        log = tmp_path / "log"
+        with prometheus(tmp_path, str(binary), values, ca=amp.ca):
+            wait(lambda: amp.samples if trusted else b"certificate signed by unknown" in log.read_bytes(), log)
+        assert bool(amp.samples) is trusted and amp.unauthorized == 0
+    assert proxy.hosts() == {name}
+
+
+def log_of(message: str) -> str:
+    """Return the line in a record."""
+    line: str = json.loads(message)["log"]
+    return line
+
+
 @contextlib.contextmanager
-def prometheus(folder: Path, binary: str, values: dict[str, Any]) -> Iterator[None]:
+def prometheus(folder: Path, binary: str, values: dict[str, Any], *, ca: Path | None = None) -> Iterator[None]:
     """Run the rendered Prometheus, which scrapes only itself, on an address that is in no NO_PROXY by itself."""
     made = Helm().render(CHART, values=values)
     config = yaml.safe_load(made.one("ConfigMap", "test-observability-stack-server")["data"]["prometheus-0-0.yaml"])
@@ -140,6 +224,7 @@ def prometheus(folder: Path, binary: str, values: dict[str, Any]) -> Iterator[No
     [pod] = [pod for pod in made.pods() if str(pod).startswith("StatefulSet/")]
     [container] = pod.spec["containers"]
     command = [binary, f"--config.file={folder / 'prometheus.yaml'}", "--agent", f"--web.listen-address={listen}"]
-    environment = expanded(container["env"], {"KUBERNETES_SERVICE_HOST": "10.100.0.1"})
+    given = {"KUBERNETES_SERVICE_HOST": "10.100.0.1", **CREDENTIALS}
+    environment = {name: text.replace(BUNDLE, str(ca)) for name, text in expanded(container["env"], given).items()}
     with running([*command, f"--storage.agent.path={folder / 'data'}"], folder / "log", environment):
         yield

@@ -33,6 +33,8 @@ pytestmark = pytest.mark.slow
 CHART = Path(__file__).parents[2] / "charts" / "observability-stack"
 NOW = "2026-11-21T10:00:00.000000001Z"
 PATIENCE_SECONDS = 60.0
+# Where the pods find the certificates of `caBundle`.
+BUNDLE = "/etc/ca-bundle/ca.crt"
 # Credentials from a Secret, by environment variable of the pod.
 LOGIN = {"OUTPUT_BACKEND__HTTP_USER": "shop", "OUTPUT_BACKEND__HTTP_PASSWD": "p$ {w}"}
 USER, PASSWORD = LOGIN.values()
@@ -53,6 +55,7 @@ class Node:
         outputs: `outputs` of the chart's values; default: HTTP to that port.
         values: further values of the chart.
         node_ip: address of the node.
+        ca: file of the CA certificates that `caBundle` of the values mounts.
         logs: `logs` of the chart's values.
     """
 
@@ -65,6 +68,7 @@ class Node:
         outputs: dict[str, Any] | None = None,
         values: dict[str, Any] | None = None,
         node_ip: str = HOST,
+        ca: Path | None = None,
         **logs: Any,
     ) -> None:
         program = images.fluent_bit()
@@ -84,7 +88,8 @@ class Node:
         }
         made = Helm().render(CHART, values=given)
         text = made.one("ConfigMap", component="logs")["data"]["fluent-bit.yaml"]
-        for inside, outside in {"/var/log/": f"{folder}/", "/var/lib/fluent-bit": str(self.state)}.items():
+        places = {"/var/log/": f"{folder}/", "/var/lib/fluent-bit": str(self.state), BUNDLE: str(ca)}
+        for inside, outside in places.items():
             text = text.replace(inside, outside)
         config = yaml.safe_load(text)
         [metadata] = [plugin for plugin in config["pipeline"]["filters"] if plugin["name"] == "kubernetes"]

@@ -39,7 +39,7 @@ KUBERNETES_SHAPED = re.compile(r"Probe$|^(resources|updateStrategy)$")
 OPEN_MAPS = {("alertmanager", "config"), ("alertmanager", "config", "route"), ("injection", "profiles")}
 # References to Secrets that have no default.
 REQUIRED = {("sidecar", "sumologicCollector", key) for key in ("accessId", "accessKey")}
-REQUIRED |= {("proxy", "httpProxy"), ("proxy", "httpsProxy")}
+REQUIRED |= {("proxy", "httpProxy"), ("proxy", "httpsProxy"), ("caBundle", "configMap"), ("caBundle", "secret")}
 
 
 @cache

@@ -33,6 +33,7 @@
   "aws" $.Values.aws
   "caDirectory" (printf "%s\\fluent-bit-ca" (include "fluent-bit-windows.drive" $))
   "separator" "\\"
+  "trust" (include "fluent-bit-windows.trust" (dict "root" $ "file" (printf "%s\\ca-bundle\\ca.crt" (include "fluent-bit-windows.drive" $))) | fromJson)
   "legacy" (include "fluent-bit-windows.isLegacy" $)
   "storeDir" (printf "%s\\s3\\%s" (include "fluent-bit-windows.stateDir" $) $alias)
 ) | fromJson -}}

@@ -26,7 +26,10 @@
 {{- $volumes = append $volumes (dict "name" .name "hostPath" (dict "path" .path "type" "DirectoryOrCreate")) -}}
 {{- end -}}
 {{- $outputs := include "fluent-bit-windows.outputs" . | fromJsonArray -}}
-{{- concat $volumes (include "fluent-bit-windows.outputVolumes" (dict "outputs" $outputs "prefix" "ca-") | fromYamlArray) .Values.extraVolumes | toYaml -}}
+{{- range $prefix, $outputs := dict "ca" (include "fluent-bit-windows.caBundle" . | fromJsonArray) "ca-" $outputs -}}
+{{- $volumes = concat $volumes (include "fluent-bit-windows.outputVolumes" (dict "outputs" $outputs "prefix" $prefix) | fromYamlArray) -}}
+{{- end -}}
+{{- concat $volumes .Values.extraVolumes | toYaml -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.volumeMounts" -}}
@@ -35,7 +38,8 @@
 {{- $mounts = append $mounts (mergeOverwrite (dict "mountPath" .path "readOnly" true) (pick . "name" "mountPath" "readOnly")) -}}
 {{- end -}}
 {{- $outputs := dict "outputs" (include "fluent-bit-windows.outputs" . | fromJsonArray) "prefix" "ca-" "directory" "C:\\fluent-bit-ca" "separator" "\\" -}}
-{{- concat $mounts (include "fluent-bit-windows.outputMounts" $outputs | fromYamlArray) .Values.extraVolumeMounts | toYaml -}}
+{{- $bundle := dict "outputs" (include "fluent-bit-windows.caBundle" . | fromJsonArray) "prefix" "ca" "directory" "C:\\ca-bundle" -}}
+{{- concat $mounts (include "fluent-bit-windows.outputMounts" $bundle | fromYamlArray) (include "fluent-bit-windows.outputMounts" $outputs | fromYamlArray) .Values.extraVolumeMounts | toYaml -}}
 {{- end -}}
 
 {{/* Environment variables that the configuration uses. */}}

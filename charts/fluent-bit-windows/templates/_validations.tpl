@@ -47,7 +47,7 @@
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkProxy" -}}
-{{- include "fluent-bit-windows.checkProxySettings" (dict "root" .) -}}
+{{- include "fluent-bit-windows.checkEgress" . -}}
 {{- include "fluent-bit-windows.checkProxyVariables" (dict "path" "extraEnv" "env" .Values.extraEnv) -}}
 {{- end -}}
 

@@ -53,7 +53,7 @@
 {{- $path := ternary (printf "%s/_bulk" (trimSuffix "/" (toString $output.path))) $output.uri (has $output.type (list "elasticsearch" "opensearch")) -}}
 {{- $url = printf "%s://%s:%d%s" (ternary "https" "http" $output.tls.enabled) $output.host (int $output.port) $path -}}
 {{- end -}}
-{{- $scope := dict "output" $output "types" (include "log-sidecar.outputTypes" . | fromJson) "names" dict "aws" .Values.aws "caDirectory" "/etc/log-sidecar-ca" -}}
+{{- $scope := dict "output" $output "types" (include "log-sidecar.outputTypes" . | fromJson) "names" dict "aws" .Values.aws "caDirectory" "/etc/log-sidecar-ca" "trust" (include "log-sidecar.trust" (dict "root" . "file" (include "log-sidecar.caBundleFile" .)) | fromJson) -}}
 {{- $section := include "log-sidecar.fluentBitOutput" $scope | fromJson -}}
 {{- $headers := dict -}}
 {{- range $section.header }}{{ $_ := set $headers (splitn " " 2 .)._0 (splitn " " 2 .)._1 }}{{ end -}}
@@ -67,7 +67,7 @@
   "day" (ternary $output.logstashDateformat "" (dig "logstashFormat" false $output))
   "fields" (include "log-sidecar.outputFields" (dict "root" . "sidecar" $sidecar) | fromJson)
   "verify" $output.tls.verify
-  "ca" (get $section "tls.ca_file")
+  "ca" (get $section "tls.ca_file" | default "")
   "login" (empty $section.http_user | ternary list (list $section.http_user ($section.http_passwd | default "")))
   "queueLines" (int .Values.app.demo.queueLines)
   "retryLimit" (ternary nil $output.retryLimit (eq (toString $output.retryLimit) "no_limits"))

@@ -57,7 +57,7 @@ format:
   "id_key" (ternary "_hash" "" $output.generateId)
   "remove_keys" (ternary "_hash" "" .hashed)
   "path" $output.path
-  "ca_file" ($mounted | empty | ternary $output.tls.caFile (printf "/etc/log-sidecar-ca/%s/ca.crt" $output.name))
+  "ca_file" ($mounted | empty | ternary ($output.tls.caFile | default (include "log-sidecar.caBundleFile" .root)) (printf "/etc/log-sidecar-ca/%s/ca.crt" $output.name))
 -}}
 {{- with $output.httpUser -}}
 {{- $_ := set $optional "user" (kindIs "map" . | ternary (printf "${%sHTTP_USER}" $output.variable) .) -}}

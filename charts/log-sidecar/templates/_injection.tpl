@@ -100,7 +100,7 @@ the pod. Arguments as for log-sidecar.injectionRoot.
   (dict "name" "LOG_PATHS" "value" (dict "$cel" "variables.logPaths"))
   (dict "name" "LOG_CONTAINER" "value" (dict "$cel" "variables.writers.size() == 1 ? variables.writers[0] : \"all\""))
 -}}
-{{- $mounts := include "log-sidecar.caMounts" (dict "outputs" (include "log-sidecar.sidecarOutputs" $of | fromJsonArray) "volumes" $volumes) | fromYamlArray -}}
+{{- $mounts := include "log-sidecar.caMounts" (dict "root" $scope.made "outputs" (include "log-sidecar.sidecarOutputs" $of | fromJsonArray) "volumes" $volumes) | fromYamlArray -}}
 {{- $user := dict
   "runAsUser" (dict "$cel" "variables.user")
   "runAsGroup" (dict "$cel" "variables.group")

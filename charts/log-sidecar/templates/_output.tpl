@@ -96,16 +96,37 @@ which several containers can write.
 {{- end -}}
 {{- end -}}
 
-{{/* The volumes with CA certificates: dict "root" $ "volumes" <as for log-sidecar.volumeName>; returns a YAML list, or nothing. */}}
-{{- define "log-sidecar.caVolumes" -}}
-{{- $prefix := printf "%s-" (dig "ca" "output-ca" (.volumes | default dict)) -}}
-{{- include "log-sidecar.outputVolumes" (dict "outputs" (include "log-sidecar.activeOutputs" .root | fromJsonArray) "prefix" $prefix) -}}
+{{/* File with the CA certificates of `caBundle`, or nothing. Argument: the root. */}}
+{{- define "log-sidecar.caBundleFile" -}}
+{{- if include "log-sidecar.caBundle" . | fromJsonArray }}/etc/ca-bundle/ca.crt{{ end -}}
 {{- end -}}
 
-{{/* The mounts of these volumes: dict "outputs" <list> "volumes" <as above>; returns a YAML list, or nothing. */}}
+{{/*
+Outputs with CA certificates, each with the prefix of its volume and the directory of its mount, as a JSON list: dict "root" $
+"outputs" <list> "volumes" <as for log-sidecar.volumeName>.
+*/}}
+{{- define "log-sidecar.certificates" -}}
+{{- $prefix := dig "ca" "output-ca" (.volumes | default dict) -}}
+{{- $bundle := include "log-sidecar.hasBackend" . | empty | ternary list (include "log-sidecar.caBundle" .root | fromJsonArray) -}}
+{{- list
+  (dict "outputs" $bundle "prefix" $prefix "directory" "/etc/ca-bundle")
+  (dict "outputs" .outputs "prefix" (printf "%s-" $prefix) "directory" "/etc/log-sidecar-ca")
+| toJson -}}
+{{- end -}}
+
+{{/* The volumes with CA certificates: dict "root" $ "volumes" <as for log-sidecar.volumeName>; returns a YAML list, or nothing. */}}
+{{- define "log-sidecar.caVolumes" -}}
+{{- $volumes := list -}}
+{{- $outputs := include "log-sidecar.activeOutputs" .root | fromJsonArray -}}
+{{- range include "log-sidecar.certificates" (merge (dict "outputs" $outputs) .) | fromJsonArray }}{{ $volumes = include "log-sidecar.outputVolumes" . | fromYamlArray | concat $volumes }}{{ end -}}
+{{- with $volumes }}{{ toYaml . }}{{ end -}}
+{{- end -}}
+
+{{/* The mounts of these volumes: dict "root" $ "outputs" <list> "volumes" <as above>; returns a YAML list, or nothing. */}}
 {{- define "log-sidecar.caMounts" -}}
-{{- $prefix := printf "%s-" (dig "ca" "output-ca" (.volumes | default dict)) -}}
-{{- include "log-sidecar.outputMounts" (dict "outputs" .outputs "prefix" $prefix "directory" "/etc/log-sidecar-ca") -}}
+{{- $mounts := list -}}
+{{- range include "log-sidecar.certificates" . | fromJsonArray }}{{ $mounts = include "log-sidecar.outputMounts" . | fromYamlArray | concat $mounts }}{{ end -}}
+{{- with $mounts }}{{ toYaml . }}{{ end -}}
 {{- end -}}
 
 {{/*
@@ -136,6 +157,7 @@ with one worker, large and retried chunks can overtake others: `offset` gives th
   "names" (include "log-sidecar.outputNames" . | fromJson)
   "aws" .root.Values.aws
   "caDirectory" "/etc/log-sidecar-ca"
+  "trust" (include "log-sidecar.trust" (dict "root" .root "file" (include "log-sidecar.caBundleFile" .root)) | fromJson)
 -}}
 {{- $sections := list -}}
 {{- range .outputs -}}

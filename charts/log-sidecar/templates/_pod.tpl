@@ -22,7 +22,7 @@
 {{- end -}}
 {{- if $app.tmp.enabled }}{{ $mounts = append $mounts (dict "name" "tmp" "mountPath" "/tmp") }}{{ end -}}
 {{- if include "log-sidecar.demoShips" . -}}
-{{- $mounts = concat $mounts (include "log-sidecar.caMounts" (dict "outputs" (include "log-sidecar.activeOutputs" . | fromJsonArray)) | fromYamlArray) -}}
+{{- $mounts = concat $mounts (include "log-sidecar.caMounts" (dict "root" . "outputs" (include "log-sidecar.activeOutputs" . | fromJsonArray)) | fromYamlArray) -}}
 {{- end -}}
 {{- $container := merge $command
   (include "log-sidecar.probes" (dict "values" $app "handlers" $handlers) | fromJson)

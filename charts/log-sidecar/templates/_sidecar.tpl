@@ -111,6 +111,8 @@ only lines that were already read.
 {{- if $backend -}}
 {{- $proxy := dict "root" .root "fluentBit" (eq $values.sidecar.engine "fluent-bit") "hosts" (include "log-sidecar.outputHosts" (dict "root" .root "outputs" $outputs) | fromJsonArray) -}}
 {{- $backend = include "log-sidecar.proxyEnv" $proxy | fromJsonArray | concat $backend -}}
+{{- $trusted := dict "root" .root "file" (include "log-sidecar.caBundleFile" .root) "names" (ternary (list "SSL_CERT_FILE") list (eq $values.sidecar.engine "fluentd")) -}}
+{{- $backend = include "log-sidecar.trustEnv" $trusted | fromJsonArray | concat $backend -}}
 {{- end -}}
 {{- concat $named (.engine.env | default list) $backend $values.sidecar.extraEnv | toYaml -}}
 {{- end -}}
@@ -193,7 +195,7 @@ env:
 {{- if eq .root.Values.logs.volume.type "persistentVolumeClaim" }}{{ $state = dict "name" $logs.name "subPath" ".log-sidecar" }}{{ end -}}
 {{- $mounts = append $mounts (merge (dict "mountPath" "/var/lib/log-sidecar") $state) -}}
 {{- end -}}
-{{- $certificates := include "log-sidecar.caMounts" (dict "outputs" (include "log-sidecar.sidecarOutputs" . | fromJsonArray) "volumes" .sidecar.volumes) -}}
+{{- $certificates := include "log-sidecar.caMounts" (dict "root" .root "outputs" (include "log-sidecar.sidecarOutputs" . | fromJsonArray) "volumes" .sidecar.volumes) -}}
 {{- concat $mounts (fromYamlArray $certificates) .root.Values.sidecar.extraVolumeMounts | toYaml -}}
 {{- end -}}
 

@@ -68,6 +68,9 @@ env:
   (printf "`sidecar.engine` is sumologic-collector, but `%s` is not set. Create a Secret with `kubectl create secret generic sumologic --from-literal=accessId=... --from-literal=accessKey=...`." $path)
   $path (dict "name" "sumologic" "key" .)) }}
 {{- end }}
+{{- include "log-sidecar.reject" (list (include "log-sidecar.caBundleFile" .)
+  "`caBundle` is set, but the sumologic-collector engine trusts only the certificates in its image. Add yours to the image, or use another engine."
+  "caBundle" (dict "configMap" nil "secret" nil) "sidecar.engine" "fluent-bit") }}
 {{- range $key := list "httpProxy" "httpsProxy" }}
 {{- $login := list (dict "name" "SUMO_PROXY_USER" "value" "my-user") (dict "name" "SUMO_PROXY_PASSWORD" "valueFrom" (dict "secretKeyRef" (dict "name" "proxy" "key" "password"))) }}
 {{- include "log-sidecar.reject" (list (kindIs "map" (get $.Values.proxy $key))

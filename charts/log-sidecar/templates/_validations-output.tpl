@@ -22,7 +22,7 @@
 {{- end -}}
 
 {{- define "log-sidecar.checkProxy" -}}
-{{- include "log-sidecar.checkProxySettings" (dict "root" .) -}}
+{{- include "log-sidecar.checkEgress" . -}}
 {{- if .Values.sidecar.enabled }}{{ include "log-sidecar.checkEnvironment" (dict "root" . "path" "sidecar.extraEnv") }}{{ end -}}
 {{- end -}}
 

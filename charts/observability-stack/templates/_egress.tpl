@@ -1,4 +1,4 @@
-{{/* The proxy of components that send data out of the cluster. */}}
+{{/* The proxy and the CA certificates of components that send data out of the cluster. */}}
 
 {{/* Host of X-Ray, CloudWatch Logs or their VPC endpoints: dict "root" $ "service" <name> "endpoint" <URL, may be empty>. */}}
 {{- define "observability-stack.serviceHost" -}}
@@ -7,29 +7,43 @@
 {{- end -}}
 
 {{/*
-Environment of a component behind the proxy, a JSON list; the arguments are those of observability-stack.podTemplate. X-Ray's
-daemon, ADOT and the CloudWatch agent ignore NO_PROXY for their requests to AWS (awsutil/conn.go), so they have no proxy
-where their service bypasses it.
+What a component needs to send data out of the cluster, a JSON map of `env` and `volumes`; the arguments are those of
+observability-stack.podTemplate. X-Ray's daemon, ADOT and the CloudWatch agent ignore NO_PROXY for their requests to AWS
+(awsutil/conn.go), so they have no proxy where their service bypasses it.
 */}}
-{{- define "observability-stack.egressEnv" -}}
+{{- define "observability-stack.egress" -}}
 {{- $values := .root.Values -}}
 {{- $component := .owner | default .component -}}
 {{- $given := dict "root" .root -}}
 {{- $service := "" -}}
+{{- $fluentBit := or (eq $component "events") (and (eq $component "logs") (eq $values.logs.engine "fluent-bit")) -}}
 {{- if has $component (list "logs" "events") -}}
 {{- $outputs := include "observability-stack.receivers" (dict "root" .root "component" $component) | fromJsonArray -}}
 {{- $_ := set $given "hosts" (include "observability-stack.outputHosts" (dict "root" .root "outputs" $outputs "region" $values.cluster.region) | fromJsonArray) -}}
-{{- $_ := set $given "fluentBit" (or (eq $component "events") (eq $values.logs.engine "fluent-bit")) -}}
-{{- if eq $component "logs" }}{{ $_ := set $given "direct" (ternary (list "$(NODE_IP)") list $given.fluentBit) }}{{ end -}}
+{{- if and $fluentBit (eq $component "logs") }}{{ $_ := set $given "direct" (list "$(NODE_IP)") }}{{ end -}}
 {{- else if eq $component "container-insights" -}}
 {{- $_ := set $given "direct" (list "$(HOST_IP)") -}}
 {{- $service = include "observability-stack.serviceHost" (dict "root" .root "service" "logs" "endpoint" $values.containerInsights.endpoint) -}}
 {{- else if eq $component "traces" -}}
 {{- $service = include "observability-stack.serviceHost" (dict "root" .root "service" "xray" "endpoint" $values.traces.endpoint) -}}
 {{- end -}}
-{{- $sends := has $component (list "alertmanager" "container-insights" "events" "logs" "server" "traces") -}}
-{{- $direct := include "observability-stack.bypassesProxy" (dict "root" .root "host" $service) -}}
-{{- and $sends (not $direct) | ternary (include "observability-stack.proxyEnv" $given) "[]" -}}
+{{- $env := list -}}
+{{- if not (include "observability-stack.bypassesProxy" (dict "root" .root "host" $service)) }}{{ $env = include "observability-stack.proxyEnv" (set $given "fluentBit" $fluentBit) | fromJsonArray }}{{ end -}}
+{{- $separator := eq "windows" (.os | default "linux") | ternary "\\" "/" -}}
+{{- $directory := ternary "C:\\ca-bundle" (include "observability-stack.caBundleDirectory" .) (eq $separator "\\") -}}
+{{- /* Go and OpenSSL read the first, SDKs of AWS the second; Fluent Bit reads none of them. */ -}}
+{{- $trusted := dict "root" .root "names" (list "SSL_CERT_FILE" "AWS_CA_BUNDLE") "file" (list $directory "ca.crt" | join $separator) -}}
+{{- if not $fluentBit }}{{ $env = include "observability-stack.trustEnv" $trusted | fromJsonArray | concat $env }}{{ end -}}
+{{- $bundle := dict "outputs" (include "observability-stack.caBundle" .root | fromJsonArray) "prefix" "ca" "directory" $directory "separator" $separator -}}
+{{- $mounts := include "observability-stack.outputMounts" $bundle | fromYamlArray -}}
+{{- $volumes := list -}}
+{{- range include "observability-stack.outputVolumes" $bundle | fromYamlArray }}{{ $volumes = append $volumes (set . "mounts" $mounts) }}{{ end -}}
+{{- has $component (list "alertmanager" "container-insights" "events" "logs" "server" "traces") | ternary (dict "env" $env "volumes" $volumes) dict | toJson -}}
+{{- end -}}
+
+{{/* Directory of the CA certificates of `caBundle`. */}}
+{{- define "observability-stack.caBundleDirectory" -}}
+/etc/ca-bundle
 {{- end -}}
 
 {{/*
@@ -45,7 +59,7 @@ itself; as JSON. dict "root" $ "client" <map>.
 {{- end -}}
 
 {{- define "observability-stack.checkProxy" -}}
-{{- include "observability-stack.checkProxySettings" (dict "root" .) -}}
+{{- include "observability-stack.checkEgress" . -}}
 {{- range list "logs" "events" -}}
 {{- $block := get $.Values . -}}
 {{- if and $block.enabled (ne "fluentd" (get $block "engine" | default "")) }}{{ include "observability-stack.checkProxyVariables" (dict "path" (printf "%s.extraEnv" .) "env" $block.extraEnv) }}{{ end -}}

@@ -59,6 +59,7 @@
   "names" $names
   "aws" $root.Values.aws
   "caDirectory" (include "observability-stack.caDirectory" $root)
+  "trust" (include "observability-stack.trust" (dict "root" $root "file" (printf "%s/ca.crt" (include "observability-stack.caBundleDirectory" $root))) | fromJson)
   "storeDir" (printf "%s/s3-%s" (include "observability-stack.stateDir" $root) $alias)
   "limit" $values.storage.totalLimitSize
 ) | fromJson -}}

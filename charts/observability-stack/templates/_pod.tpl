@@ -9,7 +9,7 @@ has access to the API server), `initContainers` with the same image and resource
 {{- $values := .values -}}
 {{- $os := .os | default "linux" -}}
 {{- $own := include .pod (.scope | default .root) | fromYaml -}}
-{{- $_ := set $own "env" (include "observability-stack.egressEnv" . | fromJsonArray | concat ($own.env | default list)) -}}
+{{- range $field, $items := include "observability-stack.egress" . | fromJson }}{{ $_ := set $own $field (concat (get $own $field | default list) ($items | default list)) }}{{ end -}}
 {{- $volumes := list -}}
 {{- $mounts := list -}}
 {{- range $volume := $own.volumes -}}

@@ -1,4 +1,4 @@
-{{/* The proxy (`proxy`) of programs that send data out of the cluster. */}}
+{{/* The proxy (`proxy`) and the CA certificates (`caBundle`) of programs that send data out of the cluster. */}}
 
 {{/*
 Whether requests to a host bypass the proxy: it is in `proxy.noProxy`, or in one of its domains, or it is a Service of the
@@ -60,10 +60,13 @@ it reaches without the proxy>.
 {{- $env | toJson -}}
 {{- end -}}
 
-{{/* Messages about URLs with credentials: dict "root" $. */}}
-{{- define "shared.checkProxySettings" -}}
+{{/* Messages about URLs with credentials and two bundles. Argument: the root. */}}
+{{- define "shared.checkEgress" -}}
+{{- $bundle := .Values.caBundle }}
+{{- include "shared.reject" (list (and $bundle.secret $bundle.configMap)
+  "`caBundle` has a Secret and a ConfigMap, and one file is used. Keep one of them:" "caBundle.configMap" $bundle.configMap) }}
 {{- range $name := list "httpProxy" "httpsProxy" }}
-{{- $url := get $.root.Values.proxy $name }}
+{{- $url := get $.Values.proxy $name }}
 {{- include "shared.reject" (list (and (kindIs "string" $url) (contains "@" $url))
   (printf "`proxy.%s` contains credentials, which everyone who can read pods would see. Create a Secret that contains the URL, and name its key." $name)
   (printf "proxy.%s" $name) (dict "name" "proxy" "key" "url")) }}
@@ -79,4 +82,34 @@ it reaches without the proxy>.
 {{- include "shared.reject" (list (and $url (not (has "169.254.169.254" $direct)) (not (has "from elsewhere" $direct)))
   (printf "`%s` sets HTTP_PROXY without 169.254.169.254 in NO_PROXY. Fluent Bit would request AWS credentials from the proxy, and exit. Remove these variables." .path)
   "proxy.httpProxy" (contains "://" $url | ternary $url "http://proxy.example.com:3128")) }}
+{{- end -}}
+
+{{/*
+`caBundle` as outputs for shared.outputVolumes and shared.outputMounts, a JSON list; empty without one. It has no name, so that
+its volume has the prefix as its name. Argument: the root.
+*/}}
+{{- define "shared.caBundle" -}}
+{{- $bundle := .Values.caBundle -}}
+{{- $outputs := list (dict "name" "" "tls" (dict "caSecret" $bundle.secret "caConfigMap" $bundle.configMap)) -}}
+{{- or $bundle.secret $bundle.configMap | empty | ternary list $outputs | toJson -}}
+{{- end -}}
+
+{{/*
+Options that let outputs of Fluent Bit trust the bundle, as JSON: dict "root" $ "file" <its path>. A proxy has an option of its own,
+which Fluent Bit uses for https:// proxies.
+*/}}
+{{- define "shared.trust" -}}
+{{- $options := dict -}}
+{{- if include "shared.caBundle" .root | fromJsonArray -}}
+{{- $options = dict "tls.ca_file" .file -}}
+{{- if include "shared.proxyEnv" (dict "root" .root) | fromJsonArray }}{{ $_ := set $options "tls.proxy.ca_file" .file }}{{ end -}}
+{{- end -}}
+{{- $options | toJson -}}
+{{- end -}}
+
+{{/* Variables that let a program trust the bundle, a JSON list: dict "root" $ "file" <its path> "names" <list>. */}}
+{{- define "shared.trustEnv" -}}
+{{- $env := list -}}
+{{- range (include "shared.caBundle" .root | fromJsonArray | empty) | ternary list .names }}{{ $env = append $env (dict "name" . "value" $.file) }}{{ end -}}
+{{- $env | toJson -}}
 {{- end -}}

@@ -76,7 +76,7 @@ Secrets of the outputs: variable, Secret and key, as environment of a container.
 {{- $mounts := list -}}
 {{- range .outputs -}}
 {{- if or (dig "tls" "caSecret" "" .) (dig "tls" "caConfigMap" "" .) -}}
-{{- $mounts = append $mounts (dict "name" (printf "%s%s" $.prefix .name) "mountPath" (list $.directory .name | join ($.separator | default "/")) "readOnly" true) -}}
+{{- $mounts = append $mounts (dict "name" (printf "%s%s" $.prefix .name) "mountPath" (list $.directory .name | compact | join ($.separator | default "/")) "readOnly" true) -}}
 {{- end -}}
 {{- end -}}
 {{- if $mounts }}{{ toYaml $mounts }}{{ end -}}
@@ -85,8 +85,8 @@ Secrets of the outputs: variable, Secret and key, as environment of a container.
 {{/*
 One output as Fluent Bit's section, without alias and match; returns JSON. dict "output" <of shared.outputs> "types" <data
 of shared.outputTypes> "names" <texts by placeholder> "caDirectory" <where shared.outputMounts mounts> and, where they
-apply, "aws" (the values of that name), "separator" (of paths), "legacy" (Fluent Bit 1.9.10), "storeDir" (of the s3 output), "limit" (of the storage, if the
-output sets none).
+apply, "aws" (the values of that name), "separator" (of paths), "legacy" (Fluent Bit 1.9.10), "storeDir" (of the s3 output),
+"limit" (of the storage, if the output sets none), "trust" (of shared.trust).
 */}}
 {{- define "shared.fluentBitOutput" -}}
 {{- $output := .output -}}
@@ -126,6 +126,10 @@ output sets none).
 {{- /* The sidecar's script splits the URL. */ -}}
 {{- range $option := list "host" "port" "uri" "tls" }}{{ $_ := set $section $option (printf "${%s%s}" $output.variable (upper $option)) }}{{ end -}}
 {{- end -}}
+{{- $trust := .trust | default dict -}}
+{{- if .legacy }}{{ $trust = omit $trust "tls.proxy.ca_file" }}{{ end -}}
+{{- if or (not (hasKey $section "tls.verify")) (get $section "tls.ca_file") }}{{ $trust = omit $trust "tls.ca_file" }}{{ end -}}
+{{- if ne $output.type "stdout" }}{{ $section = merge $section $trust }}{{ end -}}
 {{- if and (not .legacy) (hasKey $section "tls.verify") }}{{ $_ := set $section "tls.verify_hostname" (get $section "tls.verify") }}{{ end -}}
 {{- /* The plugin parses this option itself and knows the words On and Off only. */ -}}
 {{- if hasKey $section "aws_auth" }}{{ $_ := set $section "aws_auth" (ternary "On" "Off" $section.aws_auth) }}{{ end -}}

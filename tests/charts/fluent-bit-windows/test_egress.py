@@ -1,4 +1,4 @@
-"""The proxy of the agents."""
+"""The proxy and the CA certificates of the agents."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -66,3 +66,22 @@ def test_proxy_by_hand_without_the_address_of_instance_metadata_is_rejected(reje
     message = rejection({"extraEnv": [{"name": "HTTP_PROXY", "value": URL}]})
     assert "`extraEnv` sets HTTP_PROXY without 169.254.169.254 in NO_PROXY" in message
     assert f"httpProxy: {URL}" in message
+
+
+@pytest.mark.parametrize(("mode", "drive"), [("container", "C:"), ("hostProcess", "${CONTAINER_SANDBOX_MOUNT_POINT}")])
+def test_bundle_replaces_other_certificates(
+    pod_spec: Callable[..., dict[str, Any]], agent_config: Callable[..., dict[str, Any]], mode: str, drive: str
+) -> None:
+    """Every output without a CA of its own trusts the key of the ConfigMap, also outputs to AWS."""
+    bundle = {"caBundle": {"configMap": {"name": "corporate", "key": "ca.pem"}}}
+    own = {"type": "opensearch", "host": "search.example.com", "tls": {"caSecret": {"name": "search", "key": "ca.crt"}}}
+    values = {"mode": mode, "outputs": {"search": own}, **bundle}
+    found = {output["alias"]: output["tls.ca_file"] for output in agent_config(values)["pipeline"]["outputs"]}
+    ours = f"{drive}\\fluent-bit-ca\\search\\ca.crt"
+    assert {path for alias, path in found.items() if alias.startswith("search")} == {ours}
+    assert {path for alias, path in found.items() if path != ours} == {f"{drive}\\ca-bundle\\ca.crt"}
+    spec = pod_spec(values)
+    items = [{"key": "ca.pem", "path": "ca.crt"}]
+    assert {"name": "ca", "configMap": {"name": "corporate", "items": items}} in spec["volumes"]
+    mount = {"name": "ca", "mountPath": "C:\\ca-bundle", "readOnly": True}
+    assert mount in spec["containers"][0]["volumeMounts"]

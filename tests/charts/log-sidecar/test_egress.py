@@ -1,4 +1,4 @@
-"""The proxy of containers that send to a backend."""
+"""The proxy and the CA certificates of containers that send to a backend."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -128,3 +128,77 @@ def test_proxy_by_hand_without_the_address_of_instance_metadata_is_rejected(
 def test_proxy_by_hand_is_accepted_without_aws(install: Callable[..., Manifests]) -> None:
     """No other output requests credentials."""
     install({"sidecar": {"extraEnv": HAND}, "outputs": SEARCH})
+
+
+BUNDLE = {"caBundle": {"secret": {"name": "corporate", "key": "ca.pem"}}}
+VOLUME = {"secret": {"secretName": "corporate", "items": [{"key": "ca.pem", "path": "ca.crt"}]}}
+FILE = "/etc/ca-bundle/ca.crt"
+
+
+def mounts(container: Object) -> set[str]:
+    """Return the paths of mounts with certificates of a container."""
+    return {mount["mountPath"] for mount in container["volumeMounts"] if "ca" in mount["name"].split("-")}
+
+
+def test_sidecar_with_a_backend_trusts_the_bundle(
+    pod_spec: Callable[..., Object], agent_config: Callable[..., dict[str, Any]]
+) -> None:
+    """Only the sidecar mounts the file, and only outputs without a CA of their own refer to it."""
+    own = {"type": "elasticsearch", "host": "own.example.com", "tls": {"caFile": "/etc/own.crt"}}
+    values = {"outputs": {**SEARCH, "own": own}, "sidecar": {"state": {"sizeLimit": "1Gi"}}, **BUNDLE}
+    made = pod_spec(values)
+    assert {"name": "output-ca", **VOLUME} in made["volumes"]
+    [container] = made["initContainers"]
+    assert (mounts(container), mounts(made["containers"][0])) == ({"/etc/ca-bundle"}, set())
+    found = {
+        output["alias"]: output.get("tls.ca_file") for output in agent_config(values)["sidecar"]["pipeline"]["outputs"]
+    }
+    assert found == {"stdout": None, "search": FILE, "own": "/etc/own.crt"}
+
+
+@pytest.mark.parametrize("sidecar", [{}, {"engine": "tail"}], ids=["stdout", "tail"])
+def test_sidecar_without_a_backend_has_no_bundle(pod_spec: Callable[..., Object], sidecar: Values) -> None:
+    """A ConfigMap or Secret that no output needs is not mounted."""
+    made = pod_spec({"sidecar": sidecar, **BUNDLE})
+    assert "ca" not in str(mounts(made["initContainers"][0]))
+    assert VOLUME["secret"] not in [volume.get("secret") for volume in made["volumes"]]
+
+
+def test_fluentd_trusts_the_bundle(sidecars: Callable[..., list[Object]], install: Callable[..., Manifests]) -> None:
+    """The output has the file, and OpenSSL has its variable."""
+    values = {"sidecar": {"engine": "fluentd"}, "outputs": SEARCH, **BUNDLE}
+    [container] = sidecars(values)
+    assert {"name": "SSL_CERT_FILE", "value": FILE} in container["env"]
+    assert f"ca_file: {FILE}" in install(values).one("ConfigMap", "x-log-sidecar-sidecar")["data"]["sidecar.yaml"]
+
+
+def test_demo_that_sends_itself_trusts_the_bundle(
+    install: Callable[..., Manifests], app: Callable[..., Object]
+) -> None:
+    """The settings of the demo name the file, which its container mounts."""
+    values = {"app": {"demo": {"logTo": "search"}}, "sidecar": {"enabled": False}, "outputs": SEARCH, **BUNDLE}
+    assert mounts(app(values)) == {"/etc/ca-bundle"}
+    assert f'"ca": "{FILE}"' in install(values).one("ConfigMap", "x-log-sidecar-demo")["data"]["ship.json"]
+
+
+def test_injected_sidecars_trust_the_bundle(install: Callable[..., Manifests]) -> None:
+    """The policy adds the volume and the mount only for profiles that send to a backend."""
+    profiles = {"default": {}, "search": {"outputs": SEARCH}}
+    values = {"app": {"enabled": False}, "injection": {"enabled": True, "profiles": profiles}, **BUNDLE}
+    policy = install(values).one("MutatingAdmissionPolicy")
+    found = {item["name"]: item["expression"] for item in policy["spec"]["variables"]}
+    assert {name for name, text in found.items() if '"/etc/ca-bundle"' in text} == {"sidecar_1_fluent_bit"}
+    assert found["needs"].count('"secretName": dyn("corporate")') == 1
+
+
+def test_collector_with_a_bundle_is_rejected(rejection: Callable[..., str]) -> None:
+    """Java has a trust store of its own, in the image."""
+    assert "sumologic-collector engine trusts only the certificates in its image" in rejection(
+        {"sidecar": SUMOLOGIC, **BUNDLE}
+    )
+
+
+def test_two_bundles_are_rejected(rejection: Callable[..., str]) -> None:
+    """One file is used."""
+    both = {"secret": {"name": "a", "key": "a"}, "configMap": {"name": "b", "key": "b"}}
+    assert "`caBundle` has a Secret and a ConfigMap" in rejection({"caBundle": both})

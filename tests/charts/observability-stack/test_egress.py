@@ -1,4 +1,4 @@
-"""The proxy of components that send data out of the cluster."""
+"""The proxy and the CA certificates of components that send data out of the cluster."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -228,3 +228,93 @@ def test_proxy_by_hand_next_to_the_values_is_rejected(rejection: Callable[..., s
 def test_entries_that_no_program_understands_are_rejected(rejection: Callable[..., str], entry: str) -> None:
     """An entry is a host, a domain, an address or a network."""
     assert "/proxy/noProxy/0" in rejection({"proxy": {"httpProxy": URL, "noProxy": [entry]}})
+
+
+BUNDLE = "/etc/ca-bundle/ca.crt"
+CORPORATE = {"name": "corporate", "key": "ca.pem"}
+SENDERS = {"alertmanager", "container-insights", "container-insights-windows", "events", "logs", "server", "traces"}
+
+
+@pytest.mark.parametrize("source", ["configMap", "secret"])
+def test_components_that_send_data_trust_the_bundle(install: Callable[..., Manifests], source: str) -> None:
+    """Each mounts the key as one file; all but Fluent Bit, which reads no such variable, have it in the environment."""
+    made = install({"caBundle": {source: CORPORATE}, **EVERYTHING})
+    mounted, paths = {}, {}
+    for pod in made.pods():
+        name = pod.owner["metadata"]["name"].removeprefix("x-observability-stack-")
+        [container] = pod.spec["containers"]
+        volumes = {volume.pop("name"): volume for volume in pod.spec.get("volumes", [])}
+        for mount in container.get("volumeMounts", []):
+            if mount["name"] == "ca":
+                mounted[name] = (mount["mountPath"], mount["readOnly"], volumes["ca"])
+        env = {entry["name"]: entry.get("value") for entry in container.get("env", [])}
+        paths[name] = {env[variable] for variable in ("SSL_CERT_FILE", "AWS_CA_BUNDLE") if variable in env}
+    key = "secretName" if source == "secret" else "name"
+    volume = {source: {key: "corporate", "items": [{"key": "ca.pem", "path": "ca.crt"}]}}
+    linux, windows = ("/etc/ca-bundle", True, volume), (r"C:\ca-bundle", True, volume)
+    expected = dict.fromkeys(SENDERS, linux) | {"container-insights-windows": windows}
+    assert mounted == expected
+    variables = dict.fromkeys(SENDERS - {"events", "logs"}, BUNDLE) | {
+        "container-insights-windows": r"C:\ca-bundle\ca.crt"
+    }
+    assert {name: path for name, found in paths.items() for path in found} == variables
+
+
+def test_no_component_has_a_bundle_by_default(install: Callable[..., Manifests]) -> None:
+    """Without a bundle, programs trust the certificates of their images."""
+    made = str(list(install(EVERYTHING)))
+    assert "SSL_CERT_FILE" not in made and "ca-bundle" not in made and "tls.proxy.ca_file" not in made
+
+
+def sections(made: Manifests, component: str) -> dict[str, dict[str, Any]]:
+    """Return Fluent Bit's outputs by alias."""
+    config = yaml.safe_load(made.one("ConfigMap", component=component)["data"]["fluent-bit.yaml"])
+    return {output["alias"]: output for output in config["pipeline"]["outputs"]}
+
+
+def test_outputs_without_a_ca_trust_the_bundle(install: Callable[..., Manifests]) -> None:
+    """An output's own CA and an output without TLS stay as they are; an https:// proxy has an option of its own."""
+    host = {"type": "opensearch", "host": "search.example.com"}
+    outputs = {
+        "file": {**host, "index": "a", "tls": {"caFile": "/etc/own.crt"}},
+        "key": {**host, "index": "b", "tls": {"caSecret": CORPORATE}},
+        "plain": {**host, "index": "c", "tls": {"enabled": False}},
+        "printed": {"type": "stdout"},
+    }
+    values = {"caBundle": {"secret": CORPORATE}, "events": {"enabled": True}, "outputs": outputs}
+    found = sections(install(values), "events")
+    assert {alias: section.get("tls.ca_file") for alias, section in found.items()} == {
+        "cloudwatch": BUNDLE,
+        "file": "/etc/own.crt",
+        "key": "/etc/outputs-ca/key/ca.crt",
+        "plain": None,
+        "printed": None,
+    }
+    assert not any("tls.proxy.ca_file" in section for section in found.values())
+    proxied = sections(install({**values, "proxy": {"httpProxy": "https://proxy.example.com"}}), "events")
+    assert {alias: section.get("tls.proxy.ca_file") for alias, section in proxied.items()} == {
+        **dict.fromkeys(["cloudwatch", "file", "key", "plain"], BUNDLE),
+        "printed": None,
+    }
+
+
+def test_fluentd_trusts_the_bundle(install: Callable[..., Manifests]) -> None:
+    """Outputs without a CA of their own have the file, and OpenSSL has its variable."""
+    outputs = {
+        "cloudwatch": {"enabled": False},
+        "ours": {"type": "elasticsearch", "host": "a.example.com", "tls": {"caFile": "/etc/own.crt"}},
+        "theirs": {"type": "elasticsearch", "host": "b.example.com"},
+    }
+    logs = {"enabled": True, "engine": "fluentd"}
+    made = install({"caBundle": {"configMap": CORPORATE}, "logs": logs, "outputs": outputs})
+    text = made.one("ConfigMap", component="logs")["data"]["fluent.conf"]
+    assert text.count("ca_file: /etc/own.crt") == text.count(f"ca_file: {BUNDLE}") == 3
+    [container] = made.containers("logs")
+    assert {"name": "SSL_CERT_FILE", "value": BUNDLE} in container["env"]
+
+
+def test_two_bundles_are_rejected(rejection: Callable[..., str]) -> None:
+    """One file is used."""
+    message = rejection({"caBundle": {"configMap": CORPORATE, "secret": CORPORATE}})
+    assert "`caBundle` has a Secret and a ConfigMap" in message
+    assert "/caBundle/secret" in rejection({"caBundle": {"secret": {"name": "a"}}})

@@ -5,7 +5,7 @@ import io
 import json
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -46,16 +46,17 @@ class Aws(Trouble):
         folder: folder for its certificates; must not exist.
         host: address of this machine to listen on.
         port: port to listen on; 0: any free port.
+        names: further host names in its certificate.
 
     Attributes:
         host, port: address of the server.
         ca: certificate of the CA that signed the server certificate.
     """
 
-    def __init__(self, folder: Path, *, host: str = HOST, port: int = 0) -> None:
+    def __init__(self, folder: Path, *, host: str = HOST, port: int = 0, names: Sequence[str] = ()) -> None:
         super().__init__()
         authority = Authority(folder)
-        authority.issue("server", "aws", hosts=("localhost", ip_address(host)))
+        authority.issue("server", "aws", hosts=("localhost", ip_address(host), *names))
         self.ca = folder / "ca.crt"
         self._certificate = (str(folder / "server.crt"), str(folder / "server.key"))
         self._application = _Moody(DomainDispatcherApplication(create_backend_app), self)
@@ -136,8 +137,8 @@ class Aws(Trouble):
 class CloudWatchLogs(Aws):
     """A CloudWatch Logs API."""
 
-    def __init__(self, folder: Path, *, host: str = HOST, port: int = 0) -> None:
-        super().__init__(folder, host=host, port=port)
+    def __init__(self, folder: Path, *, host: str = HOST, port: int = 0, names: Sequence[str] = ()) -> None:
+        super().__init__(folder, host=host, port=port, names=names)
         self._client = self.client("logs")
 
     def groups(self) -> set[str]:

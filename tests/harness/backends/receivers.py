@@ -87,6 +87,7 @@ class Receiver(Trouble):
 
     Args:
         tls: folder for its certificates, which must not exist; without it, the server uses plain HTTP.
+        names: further host names in its certificate.
         user, password: required basic authentication; without a user, none is required.
         host: address of this machine to listen on.
         signed: region and service of the required SigV4 signature; the keys are in `backends.aws`.
@@ -110,6 +111,7 @@ class Receiver(Trouble):
         password: str = "",
         host: str = HOST,
         signed: tuple[str, str] | None = None,
+        names: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.host = host
@@ -125,7 +127,7 @@ class Receiver(Trouble):
         self._tls: ssl.SSLContext | None = None
         if tls is not None:
             authority = Authority(tls)
-            authority.issue("server", "receiver", hosts=("localhost", ip_address(host)))
+            authority.issue("server", "receiver", hosts=("localhost", ip_address(host), *names))
             self.ca = tls / "ca.crt"
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._tls.load_cert_chain(tls / "server.crt", tls / "server.key")

@@ -111,6 +111,7 @@ blocks the input, and unread lines stay in the log files.
   (printf "log_%s_400_reason" (ternary "es" "os" $elastic)) true
   "buffer" $buffer
 -}}
+{{- $trusted := include "observability-stack.caBundle" .root | fromJsonArray | empty | ternary "" (printf "%s/ca.crt" (include "observability-stack.caBundleDirectory" .)) -}}
 {{- $optional := dict
   "default_elasticsearch_version" (ternary 8 0 $elastic)
   "remove_keys" (ternary "_hash" "" (ne .hashed ""))
@@ -122,7 +123,7 @@ blocks the input, and unread lines stay in the log files.
   "path" $output.path
   "user" (ternary "" (printf $variable "USER") (empty $output.httpUser))
   "password" (ternary "" (printf $variable "PASSWORD") (empty $output.httpUser))
-  "ca_file" (or $output.tls.caSecret $output.tls.caConfigMap | empty | ternary $output.tls.caFile (printf "%s/%s/ca.crt" (include "observability-stack.caDirectory" .root) $output.name))
+  "ca_file" (or $output.tls.caSecret $output.tls.caConfigMap | empty | ternary ($output.tls.caFile | default $trusted) (printf "%s/%s/ca.crt" (include "observability-stack.caDirectory" .root) $output.name))
 -}}
 {{- include "observability-stack.nonEmpty" $optional | fromJson | merge $store | toJson -}}
 {{- end -}}
