@@ -21,7 +21,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import outage, plots, readers, report, volumes
+from bench import nodes, outage, plots, readers, report, volumes
 from bench.cases import CASES, Case
 from harness.errors import HarnessError
 from harness.loss import Measurement, measure_process
@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", default="", metavar="TEXT", help="only cases whose name contains TEXT")
     parser.add_argument("--full", action="store_true", help="one minute of steady load, five minutes of outage")
     options = parser.parse_args(arguments)
-    rows = [case.name for case in CASES] + [outage.NAME]
+    rows = [case.name for case in CASES] + [outage.NAME] + [end.name for end in nodes.ENDS]
     if not any(options.only in row for row in rows):
         parser.error(f"no case contains {options.only!r}; there are: {', '.join(rows)}")
     if options.write and options.only:
@@ -114,6 +114,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             left_out.add(f"{outage.NAME} (needs fluent-bit)")
         else:
             tell(outage.NAME, readers.FLUENT_BIT, measured)
+    for end in nodes.ENDS:
+        if options.only not in end.name:
+            continue
+        measured = nodes.measure(end)
+        if measured is None:
+            left_out.add(f"{end.name} (needs fluent-bit and Linux)")
+        else:
+            tell(end.name, nodes.AGENT, measured)
     print(f"\n{report.tables(results)}")
     if left_out:
         print(f"not measured here: {', '.join(sorted(left_out))}")

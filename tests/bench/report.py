@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import outage, readers
+from bench import nodes, outage, readers
 from bench.cases import CASES
 from harness import images
 from harness.loss import Measurement
@@ -80,7 +80,16 @@ def tables(results: Results) -> str:
         if row == outage.NAME
     ]
     text += table(f"From SIGTERM to exit (never: killed after {GRACE_SECONDS} s)", drained, lambda one, _: end(one))
-    return "\n".join(text)
+    ends = [(row, one) for (reader, row), one in results.items() if reader == nodes.AGENT]
+    if ends:
+        text += ["## Ends of a node", "", "| case | lines | lost / duplicated | from SIGTERM to exit | peak memory |"]
+        text += ["|" + " --- |" * 5]
+    text += [
+        f"| {row} | {one.report.written:,} | {fate(one)} | {'-' if one.exit.status == 137 else end(one)} "
+        f"| {one.usage.peak_bytes / 1e6:.0f} MB |"
+        for row, one in ends
+    ]
+    return "\n".join([*text, ""] if ends else text)
 
 
 def notes(results: Results) -> list[str]:
@@ -130,6 +139,11 @@ the engines of log-sidecar: `chart: tail`, `chart: fluent-bit` and, where it is 
   can fill.
 - In the backend outage, the chart's Fluent Bit sends to an Elasticsearch that answers 503, answers 429, and refuses
   connections, in turn{f", for {outage.FULL_SECONDS / 60:.0f} minutes" if full else ""}.
+- [Ends of a node](#ends-of-a-node) measures the log agent of observability-stack with its default values, lines of
+  1 KB, and a CloudWatch that responds within {nodes.LATENCY_SECONDS} s. It answers 503 until the backlog waits.
+  *Drained*: then the preStop hook, SIGTERM, and SIGKILL after the pod's grace period. *Spot notice*: applications write
+  1,000 lines/s for another 30 s, then the same, and the instance is gone 120 s after the notice. *Lost*: SIGKILL during
+  the outage. Nothing starts afterwards, because the node's disk is gone.
 
 {tables(results)}"""
 
@@ -171,4 +185,8 @@ def worse(results: Results) -> list[str]:
         and (name, row) not in luck
         and before.get((name, row)) == "0 / 0"
         and fate(measured) != "0 / 0"
+    ] + [
+        f"{row}: {fate(measured)}, but every lost line must be counted"
+        for (name, row), measured in results.items()
+        if name == nodes.AGENT and measured.report.lost != (measured.counted or 0)
     ]

@@ -110,13 +110,14 @@ it; a JSON list. dict "root" $ "pipeline" <name> "record" <further fields> "opti
 
 {{/*
 The service section of Fluent Bit, as JSON. Argument: a block with logLevel, flush, storage, httpServer and
-terminationGracePeriodSeconds.
+terminationGracePeriodSeconds, of which the preStop hook and the exit need 10. Below `storage.backlog.mem_limit`, Fluent Bit queues
+the chunks of a previous run at its start; what it has not queued at SIGTERM stays on the disk. Queued chunks need little memory.
 */}}
 {{- define "observability-stack.fluentBitService" -}}
 {{- $state := include "observability-stack.stateDir" . -}}
 {{- dict
   "flush" .flush
-  "grace" (max 1 (sub .terminationGracePeriodSeconds 5))
+  "grace" (max 1 (sub .terminationGracePeriodSeconds 10))
   "log_level" .logLevel
   "http_server" true
   "http_listen" .httpServer.listen
@@ -132,6 +133,6 @@ terminationGracePeriodSeconds.
   "storage.checksum" false
   "storage.metrics" true
   "storage.max_chunks_up" (int .storage.maxChunksUp)
-  "storage.backlog.mem_limit" "8M"
+  "storage.backlog.mem_limit" "256M"
 | toJson -}}
 {{- end -}}

@@ -142,7 +142,7 @@ def test_limits_of_buffers_and_retries(install: Install) -> None:
     service = config_of(made)["service"]
     assert service == {
         "flush": 1,
-        "grace": 55,
+        "grace": 50,
         "log_level": "info",
         "http_server": True,
         "http_listen": "${POD_IP}",
@@ -158,11 +158,11 @@ def test_limits_of_buffers_and_retries(install: Install) -> None:
         "storage.checksum": False,
         "storage.metrics": True,
         "storage.max_chunks_up": 32,
-        "storage.backlog.mem_limit": "8M",
+        "storage.backlog.mem_limit": "256M",
     }
     pod = agent(made).spec
     assert (pod["terminationGracePeriodSeconds"], pod["priorityClassName"]) == (60, "system-node-critical")
-    for seconds, grace in {10: 5, 5: 1}.items():
+    for seconds, grace in {30: 20, 5: 1}.items():
         assert config_of(install(values(terminationGracePeriodSeconds=seconds)))["service"]["grace"] == grace
     assert {plugin["storage.type"] for plugin in plugins(made, "inputs").values()} == {"filesystem"}
     sizes = {"cloudwatch-application": "512M", "cloudwatch-dataplane": "128M", "cloudwatch-host": "128M"}
