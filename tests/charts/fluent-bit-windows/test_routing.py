@@ -321,7 +321,9 @@ def test_only_old_lines_are_skipped(node: Callable[..., Node]) -> None:
 def test_lines_written_while_the_agent_is_down(node: Callable[..., Node], from_head: bool) -> None:
     """A restarted agent reads a known file to its end; `readFromHead: false` skips the lines of a new one."""
     running = node(logs={"readFromHead": from_head})
+    running.write("default", "old")
     with running:
+        running.wait_for_reader("default")
         running.write("default", "known")
         running.wait_for("default", "known")
     running.write("default", "missed")
