@@ -280,7 +280,7 @@ def _others(chart: Path, path: Path_) -> list[Any]:
         "sha256:" + "a" * 64,
     ]
     maps = [{"x": "y"}, {"x": 7}, {"requests": {"cpu": "7m"}}, {"enabled": True, "periodSeconds": 7}, {}]
-    maps += [{"docker.io": "x.invalid", "public.ecr.aws": "x.invalid"}]
+    maps += [{"name": "x", "key": "y"}, {"docker.io": "x.invalid", "public.ecr.aws": "x.invalid"}]
     lists = [["x"], ["10.0.0.0/8"], ["ReadWriteMany"], [{"name": "x"}], [{"configMapRef": {"name": "x"}}], []]
     ports = [[{"name": "http", "port": 7, "targetPort": "http"}]]
     return [*found, True, False, 7, 0, 300, 3000, *strings, *maps, *lists, *ports, *_OF_KUBERNETES]
