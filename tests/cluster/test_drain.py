@@ -125,9 +125,10 @@ def test_node_that_returns_gets_its_agent(nodes: Nodes) -> None:
         for item in nodes.stage.get("nodes")
         if item["metadata"]["name"] != nodes.stage.cluster.name
     ]
-    before = len(nodes.backend)
     nodes.stage.kubectl("taint", "node", worker, f"{DISRUPTED}:NoSchedule-")
     nodes.stage.kubectl("uncordon", worker)
     nodes.run("web-2", worker)
     until(lambda: len(nodes.arrived("web-2")) == LINES, "the lines of the next application")
-    assert len(nodes.backend) == before + LINES
+    arrived = {name: nodes.arrived(name).total() for name in ("web-1", "web-2")}
+    log = nodes.stage.kubectl("logs", nodes.agents()[worker]["metadata"]["name"])
+    assert arrived == {"web-1": LINES + LAST, "web-2": LINES}, log
