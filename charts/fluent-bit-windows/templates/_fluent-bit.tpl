@@ -206,7 +206,7 @@ which every node has, is one of them. A filter drops its events unless a user li
 {{- $config := include "fluent-bit-windows.config" . | fromJson -}}
 {{- include "fluent-bit-windows.classicSections" (dict "kind" "SERVICE" "sections" (list $config.service)) }}
 {{- range $kind := list "inputs" "filters" "outputs" }}
-{{- include "fluent-bit-windows.classicSections" (dict "kind" ($kind | trimSuffix "s" | upper) "sections" (get $config.pipeline $kind | default list)) }}
+{{- include "fluent-bit-windows.classicSections" (dict "kind" ($kind | trimSuffix "s" | upper) "sections" (get $config.pipeline $kind)) }}
 {{- end }}
 {{- end -}}
 

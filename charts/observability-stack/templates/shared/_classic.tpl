@@ -4,7 +4,7 @@ Sections of Fluent Bit's classic format: dict "kind" <for example, FILTER> "sect
 lists are repeated. No option can contain a line break.
 */}}
 {{- define "observability-stack.classicSections" -}}
-{{- range $options := .sections }}
+{{- range $options := .sections | default list }}
 [{{ $.kind }}]
 {{- range $name := hasKey $options "name" | ternary (prepend (keys (omit $options "name") | sortAlpha) "name") (keys $options | sortAlpha) }}
 {{- $value := get $options $name }}
