@@ -33,7 +33,7 @@ POD = "app.kubernetes.io/component=logs"
 APPS = ("t-logs-a", "t-logs-b", "t-logs-c")
 # A log exceeds 1 MiB after 5 s, and the kubelet checks every 3 s. A second or two of records stays far below 1 MB, the
 # limit of a CloudWatch request: if a chunk needs two requests and the second fails, the first is repeated.
-LINES, RATE = 6_000, 200
+LINES, RATE = 12_000, 200
 WRITER = """\
 import sys, time
 lines, rate = map(int, sys.argv[1:])
