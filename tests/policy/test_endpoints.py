@@ -79,13 +79,18 @@ def test_partition_of_every_region(made: dict[str, dict[str, str]], known: dict[
     assert {entry[0] for entry in known.values()} >= {"aws", "aws-cn", "aws-us-gov", "aws-eusc", "aws-iso"}
 
 
+def endpoints_of(service: str) -> EndpointProvider:
+    """Return botocore's rules for the hosts of a service."""
+    session = botocore.session.get_session()
+    rules = session.get_component("data_loader").load_service_model(service, "endpoint-rule-set-1")
+    return EndpointProvider(rules, session.get_data("partitions"))
+
+
 @pytest.mark.environment("partitions")
 @pytest.mark.parametrize("service", sorted(SERVICES))
 def test_hosts_in_every_region(service: str, made: dict[str, dict[str, str]], known: dict[str, list[str]]) -> None:
     """Each region has the hosts of botocore's rules: the usual one, FIPS, dual-stack, and both."""
-    session = botocore.session.get_session()
-    rules = session.get_component("data_loader").load_service_model(service, "endpoint-rule-set-1")
-    provider = EndpointProvider(rules, session.get_data("partitions"))
+    provider = endpoints_of(service)
     for (region, (partition, *_)), (choice, aws) in product(known.items(), CHOICES.items()):
         if (service, partition, aws["useFipsEndpoints"]) == ("s3", "aws-cn", True):
             continue  # see test_s3_has_no_fips_endpoints_in_china
@@ -101,9 +106,7 @@ def test_hosts_in_every_region(service: str, made: dict[str, dict[str, str]], kn
 
 def test_s3_has_no_fips_endpoints_in_china() -> None:
     """Botocore rejects what the charts reject."""
-    session = botocore.session.get_session()
-    rules = session.get_component("data_loader").load_service_model("s3", "endpoint-rule-set-1")
-    provider = EndpointProvider(rules, session.get_data("partitions"))
+    provider = endpoints_of("s3")
     with pytest.raises(EndpointProviderError, match="Partition does not support FIPS"):
         provider.resolve_endpoint(Region="cn-north-1", UseFIPS=True, UseDualStack=False, **PARAMETERS_OF_S3)
 

@@ -54,7 +54,7 @@ which every node has, is one of them. A filter drops its events unless a user li
 */}}
 {{- define "fluent-bit-windows.openChannels" -}}
 {{- $sure := or (include "fluent-bit-windows.isLegacy" .root) (has "system" (splitList "," (join "," .channels | lower))) -}}
-{{- ternary .channels (append .channels "System") (not (not $sure)) | toJson -}}
+{{- empty $sure | ternary (append .channels "System") .channels | toJson -}}
 {{- end -}}
 
 {{/* An input that reads the event log, as JSON: dict "root" $ "name" <alias> "tag" <tag> "channels" <list> "query" <text>. */}}

@@ -63,7 +63,7 @@ IRSA's role and token for a host process, instead of those of the webhook: its p
 2019, where volumes are only below the sandbox. The runtime replaces the variable on all versions. Returns a YAML list.
 */}}
 {{- define "fluent-bit-windows.irsaEnv" -}}
-{{- $role := .Values.serviceAccount.roleArn | default (get .Values.serviceAccount.annotations "eks.amazonaws.com/role-arn") -}}
+{{- $role := include "fluent-bit-windows.roleOf" .Values.serviceAccount -}}
 {{- $names := list -}}
 {{- range .Values.extraEnv }}{{ $names = append $names .name }}{{ end -}}
 {{- $set := or (has "AWS_ROLE_ARN" $names) (has "AWS_WEB_IDENTITY_TOKEN_FILE" $names) -}}

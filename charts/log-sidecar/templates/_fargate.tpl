@@ -96,8 +96,7 @@ sidecars, which run as long as the application and count with it here.
 {{- end }}
 {{- $account := .Values.serviceAccount }}
 {{- range include "log-sidecar.activeOutputs" . | fromJsonArray }}
-{{- $signs := or (has .type (list "cloudwatch" "firehose" "s3")) .awsAuth }}
-{{- include "log-sidecar.reject" (list (and $signs $account.create (not (or $account.roleArn (get $account.annotations "eks.amazonaws.com/role-arn"))))
+{{- include "log-sidecar.reject" (list (and .signs $account.create (not (include "log-sidecar.roleOf" $account)))
   (printf "`outputs.%s` requires AWS credentials, but Fargate has no Pod Identity and no role of the node: only the role of the service account (IRSA)." .name)
   "serviceAccount.roleArn" "arn:aws:iam::111122223333:role/logs") }}
 {{- end }}

@@ -29,7 +29,7 @@
 {{/* A message about a proxy in the environment of a sidecar that sends to AWS: dict "root" $ "path" <of the variables>. */}}
 {{- define "log-sidecar.checkEnvironment" -}}
 {{- $signs := false -}}
-{{- range include "log-sidecar.activeOutputs" .root | fromJsonArray }}{{ if or (has .type (list "cloudwatch" "firehose" "s3")) .awsAuth }}{{ $signs = true }}{{ end }}{{ end -}}
+{{- range include "log-sidecar.activeOutputs" .root | fromJsonArray }}{{ if .signs }}{{ $signs = true }}{{ end }}{{ end -}}
 {{- if $signs }}{{ include "log-sidecar.checkProxyVariables" (dict "path" .path "env" .root.Values.sidecar.extraEnv) }}{{ end -}}
 {{- end -}}
 

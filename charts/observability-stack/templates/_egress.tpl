@@ -1,9 +1,13 @@
 {{/* The proxy and the CA certificates of components that send data out of the cluster. */}}
 
+{{/* URL of the endpoint that `aws` selects: dict "root" $ "service" <first part of its host>. */}}
+{{- define "observability-stack.awsUrl" -}}
+https://{{ include "observability-stack.awsHost" (dict "aws" .root.Values.aws "service" .service "region" .root.Values.cluster.region) }}
+{{- end -}}
+
 {{/* Host of X-Ray, CloudWatch Logs or their VPC endpoints: dict "root" $ "service" <name> "endpoint" <URL, may be empty>. */}}
 {{- define "observability-stack.serviceHost" -}}
-{{- $host := regexReplaceAll "^https?://" .endpoint "" | regexFind "^[^/:]+" -}}
-{{- $host | default (include "observability-stack.awsHost" (dict "aws" .root.Values.aws "service" .service "region" .root.Values.cluster.region)) -}}
+{{- regexReplaceAll "^https?://" (.endpoint | default (include "observability-stack.awsUrl" .)) "" | regexFind "^[^/:]+" -}}
 {{- end -}}
 
 {{/*

@@ -28,8 +28,7 @@ StatefulSets allow 52; their longest suffixes are `-alertmanager` and `-server-9
 
 {{/* ARN of the IAM role of a component's service account, or nothing; arguments as above. */}}
 {{- define "observability-stack.roleArn" -}}
-{{- $account := get .root.Values.serviceAccounts (include "observability-stack.valuesKey" .component) -}}
-{{- $account.roleArn | default (get $account.annotations "eks.amazonaws.com/role-arn") -}}
+{{- get .root.Values.serviceAccounts (include "observability-stack.valuesKey" .component) | include "observability-stack.roleOf" -}}
 {{- end -}}
 
 {{/* Whether Prometheus runs in agent mode, which only forwards samples (remote write). */}}

@@ -6,8 +6,8 @@
 {{- $upstream := .image.registry | default "docker.io" -}}
 {{- $mirror := get .root.Values.global.imageRegistries $upstream -}}
 {{- $registry := coalesce $mirror .root.Values.global.imageRegistry .image.registry -}}
-{{- $official := and $mirror (eq $upstream "docker.io") (not (contains "/" .image.repository)) -}}
-{{- $name := list $registry (ternary "library" "" (not (not $official))) .image.repository | compact | join "/" -}}
+{{- $official := and (ne $mirror "") (eq $upstream "docker.io") (not (contains "/" .image.repository)) -}}
+{{- $name := list $registry (ternary "library" "" $official) .image.repository | compact | join "/" -}}
 {{- if .image.digest -}}
 {{- printf "%s@%s" $name .image.digest -}}
 {{- else -}}

@@ -13,7 +13,8 @@ and which options its values set is data: `fluent-bit-windows.outputTypes`, gene
 
 {{/*
 The outputs that are enabled, by name and with the defaults of their types, as a JSON list. Each also has `name`, `variable`
-(what the environment variables of its secrets begin with) and `place` (where its records end up). Argument: the root.
+(what the environment variables of its secrets begin with), `place` (where its records end up) and `signs` (whether it requests AWS
+credentials). Argument: the root.
 */}}
 {{- define "fluent-bit-windows.outputs" -}}
 {{- $types := include "fluent-bit-windows.outputTypes" . | fromJson -}}
@@ -33,7 +34,7 @@ The outputs that are enabled, by name and with the defaults of their types, as a
 {{- $variable := printf "OUTPUT_%s__" ($name | upper | replace "-" "_") -}}
 {{- $place := list $given.type -}}
 {{- range (get $types $given.type).destination }}{{ $place = append $place (get $output .) }}{{ end -}}
-{{- $outputs = append $outputs (mergeOverwrite $output (dict "name" $name "variable" $variable "place" (toJson $place))) -}}
+{{- $outputs = append $outputs (mergeOverwrite $output (dict "name" $name "variable" $variable "place" (toJson $place) "signs" (or (get $types $given.type).service (get $output "awsAuth") | empty | not))) -}}
 {{- end -}}
 {{- end -}}
 {{- $outputs | toJson -}}

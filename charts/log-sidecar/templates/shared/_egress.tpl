@@ -26,7 +26,7 @@ Hosts to which Fluent Bit sends records and requests for credentials, as a JSON 
 {{- range list "host" "endpoint" "stsEndpoint" }}{{ $hosts = append $hosts (get $output .) }}{{ end -}}
 {{- $region := get . "region" | default "" | replace "{region}" ($.region | default "") -}}
 {{- $service := (get $types .type).service | default "" -}}
-{{- if and $region (or $service .awsAuth) -}}
+{{- if and $region .signs -}}
 {{- range compact (list $service "sts") }}{{ $hosts = append $hosts (include "log-sidecar.awsHost" (dict "aws" $.root.Values.aws "service" . "region" $region)) }}{{ end -}}
 {{- end -}}
 {{- end -}}
@@ -103,7 +103,7 @@ which Fluent Bit uses for https:// proxies.
 {{- $options := dict -}}
 {{- if include "log-sidecar.caBundle" .root | fromJsonArray -}}
 {{- $options = dict "tls.ca_file" .file -}}
-{{- if include "log-sidecar.proxyEnv" (dict "root" .root) | fromJsonArray }}{{ $_ := set $options "tls.proxy.ca_file" .file }}{{ end -}}
+{{- if or .root.Values.proxy.httpProxy .root.Values.proxy.httpsProxy }}{{ $_ := set $options "tls.proxy.ca_file" .file }}{{ end -}}
 {{- end -}}
 {{- $options | toJson -}}
 {{- end -}}

@@ -27,8 +27,7 @@ name> and, where {file} is a placeholder too, "files" true; for Fluent Bit 1.9.1
   (printf "%s.logStreamPrefix" $place) "{node}-" (printf "%s.logStreamName" $place) "{node}") }}
 {{- end }}
 {{- $region := replace "{region}" $.names.region (get . "region" | default "") }}
-{{- $signed := or (get $.types .type).service (get . "awsAuth") }}
-{{- include "log-sidecar.reject" (list (and $signed (or $.aws.useFipsEndpoints $.aws.useDualStackEndpoints) (contains "$" $region))
+{{- include "log-sidecar.reject" (list (and .signs (or $.aws.useFipsEndpoints $.aws.useDualStackEndpoints) (contains "$" $region))
   (printf "`aws` selects endpoints whose names contain the Region, but `%s.region` is not set." $place)
   (printf "%s.region" $place) "us-east-1") }}
 {{- include "log-sidecar.reject" (list (and $.aws.useFipsEndpoints (eq .type "s3") (hasPrefix "cn-" $region))

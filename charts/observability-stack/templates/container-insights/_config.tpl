@@ -34,11 +34,11 @@ Configuration of the agent, as a JSON map: dict "root" $ and, for Windows nodes,
 {{- $config := dict "agent" (dict "region" .root.Values.cluster.region) -}}
 {{- if and $insights.applicationSignals.enabled (not .windows) -}}
 {{- $_ := set $collected "application_signals" (dict "hosted_in" .root.Values.cluster.name) -}}
-{{- $xray := printf "https://%s" (include "observability-stack.awsHost" (dict "aws" .root.Values.aws "service" "xray" "region" .root.Values.cluster.region)) -}}
+{{- $xray := include "observability-stack.awsUrl" (dict "root" .root "service" "xray") -}}
 {{- $_ := set $config "traces" (merge (ternary (dict "endpoint_override" $xray) dict .root.Values.aws.useFipsEndpoints) (dict "traces_collected" (dict "application_signals" dict))) -}}
 {{- end -}}
 {{- $logs := dict "metrics_collected" $collected "force_flush_interval" (int $insights.flushInterval) -}}
-{{- $fips := printf "https://%s" (include "observability-stack.awsHost" (dict "aws" .root.Values.aws "service" "logs" "region" .root.Values.cluster.region)) -}}
+{{- $fips := include "observability-stack.awsUrl" (dict "root" .root "service" "logs") -}}
 {{- /* The agent has no switch for FIPS. */ -}}
 {{- with $insights.endpoint | default (ternary $fips "" .root.Values.aws.useFipsEndpoints) }}{{ $_ := set $logs "endpoint_override" . }}{{ end -}}
 {{- $_ := set $config "logs" $logs -}}

@@ -21,12 +21,9 @@
 {{- $sources := list -}}
 {{- range $component := list "logs" "events" "fargate" }}
 {{- $account := get $.Values.serviceAccounts $component }}
-{{- $pipelines := include "observability-stack.pipelines" (dict "root" $ "component" .) | fromJsonArray }}
-{{- $sources = concat $sources $pipelines }}
-{{- range $output := include "observability-stack.outputs" $ | fromJsonArray }}
-{{- $receives := "" }}
-{{- range $pipelines }}{{ $receives = include "observability-stack.outputReceives" (dict "output" $output "by" "pipelines" "source" . "namespaced" (list "application")) | default $receives }}{{ end }}
-{{- if and $receives $account }}{{ include "observability-stack.checkOutputRole" (dict "output" $output "path" (printf "serviceAccounts.%s" $component) "account" $account) }}{{ end }}
+{{- $sources = include "observability-stack.pipelines" (dict "root" $ "component" .) | fromJsonArray | concat $sources }}
+{{- range ternary list (include "observability-stack.receivers" (dict "root" $ "component" .) | fromJsonArray) (empty $account) }}
+{{- include "observability-stack.checkOutputRole" (dict "output" . "path" (printf "serviceAccounts.%s" $component) "account" $account) }}
 {{- end }}
 {{- end }}
 {{- include "observability-stack.checkAgentOutputs" (dict "root" . "sources" $sources "names" (include "observability-stack.outputNames" . | fromJson)) -}}

@@ -35,13 +35,18 @@ annotations and, if it has one, roleArn> and, where the chart has one, "type" <o
   "identity.type" "irsa") }}
 {{- end -}}
 
+{{/* ARN of the IAM role of a service account, by its value or its annotation. Argument: the account's values. */}}
+{{- define "observability-stack.roleOf" -}}
+{{- .roleArn | default (get .annotations "eks.amazonaws.com/role-arn") -}}
+{{- end -}}
+
 {{/*
 A message about a role that pods would assume although they already have it, which requires that the role trusts itself: dict
 "option" <path of the ARN in the values> "role" <the ARN> "path" <of the service account> "account" <as above> "pairs" <what to
 write>.
 */}}
 {{- define "observability-stack.checkAssumedRole" -}}
-{{- $own := get .account "roleArn" | default (get .account.annotations "eks.amazonaws.com/role-arn") -}}
+{{- $own := include "observability-stack.roleOf" .account -}}
 {{- include "observability-stack.reject" (concat (list (and .role (eq .role $own))
   (printf "`%s` is the role of `%s`, which the pods already have, and AWS does not let a role assume itself unless its trust policy names it. Remove the option." .option .path)) .pairs) }}
 {{- end -}}

@@ -42,10 +42,10 @@
 {{- define "observability-stack.tracesConfig" -}}
 {{- $traces := .Values.traces -}}
 {{- $region := .Values.cluster.region -}}
-{{- $host := include "observability-stack.awsHost" (dict "aws" .Values.aws "service" "xray" "region" $region) -}}
+{{- $url := include "observability-stack.awsUrl" (dict "root" . "service" "xray") -}}
 {{- /* Left alone, the proxies of both programs always use this host. */ -}}
-{{- $usual := printf "xray.%s.amazonaws.com" $region -}}
-{{- $endpoint := $traces.endpoint | default (eq $host $usual | ternary "" (printf "https://%s" $host)) -}}
+{{- $usual := printf "https://xray.%s.amazonaws.com" $region -}}
+{{- $endpoint := $traces.endpoint | default (eq $url $usual | ternary "" $url) -}}
 {{- if eq $traces.engine "xray-daemon" -}}
 {{- /* The daemon's default buffer is 1% of the node's memory, regardless of the container's limit. */ -}}
 {{- dict
