@@ -20,29 +20,17 @@ from bench import volumes
 from harness import images
 from harness.backends.aws import CREDENTIALS
 from harness.backends.ports import free_port
-from harness.backends.receivers import Trouble
+from harness.backends.receivers import JsonReceiver, Trouble
 from harness.loss.follow import ProcessFollower
 from harness.loss.measure import finish_writer, run_writer
 from harness.render.helm import Helm
+
+from .node import Node
 
 CHART = Path(__file__).parents[2] / "charts" / "log-sidecar"
 # Content that the kubelet would write.
 POD = {"OUTPUT_POD": "shop-0", "OUTPUT_NAMESPACE": "prd", "OUTPUT_NODE": "node-1", "POD_IP": "127.0.0.1"}
 OUTAGE_SECONDS = float(os.environ.get("OUTAGE_SECONDS") or 30)
-
-
-def expanded(env: Sequence[Mapping[str, Any]], given: Mapping[str, str]) -> dict[str, str]:
-    """Return a container's environment as the kubelet sets it.
-
-    Args:
-        env: `env` of the container.
-        given: other variables, and values of those that come from elsewhere.
-    """
-    found = dict(given)
-    for entry in env:
-        if "value" in entry:
-            found[entry["name"]] = re.sub(r"\$\((\w+)\)", lambda name: found.get(name[1], name[0]), entry["value"])
-    return found
 
 
 class Sidecar(ProcessFollower):
@@ -188,6 +176,26 @@ def sidecars(folder: Path) -> Iterator[Callable[..., Sidecar]]:
 def sidecar(tmp_path: Path) -> Iterator[Callable[..., Sidecar]]:
     """Start a sidecar as `sidecars` does."""
     with sidecars(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture
+def backend() -> Iterator[JsonReceiver]:
+    """The receiver of the records."""
+    with JsonReceiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def node(tmp_path: Path, backend: JsonReceiver) -> Iterator[Callable[..., Node]]:
+    """Start an agent with values of `logs`."""
+    with contextlib.ExitStack() as stack:
+
+        def start(**options: Any) -> Node:
+            made = Node(tmp_path, backend.port, **options)
+            stack.callback(made.stop)
+            return made
+
         yield start
 
 

@@ -19,8 +19,8 @@ from harness.backends.receivers import HOST, JsonReceiver
 from harness.backends.remote_write import PATH, RemoteWriteReceiver
 from harness.render.helm import Helm
 
-from .conftest import Sidecar, expanded
-from .test_node_logs import BUNDLE, Kubelet, Node
+from .conftest import Sidecar
+from .node import BUNDLE, Kubelet, Node, expanded
 
 pytestmark = pytest.mark.slow
 CHART = Path(__file__).parents[2] / "charts" / "observability-stack"

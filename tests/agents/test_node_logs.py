@@ -2,172 +2,22 @@
 
 import json
 import os
-import re
 import shutil
-import ssl
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from ipaddress import IPv4Address
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from pytest_httpserver import HTTPServer
 
-from harness import images
-from harness.backends.aws import CREDENTIALS, REGION, Aws, CloudWatchLogs
-from harness.backends.pki import Authority
-from harness.backends.ports import free_port
+from harness.backends.aws import REGION, Aws, CloudWatchLogs
+from harness.backends.ports import own_address
 from harness.backends.receivers import HOST, BulkReceiver, JsonReceiver
-from harness.render.helm import Helm
 
-from .conftest import expanded
+from .node import PASSWORD, USER, Kubelet, Node, http
 
 pytestmark = pytest.mark.slow
-CHART = Path(__file__).parents[2] / "charts" / "observability-stack"
-NOW = "2026-11-21T10:00:00.000000001Z"
-PATIENCE_SECONDS = 60.0
-# Where the pods find the certificates of `caBundle`.
-BUNDLE = "/etc/ca-bundle/ca.crt"
-# Credentials from a Secret, by environment variable of the pod.
-LOGIN = {"OUTPUT_BACKEND__HTTP_USER": "shop", "OUTPUT_BACKEND__HTTP_PASSWD": "p$ {w}"}
-USER, PASSWORD = LOGIN.values()
-
-
-def http(port: int, **options: Any) -> dict[str, Any]:
-    """Return an output to a local receiver."""
-    return {"type": "http", "host": HOST, "port": port, "tls": {"enabled": False}, **options}
-
-
-class Node:
-    """A folder with the logs of a node, and the rendered agent with paths below that folder.
-
-    Args:
-        folder: the folder.
-        port: port of the backend.
-        changed: replaced options of the Kubernetes filter.
-        outputs: `outputs` of the chart's values; default: HTTP to that port.
-        values: further values of the chart.
-        node_ip: address of the node.
-        ca: file of the CA certificates that `caBundle` of the values mounts.
-        logs: `logs` of the chart's values.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        port: int,
-        *,
-        changed: dict[str, Any] | None = None,
-        outputs: dict[str, Any] | None = None,
-        values: dict[str, Any] | None = None,
-        node_ip: str = HOST,
-        ca: Path | None = None,
-        **logs: Any,
-    ) -> None:
-        program = images.fluent_bit()
-        if program is None:
-            pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
-        self.folder = folder
-        self.state = folder / "state"
-        for part in ("pods", "journal", "state"):
-            (folder / part).mkdir(exist_ok=True)
-        server = {"listen": HOST, "port": free_port(), **logs.pop("httpServer", {})}
-        given = {
-            "metrics": {"enabled": False},
-            "cluster": {"region": REGION},
-            "logs": {"enabled": True, "httpServer": server, **logs},
-            "outputs": {"cloudwatch": {"enabled": False}, **(outputs or {"backend": http(port)})},
-            **(values or {}),
-        }
-        made = Helm().render(CHART, values=given)
-        text = made.one("ConfigMap", component="logs")["data"]["fluent-bit.yaml"]
-        places = {"/var/log/": f"{folder}/", "/var/lib/fluent-bit": str(self.state), BUNDLE: str(ca)}
-        for inside, outside in places.items():
-            text = text.replace(inside, outside)
-        config = yaml.safe_load(text)
-        [metadata] = [plugin for plugin in config["pipeline"]["filters"] if plugin["name"] == "kubernetes"]
-        metadata.update(changed or {})
-        (folder / "fluent-bit.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-        self._url = f"http://{HOST}:{config['service']['http_port']}"
-        command = [str(program), "-q", "-c", str(folder / "fluent-bit.yaml")]
-        [container] = made.containers("logs")
-        pod = {"HOST_NAME": "node-1", "NODE_IP": node_ip, "POD_IP": HOST, **LOGIN, **CREDENTIALS}
-        environment = {**os.environ, **expanded(container["env"], pod)}
-        with open(folder / "agent.log", "ab") as log:
-            self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-
-    def stop(self) -> None:
-        """Stop the agent, as the kubelet does."""
-        self._process.terminate()
-        self._process.wait(timeout=PATIENCE_SECONDS)
-
-    def write(self, pod: str, *lines: str, flag: str = "F", namespace: str = "shop") -> None:
-        """Write lines, or parts of one (flag P), as a container of a pod."""
-        file = self.folder / "pods" / f"{namespace}_{pod}_uid" / "app" / "0.log"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("a", encoding="utf-8") as log:
-            log.writelines(f"{NOW} stdout {flag} {line}\n" for line in lines)
-
-    def wait(self, ready: Callable[[], object]) -> None:
-        """Wait until a condition holds."""
-        until = time.monotonic() + PATIENCE_SECONDS
-        while not ready():
-            assert time.monotonic() < until, (self.folder / "agent.log").read_text(encoding="utf-8")[-2000:]
-            time.sleep(0.1)
-
-    def metric(self, start: str) -> float:
-        """Return the sum of the agent's metrics with a prefix."""
-        try:
-            with urllib.request.urlopen(f"{self._url}/api/v2/metrics/prometheus", timeout=5) as answer:
-                lines = answer.read().decode().splitlines()
-        except OSError:
-            return 0
-        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(start))
-
-    def status(self, path: str) -> int:
-        """Return the status of the HTTP server's response to a probe."""
-        try:
-            with urllib.request.urlopen(f"{self._url}{path}", timeout=5) as answer:
-                code: int = answer.status
-                return code
-        except urllib.error.HTTPError as error:
-            return error.code
-
-    def peak_mebibytes(self) -> float:
-        """Return the agent's maximum memory."""
-        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
-        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
-
-    def kept_mebibytes(self) -> float:
-        """Return the disk usage of positions and buffers."""
-        return sum(file.stat().st_blocks for file in self.state.rglob("*")) / 2048
-
-
-@pytest.fixture
-def backend() -> Iterator[JsonReceiver]:
-    """The receiver of the records."""
-    with JsonReceiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def node(tmp_path: Path, backend: JsonReceiver) -> Iterator[Callable[..., Node]]:
-    """Start an agent with values of `logs`."""
-    with ExitStack() as stack:
-
-        def start(**options: Any) -> Node:
-            made = Node(tmp_path, backend.port, **options)
-            stack.callback(made.stop)
-            return made
-
-        yield start
 
 
 def test_outage_fills_the_disk_up_to_its_bound_and_no_memory(node: Callable[..., Node], backend: JsonReceiver) -> None:
@@ -285,8 +135,8 @@ def test_opensearch_service_gets_signed_requests(service: str, tmp_path: Path, n
 @pytest.mark.parametrize("kind", ["firehose", "s3"])
 def test_bucket_gets_every_record(kind: str, tmp_path: Path, node: Callable[..., Node]) -> None:
     """With S3 and Firehose, each record is in the bucket once, also records that waited when the agent stopped."""
-    # Fluent Bit connects to port 443 of an endpoint, here on an address that no other test run uses.
-    own = f"127.{os.getpid() >> 14 & 255}.{os.getpid() >> 6 & 255}.{os.getpid() << 2 & 255 | len(kind) & 3}"
+    # Fluent Bit connects to port 443 of an endpoint.
+    own = own_address()
     with Aws(tmp_path / "pki", host=own, port=443) as aws:
         bucket = aws.client("s3")
         bucket.create_bucket(Bucket="logs")
@@ -378,17 +228,6 @@ def test_parts_of_a_line(join: bool, node: Callable[..., Node], backend: JsonRec
     flags = Counter({None: 2} if join else {"P": parts, "F": 2})
     assert Counter(record.get("_p") for record in backend.records) == flags
     assert made.peak_mebibytes() < 64 + 2 * 32
-
-
-class Kubelet(HTTPServer):
-    """Responds to every request with the same pods, over TLS."""
-
-    def __init__(self, folder: Path, pods: dict[str, Any], *, host: str = HOST) -> None:
-        Authority(folder).issue("kubelet", "kubelet", hosts=(IPv4Address(host),))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(folder / "kubelet.crt", folder / "kubelet.key")
-        super().__init__(host, 0, context, threaded=True)
-        self.expect_request(re.compile(".*")).respond_with_json(pods)
 
 
 def test_journal_is_parted_into_data_plane_and_host(

@@ -12,11 +12,12 @@ import yaml
 
 from harness import images
 from harness.backends.aws import REGION, Aws
+from harness.backends.ports import own_address
 from harness.render.helm import Helm
 
 CHART = Path(__file__).parents[2] / "charts" / "fluent-bit-windows"
-# Fluent Bit requests credentials from port 443 only; an address of its own leaves the port of 127.0.0.1 alone.
-HOST, PORT = "127.44.0.1", 443
+# Fluent Bit requests credentials from port 443 only.
+HOST, PORT = own_address(), 443
 PATIENCE_SECONDS = 60.0
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.geteuid() != 0, reason="requires port 443")]
 

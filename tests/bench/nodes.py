@@ -104,6 +104,7 @@ class _Agent:
         )
         [pod] = made.pods()
         self.grace: int = pod.spec["terminationGracePeriodSeconds"]
+        self.pre_stop: int = pod.containers()[0]["lifecycle"]["preStop"]["sleep"]["seconds"]
         text = made.one("ConfigMap", component="logs")["data"]["fluent-bit.yaml"]
         for inside, outside in {"/var/log/": f"{folder}/", "/var/lib/fluent-bit": f"{folder}/state"}.items():
             text = text.replace(inside, outside)
@@ -211,10 +212,12 @@ def _measure(end: End, agent: _Agent, backend: _CloudWatch) -> Measurement:
     for _ in range(int(end.writing)):
         agent.write(RATE)
         time.sleep(1)
+    if not end.lost:
+        time.sleep(agent.pre_stop)
     seconds = time.monotonic() - began
     usage = agent.usage()
-    left = noticed + end.notice - time.monotonic() if end.notice else agent.grace
-    ended = agent.end(signal.SIGKILL if end.lost else signal.SIGTERM, seconds=min(agent.grace, left))
+    left = noticed + end.notice - time.monotonic() if end.notice else agent.grace - agent.pre_stop
+    ended = agent.end(signal.SIGKILL if end.lost else signal.SIGTERM, seconds=min(agent.grace - agent.pre_stop, left))
     delivered = len(backend.copies)
     report = Report(
         written=agent.written,

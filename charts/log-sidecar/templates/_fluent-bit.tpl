@@ -176,6 +176,7 @@ the trailing line break. With both, stdout has its own processor (log-sidecar.st
 {{- if .multiline }}{{ $filters = append $filters (include "log-sidecar.fluentBitOneLine" $scope | fromYaml) }}{{ end -}}
 {{- with include "log-sidecar.multilineRules" $scope }}{{ $parsers = append $parsers (fromYaml .) }}{{ end -}}
 {{- end -}}
+{{- $inputs = append $inputs (include "log-sidecar.positionsInput" . | fromJson) -}}
 {{- $pipeline := dict "inputs" $inputs "outputs" (include "log-sidecar.fluentBitOutputs" (merge (dict "outputs" $active) .) | fromJsonArray) -}}
 {{- with $filters }}{{ $_ := set $pipeline "filters" . }}{{ end -}}
 {{- $service := dict

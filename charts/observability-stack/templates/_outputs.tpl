@@ -110,7 +110,7 @@ it; a JSON list. dict "root" $ "pipeline" <name> "record" <further fields> "opti
 
 {{/*
 The service section of Fluent Bit, as JSON. Argument: a block with logLevel, flush, storage, httpServer and
-terminationGracePeriodSeconds, of which the exit needs up to 10. Below `storage.backlog.mem_limit`, Fluent Bit queues
+terminationGracePeriodSeconds, of which the preStop hook and the exit need 10. Below `storage.backlog.mem_limit`, Fluent Bit queues
 the chunks of a previous run at its start; what it has not queued at SIGTERM stays on the disk. Queued chunks need little memory.
 */}}
 {{- define "observability-stack.fluentBitService" -}}

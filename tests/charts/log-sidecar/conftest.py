@@ -64,6 +64,11 @@ def agent_config(install: Callable[..., Manifests]) -> Callable[..., dict[str, A
     return configs
 
 
+def tails(pipeline: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the inputs that read files."""
+    return [plugin for plugin in pipeline["inputs"] if plugin["name"] == "tail"]
+
+
 @pytest.fixture
 def merged() -> Callable[..., dict[str, Any]]:
     """Merge values as Helm does: maps are merged, other values are replaced."""

@@ -8,6 +8,8 @@ import pytest
 
 from harness.render.manifests import Manifests
 
+from .conftest import tails
+
 Configs = Callable[..., dict[str, Any]]
 OPTIONS = "../shared/data/fluent-bit-5.1.1-options.json"
 
@@ -29,11 +31,11 @@ def test_one_configuration_for_each_sidecar(agent_config: Configs) -> None:
     """All files have one configuration; with `perFile`, each has its own."""
     files = [app_file(), {"name": "audit", "path": "/var/log/app/audit.log"}]
     together = agent_config(with_files(*files))
-    assert {name: [i["tag"] for i in made["pipeline"]["inputs"]] for name, made in together.items()} == {
+    assert {name: [i["tag"] for i in tails(made["pipeline"])] for name, made in together.items()} == {
         "sidecar": ["app", "audit"]
     }
     apart = agent_config(with_files(*files, perFile=True))
-    assert {name: [i["tag"] for i in made["pipeline"]["inputs"]] for name, made in apart.items()} == {
+    assert {name: [i["tag"] for i in tails(made["pipeline"])] for name, made in apart.items()} == {
         "sidecar-app": ["app"],
         "sidecar-audit": ["audit"],
     }
@@ -41,7 +43,7 @@ def test_one_configuration_for_each_sidecar(agent_config: Configs) -> None:
 
 def test_input_loses_nothing_in_its_defaults(agent_config: Configs) -> None:
     """The input of the default installation has the settings with which no line is lost or duplicated."""
-    [tail] = agent_config()["sidecar"]["pipeline"]["inputs"]
+    [tail] = tails(agent_config()["sidecar"]["pipeline"])
     assert tail == {
         "name": "tail",
         "alias": "app",
@@ -91,7 +93,7 @@ def test_service_settings_follow_the_values(agent_config: Configs) -> None:
         "bufferMaxSize": "2M",
     }
     made = agent_config({"sidecar": {"logLevel": "debug", "drainSeconds": 3, "fluentBit": settings}})["sidecar"]
-    service, [tail] = made["service"], made["pipeline"]["inputs"]
+    service, [tail] = made["service"], tails(made["pipeline"])
     assert (service["http_server"], service["http_listen"], service["http_port"]) == (True, "::", 3000)
     assert (service["log_level"], service["flush"], service["storage.max_chunks_up"]) == ("debug", 1.5, 4)
     assert service["storage.path"] == "/var/lib/log-sidecar/sidecar/chunks"
@@ -105,7 +107,7 @@ def test_service_settings_follow_the_values(agent_config: Configs) -> None:
 def test_refresh_interval_has_nine_decimals(agent_config: Configs, seconds: float, interval: str) -> None:
     """The interval has nine decimals, as Fluent Bit reads decimals as nanoseconds and would loop with fewer."""
     values = {"sidecar": {"drainSeconds": 3, "fluentBit": {"refreshInterval": seconds}}}
-    [tail] = agent_config(values)["sidecar"]["pipeline"]["inputs"]
+    [tail] = tails(agent_config(values)["sidecar"]["pipeline"])
     assert tail["refresh_interval"] == interval
 
 
@@ -124,7 +126,7 @@ def test_rotated_names_are_read_only_when_rotation_renames(
     agent_config: Configs, fields: dict[str, Any], path: str
 ) -> None:
     """A renamed file is read before the new one; a copy is not read."""
-    [tail] = agent_config(with_files(app_file(**fields)))["sidecar"]["pipeline"]["inputs"]
+    [tail] = tails(agent_config(with_files(app_file(**fields)))["sidecar"]["pipeline"])
     assert tail["path"] == path
 
 
@@ -135,7 +137,7 @@ def test_another_file_is_not_taken_for_a_rotated_one(agent_config: Configs) -> N
         {"name": "err", "path": "/var/log/app/app.log.err"},
         {"name": "b", "path": "/var/log/app/b.log"},
     ]
-    first, second, third = agent_config(with_files(*files))["sidecar"]["pipeline"]["inputs"]
+    first, second, third = tails(agent_config(with_files(*files))["sidecar"]["pipeline"])
     assert first["exclude_path"] == "*.gz,*.zip,*.bz2,*.xz,*.zst,/var/log/app/app.log.err*"
     assert second["exclude_path"] == third["exclude_path"] == "*.gz,*.zip,*.bz2,*.xz,*.zst"
 
@@ -143,7 +145,7 @@ def test_another_file_is_not_taken_for_a_rotated_one(agent_config: Configs) -> N
 def test_label_is_put_before_each_line(agent_config: Configs) -> None:
     """With `fileLabel`, each input adds the name of its file, and the output prints it."""
     made = agent_config(with_files(app_file(), {"name": "b", "path": "/var/log/app/b.log"}, fileLabel=True))["sidecar"]
-    processors = [tail["processors"] for tail in made["pipeline"]["inputs"]]
+    processors = [tail["processors"] for tail in tails(made["pipeline"])]
     assert processors == [{"logs": [{"name": "record_modifier", "record": [f"file {name}"]}]} for name in ("app", "b")]
     assert [out["template"] for out in made["pipeline"]["outputs"]] == ["{file}: {log}"]
 
@@ -162,7 +164,7 @@ def test_lines_are_counted_before_they_go_to_a_disk(
     agent_config: Configs, values: Mapping[str, Any], counted: bool
 ) -> None:
     """With state on a disk, which can be full, a processor counts lines; in memory there is none."""
-    [tail] = agent_config(values)["sidecar"]["pipeline"]["inputs"]
+    [tail] = tails(agent_config(values)["sidecar"]["pipeline"])
     assert tail.get("processors") == ({"logs": [{"name": "record_modifier"}]} if counted else None)
 
 
@@ -171,7 +173,7 @@ def test_lines_of_a_record_are_joined_by_a_filter(agent_config: Configs, preset:
     """Lines of a record are joined for their file only, buffered on disk, and printed on one line."""
     files = [app_file(multiline=preset), {"name": "b", "path": "/var/log/app/b.log"}]
     pipeline = agent_config(with_files(*files))["sidecar"]["pipeline"]
-    assert not [tail for tail in pipeline["inputs"] if "multiline.parser" in tail]
+    assert not [tail for tail in tails(pipeline) if "multiline.parser" in tail]
     join, one_line = pipeline["filters"]
     assert join == {
         "name": "multiline",
@@ -191,7 +193,7 @@ def test_lines_of_a_record_are_joined_by_a_filter(agent_config: Configs, preset:
 def test_split_lines_are_joined_by_the_input(agent_config: Configs, preset: str) -> None:
     """The input joins the partial lines of a container runtime."""
     pipeline = agent_config(with_files(app_file(multiline=preset)))["sidecar"]["pipeline"]
-    assert [tail["multiline.parser"] for tail in pipeline["inputs"]] == [preset]
+    assert [tail["multiline.parser"] for tail in tails(pipeline)] == [preset]
     assert [one["name"] for one in pipeline["filters"]] == ["lua"]
 
 

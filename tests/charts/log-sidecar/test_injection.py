@@ -13,7 +13,7 @@ from harness.render.helm import Helm, HelmError
 from harness.render.manifests import Manifests, Object
 from harness.render.schemas import value_errors
 
-from .conftest import CHART
+from .conftest import CHART, tails
 
 Install = Callable[..., Manifests]
 ON: dict[str, Any] = {"app": {"enabled": False}, "injection": {"enabled": True}}
@@ -186,7 +186,7 @@ def test_configuration_comes_in_the_environment(injected: Callable[..., Object])
     assert env["LOG_PATHS"] == "cel: variables.logPaths"
     # The kubelet reads "$$" as "$".
     config = yaml.safe_load(env["CONFIG_DATA"].replace("$$", "$"))
-    [tail] = config["pipeline"]["inputs"]
+    [tail] = tails(config["pipeline"])
     assert (tail["path"], tail["db"]) == ("${LOG_PATHS}", "/var/lib/log-sidecar/log-sidecar/logs.db")
     assert re.search(r"(?<!\$)\$(?!\$)", env["CONFIG_DATA"].replace("$$", "")) is None
 

@@ -13,6 +13,8 @@ import yaml
 from harness import images
 from harness.render.manifests import Manifests, Object
 
+from .conftest import tails
+
 Configs = Callable[..., dict[str, Any]]
 Values = dict[str, Any]
 OPTIONS = "../shared/data/fluent-bit-5.1.1-options.json"
@@ -87,7 +89,7 @@ def test_every_backend_is_buffered_and_labelled(agent_config: Configs, kind: str
         "retry_limit": retries,
         limit: "128M",
     }
-    [tail] = made["pipeline"]["inputs"]
+    [tail] = tails(made["pipeline"])
     assert (tail["offset_key"], tail["storage.pause_on_chunks_overlimit"]) == ("offset", False)
     assert "processors" not in found, "each try would pay for it"
     [added] = tail["processors"]["logs"]
@@ -136,7 +138,7 @@ def test_output_receives_the_files_that_it_matches(agent_config: Configs, sideca
     pipeline = agent_config(both(*outputs, files=files))["sidecar"]["pipeline"]
     matches = {found["alias"]: (found.get("match"), found.get("match_regex")) for found in pipeline["outputs"]}
     assert matches == {"a": ("b", None), "b": (None, "^(?:b|c)$"), "stdout": ("*", None)}
-    inputs = {tail["tag"]: tail for tail in pipeline["inputs"]}
+    inputs = {tail["tag"]: tail for tail in tails(pipeline)}
     assert {name: "offset_key" in tail for name, tail in inputs.items()} == {"a": False, "b": True, "c": True}
     assert {name: tail["buffer_max_size"] for name, tail in inputs.items()} == {"a": "1M", "b": "128k", "c": "128k"}
     pauses = {name: tail["storage.pause_on_chunks_overlimit"] for name, tail in inputs.items()}
@@ -158,7 +160,7 @@ def test_output_receives_the_files_that_it_matches(agent_config: Configs, sideca
 @pytest.mark.parametrize("label", [{"a": "b c"}, {"a": '"b"'}, {"a": ""}, {"a": "é"}, {"a": "b'c"}])
 def test_labels_of_any_text(agent_config: Configs, label: dict[str, str]) -> None:
     """A label with blanks or quotes, at which `record_modifier` splits, is added by another processor."""
-    [tail] = agent_config(to("http", labels={"cluster": "prod", **label}))["sidecar"]["pipeline"]["inputs"]
+    [tail] = tails(agent_config(to("http", labels={"cluster": "prod", **label}))["sidecar"]["pipeline"])
     plain, other = tail["processors"]["logs"]
     assert "cluster prod" in plain["record"]
     [(key, value)] = label.items()
@@ -186,7 +188,7 @@ def test_cloudwatch_settings(agent_config: Configs) -> None:
     expected = {"region": "eu-west-1", "endpoint": "vpce.test", "port": 443, "role_arn": role, "log_key": "log"}
     expected |= {"log_retention_days": 7, "log_group_class": "INFREQUENT_ACCESS"}
     assert {key: found[key] for key in expected} == expected
-    assert [tail["buffer_max_size"] for tail in made["inputs"]] == ["128k"]
+    assert [tail["buffer_max_size"] for tail in tails(made)] == ["128k"]
 
 
 def test_elasticsearch_makes_repetition_harmless(output: Callable[[Values], Object]) -> None:
@@ -318,7 +320,7 @@ def test_ca_certificate_is_mounted(install: Callable[..., Manifests], tls: Value
 def test_globs_tell_which_file(agent_config: Configs) -> None:
     """Records have the path of their file if its entry is a glob."""
     files = [{"name": "a", "path": "/var/log/app/a.log"}, {"name": "b", "path": "/var/log/app/b-*.log"}]
-    exact, glob = agent_config(to("http", files=files))["sidecar"]["pipeline"]["inputs"]
+    exact, glob = tails(agent_config(to("http", files=files))["sidecar"]["pipeline"])
     assert ("path_key" in exact, glob["path_key"]) == (False, "path")
 
 

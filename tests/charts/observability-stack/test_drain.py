@@ -100,3 +100,17 @@ def test_agent_that_is_never_evicted(install: Install, effect: str | None) -> No
     assert drained(made) == {name: group for name, group in EVICTED.items() if name != "logs"}
     [logs] = [item for item in made.select("DaemonSet") if item["metadata"]["name"].endswith("-logs")]
     assert logs["spec"]["template"]["spec"]["tolerations"] == [every]
+
+
+@pytest.mark.parametrize("engine", ["fluent-bit", "fluentd"])
+def test_agent_reads_the_end_of_other_pods(install: Install, engine: str) -> None:
+    """Both engines read for 5 s before SIGTERM, at which they stop reading; Kubernetes 1.29 has no such hook."""
+    outputs, logs = {}, {"metadata": {"from": "tag"}}  # the kubelet requires 1.33
+    if engine == "fluentd":
+        outputs = {"cloudwatch": {"enabled": False}, "search": {"type": "elasticsearch", "host": "search.example.com"}}
+        logs = {}
+    given = {"metrics": {"enabled": False}, "logs": {"enabled": True, "engine": engine, **logs}, "outputs": outputs}
+    hook = {"preStop": {"sleep": {"seconds": 5}}}
+    for version, expected in {"1.30": hook, "1.29": None}.items():
+        [container] = install(given, kubernetes=version).containers()
+        assert container.get("lifecycle") == expected

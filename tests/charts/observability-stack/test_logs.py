@@ -59,6 +59,11 @@ def plugins(made: Manifests, kind: str) -> dict[str, dict[str, Any]]:
     return {plugin["alias"]: plugin for plugin in config_of(made)["pipeline"][kind]}
 
 
+def sources(made: Manifests) -> dict[str, dict[str, Any]]:
+    """Return the inputs that read files and journals, by alias."""
+    return {name: plugin for name, plugin in plugins(made, "inputs").items() if plugin["name"] != "dummy"}
+
+
 def agent(made: Manifests) -> Pod:
     [pod] = [pod for pod in made.pods() if pod.owner["metadata"]["name"] == NAME]
     return pod
@@ -164,7 +169,7 @@ def test_limits_of_buffers_and_retries(install: Install) -> None:
     assert (pod["terminationGracePeriodSeconds"], pod["priorityClassName"]) == (60, "system-node-critical")
     for seconds, grace in {30: 20, 5: 1}.items():
         assert config_of(install(values(terminationGracePeriodSeconds=seconds)))["service"]["grace"] == grace
-    assert {plugin["storage.type"] for plugin in plugins(made, "inputs").values()} == {"filesystem"}
+    assert {plugin["storage.type"] for plugin in sources(made).values()} == {"filesystem"}
     sizes = {"cloudwatch-application": "512M", "cloudwatch-dataplane": "128M", "cloudwatch-host": "128M"}
     outputs = plugins(made, "outputs")
     assert {name: output["storage.total_limit_size"] for name, output in outputs.items()} == sizes
@@ -179,7 +184,7 @@ def test_each_file_reaches_one_log_group(install: Install) -> None:
     rotated = ".20261121-100000"
     files = [app, proxy, app + rotated, proxy + rotated, app + f"{rotated}.gz", own]
     assert groups(made, *files) == ["application", "dataplane", "application", "dataplane", "", ""]
-    inputs = plugins(made, "inputs")
+    inputs = sources(made)
     assert {name: entry["tag"].partition(".")[0] for name, entry in inputs.items()} == {
         "application": "application",
         "dataplane-pods": "dataplane",
@@ -229,7 +234,7 @@ def test_filters(install: Install) -> None:
 def test_parts_can_be_records(install: Install, tmp_path: Path) -> None:
     """Without `joinParts`, each part is a record with the flag `_p`."""
     made = install(values(joinParts=False))
-    found = {name: entry for name, entry in plugins(made, "inputs").items() if entry["name"] == "tail"}
+    found = {name: entry for name, entry in sources(made).items() if entry["name"] == "tail"}
     assert {(entry["parser"], entry.get("multiline.parser")) for entry in found.values()} == {("parts", None)}
     assert "parts" not in plugins(made, "filters")
     [_, parser] = config_of(made)["parsers"]

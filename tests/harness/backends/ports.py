@@ -2,6 +2,7 @@
 
 import os
 import socket
+from ipaddress import ip_address
 
 from filelock import FileLock, Timeout
 
@@ -42,6 +43,12 @@ def free_port(host: str = "127.0.0.1") -> int:
         _held.append(lock)
         return port
     raise OSError(f"every port from {_FIRST} to {_LAST} is taken; stop the programs that listen there")
+
+
+def own_address() -> str:
+    """Return a loopback address that no other process gets from this function, for servers with a fixed port."""
+    # 127.0.0.0/8 has room for every process ID of Linux, below 2**22.
+    return str(ip_address(0x7F000000 | os.getpid() << 2))
 
 
 def family(host: str) -> socket.AddressFamily:

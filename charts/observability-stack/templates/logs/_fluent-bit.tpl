@@ -152,6 +152,7 @@ kube_url: https://127.0.0.1:443
 {{- range include "observability-stack.logSources" . | fromJsonArray -}}
 {{- $inputs = append $inputs (include "observability-stack.logInput" (dict "root" $ "source" .) | fromJson) -}}
 {{- end -}}
+{{- $inputs = append $inputs (include "observability-stack.positionsInput" . | fromJson) -}}
 {{- $pipeline := dict "inputs" $inputs "outputs" (include "observability-stack.fluentBitOutputs" (dict "root" . "component" "logs") | fromJsonArray) -}}
 {{- with include "observability-stack.logFilters" . | fromJsonArray }}{{ $_ := set $pipeline "filters" . }}{{ end -}}
 {{- dict "service" (include "observability-stack.fluentBitService" .Values.logs | fromJson) "parsers" $parsers "pipeline" $pipeline | toYaml -}}

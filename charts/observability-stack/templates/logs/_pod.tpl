@@ -31,6 +31,10 @@ annotations:
   checksum/config: {{ include "observability-stack.logsConfig" . | sha256sum }}
 ports:
   - {name: http, containerPort: {{ $logs.httpServer.port | int }}}
+{{- if semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version }}
+# At SIGTERM the agent stops reading: before that, it reads what the node's pods wrote at their end.
+lifecycle: {preStop: {sleep: {seconds: 5}}}
+{{- end }}
 {{- if $fluentd }}
 env:
   {{- include "observability-stack.fluentdEnv" . | nindent 2 }}
