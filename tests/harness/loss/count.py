@@ -38,9 +38,14 @@ class Report:
         return self.lost == 0 and self.written > 0
 
     @property
+    def once(self) -> bool:
+        """Whether every line arrived once and intact, in any order, and nothing else."""
+        return self.complete and not (self.duplicated or self.mangled or self.unknown)
+
+    @property
     def exact(self) -> bool:
         """Whether every line arrived once, in order and intact, and nothing else."""
-        return self.complete and not (self.duplicated or self.reordered or self.mangled or self.unknown)
+        return self.once and not self.reordered
 
     def __str__(self) -> str:
         text = f"written {self.written:,}  delivered {self.delivered:,}  lost {self.lost:,}"
