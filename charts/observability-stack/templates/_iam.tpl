@@ -102,7 +102,7 @@ serviceAccounts.{{ include "observability-stack.valuesKey" .component }}.roleArn
 {{- if .Values.traces.enabled }}{{ $policies = append $policies (list (include "observability-stack.xrayStatement" . | fromJson)) }}{{ end -}}
 {{- if .Values.containerInsights.enabled }}{{ $policies = append $policies (include "observability-stack.insightsStatements" . | fromJsonArray) }}{{ end -}}
 {{- $region := .Values.cluster.region -}}
-{{- $agents := list (include "observability-stack.fargateOutputs" .) -}}
+{{- $agents := list (include "observability-stack.fargateWrites" .) -}}
 {{- range list "logs" "events" }}{{ $agents = append $agents (include "observability-stack.fluentBitOutputs" (dict "root" $ "component" .)) }}{{ end -}}
 {{- range $agents -}}
 {{- $outputs := . | fromJsonArray -}}

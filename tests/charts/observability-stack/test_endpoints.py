@@ -58,6 +58,14 @@ PRIVATE = {
     ),
     "container insights": ({"containerInsights": {"enabled": True}}, "ec2, ecr.api, ecr.dkr, logs, s3, sts"),
     "events": ({"events": {"enabled": True}}, "ecr.api, ecr.dkr, logs, s3, sts"),
+    "log router of Fargate": ({"fargate": {"logging": {"enabled": True}}}, "ecr.api, ecr.dkr, logs, s3"),
+    "log router and its own log": (
+        {
+            "fargate": {"logging": {"enabled": True, "flbLogCw": True}},
+            "outputs": {"cloudwatch": {"enabled": False}, "stream": {"type": "firehose", "deliveryStream": "logs"}},
+        },
+        "ecr.api, ecr.dkr, kinesis-firehose, logs, s3",
+    ),
 }
 
 

@@ -18,6 +18,16 @@ kube.var.log.containers.<pod>_<namespace>_<container>-<id>.log, and reads only o
 {{- $sections | toJson -}}
 {{- end -}}
 
+{{/* The same with the log of the router itself, as JSON, for what its outputs require. */}}
+{{- define "observability-stack.fargateWrites" -}}
+{{- $outputs := include "observability-stack.fargateOutputs" . | fromJsonArray -}}
+{{- if and .Values.fargate.logging.enabled .Values.fargate.logging.flbLogCw -}}
+{{- $group := printf "%s-fluent-bit-logs" .Values.cluster.name -}}
+{{- $outputs = append $outputs (dict "name" "cloudwatch_logs" "region" .Values.cluster.region "auto_create_group" true "log_group_name" $group) -}}
+{{- end -}}
+{{- $outputs | toJson -}}
+{{- end -}}
+
 {{/* Its filters, as JSON. Fargate adds the address of the API server and credentials to the Kubernetes filter. */}}
 {{- define "observability-stack.fargateFilters" -}}
 {{- $logging := .Values.fargate.logging -}}

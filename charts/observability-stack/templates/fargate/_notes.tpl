@@ -12,10 +12,7 @@ The existing namespace needs this label:
 
   kubectl label namespace aws-observability aws-observability=enabled
 {{- end }}
-{{- $outputs := include "observability-stack.fargateOutputs" . | fromJsonArray }}
-{{- if $logging.flbLogCw }}
-{{- $outputs = append $outputs (dict "name" "cloudwatch_logs" "region" .Values.cluster.region "auto_create_group" true "log_group_name" (printf "%s-fluent-bit-logs" .Values.cluster.name)) }}
-{{- end }}
+{{- $outputs := include "observability-stack.fargateWrites" . | fromJsonArray }}
 {{- include "observability-stack.outputNotes" (dict "root" . "outputs" $outputs "role" "the pod execution role of each Fargate profile") }}
 {{- end -}}
 {{- end -}}
