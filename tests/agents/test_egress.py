@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +18,8 @@ from harness.backends.ports import free_port
 from harness.backends.proxy import Proxy
 from harness.backends.receivers import HOST, JsonReceiver
 from harness.backends.remote_write import PATH, RemoteWriteReceiver
+from harness.backends.xray import XRay
+from harness.images import machine_program, variable_of
 from harness.render.helm import Helm
 
 from .conftest import Sidecar
@@ -205,6 +208,64 @@ def test_amp_behind_a_private_ca(tmp_path: Path, trusted: bool) -> None:
             wait(lambda: amp.samples if trusted else b"certificate signed by unknown" in log.read_bytes(), log)
         assert bool(amp.samples) is trusted and amp.unauthorized == 0
     assert proxy.hosts() == {name}
+
+
+@pytest.mark.environment("proxy", "traces")
+@pytest.mark.environment("private-ca", "traces")
+@pytest.mark.parametrize("trusted", [True, False], ids=["ca-bundle", "public-cas"])
+@pytest.mark.parametrize(("engine", "program"), [("xray-daemon", "xray"), ("otel", "aws-otel-collector")])
+def test_traces_behind_a_proxy_and_a_private_ca(tmp_path: Path, engine: str, program: str, trusted: bool) -> None:
+    """A signed segment reaches X-Ray through a proxy that inspects TLS, with `caBundle` only."""
+    binary = machine_program(program)
+    if binary is None:
+        pytest.skip(f"needs {program} on PATH (or in ${variable_of(program)})")
+    name = f"xray.{REGION}.amazonaws.com"
+    with XRay(REGION, tls=tmp_path / "pki", names=[name]) as api, Proxy({name: (HOST, api.port)}) as proxy:
+        values: dict[str, Any] = {
+            "metrics": {"enabled": False},
+            "cluster": {"region": REGION},
+            "traces": {"enabled": True, "engine": engine},
+            "proxy": {"httpProxy": proxy.url},
+        }
+        if trusted:
+            values["caBundle"] = {"configMap": KEY}
+        log, port = tmp_path / "log", free_port()
+        with trace_agent(tmp_path, str(binary), values, port, ca=api.ca):
+            trace = f"1-{int(time.time()):08x}-{'a' * 24}"
+
+            def arrives() -> bool:
+                send_segment(port, trace)
+                return trace in api.segments() if trusted else b"x509" in log.read_bytes()
+
+            wait(arrives, log)
+        assert [*api.segments()] == ([trace] if trusted else []) and api.reasons == []
+    assert proxy.hosts() == {name}
+
+
+def send_segment(port: int, trace: str) -> None:
+    """Send a segment to the UDP port of a trace agent, as an SDK of X-Ray does."""
+    now = time.time()
+    segment = {"name": "shop", "id": "b" * 16, "trace_id": trace, "start_time": now, "end_time": now}
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b'{"format": "json", "version": 1}\n' + json.dumps(segment).encode(), (HOST, port))
+
+
+@contextlib.contextmanager
+def trace_agent(folder: Path, binary: str, values: dict[str, Any], port: int, *, ca: Path | None) -> Iterator[None]:
+    """Run the rendered trace agent with this port instead of 2000."""
+    made = Helm().render(CHART, values=values)
+    text = made.one("ConfigMap", component="traces")["data"]["config.yaml"]
+    ports = {number: free_port() for number in (4317, 4318, 13133)} | {2000: port}
+    for usual, own in ports.items():
+        text = text.replace(f":{usual}", f":{own}")
+    (folder / "config.yaml").write_text(text, encoding="utf-8")
+    [container] = made.containers("traces")
+    arguments = [argument.replace(":2000", f":{port}") for argument in container["args"]]
+    command = [binary, *(argument.replace("/etc/traces", str(folder)) for argument in arguments)]
+    given = {"KUBERNETES_SERVICE_HOST": "10.100.0.1", **CREDENTIALS}
+    environment = {name: text.replace(BUNDLE, str(ca)) for name, text in expanded(container["env"], given).items()}
+    with running(command, folder / "log", environment):
+        yield
 
 
 def log_of(message: str) -> str:

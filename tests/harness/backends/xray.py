@@ -1,7 +1,9 @@
 """An X-Ray API on this machine: moto behind a signature check; no request reaches AWS."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Self
 
 import boto3
@@ -35,6 +37,7 @@ class XRay(Receiver):
     Args:
         region: AWS region of the API.
         host: address of this machine to listen on.
+        tls, names: as of ``Receiver``.
 
     Attributes:
         url: URL of the API.
@@ -43,15 +46,15 @@ class XRay(Receiver):
 
     refused = 403
 
-    def __init__(self, region: str, *, host: str = HOST) -> None:
-        super().__init__(host=host, signed=(region, "xray"))
+    def __init__(self, region: str, *, host: str = HOST, tls: Path | None = None, names: Sequence[str] = ()) -> None:
+        super().__init__(host=host, signed=(region, "xray"), tls=tls, names=names)
         self.senders: dict[str, set[str]] = {}
         self._region = region
         self._moto = Client(DomainDispatcherApplication(create_backend_app))
 
     @property
     def url(self) -> str:
-        return f"http://{in_url(self.host)}:{self.port}"
+        return f"http{'s' if self.ca else ''}://{in_url(self.host)}:{self.port}"
 
     def __enter__(self) -> Self:
         super().__enter__()
@@ -59,6 +62,7 @@ class XRay(Receiver):
             "xray",
             region_name=self._region,
             endpoint_url=self.url,
+            verify=str(self.ca) if self.ca else None,
             aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         )
