@@ -170,6 +170,8 @@ def test_limits_of_buffers_and_retries(install: Install) -> None:
     for seconds, grace in {30: 20, 5: 1}.items():
         assert config_of(install(values(terminationGracePeriodSeconds=seconds)))["service"]["grace"] == grace
     assert {plugin["storage.type"] for plugin in sources(made).values()} == {"filesystem"}
+    tails = [plugin for plugin in sources(made).values() if plugin["name"] == "tail"]
+    assert {(plugin["file_cache_advise"], plugin["rotate_wait"]) for plugin in tails} == {(False, 315360000)}
     sizes = {"cloudwatch-application": "512M", "cloudwatch-dataplane": "128M", "cloudwatch-host": "128M"}
     outputs = plugins(made, "outputs")
     assert {name: output["storage.total_limit_size"] for name, output in outputs.items()} == sizes

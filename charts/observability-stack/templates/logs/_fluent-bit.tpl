@@ -23,7 +23,7 @@ dataplane.journal, host.journal and host.files.*.
   "read_from_tail" (not $logs.readFromHead)
 ) | toJson -}}
 {{- else -}}
-{{- /* Read rotated files until they are deleted. */ -}}
+{{- /* Read rotated files until they are deleted. `file_cache_advise` would write a container's log to disk after each of its lines. */ -}}
 {{- $input := merge $common (dict
   "name" "tail"
   "path" (join "," $source.paths)
@@ -35,6 +35,7 @@ dataplane.journal, host.journal and host.files.*.
   "buffer_max_size" $logs.bufferMaxSize
   "skip_long_lines" true
   "truncate_long_lines" true
+  "file_cache_advise" false
 ) -}}
 {{- if eq $source.kind "files" -}}
 {{- $input = merge $input (dict "tag" "host.files.*" "path_key" "file" "offset_key" "offset") -}}
