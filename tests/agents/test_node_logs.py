@@ -100,6 +100,42 @@ def test_full_node_asks_its_kubelet_once_for_each_container(
     assert {record["kubernetes"]["pod_ip"] for record in backend.records} == {"10.0.0.9"}
 
 
+@pytest.mark.parametrize("permitted", [True, False], ids=["permitted", "default"])
+def test_annotations_of_pods(tmp_path: Path, node: Callable[..., Node], backend: JsonReceiver, permitted: bool) -> None:
+    """If permitted, pods choose a known parser or exclude their logs, which is counted; by default, neither."""
+    annotations = {
+        "hidden": {"fluentbit.io/exclude": "true"},
+        "errors": {"fluentbit.io/exclude_stdout": "true"},
+        "parsed": {"fluentbit.io/parser": "level"},
+        "unknown": {"fluentbit.io/parser": "none"},
+        "plain": {},
+    }
+    status = {"containerStatuses": [{"name": "app", "containerID": f"containerd://{'a' * 64}"}]}
+    items = [
+        {"metadata": {"name": name, "namespace": "shop", "uid": name, "annotations": given}, "status": status}
+        for name, given in annotations.items()
+    ]
+    with Kubelet(tmp_path / "pki", {"kind": "PodList", "items": items}) as kubelet:
+        (tmp_path / "token").write_text("token", encoding="ascii")
+        asks = {"kubelet_port": kubelet.port, "kube_ca_file": str(tmp_path / "pki" / "ca.crt")}
+        asks |= {"kube_token_file": str(tmp_path / "token"), "kube_namespace_file": str(tmp_path / "token")}
+        made = node(
+            changed=asks,
+            metadata={"k8sLogging": {"exclude": permitted, "parser": permitted}},
+            application={"parseJson": True},
+            extraParsers=[{"name": "level", "format": "regex", "regex": "^(?<level>[A-Z]+) (?<text>.*)$"}],
+        )
+        for name in annotations:
+            made.write(name, "WARN hello")
+        expected = {"parsed", "unknown", "plain"} if permitted else {*annotations}
+        made.wait(lambda: len(backend.records) >= len(expected))
+        dropped = 'fluentbit_filter_drop_records_total{name="metadata"}'
+        made.wait(lambda: made.metric(dropped) == (2 if permitted else 0))
+    found = {record["kubernetes"]["pod_name"]: record.get("log_processed") for record in backend.records}
+    parsed = {"level": "WARN", "text": "hello"}
+    assert found == {name: parsed if permitted and name == "parsed" else None for name in expected}
+
+
 @pytest.mark.parametrize("kind", ["elasticsearch", "opensearch"])
 def test_bulk_api_gets_every_record(kind: str, tmp_path: Path, node: Callable[..., Node]) -> None:
     """With basic authentication, each record is in the index once, although a third is rejected at first."""

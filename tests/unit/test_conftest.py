@@ -24,7 +24,8 @@ def session(tmp_path: Path, test: str, *arguments: str, **environment: str) -> s
     (tmp_path / "test_it.py").write_text(test, encoding="utf-8")
     shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
     options = ["--rootdir", str(tmp_path), "-c", str(ROOT / "pyproject.toml"), "-p", "no:cacheprovider"]
-    kept = {name: value for name, value in os.environ.items() if name not in ("CLUSTER", "KUBECONFIG")}
+    ours = ("CLUSTER", "KUBECONFIG", "PYTEST_ADDOPTS")
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
     return subprocess.run(
         [sys.executable, "-m", "pytest", *options, "-q", "-s", *arguments, str(tmp_path / "test_it.py")],
         env={**kept, "PYTHONPATH": str(ROOT / "tests"), **environment},

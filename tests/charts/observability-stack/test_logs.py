@@ -225,6 +225,7 @@ def test_filters(install: Install) -> None:
     metadata = plugins(plain, "filters")["metadata"]
     asked = {"use_kubelet": True, "kubelet_host": "${NODE_IP}", "buffer_size": 0, "tls.verify": True}
     assert metadata.items() >= {**asked, "labels": False, "annotations": False, "merge_log": False}.items()
+    assert not [name for name in metadata if name.startswith("k8s-logging")]
     wanted = {"multiline": ["java", "python"], "rateLimit": 500, "parseJson": True}
     made = plugins(install(values(application=wanted, host={"rateLimit": 9})), "filters")
     assert [*made][:3] == ["records", "rate-application", "rate-host"]
@@ -287,6 +288,21 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         {"metadata": {"from": "tag", "labels": True}},
         "`logs.metadata.labels` is true, but `logs.metadata.from: tag` adds only names",
         "logs:\n  metadata:\n    from: kubelet",
+    ),
+    "annotations by tag": (
+        {"metadata": {"from": "tag", "k8sLogging": {"exclude": True}}},
+        "`logs.metadata.k8sLogging.exclude` is true, but `logs.metadata.from: tag` adds only names",
+        "logs:\n  metadata:\n    from: kubelet",
+    ),
+    "parser without JSON": (
+        {"metadata": {"k8sLogging": {"parser": True}}},
+        "but Fluent Bit parses records only with `logs.application.parseJson`",
+        "logs:\n  application:\n    parseJson: true",
+    ),
+    "parser of the chart": (
+        {"extraParsers": [{"name": "level", "format": "json"}, {"name": "pods", "format": "json"}]},
+        "`logs.extraParsers[1].name` is pods, the name of a parser of the chart",
+        "logs:\n  extraParsers:\n  - format: json\n    name: my-pods",
     ),
     "memory": (
         {"storage": {"maxChunksUp": 100}},

@@ -65,6 +65,9 @@ merge_log: {{ $values.application.parseJson }}
 merge_log_key: log_processed
 keep_log: false
 {{- end }}
+{{- range $name, $on := $metadata.k8sLogging }}{{ if $on }}
+k8s-logging.{{ $name }}: true
+{{- end }}{{ end }}
 {{- if eq $metadata.from "tag" }}
 use_tag_for_meta: true
 labels: false
@@ -149,6 +152,7 @@ kube_url: https://127.0.0.1:443
 {{- if not .Values.logs.joinParts -}}
 {{- $parsers = append $parsers (include "observability-stack.partsParser" . | fromJson) -}}
 {{- end -}}
+{{- $parsers = concat $parsers .Values.logs.extraParsers -}}
 {{- $inputs := list -}}
 {{- range include "observability-stack.logSources" . | fromJsonArray -}}
 {{- $inputs = append $inputs (include "observability-stack.logInput" (dict "root" $ "source" .) | fromJson) -}}

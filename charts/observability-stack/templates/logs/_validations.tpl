@@ -53,8 +53,17 @@
 {{- $values := .Values.logs -}}
 {{- /* A chunk uses up to 2 MB of memory, and Fluent Bit itself up to 64. */}}
 {{- include "observability-stack.rejectBuffer" (dict "path" "logs" "block" $values "option" "storage.maxChunksUp" "base" 64 "factor" 2) }}
-{{- range $name := list "labels" "annotations" }}
-{{- include "observability-stack.reject" (list (and (eq $values.metadata.from "tag") (get $values.metadata $name))
-  (printf "`logs.metadata.%s` is true, but `logs.metadata.from: tag` adds only names." $name) "logs.metadata.from" "kubelet") }}
+{{- range list "labels" "annotations" "k8sLogging.exclude" "k8sLogging.parser" }}
+{{- $on := (include "observability-stack.at" (dict "values" $values.metadata "path" .) | fromJson).value }}
+{{- include "observability-stack.reject" (list (and (eq $values.metadata.from "tag") $on)
+  (printf "`logs.metadata.%s` is true, but `logs.metadata.from: tag` adds only names." .) "logs.metadata.from" "kubelet") }}
+{{- end }}
+{{- include "observability-stack.reject" (list (and $values.metadata.k8sLogging.parser (not $values.application.parseJson))
+  "`logs.metadata.k8sLogging.parser` is true, but Fluent Bit parses records only with `logs.application.parseJson`."
+  "logs.application.parseJson" true) }}
+{{- range $index, $parser := $values.extraParsers }}
+{{- include "observability-stack.reject" (list (has $parser.name (list "parts" "pods"))
+  (printf "`logs.extraParsers[%d].name` is %s, the name of a parser of the chart." $index $parser.name)
+  "logs.extraParsers" (list (mergeOverwrite dict $parser (dict "name" (printf "my-%s" $parser.name))))) }}
 {{- end }}
 {{- end -}}
