@@ -140,7 +140,7 @@ def test_every_line_arrives_once(logs: Logs) -> None:
     until(lambda: all(logs.records(space) for space in APPS), "the first lines of each namespace")
     logs.stage.kubectl("delete", "pod", logs.pod()["metadata"]["name"], "--wait=true")
     # The backlog of the new pod leaves no pause between chunks.
-    until(lambda: all(behind(logs, space) < timedelta(seconds=2) for space in APPS), "the next pod to catch up")
+    until(lambda: all(behind(logs, space) < timedelta(seconds=2) for space in APPS), "the next pod to catch up", 180)
     logs.api.fail_between_chunks("503")
     until(lambda: logs.api.failed.get("503"), "a request that failed")
     [status] = logs.pod()["status"]["containerStatuses"]

@@ -96,9 +96,9 @@ def test_only_what_is_used_is_sent(metrics: Metrics) -> None:
 def test_every_panel_and_rule_has_data(metrics: Metrics) -> None:
     """Every panel query returns data, every rule is evaluated, and the inputs of every rule exist."""
     checks = (queries.empty_panels, queries.empty_rules, queries.refused_rules)
-    # A rate needs two scrapes, a rule on a recorded metric two evaluations, a volume's size a minute.
+    # A rate needs two scrapes, a rule on a recorded metric two evaluations, a volume's size a minute, a restart five.
     with contextlib.suppress(AssertionError):
-        until(lambda: not any(check(metrics) for check in checks), "all to have data", 90)
+        until(lambda: not any(check(metrics) for check in checks), "all to have data", 330)
     assert [sorted(check(metrics)) for check in checks] == [[], [], []]
     recorded = {rule["record"] for rule in queries.rules() if "record" in rule}
     assert {name for name in recorded if not metrics.query(name)} == set()
