@@ -252,12 +252,25 @@ OPENSEARCH = {"type": "opensearch", "host": "x"}
         ),
         ({"logs": {"application": {"multiline": ["java"]}}}, "`logs.application.multiline` is set"),
         ({"logs": {"metadata": {"labels": True}}}, "`logs.metadata.labels` is set"),
+        ({"logs": {"metadata": {"k8sLogging": {"exclude": True}}}}, "`logs.metadata.k8sLogging.exclude` is set"),
+        ({"logs": {"inotifyWatcher": False}}, "`logs.inotifyWatcher` is false"),
         (
             {"logs": {"application": OFF, "dataplane": OFF, "host": OFF}},
             "every pipeline below `logs` is disabled",
         ),
     ],
-    ids=["CloudWatch", "signature", "image", "date", "vhost", "multiline", "labels", "nothing"],
+    ids=[
+        "CloudWatch",
+        "signature",
+        "image",
+        "date",
+        "vhost",
+        "multiline",
+        "labels",
+        "annotations",
+        "watcher",
+        "nothing",
+    ],
 )
 def test_unsupported_values_are_rejected(rejection: Callable[..., str], values: dict[str, Any], said: str) -> None:
     """The message says what fluentd does not support, and shows the YAML to write."""

@@ -36,6 +36,7 @@ dataplane.journal, host.journal and host.files.*.
   "skip_long_lines" true
   "truncate_long_lines" true
   "file_cache_advise" false
+  "inotify_watcher" $logs.inotifyWatcher
 ) -}}
 {{- if eq $source.kind "files" -}}
 {{- $input = merge $input (dict "tag" "host.files.*" "path_key" "file" "offset_key" "offset") -}}

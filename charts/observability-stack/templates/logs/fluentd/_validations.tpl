@@ -26,4 +26,6 @@
 {{- include "observability-stack.reject" (list (include "observability-stack.at" (dict "values" $values "path" .) | fromJson).value
   (printf "`logs.%s` is set, but fluentd does not support it. Remove it, or switch the engine." .) "logs.engine" "fluent-bit") }}
 {{- end }}
+{{- include "observability-stack.reject" (list (not $values.inotifyWatcher)
+  "`logs.inotifyWatcher` is false, but fluentd does not support it. Remove it, or switch the engine." "logs.engine" "fluent-bit") }}
 {{- end -}}
