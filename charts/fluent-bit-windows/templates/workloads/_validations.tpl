@@ -62,6 +62,12 @@
 {{/* Sources that LogMonitor 2.2.1 would silently read differently. */}}
 {{- define "fluent-bit-windows.checkSources" -}}
 {{- $custom := eq .settings.logFormat "Custom" -}}
+{{- $fields := dict
+  "EventLog" (list "TimeStamp" "Severity" "Source" "EventSource" "EventID" "Message")
+  "File" (list "TimeStamp" "Source" "FileName" "Message")
+  "ETW" (list "TimeStamp" "Severity" "Source" "ProviderId" "ProviderName" "DecodingSource" "ExecutionProcessId" "ExecutionThreadId" "Keyword" "EventId" "EventData")
+  "Process" (list "TimeStamp" "Source" "Message")
+-}}
 {{- $seen := list -}}
 {{- range $index, $source := .settings.sources }}
 {{- $place := printf "`logMonitor.sources[%d]` of %s" $index $.place }}
@@ -72,8 +78,16 @@
 {{- include "fluent-bit-windows.reject" (list (and (not $custom) .customLogFormat)
   (printf "In %s, `logMonitor.sources[%d].customLogFormat` is set, but LogMonitor ignores it with `logFormat: %s`." $.place $index $.settings.logFormat)
   "logMonitor.logFormat" "Custom") }}
+{{- range regexFindAll "%\\w+%" (default "" .customLogFormat) -1 }}
+{{- include "fluent-bit-windows.reject" (list (not (has (trimAll "%" .) (get $fields $source.type)))
+  (printf "%s`customLogFormat` has the field %s, which sources of type %s do not have." $in . $source.type)
+  "customLogFormat" (printf "%%%s%%" (get $fields $source.type | join "% %"))) }}
+{{- end }}
 {{- include "fluent-bit-windows.reject" (list (and .includeSubdirectories (regexMatch "^[A-Za-z]:[/\\\\]*$" .directory))
   (print $in "LogMonitor cannot read a whole drive.") "directory" (printf "%s\\logs" (substr 0 2 (.directory | default "C:")))) }}
+{{- include "fluent-bit-windows.reject" (list (and .includeSubdirectories .filter (not (hasPrefix "*" (default "" .filter))))
+  (printf "%s`filter` is `%s`, but LogMonitor reads new files in subdirectories only if it begins with an asterisk." $in .filter)
+  "filter" (printf "*%s" .filter)) }}
 {{- $seen = append $seen .type }}
 {{- end }}
 {{- end -}}
