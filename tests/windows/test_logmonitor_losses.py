@@ -24,6 +24,23 @@ def test_lines_before_the_start(start: Start, windows: Windows) -> None:
     assert workload.lines() == ["after"]
 
 
+def test_first_lines_of_a_program_beside_many_files(start: Start, windows: Windows) -> None:
+    """LogMonitor starts the program before it has listed a directory; what the program writes until then is lost.
+
+    StartLogFileMonitor (LogFileMonitor.cpp) reports that it has started, and then opens each file.
+    """
+    windows.path(LOGS).mkdir(parents=True)
+    for number in range(4000):
+        windows.path(f"{LOGS}\\{number}.log").touch()
+    workload = start(FILE, PROCESS, command=["cmd.exe", "/c", f"echo lost>> {LOGS}\\app.log& more"])
+    workload.wait(lambda: windows.path(f"{LOGS}\\app.log").exists())
+    workload.ready()
+    workload.write("app.log", "read\n")
+    workload.until("read")
+    workload.end()
+    assert workload.lines() == ["read"]
+
+
 def test_rest_of_a_program_s_write_after_a_nul_byte(start: Start) -> None:
     """What a program writes after a NUL byte is lost up to the end of the read.
 
