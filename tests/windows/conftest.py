@@ -1,4 +1,4 @@
-"""A Windows for the tests of this folder, and workloads that run in it."""
+"""A Windows for the tests of this folder, with workloads and the log agent that run in it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
-from .logmonitor import Workload, rendered
+from harness.render.helm import Helm
+from harness.render.manifests import Manifests
+
+from .logmonitor import CHART, Workload, rendered
+from .node import Node
 from .wine import Windows, program, wine
 
 
@@ -41,3 +45,33 @@ def start(logmonitor_exe: Path, windows: Windows, tmp_path: Path) -> Iterator[Ca
             return made
 
         yield started
+
+
+@pytest.fixture
+def installed(helm: Helm) -> Callable[..., Manifests]:
+    """Render the Windows chart as `helm install x` would, in its namespace, with values files and values."""
+
+    def made(*files: Path, **values: Any) -> Manifests:
+        return helm.render(CHART, release="x", namespace="amazon-cloudwatch", values=values, value_files=files)
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def fluent_bit_exe() -> Path:
+    """Fluent Bit, for Windows."""
+    return program("FLUENT_BIT_EXE", "Fluent Bit")
+
+
+@pytest.fixture
+def node(fluent_bit_exe: Path, windows: Windows) -> Iterator[Callable[..., Node]]:
+    """Make a node for a rendered chart, whose agent the test starts; the other arguments are those of `Node`."""
+    with ExitStack() as stack:
+        stack.callback(windows.clear)
+
+        def made(manifests: Manifests, **options: Any) -> Node:
+            one = Node(windows, fluent_bit_exe, manifests, **options)
+            stack.callback(one.kill)
+            return one
+
+        yield made

@@ -225,7 +225,7 @@ def test_container_input(agent_config: Configs) -> None:
         "db.locking": True,
         "read_from_head": True,
         "refresh_interval": 5,
-        "rotate_wait": 30,
+        "rotate_wait": 86400,
         "buffer_max_size": "256k",
         "skip_long_lines": True,
         "mem_buf_limit": "50M",
