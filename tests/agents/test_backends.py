@@ -3,15 +3,16 @@
 import json
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness import images
-from harness.backends.aws import CloudWatchLogs
+from harness.backends.aws import CloudWatchLogs, Kinesis
 from harness.backends.ports import free_port
-from harness.backends.receivers import HOST, BulkReceiver, JsonReceiver, Receiver
+from harness.backends.receivers import HOST, BulkReceiver, JsonReceiver, Receiver, Trouble
 from harness.loss.count import count
 
 from .conftest import Sidecar
@@ -28,6 +29,13 @@ def to(kind: str, port: int, **block: Any) -> dict[str, Any]:
     """Return values with an output to a local backend, named after its type."""
     output = {"type": kind, "host": HOST, "port": port, **block}
     return {"logs": {"labels": {"cluster": "c 1"}}, "outputs": {"stdout": {"enabled": False}, kind: output}}
+
+
+def recover(sidecar: Sidecar, backend: Trouble, name: str) -> None:
+    """End the outage of a backend when a request of the output failed."""
+    sidecar.wait_for(lambda: sidecar.metric("fluentbit_output_retries_total", name=name) > 0)
+    assert sum(backend.failed.values()) > 0
+    backend.heal()
 
 
 def arrive(sidecar: Sidecar, receiver: Receiver, written: int) -> None:
@@ -77,6 +85,24 @@ def test_sumologic_source_is_a_secret_url(sidecar: Start, tmp_path: Path, ending
     sumo = {name: receiver.headers[f"X-Sumo-{name}"] for name in ("Category", "Name", "Host")}
     assert sumo == {"Category": "eks/prd logs", "Name": "shop-0", "Host": "node-1"}
     assert receiver.headers["Content-Encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("aggregated", [False, True], ids=["apart", "aggregated"])
+def test_kinesis_gets_every_record(sidecar: Start, tmp_path: Path, aggregated: bool) -> None:
+    """After an outage at the start, every record is in the stream once, with its time."""
+    with Kinesis(tmp_path / "pki", stream="logs") as stream:
+        block = {"endpoint": HOST, "port": stream.port, "stream": "logs", "tls": {"caSecret": SECRET}}
+        output = {"type": "kinesis", "simpleAggregation": aggregated, **block}
+        stream.fail("503")
+        started = sidecar({"outputs": {"stdout": {"enabled": False}, "kinesis": output}}, ca=stream.ca)
+        written = started.write(LINES)
+        recover(started, stream, "kinesis")
+        started.wait_for(lambda: len(stream) >= written)
+        report = count(stream.lines(), written)
+        first = stream.records[0]
+    assert (report.lost, report.duplicated, report.mangled) == (0, 0, 0), report
+    assert FIELDS.items() - {("cluster", "c 1")} <= first.items()
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(first["time"])).total_seconds() < 600
 
 
 @pytest.mark.parametrize("shape", ["json", "json_lines"])

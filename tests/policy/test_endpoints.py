@@ -32,7 +32,7 @@ data:
 {{- end }}
 {{- end }}
 """
-SERVICES = {"logs", "firehose", "s3", "sts", "xray"}
+SERVICES = {"logs", "firehose", "kinesis", "s3", "sts", "xray"}
 CHOICES = {
     f"{fips}-{dual}": {"useFipsEndpoints": fips == "fips", "useDualStackEndpoints": dual == "dual"}
     for fips, dual in product(("usual", "fips"), ("ipv4", "dual"))
@@ -114,6 +114,7 @@ def test_s3_has_no_fips_endpoints_in_china() -> None:
 OUTPUTS = {
     "cloudwatch": {"type": "cloudwatch", "region": "us-west-2"},
     "firehose": {"type": "firehose", "region": "us-west-2", "deliveryStream": "logs"},
+    "kinesis": {"type": "kinesis", "region": "us-gov-west-1", "stream": "logs"},
     "s3": {"type": "s3", "region": "us-gov-west-1", "bucket": "logs"},
     "search": {
         "type": "opensearch", "region": "us-gov-west-1", "host": "search.example.com", "awsAuth": True
@@ -126,6 +127,7 @@ EXPECTED = {
         {
             "cloudwatch": ("logs-fips.us-west-2.amazonaws.com", "sts-fips.us-west-2.amazonaws.com", None),
             "firehose": ("firehose-fips.us-west-2.amazonaws.com", "sts-fips.us-west-2.amazonaws.com", None),
+            "kinesis": ("kinesis.us-gov-west-1.amazonaws.com", "sts.us-gov-west-1.amazonaws.com", None),
             "s3": ("s3-fips.us-gov-west-1.amazonaws.com", "sts.us-gov-west-1.amazonaws.com", None),
             "search": (None, "sts.us-gov-west-1.amazonaws.com", None),
         },
@@ -135,6 +137,7 @@ EXPECTED = {
         {
             "cloudwatch": ("logs.us-west-2.api.aws", "sts.us-west-2.api.aws", True),
             "firehose": ("firehose.us-west-2.api.aws", "sts.us-west-2.api.aws", True),
+            "kinesis": ("kinesis.us-gov-west-1.api.aws", "sts.us-gov-west-1.api.aws", True),
             "s3": ("s3.dualstack.us-gov-west-1.amazonaws.com", "sts.us-gov-west-1.api.aws", True),
             "search": (None, "sts.us-gov-west-1.api.aws", True),
         },
@@ -180,6 +183,7 @@ def test_outputs_use_the_chosen_endpoints(
     [
         pytest.param({"cloudwatch"}, "ecr.api, ecr.dkr, logs, s3, sts", id="cloudwatch"),
         pytest.param({"firehose"}, "ecr.api, ecr.dkr, kinesis-firehose, s3, sts", id="firehose"),
+        pytest.param({"kinesis"}, "ecr.api, ecr.dkr, kinesis-streams, s3, sts", id="kinesis"),
         pytest.param({"search"}, "ecr.api, ecr.dkr, s3, sts", id="opensearch"),
     ],
 )

@@ -63,11 +63,11 @@ is not stdout>; returns YAML.
 {{- /* Fluent Bit reads the digits after the point as nanoseconds: "0.25" is 25 ns, and keeps a core busy. */ -}}
 {{- $interval := mulf .root.Values.sidecar.fluentBit.refreshInterval 1000000000 | int64 -}}
 {{- /*
-Longer lines are truncated and counted. CloudWatch Logs and Firehose accept 1 MiB, escapes included, and Fluent Bit does not
-count the records that it discards there.
+Longer lines are truncated and counted. CloudWatch Logs, Firehose and Kinesis accept 1 MiB, escapes included, and Fluent Bit
+does not count the records that it discards there.
 */ -}}
 {{- $size := "1M" -}}
-{{- range .outputs }}{{ if has .type (list "cloudwatch" "firehose") }}{{ $size = "128k" }}{{ end }}{{ end -}}
+{{- range .outputs }}{{ if has .type (list "cloudwatch" "firehose" "kinesis") }}{{ $size = "128k" }}{{ end }}{{ end -}}
 {{- with .root.Values.sidecar.fluentBit.bufferMaxSize }}{{ if ne . "auto" }}{{ $size = . }}{{ end }}{{ end -}}
 {{- $input := dict
   "name" "tail"

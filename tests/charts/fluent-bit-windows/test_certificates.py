@@ -37,6 +37,7 @@ AWS = {
     "cloudwatch": {},
     "files": {"type": "s3", "bucket": "b"},
     "stream": {"type": "firehose", "deliveryStream": "s"},
+    "records": {"type": "kinesis", "stream": "s"},
     "signed": {"type": "opensearch", "host": "signed.example.com", "awsAuth": True},
     "plain": {"type": "opensearch", "host": "plain.example.com"},
     "elastic": {"type": "elasticsearch", "host": "elastic.example.com"},
@@ -91,7 +92,7 @@ def test_aws_outputs_use_the_certificates(install: Install, chart: Path, mode: s
     builds = {"windows": {"builds": [{"name": "2022"}]}}
     made = install({"mode": mode, "profile": profile, "outputs": AWS, **builds})
     path = f"{HOST_PROCESS if mode == 'hostProcess' else CONTAINER}\\fluent-bit-config\\{NAME}"
-    assert ca_files(made) == dict.fromkeys(("cloudwatch", "files", "stream", "signed"), path)
+    assert ca_files(made) == dict.fromkeys(("cloudwatch", "files", "stream", "records", "signed"), path)
     assert data_of(made)[NAME].strip() == (chart / "files" / NAME).read_text(encoding="utf-8").strip()
     [container] = made.containers("fluent-bit")
     [mount] = [mount for mount in container["volumeMounts"] if mount["name"] == "config"]

@@ -42,6 +42,7 @@ OUTPUTS: dict[str, dict[str, Any]] = {
     "opensearch": {"host": "logs.example.com", "awsAuth": True},
     "elasticsearch": {"host": "logs.example.com", **LOGIN},
     "firehose": {"deliveryStream": "windows"},
+    "kinesis": {"stream": "windows"},
     "s3": {"bucket": "logs"},
     "http": {"host": "logs.example.com", "headers": {"X-Team": "shop", "X-Stage": "dev"}, **LOGIN},
     "forward": {"host": "logs.example.com"},

@@ -73,6 +73,7 @@ CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "opensearch with a password": ([], only(type="opensearch", host=HOST, **LOGIN)),
     "elasticsearch": ([], only(type="elasticsearch", host=HOST, logstashFormat=True, traceError=True, path="/a")),
     "firehose": ([], only(type="firehose", deliveryStream="windows")),
+    "kinesis": ([], only(type="kinesis", stream="windows")),
     "s3": ([], only(type="s3", bucket="logs", retryLimit="no_limits", storage={"totalLimitSize": "1M"})),
     "http": ([], only(type="http", host=HOST, headers={"X-A": "b", "X-C": "d"}, compress="gzip", **LOGIN)),
     "forward": (

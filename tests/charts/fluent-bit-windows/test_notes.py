@@ -65,6 +65,11 @@ POLICIES = [
         ["arn:aws:firehose:us-east-1:ACCOUNT:deliverystream/windows"],
     ),
     (
+        {"outputs": {"x": {"type": "kinesis", "stream": "windows"}, **OFF}},
+        ["kinesis:PutRecords"],
+        ["arn:aws:kinesis:us-east-1:ACCOUNT:stream/windows"],
+    ),
+    (
         {"outputs": {"x": {"type": "s3", "bucket": "logs"}, **OFF}},
         ["s3:PutObject"],
         ["arn:aws:s3:::logs/*"],
@@ -85,7 +90,7 @@ POLICIES = [
 @pytest.mark.parametrize(
     ("values", "actions", "resources"),
     POLICIES,
-    ids=["namespace", "static", "list-in-china", "firehose", "s3", "opensearch", "serverless"],
+    ids=["namespace", "static", "list-in-china", "firehose", "kinesis", "s3", "opensearch", "serverless"],
 )
 def test_policy_has_least_privilege(
     notes: Callable[..., str], values: dict[str, Any], actions: list[str], resources: list[str]

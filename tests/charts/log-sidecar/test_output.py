@@ -18,7 +18,7 @@ from .conftest import tails
 Configs = Callable[..., dict[str, Any]]
 Values = dict[str, Any]
 OPTIONS = "../shared/data/fluent-bit-5.1.1-options.json"
-BACKENDS = ["cloudwatch", "elasticsearch", "firehose", "forward", "http", "opensearch", "s3", "sumologic"]
+BACKENDS = ["cloudwatch", "elasticsearch", "firehose", "forward", "http", "kinesis", "opensearch", "s3", "sumologic"]
 # Options of all outputs with a network connection, which the list of options omits for the AWS plugins.
 TLS = {"tls.verify", "tls.verify_hostname", "tls.ca_file", "port"}
 COMMON = {"alias", "match", "workers", "retry_limit", "storage.total_limit_size", "processors", "name"}
@@ -27,6 +27,7 @@ KEY = {"name": "source", "key": "key"}
 NEEDS: dict[str, Values] = {
     "cloudwatch": {},
     "firehose": {"deliveryStream": "logs"},
+    "kinesis": {"stream": "logs"},
     "s3": {"bucket": "logs"},
     "stdout": {},
     "sumologic": {"url": KEY},
@@ -377,7 +378,7 @@ def test_every_option_is_one_that_fluent_bit_has(agent_config: Configs, chart: A
     for section in ("inputs", "outputs"):
         for plugin in made[section]:
             unknown = set(plugin) - set(known[section][plugin["name"]]) - COMMON
-            assert unknown - (TLS if kind in ("cloudwatch", "firehose", "s3") else set()) == set(), plugin["name"]
+            assert unknown - (TLS if kind in ("cloudwatch", "firehose", "kinesis", "s3") else set()) == set(), plugin["name"]
 
 
 @pytest.mark.parametrize("kind", BACKENDS)

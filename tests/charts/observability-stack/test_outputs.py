@@ -22,6 +22,7 @@ OUTPUTS: dict[str, dict[str, Any]] = {
     "opensearch": HOST,
     "elasticsearch": HOST,
     "firehose": {"deliveryStream": "eks"},
+    "kinesis": {"stream": "eks"},
     "s3": {"bucket": "logs"},
     "http": HOST,
     "forward": HOST,

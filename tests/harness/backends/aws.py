@@ -164,6 +164,40 @@ class CloudWatchLogs(Aws):
         return [event["message"] for page in pages for event in page["events"]]
 
 
+class Kinesis(Aws):
+    """A Kinesis API with one data stream, whose records are lines of JSON.
+
+    Args:
+        folder: folder for its certificates; must not exist.
+        stream: name of the stream.
+    """
+
+    def __init__(self, folder: Path, *, stream: str) -> None:
+        super().__init__(folder)
+        self._stream = stream
+        self._client = self.client("kinesis")
+        self._client.create_stream(StreamName=stream, ShardCount=1)
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The lines of the stream's records, in order."""
+        data: list[bytes] = []
+        at = self._client.get_shard_iterator(
+            StreamName=self._stream, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        while found := (answer := self._client.get_records(ShardIterator=at))["Records"]:
+            data += [record["Data"] for record in found]
+            at = answer["NextShardIterator"]
+        return [json.loads(line) for lines in data for line in lines.splitlines()]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def lines(self, field: str = "log") -> list[bytes]:
+        """Return one field of every record, in order."""
+        return [record[field].encode() for record in self.records]
+
+
 class _Moody:
     """Answers with the current trouble instead of the API; for `lost`, the API first handles the request."""
 

@@ -74,6 +74,7 @@ _DESTINATION = (
     "index",
     "bucket",
     "delivery_stream",
+    "stream",
 )
 
 Options = Mapping[str, Mapping[str, Any]]

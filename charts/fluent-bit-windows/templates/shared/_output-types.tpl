@@ -43,6 +43,25 @@
     "tls.caSecret": {"option": "tls.ca_file", "file": true, "when": "tls"},
     "tls.caConfigMap": {"option": "tls.ca_file", "file": true, "when": "tls"}
   }},
+  "kinesis": {"plugin": "kinesis_streams", "destination": ["region", "endpoint", "roleArn", "stream"], "service": "kinesis", "options": {
+    "stream": {"option": "stream", "default": ""},
+    "port": {"option": "port", "default": 443, "when": "endpoint", "since5": true},
+    "timeKey": {"option": "time_key", "default": "time"},
+    "timeKeyFormat": {"option": "time_key_format", "default": "%Y-%m-%dT%H:%M:%SZ", "when": "timeKey"},
+    "simpleAggregation": {"option": "simple_aggregation", "default": false, "since5": true},
+    "retryLimit": {"option": "retry_limit", "default": 10},
+    "storage.totalLimitSize": {"option": "storage.total_limit_size", "default": ""},
+    "region": {"option": "region", "default": "{region}", "placeholders": true},
+    "endpoint": {"option": "endpoint", "default": ""},
+    "stsEndpoint": {"option": "sts_endpoint", "default": ""},
+    "roleArn": {"option": "role_arn", "default": ""},
+    "externalId": {"option": "external_id", "default": ""},
+    "tls.verify": {"option": "tls.verify", "default": true, "when": "tls"},
+    "tls.vhost": {"option": "tls.vhost", "default": "", "when": "tls"},
+    "tls.caFile": {"option": "tls.ca_file", "default": "", "when": "tls"},
+    "tls.caSecret": {"option": "tls.ca_file", "file": true, "when": "tls"},
+    "tls.caConfigMap": {"option": "tls.ca_file", "file": true, "when": "tls"}
+  }},
   "s3": {"plugin": "s3", "destination": ["bucket", "s3KeyFormat"], "service": "s3", "options": {
     "bucket": {"option": "bucket", "default": ""},
     "s3KeyFormat": {"option": "s3_key_format", "default": "/windows/$TAG/%Y/%m/%d/%H/%M/%S/$UUID", "placeholders": true},

@@ -28,7 +28,7 @@ role is `own`, and is missing if the outputs need nothing of AWS. dict "outputs"
 {{- $byRole := dict -}}
 {{- range .outputs -}}
 {{- $role := .role_arn | default .aws_role_arn | default "own" -}}
-{{- if or (has .name (list "cloudwatch_logs" "kinesis_firehose" "s3")) (eq (.aws_auth | default "") "On") }}{{ $_ := set $byRole $role (append (get $byRole $role | default list) .) }}{{ end -}}
+{{- if or (has .name (list "cloudwatch_logs" "kinesis_firehose" "kinesis_streams" "s3")) (eq (.aws_auth | default "") "On") }}{{ $_ := set $byRole $role (append (get $byRole $role | default list) .) }}{{ end -}}
 {{- end -}}
 {{- $policies := dict -}}
 {{- $assumed := list -}}
@@ -46,6 +46,8 @@ role is `own`, and is missing if the outputs need nothing of AWS. dict "outputs"
 {{- if .log_retention_days }}{{ $retention = true }}{{ end -}}
 {{- else if eq .name "kinesis_firehose" -}}
 {{- $statements = append $statements (dict "Effect" "Allow" "Action" (list "firehose:PutRecordBatch") "Resource" (list (printf "arn:%s:firehose:%s:deliverystream/%s" $.partition $arn .delivery_stream))) -}}
+{{- else if eq .name "kinesis_streams" -}}
+{{- $statements = append $statements (dict "Effect" "Allow" "Action" (list "kinesis:PutRecords") "Resource" (list (printf "arn:%s:kinesis:%s:stream/%s" $.partition $arn .stream))) -}}
 {{- else if eq .name "s3" -}}
 {{- $statements = append $statements (dict "Effect" "Allow" "Action" (list "s3:PutObject") "Resource" (list (printf "arn:%s:s3:::%s/*" $.partition .bucket))) -}}
 {{- else if eq (.aws_service_name | default "es") "aoss" -}}

@@ -42,7 +42,7 @@ of botocore.
 {{- $partition := include "log-sidecar.partitionOf" .region | fromJsonArray -}}
 {{- $dualStack := .aws.useDualStackEndpoints -}}
 {{- /* In this partition, the usual hosts of these services conform to FIPS. */ -}}
-{{- $plain := and (eq (first $partition) "aws-us-gov") (not $dualStack) (has .service (list "logs" "sts")) -}}
+{{- $plain := and (eq (first $partition) "aws-us-gov") (not $dualStack) (has .service (list "kinesis" "logs" "sts")) -}}
 {{- $host := ternary (printf "%s-fips" .service) .service (and .aws.useFipsEndpoints (not $plain)) -}}
 {{- if eq .service "s3" -}}
 {{- list $host (ternary "dualstack" "" $dualStack) .region (index $partition 1) | compact | join "." -}}
