@@ -45,6 +45,7 @@ OUTPUTS: dict[str, dict[str, Any]] = {
     "kinesis": {"stream": "windows"},
     "s3": {"bucket": "logs"},
     "http": {"host": "logs.example.com", "headers": {"X-Team": "shop", "X-Stage": "dev"}, **LOGIN},
+    "loki": {"host": "logs.example.com"},
     "forward": {"host": "logs.example.com"},
 }
 OFF = {"cloudwatch": {"enabled": False}}

@@ -76,6 +76,7 @@ CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "kinesis": ([], only(type="kinesis", stream="windows")),
     "s3": ([], only(type="s3", bucket="logs", retryLimit="no_limits", storage={"totalLimitSize": "1M"})),
     "http": ([], only(type="http", host=HOST, headers={"X-A": "b", "X-C": "d"}, compress="gzip", **LOGIN)),
+    "loki": ([], only(type="loki", host=HOST, labelKeys=["$stream"], **LOGIN)),
     "forward": (
         [],
         only(type="forward", host=HOST, tag="a", username="agent", password=SECRET, sharedKey=SECRET),

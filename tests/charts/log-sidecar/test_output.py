@@ -1,8 +1,5 @@
 """Outputs of every backend, and their credentials."""
 
-import json
-import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,18 +7,15 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import images
+from harness.generate import outputs
 from harness.render.manifests import Manifests, Object
 
 from .conftest import tails
 
 Configs = Callable[..., dict[str, Any]]
 Values = dict[str, Any]
-OPTIONS = "../shared/data/fluent-bit-5.1.1-options.json"
-BACKENDS = ["cloudwatch", "elasticsearch", "firehose", "forward", "http", "kinesis", "opensearch", "s3", "sumologic"]
-# Options of all outputs with a network connection, which the list of options omits for the AWS plugins.
-TLS = {"tls.verify", "tls.verify_hostname", "tls.ca_file", "port"}
-COMMON = {"alias", "match", "workers", "retry_limit", "storage.total_limit_size", "processors", "name"}
+DATA = outputs.load(Path(__file__).parents[3] / "charts" / "shared")
+BACKENDS = sorted(outputs.types(DATA, "log-sidecar").keys() - {"stdout"})
 KEY = {"name": "source", "key": "key"}
 # Required options of each type.
 NEEDS: dict[str, Values] = {
@@ -359,41 +353,3 @@ def test_records_keep_their_lines_at_a_backend(agent_config: Configs) -> None:
     assert '["a"] = true' in own and '["b"]' not in own
     text, none = codes(both({"type": "http", "host": "x", "match": {"files": ["b"]}}, files=files))
     assert (joins in text, none) == (True, [])
-
-
-@pytest.mark.parametrize("kind", BACKENDS)
-def test_every_option_is_one_that_fluent_bit_has(agent_config: Configs, chart: Any, kind: str) -> None:
-    """Fluent Bit has every option; it only warns about unknown ones."""
-    table = chart.parents[1] / OPTIONS
-    if not table.exists():
-        pytest.skip("needs the table of Fluent Bit's options, ../shared/data/fluent-bit-5.1.1-options.json")
-    known = json.loads(table.read_text(encoding="utf-8"))
-    values = to(kind)
-    for file in ("opensearch", "cloudwatch"):
-        given = yaml.safe_load((chart / "ci" / f"{file}-values.yaml").read_text(encoding="utf-8"))
-        if kind in given["outputs"]:
-            values["outputs"][kind] = given["outputs"][kind] | {"enabled": True, "match": {}}
-    values["sidecar"] = {"state": {"sizeLimit": "1Gi"}}
-    made = agent_config(values)["sidecar"]["pipeline"]
-    for section in ("inputs", "outputs"):
-        for plugin in made[section]:
-            unknown = set(plugin) - set(known[section][plugin["name"]]) - COMMON
-            assert unknown - (TLS if kind in ("cloudwatch", "firehose", "kinesis", "s3") else set()) == set(), plugin["name"]
-
-
-@pytest.mark.parametrize("kind", BACKENDS)
-def test_fluent_bit_takes_the_configuration(agent_config: Configs, tmp_path: Path, kind: str) -> None:
-    """Fluent Bit accepts the options of each backend, and rules for multiline records."""
-    agent = images.fluent_bit()
-    if agent is None:
-        pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
-    rules = {"multiline": "regex", "multilineRegex": {"start": r"^\d"}}
-    values = to(kind, files=[{"name": "a", "path": "/var/log/app/a.log", **rules}])
-    text = json.dumps(agent_config(values)["sidecar"]).replace("/var/lib/log-sidecar", str(tmp_path))
-    (tmp_path / "a.yaml").write_text(text)
-    parts = {"PORT": "443", "TLS": "on", "HOST": "h", "URI": "/"}
-    names = {f"OUTPUT_SUMOLOGIC__{part}": text for part, text in parts.items()} | {"AWS_REGION": "eu-west-1"}
-    command = [str(agent), "--dry-run", "--config", str(tmp_path / "a.yaml")]
-    tried = subprocess.run(command, env={**os.environ, **names}, capture_output=True, text=True, check=False)
-    assert tried.returncode == 0, tried.stderr
-    assert "error" not in tried.stderr

@@ -25,6 +25,7 @@ OUTPUTS: dict[str, dict[str, Any]] = {
     "kinesis": {"stream": "eks"},
     "s3": {"bucket": "logs"},
     "http": HOST,
+    "loki": HOST,
     "forward": HOST,
     "stdout": {},
 }

@@ -10,7 +10,7 @@ import yaml
 Option = dict[str, Any]
 
 # What templates need of an option; the rest is for the schema and the docs.
-_FOR_TEMPLATES = ("option", "default", "secret", "file", "header", "placeholders", "when", "since5")
+_FOR_TEMPLATES = ("option", "default", "secret", "file", "header", "placeholders", "when", "since5", "pairs", "joined")
 _KEYS = {*_FOR_TEMPLATES, "defaults", "schema", "description", "required", "unless", "charts"}
 
 

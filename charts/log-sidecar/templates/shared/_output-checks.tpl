@@ -13,6 +13,9 @@ name> and, where {file} is a placeholder too, "files" true; for Fluent Bit 1.9.1
 {{- range $name, $option := $options }}
 {{- $value := (include "log-sidecar.at" (dict "values" $output "path" $name) | fromJson).value }}
 {{- include "log-sidecar.checkOutputOption" (dict "path" (printf "%s.%s" $place $name) "option" $option "value" $value "checks" $) }}
+{{- range $key, $text := $option.pairs | empty | ternary dict (default dict $value) }}
+{{- include "log-sidecar.checkOutputOption" (dict "path" (printf "%s.%s.%s" $place $name $key) "option" (omit $option "since5") "value" $text "checks" $) }}
+{{- end }}
 {{- end }}
 {{- $sources := list }}
 {{- range list "caFile" "caSecret" "caConfigMap" }}{{ if dig "tls" . "" $output }}{{ $sources = append $sources . }}{{ end }}{{ end }}

@@ -106,7 +106,13 @@ apply, "aws" (the values of that name), "separator" (of paths), "legacy" (Fluent
 {{- range $path, $option := $type.options -}}
 {{- $value := (include "log-sidecar.at" (dict "values" $output "path" $path) | fromJson).value -}}
 {{- $on := or (not $option.when) (eq $option.when "tls" | ternary $tls (get $output ($option.when | default ""))) -}}
-{{- if and $on (not (and $.legacy $option.since5)) (not (has (toString $value) (list "" "0" "<nil>" "map[]"))) -}}
+{{- if and $on (not (and $.legacy $option.since5)) (not (has (toString $value) (list "" "0" "<nil>" "map[]" "[]"))) -}}
+{{- if $option.pairs -}}
+{{- $pairs := list -}}
+{{- range $name, $text := $value }}{{ $pairs = append $pairs (printf "%s%s%s" $name $option.pairs $text) }}{{ end -}}
+{{- $value = $pairs -}}
+{{- end -}}
+{{- if $option.joined }}{{ $value = join "," $value }}{{ end -}}
 {{- if $option.placeholders }}{{ range $word, $text := $.names }}{{ $value = replace (printf "{%s}" $word) $text $value }}{{ end }}{{ end -}}
 {{- if and $option.secret (kindIs "map" $value) -}}
 {{- $_ := set $section $option.option (printf "${%s%s}" $output.variable (snakecase $path | upper)) -}}

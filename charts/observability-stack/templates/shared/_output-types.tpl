@@ -167,6 +167,29 @@
     "tls.caFile": {"option": "tls.ca_file", "default": "", "when": "tls"},
     "tls.caSecret": {"option": "tls.ca_file", "file": true, "when": "tls"},
     "tls.caConfigMap": {"option": "tls.ca_file", "file": true, "when": "tls"}
+  }},
+  "loki": {"plugin": "loki", "fixed": {"net.io_timeout": "60s"}, "destination": ["host", "port", "uri", "tenantId"], "options": {
+    "port": {"option": "port", "default": 3100},
+    "uri": {"option": "uri", "default": "/loki/api/v1/push", "since5": true},
+    "tenantId": {"option": "tenant_id", "default": ""},
+    "labels": {"option": "labels", "default": {"job": "fluent-bit", "cluster": "{cluster}", "pipeline": "{pipeline}", "namespace": "$kubernetes['namespace_name']", "container": "$kubernetes['container_name']"}, "placeholders": true, "pairs": "=", "joined": true},
+    "labelKeys": {"option": "label_keys", "joined": true},
+    "structuredMetadata": {"option": "structured_metadata", "placeholders": true, "since5": true, "pairs": "=", "joined": true},
+    "removeKeys": {"option": "remove_keys", "joined": true},
+    "lineFormat": {"option": "line_format", "default": "json"},
+    "dropSingleKey": {"option": "drop_single_key", "default": false, "since5": true},
+    "compress": {"option": "compress", "default": "", "since5": true},
+    "retryLimit": {"option": "retry_limit", "default": "no_limits"},
+    "storage.totalLimitSize": {"option": "storage.total_limit_size", "default": ""},
+    "host": {"option": "host", "default": ""},
+    "tls.enabled": {"option": "tls", "default": true},
+    "tls.verify": {"option": "tls.verify", "default": true, "when": "tls"},
+    "tls.vhost": {"option": "tls.vhost", "default": "", "when": "tls"},
+    "tls.caFile": {"option": "tls.ca_file", "default": "", "when": "tls"},
+    "tls.caSecret": {"option": "tls.ca_file", "file": true, "when": "tls"},
+    "tls.caConfigMap": {"option": "tls.ca_file", "file": true, "when": "tls"},
+    "httpUser": {"option": "http_user", "secret": true},
+    "httpPasswd": {"option": "http_passwd", "secret": true}
   }}
 }
 {{- end -}}

@@ -1,0 +1,29 @@
+"""Receivers with the APIs of other vendors' log backends."""
+
+import json
+from typing import Any
+
+from harness.backends.receivers import Receiver, Request
+
+
+class LokiReceiver(Receiver):
+    """The push API of Loki. `records` are the lines, which are JSON.
+
+    Attributes:
+        streams: labels of the streams.
+        metadata: structured metadata of the newest line.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.streams: list[dict[str, str]] = []
+        self.metadata: dict[str, str] = {}
+
+    def take(self, request: Request) -> tuple[int, bytes]:
+        for stream in json.loads(request.body)["streams"]:
+            if stream["stream"] not in self.streams:
+                self.streams.append(stream["stream"])
+            for _, line, *metadata in stream["values"]:
+                self.records.append(json.loads(line) if line.startswith("{") else {"log": line})
+                self.metadata = metadata[0] if metadata else {}
+        return 204, b""
