@@ -3,6 +3,7 @@
 import functools
 import json
 import subprocess
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from harness import images
 from harness.backends.aws import CloudWatchLogs, Kinesis
 from harness.backends.ports import free_port
 from harness.backends.receivers import HOST, BulkReceiver, JsonReceiver, Receiver, Trouble
-from harness.backends.vendors import LokiReceiver
+from harness.backends.vendors import LokiReceiver, SplunkReceiver
 from harness.loss.count import count
 
 from .conftest import Sidecar
@@ -111,6 +112,12 @@ LOKI = {"httpUser": "1", "httpPasswd": SECRET, "tenantId": "shop", "structuredMe
 Vendor = tuple[str, Callable[..., Receiver], dict[str, Any], dict[str, str]]
 # Output type, its receiver, options, and secrets by the end of their variables.
 VENDORS: dict[str, Vendor] = {
+    "splunk": (
+        "splunk",
+        functools.partial(SplunkReceiver, keys={"Authorization": "Splunk p$ {w}"}),
+        {"splunkToken": SECRET, "channel": "c-1"},
+        {"SPLUNK_TOKEN": "p$ {w}"},
+    ),
     "loki": ("loki", functools.partial(LokiReceiver, user="1", password="p$ {w}"), LOKI, {"HTTP_PASSWD": "p$ {w}"}),
 }
 
@@ -158,6 +165,29 @@ def test_loki_gets_few_streams(sidecar: Start) -> None:
     assert default.streams == [{"job": "log-sidecar", "namespace": "prd", "container": "app"}]
     assert own.streams == [{"job": "shop", "file": "app"}]
     assert (own.metadata, count(own.lines(), written).exact) == ({"pod": "shop-0", "of": "node-1"}, True)
+
+
+def test_splunk_gets_metadata(sidecar: Start) -> None:
+    """Events have a time, the node as host, indexed fields, and the values of fields as index and source type."""
+    keys = {"Authorization": "Splunk token", "X-Splunk-Request-Channel": "c-1"}
+    with SplunkReceiver(keys=keys) as receiver:
+        block = {"splunkToken": SECRET, "channel": "c-1", "tls": {"enabled": False}, "eventKey": "$log"}
+        block |= {"eventSource": "{namespace}/{pod}", "eventIndex": "main", "eventIndexKey": "$absent"}
+        block |= {"eventSourcetype": "eks logs", "eventSourcetypeKey": "$container", "eventField": {"of": "$file"}}
+        started = sidecar(to("splunk", receiver.port, **block), secrets={"OUTPUT_SPLUNK__SPLUNK_TOKEN": "token"})
+        written = started.write(LINES)
+        started.wait_for(lambda: len(receiver) >= written)
+    assert count(receiver.lines(), written).exact
+    event = {key: value for key, value in receiver.event.items() if key not in ("event", "time")}
+    assert event == {
+        "host": "node-1",
+        "source": "prd/shop-0",
+        "sourcetype": "app",
+        "index": "main",
+        "fields": {"of": "app"},
+    }
+    assert abs(receiver.event["time"] - time.time()) < 600
+    assert receiver.headers["Content-Encoding"] == "gzip"
 
 
 @pytest.mark.parametrize("shape", ["json", "json_lines"])

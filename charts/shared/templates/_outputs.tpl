@@ -12,7 +12,7 @@ and which options its values set is data: `shared.outputTypes`, generated from c
 
 {{/*
 The outputs that are enabled, by name and with the defaults of their types, as a JSON list. Each also has `name`, `variable`
-(what the environment variables of its secrets begin with), `place` (where its records end up) and `signs` (whether it requests AWS
+(what the environment variables of its secrets begin with), `secrets` (paths of its options that can be secrets), `place` (where its records end up) and `signs` (whether it requests AWS
 credentials). Argument: the root.
 */}}
 {{- define "shared.outputs" -}}
@@ -21,7 +21,9 @@ credentials). Argument: the root.
 {{- range $name, $given := .Values.outputs -}}
 {{- if and $given (dig "enabled" true $given) -}}
 {{- $output := deepCopy $given -}}
+{{- $secrets := list "url" -}}
 {{- range $path, $option := (get $types $given.type).options -}}
+{{- if $option.secret }}{{ $secrets = append $secrets $path }}{{ end -}}
 {{- $steps := splitList "." $path -}}
 {{- $parent := $output -}}
 {{- range initial $steps -}}
@@ -33,7 +35,7 @@ credentials). Argument: the root.
 {{- $variable := printf "OUTPUT_%s__" ($name | upper | replace "-" "_") -}}
 {{- $place := list $given.type -}}
 {{- range (get $types $given.type).destination }}{{ $place = append $place (get $output .) }}{{ end -}}
-{{- $outputs = append $outputs (mergeOverwrite $output (dict "name" $name "variable" $variable "place" (toJson $place) "signs" (or (get $types $given.type).service (get $output "awsAuth") | empty | not))) -}}
+{{- $outputs = append $outputs (mergeOverwrite $output (dict "name" $name "variable" $variable "secrets" $secrets "place" (toJson $place) "signs" (or (get $types $given.type).service (get $output "awsAuth") | empty | not))) -}}
 {{- end -}}
 {{- end -}}
 {{- $outputs | toJson -}}
@@ -46,7 +48,7 @@ Secrets of the outputs: variable, Secret and key, as environment of a container.
 {{- $env := list -}}
 {{- range $output := . -}}
 {{- $secrets := dict -}}
-{{- range $path := list "url" "httpUser" "httpPasswd" "sharedKey" "username" "password" -}}
+{{- range $path := $output.secrets -}}
 {{- $secret := get $output $path -}}
 {{- if and $secret (kindIs "map" $secret) }}{{ $_ := set $secrets (snakecase $path | upper) $secret }}{{ end -}}
 {{- end -}}

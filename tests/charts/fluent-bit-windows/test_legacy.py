@@ -38,7 +38,10 @@ ENVIRONMENT = {
     "HTTP_SERVER": "On",
     "KUBERNETES_SERVICE_HOST": HOST,
     "LOGS_REGION": "us-east-1",
-    **dict.fromkeys(("OUTPUT_X__HTTP_PASSWD", "OUTPUT_X__PASSWORD", "OUTPUT_SECURITY__HTTP_PASSWD"), "secret"),
+    **dict.fromkeys(
+        ("OUTPUT_X__HTTP_PASSWD", "OUTPUT_X__PASSWORD", "OUTPUT_X__SPLUNK_TOKEN", "OUTPUT_SECURITY__HTTP_PASSWD"),
+        "secret",
+    ),
     "OUTPUT_EVENTS__HEADER_AUTHORIZATION": "secret",
     "OUTPUT_X__SHARED_KEY": "shared",
     "READ_FROM_HEAD": "On",
@@ -77,6 +80,7 @@ CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "s3": ([], only(type="s3", bucket="logs", retryLimit="no_limits", storage={"totalLimitSize": "1M"})),
     "http": ([], only(type="http", host=HOST, headers={"X-A": "b", "X-C": "d"}, compress="gzip", **LOGIN)),
     "loki": ([], only(type="loki", host=HOST, labelKeys=["$stream"], **LOGIN)),
+    "splunk": ([], only(type="splunk", host=HOST, splunkToken=SECRET, eventField={"of": "$log"}, compress="gzip")),
     "forward": (
         [],
         only(type="forward", host=HOST, tag="a", username="agent", password=SECRET, sharedKey=SECRET),

@@ -23,6 +23,7 @@ NEEDS: dict[str, Values] = {
     "firehose": {"deliveryStream": "logs"},
     "kinesis": {"stream": "logs"},
     "s3": {"bucket": "logs"},
+    "splunk": {"host": "logs.test", "splunkToken": KEY},
     "stdout": {},
     "sumologic": {"url": KEY},
 }
@@ -259,6 +260,7 @@ SECRETS: dict[str, tuple[Values, dict[str, tuple[str, str]]]] = {
     "URL": (to("sumologic"), {"SUMOLOGIC__URL": ("source", "key")}),
     "header": (to("http", secretHeaders={"X-Key": KEY}), {"HTTP__HEADER_X_KEY": ("source", "key")}),
     "shared key": (to("forward", sharedKey=KEY), {"FORWARD__SHARED_KEY": ("source", "key")}),
+    "token": (to("splunk"), {"SPLUNK__SPLUNK_TOKEN": ("source", "key")}),
     "two outputs": (
         both({"type": "http", "host": "x", **LOGIN}, {"type": "http", "url": KEY}),
         {

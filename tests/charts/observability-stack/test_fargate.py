@@ -176,6 +176,7 @@ REJECTED: dict[str, tuple[dict[str, Any], str]] = {
     "s3": (only("s3", bucket="logs"), f"type s3 ({TYPES}). Write:\n{OTHERS}"),
     "kinesis": (only("kinesis", stream="logs"), f"type kinesis ({TYPES})"),
     "loki": (only("loki", **HOST), f"type loki ({TYPES})"),
+    "splunk": (only("splunk", splunkToken=LOGIN, **HOST), f"type splunk ({TYPES})"),
     "http": (only("http", **HOST), f"type http ({TYPES})"),
     "forward": (only("forward", **HOST), f"type forward ({TYPES})"),
     "stdout": (only("stdout"), f"type stdout ({TYPES})"),

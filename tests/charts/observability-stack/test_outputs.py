@@ -1,5 +1,6 @@
 """Outputs of logs and events: matching records, agent settings, and rejected values."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ Install = Callable[..., Manifests]
 ROLE = "arn:aws:iam::444455556666:role/logs"
 OFF = {"enabled": False}
 HOST = {"host": "logs.example.com"}
+KEY = {"name": "backend", "key": "key"}
 # Every output type except CloudWatch, with its required options.
 OUTPUTS: dict[str, dict[str, Any]] = {
     "opensearch": HOST,
@@ -26,6 +28,7 @@ OUTPUTS: dict[str, dict[str, Any]] = {
     "s3": {"bucket": "logs"},
     "http": HOST,
     "loki": HOST,
+    "splunk": {**HOST, "splunkToken": KEY},
     "forward": HOST,
     "stdout": {},
 }
@@ -35,6 +38,11 @@ LOGIN = {"httpUser": {"name": "backend", "key": "user"}, "httpPasswd": {"name": 
 def only(kind: str, **options: Any) -> dict[str, Any]:
     """Return an output that replaces the default output."""
     return {"cloudwatch": OFF, "backend": {"type": kind, **options}}
+
+
+def variable(path: str) -> str:
+    """Return the variable of a secret option of the output `backend`."""
+    return f"OUTPUT_BACKEND__{re.sub('(?=[A-Z])', '_', path).upper()}"
 
 
 def split(**match: dict[str, Any]) -> dict[str, Any]:
@@ -119,11 +127,8 @@ def test_fluent_bit_accepts_every_output(kind: str, install: Install, tmp_path: 
     made = install(values(outputs=only(kind, **OUTPUTS.get(kind, {}), **login)))
     env = {entry["name"]: entry["valueFrom"].get("secretKeyRef") for entry in agent(made).containers()[0]["env"]}
     secrets = {name: secret for name, secret in env.items() if secret}
-    assert secrets == (
-        {"OUTPUT_BACKEND__HTTP_USER": LOGIN["httpUser"], "OUTPUT_BACKEND__HTTP_PASSWD": LOGIN["httpPasswd"]}
-        if login
-        else {}
-    )
+    options = {**OUTPUTS.get(kind, {}), **login}
+    assert secrets == {variable(path): key for path, key in options.items() if isinstance(key, dict)}
     origins = [name for name in plugins(made, "filters") if name.startswith("origin-")]
     assert len(origins) == (0 if kind == "cloudwatch" else 3)
     check(made, tmp_path)

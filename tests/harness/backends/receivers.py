@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.message import Message
 from http.client import HTTPMessage
@@ -91,6 +91,7 @@ class Receiver(Trouble):
         user, password: required basic authentication; without a user, none is required.
         host: address of this machine to listen on.
         signed: region and service of the required SigV4 signature; the keys are in `backends.aws`.
+        keys: required headers, for example with an API key.
 
     Attributes:
         host, port: address of the server; the port stays the same while connections are refused.
@@ -112,6 +113,7 @@ class Receiver(Trouble):
         host: str = HOST,
         signed: tuple[str, str] | None = None,
         names: Sequence[str] = (),
+        keys: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         self.host = host
@@ -124,6 +126,7 @@ class Receiver(Trouble):
         self._lock = threading.Lock()
         self._basic = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode() if user else ""
         self._signed = signed
+        self._keys = dict(keys or {})
         self._tls: ssl.SSLContext | None = None
         if tls is not None:
             authority = Authority(tls)
@@ -191,6 +194,8 @@ class Receiver(Trouble):
     def _why_refused(self, request: Request) -> str:
         if self._basic and request.headers.get("Authorization", "") != self._basic:
             return "wrong user or password"
+        if wrong := [name for name, text in self._keys.items() if request.headers.get(name) != text]:
+            return f"wrong {wrong[0]}"
         return why_signature_fails(request, *self._signed) if self._signed else ""
 
     def _listen(self) -> None:

@@ -27,3 +27,25 @@ class LokiReceiver(Receiver):
                 self.records.append(json.loads(line) if line.startswith("{") else {"log": line})
                 self.metadata = metadata[0] if metadata else {}
         return 204, b""
+
+
+class SplunkReceiver(Receiver):
+    """Splunk's HTTP Event Collector. `records` are the events, or records of `log` if an event is text.
+
+    Attributes:
+        event: the newest event with its metadata.
+    """
+
+    refused = 403
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.event: dict[str, Any] = {}
+
+    def take(self, request: Request) -> tuple[int, bytes]:
+        text, at = request.body.decode(), 0
+        while at < len(text):
+            self.event, at = json.JSONDecoder().raw_decode(text, at)
+            event = self.event["event"]
+            self.records.append(event if isinstance(event, dict) else {"log": event})
+        return 200, b'{"text": "Success", "code": 0}'

@@ -190,6 +190,30 @@
     "tls.caConfigMap": {"option": "tls.ca_file", "file": true, "when": "tls"},
     "httpUser": {"option": "http_user", "secret": true},
     "httpPasswd": {"option": "http_passwd", "secret": true}
+  }},
+  "splunk": {"plugin": "splunk", "fixed": {"net.io_timeout": "60s"}, "destination": ["host", "port", "splunkToken", "eventIndex", "eventIndexKey"], "options": {
+    "port": {"option": "port", "default": 8088},
+    "splunkToken": {"option": "splunk_token", "secret": true},
+    "channel": {"option": "channel", "default": ""},
+    "eventHost": {"option": "event_host", "default": "{node}", "placeholders": true},
+    "eventSource": {"option": "event_source", "default": "", "placeholders": true},
+    "eventSourcetype": {"option": "event_sourcetype", "default": ""},
+    "eventSourcetypeKey": {"option": "event_sourcetype_key", "default": ""},
+    "eventIndex": {"option": "event_index", "default": ""},
+    "eventIndexKey": {"option": "event_index_key", "default": ""},
+    "eventField": {"option": "event_field", "pairs": " "},
+    "eventKey": {"option": "event_key", "default": ""},
+    "splunkSendRaw": {"option": "splunk_send_raw", "default": false},
+    "retryLimit": {"option": "retry_limit", "default": "no_limits"},
+    "storage.totalLimitSize": {"option": "storage.total_limit_size", "default": ""},
+    "host": {"option": "host", "default": ""},
+    "tls.enabled": {"option": "tls", "default": true},
+    "tls.verify": {"option": "tls.verify", "default": true, "when": "tls"},
+    "tls.vhost": {"option": "tls.vhost", "default": "", "when": "tls"},
+    "tls.caFile": {"option": "tls.ca_file", "default": "", "when": "tls"},
+    "tls.caSecret": {"option": "tls.ca_file", "file": true, "when": "tls"},
+    "tls.caConfigMap": {"option": "tls.ca_file", "file": true, "when": "tls"},
+    "compress": {"option": "compress", "default": ""}
   }}
 }
 {{- end -}}
