@@ -15,7 +15,7 @@ from harness import images
 from harness.backends.aws import CloudWatchLogs, Kinesis
 from harness.backends.ports import free_port
 from harness.backends.receivers import HOST, BulkReceiver, JsonReceiver, Receiver, Trouble
-from harness.backends.vendors import LokiReceiver, SplunkReceiver
+from harness.backends.vendors import DatadogReceiver, LokiReceiver, SplunkReceiver
 from harness.loss.count import count
 
 from .conftest import Sidecar
@@ -112,6 +112,12 @@ LOKI = {"httpUser": "1", "httpPasswd": SECRET, "tenantId": "shop", "structuredMe
 Vendor = tuple[str, Callable[..., Receiver], dict[str, Any], dict[str, str]]
 # Output type, its receiver, options, and secrets by the end of their variables.
 VENDORS: dict[str, Vendor] = {
+    "datadog": (
+        "datadog",
+        functools.partial(DatadogReceiver, keys={"DD-API-KEY": "p$ {w}"}),
+        {"apikey": SECRET},
+        {"APIKEY": "p$ {w}"},
+    ),
     "splunk": (
         "splunk",
         functools.partial(SplunkReceiver, keys={"Authorization": "Splunk p$ {w}"}),
@@ -140,6 +146,19 @@ def test_every_record_arrives_once_after_an_outage(
         recover(started, receiver, kind)
         arrive(started, receiver, written, ordered=False)
     assert receiver.unauthorized == 0
+
+
+def test_datadog_gets_tags(sidecar: Start) -> None:
+    """Records have the time, the node as host, tags with the pod, and service and source of the values."""
+    with DatadogReceiver(keys={"DD-API-KEY": "key"}) as receiver:
+        block = {"apikey": SECRET, "tls": {"enabled": False}, "ddService": "shop", "ddSource": "java", "compress": ""}
+        started = sidecar(to("datadog", receiver.port, **block), secrets={"OUTPUT_DATADOG__APIKEY": "key"})
+        arrive(started, receiver, started.write(LINES))
+    expected = {"service": "shop", "ddsource": "java", "hostname": "node-1"}
+    expected["ddtags"] = "kube_namespace:prd,pod_name:shop-0,kube_container_name:app"
+    assert expected.items() <= receiver.records[0].items()
+    assert abs(receiver.records[0]["timestamp"] / 1000 - time.time()) < 600
+    assert (receiver.paths, receiver.headers["Content-Encoding"]) == ({"/api/v2/logs"}, None)
 
 
 def test_loki_gets_few_streams(sidecar: Start) -> None:

@@ -39,7 +39,13 @@ ENVIRONMENT = {
     "KUBERNETES_SERVICE_HOST": HOST,
     "LOGS_REGION": "us-east-1",
     **dict.fromkeys(
-        ("OUTPUT_X__HTTP_PASSWD", "OUTPUT_X__PASSWORD", "OUTPUT_X__SPLUNK_TOKEN", "OUTPUT_SECURITY__HTTP_PASSWD"),
+        (
+            "OUTPUT_X__HTTP_PASSWD",
+            "OUTPUT_X__PASSWORD",
+            "OUTPUT_X__APIKEY",
+            "OUTPUT_X__SPLUNK_TOKEN",
+            "OUTPUT_SECURITY__HTTP_PASSWD",
+        ),
         "secret",
     ),
     "OUTPUT_EVENTS__HEADER_AUTHORIZATION": "secret",
@@ -81,6 +87,7 @@ CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "http": ([], only(type="http", host=HOST, headers={"X-A": "b", "X-C": "d"}, compress="gzip", **LOGIN)),
     "loki": ([], only(type="loki", host=HOST, labelKeys=["$stream"], **LOGIN)),
     "splunk": ([], only(type="splunk", host=HOST, splunkToken=SECRET, eventField={"of": "$log"}, compress="gzip")),
+    "datadog": ([], only(type="datadog", apikey=SECRET)),
     "forward": (
         [],
         only(type="forward", host=HOST, tag="a", username="agent", password=SECRET, sharedKey=SECRET),

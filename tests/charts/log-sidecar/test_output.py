@@ -24,6 +24,7 @@ NEEDS: dict[str, Values] = {
     "kinesis": {"stream": "logs"},
     "s3": {"bucket": "logs"},
     "splunk": {"host": "logs.test", "splunkToken": KEY},
+    "datadog": {"apikey": KEY},
     "stdout": {},
     "sumologic": {"url": KEY},
 }
@@ -261,6 +262,7 @@ SECRETS: dict[str, tuple[Values, dict[str, tuple[str, str]]]] = {
     "header": (to("http", secretHeaders={"X-Key": KEY}), {"HTTP__HEADER_X_KEY": ("source", "key")}),
     "shared key": (to("forward", sharedKey=KEY), {"FORWARD__SHARED_KEY": ("source", "key")}),
     "token": (to("splunk"), {"SPLUNK__SPLUNK_TOKEN": ("source", "key")}),
+    "API key": (to("datadog"), {"DATADOG__APIKEY": ("source", "key")}),
     "two outputs": (
         both({"type": "http", "host": "x", **LOGIN}, {"type": "http", "url": KEY}),
         {

@@ -177,6 +177,7 @@ REJECTED: dict[str, tuple[dict[str, Any], str]] = {
     "kinesis": (only("kinesis", stream="logs"), f"type kinesis ({TYPES})"),
     "loki": (only("loki", **HOST), f"type loki ({TYPES})"),
     "splunk": (only("splunk", splunkToken=LOGIN, **HOST), f"type splunk ({TYPES})"),
+    "datadog": (only("datadog", apikey=LOGIN), f"type datadog ({TYPES})"),
     "http": (only("http", **HOST), f"type http ({TYPES})"),
     "forward": (only("forward", **HOST), f"type forward ({TYPES})"),
     "stdout": (only("stdout"), f"type stdout ({TYPES})"),

@@ -29,6 +29,7 @@ OUTPUTS: dict[str, dict[str, Any]] = {
     "http": HOST,
     "loki": HOST,
     "splunk": {**HOST, "splunkToken": KEY},
+    "datadog": {"apikey": KEY},
     "forward": HOST,
     "stdout": {},
 }

@@ -49,3 +49,14 @@ class SplunkReceiver(Receiver):
             event = self.event["event"]
             self.records.append(event if isinstance(event, dict) else {"log": event})
         return 200, b'{"text": "Success", "code": 0}'
+
+
+class DatadogReceiver(Receiver):
+    """The log intake of Datadog. `records` have their `message` as `log`, and the attributes that the output adds."""
+
+    refused = 403
+
+    def take(self, request: Request) -> tuple[int, bytes]:
+        for record in json.loads(request.body):
+            self.records.append({**record, "log": record.pop("message")})
+        return 202, b"{}"

@@ -10,7 +10,19 @@ import yaml
 Option = dict[str, Any]
 
 # What templates need of an option; the rest is for the schema and the docs.
-_FOR_TEMPLATES = ("option", "default", "secret", "file", "header", "placeholders", "when", "since5", "pairs", "joined")
+_FOR_TEMPLATES = (
+    "option",
+    "default",
+    "secret",
+    "file",
+    "header",
+    "placeholders",
+    "when",
+    "since5",
+    "pairs",
+    "joined",
+    "empty",
+)
 _KEYS = {*_FOR_TEMPLATES, "defaults", "schema", "description", "required", "unless", "charts"}
 
 
@@ -75,7 +87,11 @@ def template(data: Mapping[str, Any], prefix: str, chart: str) -> str:
     lines = []
     for name, options in types(data, chart).items():
         kind = data["types"][name]
-        head = {key: kind[key] for key in ("plugin", "fixed", "destination", "logRouter", "service") if key in kind}
+        head = {
+            key: kind[key]
+            for key in ("plugin", "fixed", "destination", "logRouter", "service", "siteHost")
+            if key in kind
+        }
         rows = [f"{json.dumps(path)}: {_compact(_for_templates(option))}" for path, option in options.items()]
         body = ",\n    ".join(rows)
         lines.append(f'  {json.dumps(name)}: {_compact(head)[:-1]}, "options": {{\n    {body}\n  }}}}')

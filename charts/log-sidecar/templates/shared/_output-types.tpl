@@ -216,6 +216,27 @@
     "tls.caConfigMap": {"option": "tls.ca_file", "file": true, "when": "tls"},
     "compress": {"option": "compress", "default": "gzip"}
   }},
+  "datadog": {"plugin": "datadog", "fixed": {"net.io_timeout": "60s"}, "destination": ["host", "site", "port", "apikey"], "siteHost": "http-intake.logs.%s", "options": {
+    "site": {"default": "datadoghq.com"},
+    "host": {"option": "host", "default": ""},
+    "port": {"option": "port", "default": 443},
+    "apikey": {"option": "apikey", "secret": true},
+    "ddService": {"option": "dd_service", "default": "", "placeholders": true},
+    "ddSource": {"option": "dd_source", "default": "", "placeholders": true},
+    "ddHostname": {"option": "dd_hostname", "default": "{node}", "placeholders": true, "since5": true},
+    "ddTags": {"option": "dd_tags", "default": "kube_namespace:{namespace},pod_name:{pod},kube_container_name:{container}", "placeholders": true},
+    "ddMessageKey": {"option": "dd_message_key", "default": "log"},
+    "provider": {"option": "provider", "default": ""},
+    "compress": {"option": "compress", "default": "gzip", "empty": "off"},
+    "retryLimit": {"option": "retry_limit", "default": "no_limits"},
+    "storage.totalLimitSize": {"option": "storage.total_limit_size", "default": "128M"},
+    "tls.enabled": {"option": "tls", "default": true},
+    "tls.verify": {"option": "tls.verify", "default": true, "when": "tls"},
+    "tls.vhost": {"option": "tls.vhost", "default": "", "when": "tls"},
+    "tls.caFile": {"option": "tls.ca_file", "default": "", "when": "tls"},
+    "tls.caSecret": {"option": "tls.ca_file", "file": true, "when": "tls"},
+    "tls.caConfigMap": {"option": "tls.ca_file", "file": true, "when": "tls"}
+  }},
   "sumologic": {"plugin": "http", "fixed": {"format": "json_lines", "json_date_key": "time", "json_date_format": "iso8601", "log_response_payload": false, "net.io_timeout": "60s"}, "destination": ["url"], "options": {
     "url": {},
     "sourceCategory": {"option": "header", "default": "{namespace}/{container}", "header": "X-Sumo-Category", "placeholders": true},

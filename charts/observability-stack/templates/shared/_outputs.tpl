@@ -33,6 +33,7 @@ credentials). Argument: the root.
 {{- end -}}
 {{- if not (hasKey $parent (last $steps)) }}{{ $_ := set $parent (last $steps) (get $option "default") }}{{ end -}}
 {{- end -}}
+{{- with (get $types $given.type).siteHost }}{{ $_ := set $output "host" ($output.host | default (printf . $output.site)) }}{{ end -}}
 {{- $variable := printf "OUTPUT_%s__" ($name | upper | replace "-" "_") -}}
 {{- $place := list $given.type -}}
 {{- range (get $types $given.type).destination }}{{ $place = append $place (get $output .) }}{{ end -}}
@@ -107,6 +108,7 @@ apply, "aws" (the values of that name), "separator" (of paths), "legacy" (Fluent
 {{- $headers := list -}}
 {{- range $path, $option := $type.options -}}
 {{- $value := (include "observability-stack.at" (dict "values" $output "path" $path) | fromJson).value -}}
+{{- if and $option.empty (eq (toString $value) "") }}{{ $value = $option.empty }}{{ end -}}
 {{- $on := or (not $option.when) (eq $option.when "tls" | ternary $tls (get $output ($option.when | default ""))) -}}
 {{- if and $on (not (and $.legacy $option.since5)) (not (has (toString $value) (list "" "0" "<nil>" "map[]" "[]"))) -}}
 {{- if $option.pairs -}}
@@ -126,7 +128,7 @@ apply, "aws" (the values of that name), "separator" (of paths), "legacy" (Fluent
 {{- range $header, $text := $value }}{{ $headers = append $headers (printf "%s %s" $header $text) }}{{ end -}}
 {{- else if eq $path "secretHeaders" -}}
 {{- range $header, $_ := $value }}{{ $headers = append $headers (printf "%s ${%sHEADER_%s}" $header $output.variable ($header | upper | replace "-" "_")) }}{{ end -}}
-{{- else if ne $path "url" -}}
+{{- else if $option.option -}}
 {{- $_ := set $section $option.option (kindIs "float64" $value | ternary (int $value) $value) -}}
 {{- end -}}
 {{- end -}}
