@@ -15,7 +15,7 @@ from harness import images
 from harness.backends.aws import CloudWatchLogs, Kinesis
 from harness.backends.ports import free_port
 from harness.backends.receivers import HOST, BulkReceiver, JsonReceiver, Receiver, Trouble
-from harness.backends.vendors import DatadogReceiver, LokiReceiver, SplunkReceiver
+from harness.backends.vendors import DatadogReceiver, LokiReceiver, NewRelicReceiver, SplunkReceiver
 from harness.loss.count import count
 
 from .conftest import Sidecar
@@ -159,6 +159,25 @@ def test_datadog_gets_tags(sidecar: Start) -> None:
     assert expected.items() <= receiver.records[0].items()
     assert abs(receiver.records[0]["timestamp"] / 1000 - time.time()) < 600
     assert (receiver.paths, receiver.headers["Content-Encoding"]) == ({"/api/v2/logs"}, None)
+
+
+@pytest.mark.parametrize("kind", ["licenseKey", "apiKey"])
+def test_newrelic_checks_the_key(sidecar: Start, tmp_path: Path, kind: str) -> None:
+    """Each kind of key is in its header, and the URL of the values gets every record with its time."""
+    header, variable = {"licenseKey": ("X-License-Key", "LICENSE_KEY"), "apiKey": ("X-Insert-Key", "API_KEY")}[kind]
+    with NewRelicReceiver(tls=tmp_path / "pki", keys={header: "p$ {w}"}) as receiver:
+        base = f"https://{HOST}:{receiver.port}/log/v1"
+        block = {kind: SECRET, "baseUri": base, "compress": "", "tls": {"caSecret": SECRET}}
+        receiver.fail("503")
+        values = {"outputs": {"stdout": {"enabled": False}, "newrelic": {"type": "newrelic", **block}}}
+        values["logs"] = {"labels": {"cluster": "c 1"}}
+        secrets = {f"OUTPUT_NEWRELIC__{variable}": "p$ {w}"}
+        started = sidecar(values, secrets=secrets, ca=receiver.ca)
+        written = started.write(LINES)
+        recover(started, receiver, "newrelic")
+        arrive(started, receiver, written, ordered=False)
+    assert abs(receiver.records[0]["timestamp"] / 1000 - time.time()) < 600
+    assert (receiver.paths, receiver.headers["Content-Encoding"]) == ({"/log/v1"}, None)
 
 
 def test_loki_gets_few_streams(sidecar: Start) -> None:

@@ -32,6 +32,7 @@ ENVIRONMENT = {
     "LOGS_REGION": "us-east-1",
     **dict.fromkeys(("OUTPUT_BACKEND__HTTP_PASSWD", "OUTPUT_SECURITY__HTTP_PASSWD"), "secret"),
     "OUTPUT_BACKEND__HTTP_USER": "agent",
+    "OUTPUT_BACKEND__LICENSE_KEY": "secret",
     "OUTPUT_BACKEND__APIKEY": "secret",
     "OUTPUT_BACKEND__SPLUNK_TOKEN": "secret",
     "OUTPUT_EVENTS__HEADER_AUTHORIZATION": "Bearer secret",
@@ -50,6 +51,7 @@ OUTPUTS: dict[str, dict[str, Any]] = {
     "loki": {"host": "logs.example.com"},
     "splunk": {"host": "logs.example.com", "splunkToken": {"name": "backend", "key": "key"}},
     "datadog": {"apikey": {"name": "backend", "key": "key"}},
+    "newrelic": {"licenseKey": {"name": "backend", "key": "key"}},
     "forward": {"host": "logs.example.com"},
 }
 OFF = {"cloudwatch": {"enabled": False}}

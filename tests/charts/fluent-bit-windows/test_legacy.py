@@ -42,6 +42,7 @@ ENVIRONMENT = {
         (
             "OUTPUT_X__HTTP_PASSWD",
             "OUTPUT_X__PASSWORD",
+            "OUTPUT_X__LICENSE_KEY",
             "OUTPUT_X__APIKEY",
             "OUTPUT_X__SPLUNK_TOKEN",
             "OUTPUT_SECURITY__HTTP_PASSWD",
@@ -88,6 +89,7 @@ CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "loki": ([], only(type="loki", host=HOST, labelKeys=["$stream"], **LOGIN)),
     "splunk": ([], only(type="splunk", host=HOST, splunkToken=SECRET, eventField={"of": "$log"}, compress="gzip")),
     "datadog": ([], only(type="datadog", apikey=SECRET)),
+    "newrelic": ([], only(type="newrelic", licenseKey=SECRET, compress="")),
     "forward": (
         [],
         only(type="forward", host=HOST, tag="a", username="agent", password=SECRET, sharedKey=SECRET),

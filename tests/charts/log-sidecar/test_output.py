@@ -25,6 +25,7 @@ NEEDS: dict[str, Values] = {
     "s3": {"bucket": "logs"},
     "splunk": {"host": "logs.test", "splunkToken": KEY},
     "datadog": {"apikey": KEY},
+    "newrelic": {"licenseKey": KEY},
     "stdout": {},
     "sumologic": {"url": KEY},
 }
@@ -263,6 +264,7 @@ SECRETS: dict[str, tuple[Values, dict[str, tuple[str, str]]]] = {
     "shared key": (to("forward", sharedKey=KEY), {"FORWARD__SHARED_KEY": ("source", "key")}),
     "token": (to("splunk"), {"SPLUNK__SPLUNK_TOKEN": ("source", "key")}),
     "API key": (to("datadog"), {"DATADOG__APIKEY": ("source", "key")}),
+    "license key": (to("newrelic"), {"NEWRELIC__LICENSE_KEY": ("source", "key")}),
     "two outputs": (
         both({"type": "http", "host": "x", **LOGIN}, {"type": "http", "url": KEY}),
         {

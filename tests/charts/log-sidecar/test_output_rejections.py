@@ -64,6 +64,11 @@ REJECTED: dict[str, tuple[Values, str, str]] = {
         "`outputs.http.tls` has caSecret and caConfigMap, and one CA certificate is used",
         "outputs:\n  http:\n    tls:\n      caSecret:\n        key: key\n        name: source",
     ),
+    "two keys": (
+        to("newrelic", apiKey=KEY),
+        "`outputs.newrelic` has a licenseKey and an apiKey, and a request carries one of them",
+        "outputs:\n  newrelic:\n    apiKey: null",
+    ),
     "user with SigV4": (
         to("opensearch", awsAuth=True, httpUser="a", httpPasswd=KEY),
         "`outputs.opensearch` signs requests (awsAuth) and has a user (httpUser)",
@@ -127,6 +132,7 @@ def test_message_shows_the_yaml(rejection: Callable[[Values], str], values: Valu
         ({"outputs": {"x": {"type": "opensearch"}}}, "missing property 'host'"),
         ({"outputs": {"x": {"type": "sumologic"}}}, "missing property 'url'"),
         (to("opensearch", httpUser="a"), "httpPasswd"),
+        ({"outputs": {"x": {"type": "newrelic"}}}, "missing property 'licenseKey'"),
         (to("forward", username="a"), "sharedKey"),
         (to("http", secretHeaders={"X-Key": {"name": "a"}}), "missing property 'key'"),
         (to("http", httpUser="a", httpPasswd={"name": "", "key": "b"}), "/httpPasswd/name"),
@@ -138,6 +144,7 @@ def test_message_shows_the_yaml(rejection: Callable[[Values], str], values: Valu
         "no host",
         "no URL",
         "user without a password",
+        "no key of New Relic",
         "user without key",
         "no key",
         "empty name",

@@ -178,6 +178,7 @@ REJECTED: dict[str, tuple[dict[str, Any], str]] = {
     "loki": (only("loki", **HOST), f"type loki ({TYPES})"),
     "splunk": (only("splunk", splunkToken=LOGIN, **HOST), f"type splunk ({TYPES})"),
     "datadog": (only("datadog", apikey=LOGIN), f"type datadog ({TYPES})"),
+    "newrelic": (only("newrelic", licenseKey=LOGIN), f"type newrelic ({TYPES})"),
     "http": (only("http", **HOST), f"type http ({TYPES})"),
     "forward": (only("forward", **HOST), f"type forward ({TYPES})"),
     "stdout": (only("stdout"), f"type stdout ({TYPES})"),

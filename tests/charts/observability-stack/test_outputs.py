@@ -30,6 +30,7 @@ OUTPUTS: dict[str, dict[str, Any]] = {
     "loki": HOST,
     "splunk": {**HOST, "splunkToken": KEY},
     "datadog": {"apikey": KEY},
+    "newrelic": {"licenseKey": KEY},
     "forward": HOST,
     "stdout": {},
 }

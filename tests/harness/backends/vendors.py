@@ -60,3 +60,15 @@ class DatadogReceiver(Receiver):
         for record in json.loads(request.body):
             self.records.append({**record, "log": record.pop("message")})
         return 202, b"{}"
+
+
+class NewRelicReceiver(Receiver):
+    """The Log API of New Relic. `records` are the attributes, with `log` and the time of the message."""
+
+    refused = 403
+
+    def take(self, request: Request) -> tuple[int, bytes]:
+        [batch] = json.loads(request.body)
+        for entry in batch["logs"]:
+            self.records.append({**entry["attributes"], "log": entry["message"], "timestamp": entry["timestamp"]})
+        return 202, b"{}"

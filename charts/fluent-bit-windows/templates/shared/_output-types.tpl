@@ -235,6 +235,19 @@
     "tls.caFile": {"option": "tls.ca_file", "default": "", "when": "tls"},
     "tls.caSecret": {"option": "tls.ca_file", "file": true, "when": "tls"},
     "tls.caConfigMap": {"option": "tls.ca_file", "file": true, "when": "tls"}
+  }},
+  "newrelic": {"plugin": "nrlogs", "fixed": {"log_level": "warn", "net.io_timeout": "60s"}, "destination": ["baseUri", "licenseKey", "apiKey"], "options": {
+    "licenseKey": {"option": "license_key", "secret": true},
+    "apiKey": {"option": "api_key", "secret": true},
+    "baseUri": {"option": "base_uri", "default": "https://log-api.newrelic.com/log/v1"},
+    "compress": {"option": "compress", "default": "gzip", "empty": "off"},
+    "retryLimit": {"option": "retry_limit", "default": 10},
+    "storage.totalLimitSize": {"option": "storage.total_limit_size", "default": ""},
+    "tls.verify": {"option": "tls.verify", "default": true, "when": "tls"},
+    "tls.vhost": {"option": "tls.vhost", "default": "", "when": "tls"},
+    "tls.caFile": {"option": "tls.ca_file", "default": "", "when": "tls"},
+    "tls.caSecret": {"option": "tls.ca_file", "file": true, "when": "tls"},
+    "tls.caConfigMap": {"option": "tls.ca_file", "file": true, "when": "tls"}
   }}
 }
 {{- end -}}
