@@ -13,6 +13,7 @@ import pytest
 
 from harness import images
 from harness.backends.aws import CloudWatchLogs, Kinesis
+from harness.backends.otlp import OtlpGrpcReceiver, OtlpReceiver
 from harness.backends.ports import free_port
 from harness.backends.receivers import HOST, BulkReceiver, JsonReceiver, Receiver, Trouble
 from harness.backends.vendors import DatadogReceiver, LokiReceiver, NewRelicReceiver, SplunkReceiver
@@ -118,6 +119,18 @@ VENDORS: dict[str, Vendor] = {
         {"apikey": SECRET},
         {"APIKEY": "p$ {w}"},
     ),
+    "otlp": (
+        "otlp",
+        functools.partial(OtlpReceiver, user="shop", password="p$ {w}"),
+        {"httpUser": "shop", "httpPasswd": SECRET},
+        {"HTTP_PASSWD": "p$ {w}"},
+    ),
+    "otlp over gRPC": (
+        "otlp",
+        functools.partial(OtlpGrpcReceiver, keys={"X-Api-Key": "p$ {w}"}),
+        {"grpc": True, "secretHeaders": {"X-Api-Key": SECRET}},
+        {"HEADER_X_API_KEY": "p$ {w}"},
+    ),
     "splunk": (
         "splunk",
         functools.partial(SplunkReceiver, keys={"Authorization": "Splunk p$ {w}"}),
@@ -146,6 +159,18 @@ def test_every_record_arrives_once_after_an_outage(
         recover(started, receiver, kind)
         arrive(started, receiver, written, ordered=False)
     assert receiver.unauthorized == 0
+
+
+@pytest.mark.parametrize("over", ["HTTP", "gRPC"])
+def test_otlp_retries_whole_chunks(sidecar: Start, over: str) -> None:
+    """Every second request fails, and no record is lost; with smaller batches, Fluent Bit forgets failed ones."""
+    with (OtlpReceiver if over == "HTTP" else OtlpGrpcReceiver)(moody=True) as receiver:
+        block = {"grpc": over == "gRPC", "tls": {"enabled": False}}
+        started = sidecar(to("otlp", receiver.port, **block))
+        written = started.write("--lines 30000 --rate 15000")
+        arrive(started, receiver, written, ordered=False)
+        assert receiver.failed["503"] > 1
+    assert abs(receiver.records[0]["time"] / 1e9 - time.time()) < 600
 
 
 def test_datadog_gets_tags(sidecar: Start) -> None:
@@ -314,14 +339,32 @@ def test_stranger_gets_nothing(sidecar: Start, tmp_path: Path) -> None:
         assert started.metric("fluentbit_output_dropped_records_total", name="http") == 0
 
 
-def test_rejected_records_are_counted(sidecar: Start) -> None:
-    """A permanent error, such as wrong credentials, drops the records, and a metric counts each of them."""
-    with JsonReceiver(user="shop", password="other") as receiver:
-        started = sidecar(to("http", receiver.port, tls={"enabled": False}))
+@pytest.mark.parametrize(
+    ("kind", "status", "dropped"),
+    [
+        ("http", "401", True),
+        ("loki", "400", True),
+        ("loki", "401", False),
+        ("splunk", "400", True),
+        ("datadog", "400", False),
+        ("otlp", "401", True),
+        ("otlp", "500", True),
+    ],
+)
+def test_rejected_records_are_counted(sidecar: Start, kind: str, status: str, dropped: bool) -> None:
+    """A plugin retries records, or drops them and counts each, by the status with which a backend rejects them."""
+    secrets = {"splunk": {"splunkToken": SECRET}, "datadog": {"apikey": SECRET}}.get(kind, {})
+    given = {"OUTPUT_SPLUNK__SPLUNK_TOKEN": "token", "OUTPUT_DATADOG__APIKEY": "key"}
+    with JsonReceiver() as receiver:
+        receiver.fail(status)
+        started = sidecar(to(kind, receiver.port, tls={"enabled": False}, **secrets), secrets=given)
         written = started.write(LINES)
-        dropped = "fluentbit_output_dropped_records_total"
-        started.wait_for(lambda: started.metric(dropped, name="http") == written)
-        assert len(receiver) == 0
+        lost = "fluentbit_output_dropped_records_total"
+        if dropped:
+            started.wait_for(lambda: started.metric(lost, name=kind) == written)
+        else:
+            started.wait_for(lambda: started.metric("fluentbit_output_retries_total", name=kind) > 1)
+        assert (started.metric(lost, name=kind), len(receiver)) == (written if dropped else 0, 0)
 
 
 @pytest.mark.parametrize("layout", ["json", "raw"])

@@ -52,6 +52,7 @@ OUTPUTS: dict[str, dict[str, Any]] = {
     "splunk": {"host": "logs.example.com", "splunkToken": {"name": "backend", "key": "key"}},
     "datadog": {"apikey": {"name": "backend", "key": "key"}},
     "newrelic": {"licenseKey": {"name": "backend", "key": "key"}},
+    "otlp": {"host": "logs.example.com"},
     "forward": {"host": "logs.example.com"},
 }
 OFF = {"cloudwatch": {"enabled": False}}

@@ -57,6 +57,11 @@ def namespaces(**chosen: list[str]) -> dict[str, Any]:
 
 # name: (values, the problem in the message, the YAML to write)
 REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
+    "legacy type": (
+        {**LEGACY, **added(type="otlp", host="logs.example.com", match={"namespaces": {"include": ["a"]}})},
+        "`outputs.x.type` is otlp, which Fluent Bit 1.9.10 does not support. Use Fluent Bit 5, or another type",
+        "profile: upstream",
+    ),
     "legacy class": (
         {**LEGACY, **cloudwatch(logGroupClass="INFREQUENT_ACCESS")},
         "`outputs.cloudwatch.logGroupClass` is INFREQUENT_ACCESS, which Fluent Bit 1.9.10 does not support",

@@ -265,6 +265,7 @@ SECRETS: dict[str, tuple[Values, dict[str, tuple[str, str]]]] = {
     "token": (to("splunk"), {"SPLUNK__SPLUNK_TOKEN": ("source", "key")}),
     "API key": (to("datadog"), {"DATADOG__APIKEY": ("source", "key")}),
     "license key": (to("newrelic"), {"NEWRELIC__LICENSE_KEY": ("source", "key")}),
+    "header of OTLP": (to("otlp", secretHeaders={"X-Key": KEY}), {"OTLP__HEADER_X_KEY": ("source", "key")}),
     "two outputs": (
         both({"type": "http", "host": "x", **LOGIN}, {"type": "http", "url": KEY}),
         {

@@ -179,6 +179,7 @@ REJECTED: dict[str, tuple[dict[str, Any], str]] = {
     "splunk": (only("splunk", splunkToken=LOGIN, **HOST), f"type splunk ({TYPES})"),
     "datadog": (only("datadog", apikey=LOGIN), f"type datadog ({TYPES})"),
     "newrelic": (only("newrelic", licenseKey=LOGIN), f"type newrelic ({TYPES})"),
+    "otlp": (only("otlp", **HOST), f"type otlp ({TYPES})"),
     "http": (only("http", **HOST), f"type http ({TYPES})"),
     "forward": (only("forward", **HOST), f"type forward ({TYPES})"),
     "stdout": (only("stdout"), f"type stdout ({TYPES})"),

@@ -31,6 +31,7 @@ OUTPUTS: dict[str, dict[str, Any]] = {
     "splunk": {**HOST, "splunkToken": KEY},
     "datadog": {"apikey": KEY},
     "newrelic": {"licenseKey": KEY},
+    "otlp": HOST,
     "forward": HOST,
     "stdout": {},
 }

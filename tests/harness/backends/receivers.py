@@ -31,7 +31,7 @@ _KEYS = Credentials("test", "test")
 _SKEW = timedelta(minutes=5)
 # Kinds of trouble: an HTTP status; `refuse`: connections refused; `lost`: request accepted, response dropped;
 # `partial` (Bulk only): every third document of a request is rejected with 429.
-TROUBLES = ("500", "503", "429", "refuse", "lost", "partial")
+TROUBLES = ("400", "401", "500", "503", "429", "refuse", "lost", "partial")
 
 
 class Trouble:

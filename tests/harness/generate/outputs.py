@@ -89,7 +89,7 @@ def template(data: Mapping[str, Any], prefix: str, chart: str) -> str:
         kind = data["types"][name]
         head = {
             key: kind[key]
-            for key in ("plugin", "fixed", "destination", "logRouter", "service", "siteHost")
+            for key in ("plugin", "fixed", "destination", "logRouter", "service", "siteHost", "since5")
             if key in kind
         }
         rows = [f"{json.dumps(path)}: {_compact(_for_templates(option))}" for path, option in options.items()]

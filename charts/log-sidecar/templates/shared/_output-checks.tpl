@@ -10,6 +10,8 @@ name> and, where {file} is a placeholder too, "files" true; for Fluent Bit 1.9.1
 {{- range $output := .outputs }}
 {{- $place := printf "outputs.%s" .name }}
 {{- $options := (get $.types .type).options }}
+{{- include "log-sidecar.reject" (list (and $.legacy (get $.types .type).since5)
+  (printf "`%s.type` is %s, which Fluent Bit 1.9.10 does not support. Use Fluent Bit 5, or another type." $place .type) "profile" "upstream" (printf "%s.type" $place) "http") }}
 {{- range $name, $option := $options }}
 {{- $value := (include "log-sidecar.at" (dict "values" $output "path" $name) | fromJson).value }}
 {{- include "log-sidecar.checkOutputOption" (dict "path" (printf "%s.%s" $place $name) "option" $option "value" $value "checks" $) }}

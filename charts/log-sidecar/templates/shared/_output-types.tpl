@@ -250,6 +250,27 @@
     "tls.caSecret": {"option": "tls.ca_file", "file": true, "when": "tls"},
     "tls.caConfigMap": {"option": "tls.ca_file", "file": true, "when": "tls"}
   }},
+  "otlp": {"plugin": "opentelemetry", "fixed": {"batch_size": 200000, "log_level": "warn", "log_response_payload": false, "net.io_timeout": "60s"}, "destination": ["host", "port", "logsUri"], "since5": true, "options": {
+    "port": {"option": "port", "default": 4318},
+    "grpc": {"option": "grpc", "default": false},
+    "logsUri": {"option": "logs_uri", "default": "/v1/logs"},
+    "headers": {"option": "header"},
+    "secretHeaders": {"option": "header"},
+    "logsBodyKey": {"option": "logs_body_key", "default": "$log"},
+    "logsBodyKeyAttributes": {"option": "logs_body_key_attributes", "default": true},
+    "compress": {"option": "compress", "default": "gzip"},
+    "retryLimit": {"option": "retry_limit", "default": "no_limits"},
+    "storage.totalLimitSize": {"option": "storage.total_limit_size", "default": "128M"},
+    "host": {"option": "host", "default": ""},
+    "tls.enabled": {"option": "tls", "default": true},
+    "tls.verify": {"option": "tls.verify", "default": true, "when": "tls"},
+    "tls.vhost": {"option": "tls.vhost", "default": "", "when": "tls"},
+    "tls.caFile": {"option": "tls.ca_file", "default": "", "when": "tls"},
+    "tls.caSecret": {"option": "tls.ca_file", "file": true, "when": "tls"},
+    "tls.caConfigMap": {"option": "tls.ca_file", "file": true, "when": "tls"},
+    "httpUser": {"option": "http_user", "secret": true},
+    "httpPasswd": {"option": "http_passwd", "secret": true}
+  }},
   "sumologic": {"plugin": "http", "fixed": {"format": "json_lines", "json_date_key": "time", "json_date_format": "iso8601", "log_response_payload": false, "net.io_timeout": "60s"}, "destination": ["url"], "options": {
     "url": {},
     "sourceCategory": {"option": "header", "default": "{namespace}/{container}", "header": "X-Sumo-Category", "placeholders": true},

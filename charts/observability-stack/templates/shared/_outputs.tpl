@@ -155,6 +155,8 @@ apply, "aws" (the values of that name), "separator" (of paths), "legacy" (Fluent
 {{- if and .aws.useDualStackEndpoints (not .legacy) }}{{ $_ := set $hosts "net.dns.prefer_ipv6" true }}{{ end -}}
 {{- $section = merge $section $hosts -}}
 {{- end -}}
+{{- /* A request over a connection that gRPC has used hangs until it times out (5.1.1). */ -}}
+{{- if $section.grpc }}{{ $_ := set $section "net.keepalive" false }}{{ end -}}
 {{- if $section.shared_key }}{{ $_ := set $section "self_hostname" (get .names "pod" | default (get .names "node")) }}{{ end -}}
 {{- $limit := get $section "storage.total_limit_size" | default (.limit | default "") -}}
 {{- if $limit }}{{ $_ := set $section "storage.total_limit_size" $limit }}{{ end -}}
