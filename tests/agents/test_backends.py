@@ -16,7 +16,7 @@ from harness.backends.aws import CloudWatchLogs, Kinesis
 from harness.backends.otlp import OtlpGrpcReceiver, OtlpReceiver
 from harness.backends.ports import free_port
 from harness.backends.receivers import HOST, BulkReceiver, JsonReceiver, Receiver, Trouble
-from harness.backends.vendors import DatadogReceiver, LokiReceiver, NewRelicReceiver, SplunkReceiver
+from harness.backends.vendors import DatadogReceiver, LokiReceiver, NewRelicReceiver, SkyWalkingReceiver, SplunkReceiver
 from harness.loss.count import count
 
 from .conftest import Sidecar
@@ -203,6 +203,23 @@ def test_newrelic_checks_the_key(sidecar: Start, tmp_path: Path, kind: str) -> N
         arrive(started, receiver, written, ordered=False)
     assert abs(receiver.records[0]["timestamp"] / 1000 - time.time()) < 600
     assert (receiver.paths, receiver.headers["Content-Encoding"]) == ({"/log/v1"}, None)
+
+
+def test_other_plugin_gets_its_options(sidecar: Start, tmp_path: Path) -> None:
+    """A plugin without a type of its own has the options of the values, one of them from a Secret, and TLS."""
+    with SkyWalkingReceiver(tls=tmp_path / "pki", keys={"Authentication": "p$ {w}"}) as receiver:
+        receiver.fail("503")
+        options = {"host": HOST, "port": receiver.port, "svc_name": "{namespace}", "net.keepalive": False}
+        block = {"plugin": "skywalking", "options": options, "secretOptions": {"auth_token": SECRET}}
+        output = {"type": "custom", "tls": {"caSecret": SECRET}, **block}
+        secrets = {"OUTPUT_OAP__OPTION_AUTH_TOKEN": "p$ {w}"}
+        started = sidecar({"outputs": {"stdout": {"enabled": False}, "oap": output}}, secrets=secrets, ca=receiver.ca)
+        written = started.write(LINES)
+        recover(started, receiver, "oap")
+        started.wait_for(lambda: len(receiver) >= written)
+    assert count(receiver.lines(), written).once
+    assert {record["pod"] for record in receiver.records} == {"shop-0"}
+    assert receiver.unauthorized == 0
 
 
 def test_loki_gets_few_streams(sidecar: Start) -> None:

@@ -1,5 +1,6 @@
 """Options of outputs exist in the Fluent Bit that runs the tests."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -19,7 +20,35 @@ ANY_OUTPUT = {"port", "storage.total_limit_size", "tls.ca_file", "tls.verify", "
 
 def plugins_of(kind: dict[str, Any]) -> set[str]:
     """Return the plugins that an output type has in some agent, Fargate's log router included."""
-    return {kind["plugin"], kind.get("logRouter", kind["plugin"])}
+    return {kind[key] for key in ("plugin", "logRouter") if key in kind}
+
+
+# Plugins that `custom` rejects: for tests, for metrics, for files in the container, and those that report no loss.
+# The options of Kafka are those of a library.
+NO_BACKENDS = {"counter", "exit", "file", "flowcounter", "kafka", "lib", "null", "plot", "prometheus_exporter"}
+NO_BACKENDS |= {"prometheus_remote_write", "udp", "vivo_exporter"}
+# Options that the chart sets, or other values of an output.
+OF_THE_CHART = {"alias", "match", "match_regex", "retry_limit", "tls", "tls.ca_file", "tls.proxy.ca_file", "tls.verify"}
+OF_THE_CHART |= {"tls.verify_hostname", "tls.vhost"}
+
+
+def test_custom_knows_the_plugins_of_the_program() -> None:
+    """Every other plugin of the program is accepted with exactly its options, apart from those that the chart sets."""
+    agent = images.fluent_bit()
+    if agent is None:
+        pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
+    told = json.loads(subprocess.run([agent, "-J"], capture_output=True, text=True, check=True).stdout)
+    groups, accepted = DATA["plugins"]["groups"], DATA["plugins"]["plugins"]
+    typed = {"es"}.union(*map(plugins_of, DATA["types"].values()))
+    named = {plugin["name"]: plugin["properties"] for plugin in told["outputs"]}
+    assert named.keys() - typed - NO_BACKENDS == accepted.keys()
+    for name, plugin in accepted.items():
+        known = {*groups["any"], *plugin["options"]}
+        known |= {option for group in ("net", "tls") if plugin.get(group, True) for option in groups[group]}
+        of_program = {option["name"].lower() for options in named[name].values() for option in options}
+        of_program = {option for option in of_program if not option.startswith("tls.windows.")}
+        assert known == of_program - OF_THE_CHART, name
+        assert set(plugin.get("secrets", [])) <= known
 
 
 @pytest.mark.parametrize("plugin", sorted(set().union(*map(plugins_of, DATA["types"].values()))))

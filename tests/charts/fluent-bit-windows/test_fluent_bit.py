@@ -32,6 +32,7 @@ ENVIRONMENT = {
     "LOGS_REGION": "us-east-1",
     **dict.fromkeys(("OUTPUT_BACKEND__HTTP_PASSWD", "OUTPUT_SECURITY__HTTP_PASSWD"), "secret"),
     "OUTPUT_BACKEND__HTTP_USER": "agent",
+    "OUTPUT_BACKEND__OPTION_API_KEY": "secret",
     "OUTPUT_BACKEND__LICENSE_KEY": "secret",
     "OUTPUT_BACKEND__APIKEY": "secret",
     "OUTPUT_BACKEND__SPLUNK_TOKEN": "secret",
@@ -53,6 +54,11 @@ OUTPUTS: dict[str, dict[str, Any]] = {
     "datadog": {"apikey": {"name": "backend", "key": "key"}},
     "newrelic": {"licenseKey": {"name": "backend", "key": "key"}},
     "otlp": {"host": "logs.example.com"},
+    "custom": {
+        "plugin": "logdna",
+        "options": {"hostname": "{node}"},
+        "secretOptions": {"api_key": {"name": "backend", "key": "key"}},
+    },
     "forward": {"host": "logs.example.com"},
 }
 OFF = {"cloudwatch": {"enabled": False}}

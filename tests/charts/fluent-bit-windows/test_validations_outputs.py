@@ -57,6 +57,11 @@ def namespaces(**chosen: list[str]) -> dict[str, Any]:
 
 # name: (values, the problem in the message, the YAML to write)
 REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
+    "plugin of Linux": (
+        added(type="custom", plugin="nats", match={"namespaces": {"include": ["a"]}}),
+        "`outputs.x.plugin` is nats, which is no output plugin of Fluent Bit 5.1.1",
+        "Use one of azure, azure_blob, azure_kusto, azure_logs_ingestion, chronicle, ",
+    ),
     "legacy type": (
         {**LEGACY, **added(type="otlp", host="logs.example.com", match={"namespaces": {"include": ["a"]}})},
         "`outputs.x.type` is otlp, which Fluent Bit 1.9.10 does not support. Use Fluent Bit 5, or another type",

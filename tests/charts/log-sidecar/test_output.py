@@ -26,6 +26,7 @@ NEEDS: dict[str, Values] = {
     "splunk": {"host": "logs.test", "splunkToken": KEY},
     "datadog": {"apikey": KEY},
     "newrelic": {"licenseKey": KEY},
+    "custom": {"plugin": "tcp", "options": {"host": "logs.test"}},
     "stdout": {},
     "sumologic": {"url": KEY},
 }
@@ -244,6 +245,19 @@ def test_forward_waits_for_answers(output: Callable[[Values], Object]) -> None:
     assert (made["tls"], made["tag"]) == (False, "${OUTPUT_NAMESPACE}.${OUTPUT_POD}")
 
 
+def test_other_plugins(output: Callable[[Values], Object]) -> None:
+    """A plugin has the options of the values, with words for booleans, filled placeholders, and its own folder."""
+    options = {"host": "h", "port": 8086, "auto_tags": True, "http_header": ["A b", "C {pod}"], "net.io_timeout": "9s"}
+    made = output(to("custom", plugin="influxdb", options=options, secretOptions={"http_token": KEY}))
+    expected = {"name": "influxdb", "host": "h", "port": 8086, "auto_tags": "On", "net.io_timeout": "9s", "tls": True}
+    expected |= {"http_header": ["A b", "C ${OUTPUT_POD}"], "http_token": "${OUTPUT_CUSTOM__OPTION_HTTP_TOKEN}"}
+    assert made.items() >= expected.items()
+    plain = output(to("custom", plugin="td", options={"table": "x"}, secretOptions={"api": KEY}))
+    assert [option for option in plain if option.startswith("net.")] == []
+    assert [option for option in output(to("custom", plugin="nats")) if option.startswith("tls")] == []
+    assert output(to("custom", plugin="gcs"))["store_dir"] == "/var/lib/log-sidecar/sidecar/s3-custom"
+
+
 LOGIN = {"httpUser": {"name": "login", "key": "user"}, "httpPasswd": {"name": "login", "key": "password"}}
 SECRETS: dict[str, tuple[Values, dict[str, tuple[str, str]]]] = {
     "stdout": ({}, {}),
@@ -266,6 +280,10 @@ SECRETS: dict[str, tuple[Values, dict[str, tuple[str, str]]]] = {
     "API key": (to("datadog"), {"DATADOG__APIKEY": ("source", "key")}),
     "license key": (to("newrelic"), {"NEWRELIC__LICENSE_KEY": ("source", "key")}),
     "header of OTLP": (to("otlp", secretHeaders={"X-Key": KEY}), {"OTLP__HEADER_X_KEY": ("source", "key")}),
+    "option": (
+        to("custom", plugin="slack", options={}, secretOptions={"webhook": KEY}),
+        {"CUSTOM__OPTION_WEBHOOK": ("source", "key")},
+    ),
     "two outputs": (
         both({"type": "http", "host": "x", **LOGIN}, {"type": "http", "url": KEY}),
         {

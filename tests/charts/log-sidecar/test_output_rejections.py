@@ -64,6 +64,46 @@ REJECTED: dict[str, tuple[Values, str, str]] = {
         "`outputs.http.tls` has caSecret and caConfigMap, and one CA certificate is used",
         "outputs:\n  http:\n    tls:\n      caSecret:\n        key: key\n        name: source",
     ),
+    "plugin with a type": (
+        to("custom", plugin="splunk"),
+        "`outputs.custom.plugin` is splunk, which has a type with options of its own",
+        "outputs:\n  custom:\n    type: splunk",
+    ),
+    "plugin of Elasticsearch": (
+        to("custom", plugin="es"),
+        "`outputs.custom.plugin` is es, which has a type with options of its own",
+        "outputs:\n  custom:\n    type: elasticsearch",
+    ),
+    "plugin that delivers nothing": (
+        to("custom", plugin="null"),
+        "`outputs.custom.plugin` is null, which is no output plugin of Fluent Bit 5.1.1 that delivers logs",
+        "Use one of azure, azure_blob, ",
+    ),
+    "unknown option": (
+        to("custom", options={"hots": "logs.test"}),
+        "`outputs.custom` sets hots, but tcp has no such option",
+        "It has format, host, ",
+    ),
+    "option of the chart": (
+        to("custom", options={"match": "*"}),
+        "`outputs.custom` sets the option match of Fluent Bit, which the chart or another value of the output sets",
+        "Remove it.",
+    ),
+    "credential": (
+        to("custom", plugin="logdna", options={"api_key": "hunter2"}),
+        "`outputs.custom.options` contains api_key, a credential",
+        "    secretOptions:\n      api_key:\n        key: api_key\n        name: my-secret",
+    ),
+    "option twice": (
+        to("custom", options={"host": "a"}, secretOptions={"host": KEY}),
+        "`outputs.custom` sets host in options and in secretOptions",
+        "    options:\n      host: null",
+    ),
+    "UDP": (
+        to("custom", plugin="syslog", options={"host": "logs.test"}),
+        "`outputs.custom` would send by UDP",
+        "    options:\n      mode: tcp",
+    ),
     "two keys": (
         to("newrelic", apiKey=KEY),
         "`outputs.newrelic` has a licenseKey and an apiKey, and a request carries one of them",
@@ -165,6 +205,8 @@ TEXTS: list[Values] = [
     to("http", headers={"X-A": "${HOME}"}),
     to("http", headers={"X-A": "a\r\nX-B: c"}),
     to("http", headers={"X A": "b"}),
+    to("custom", options={"host": "x$${HOME}"}),
+    to("custom", options={"header": ["A ${HOME}"]}),
     to("cloudwatch", logGroupName="$TAG"),
     to("cloudwatch", logGroupName="/a b"),
     to("elasticsearch", index="UPPER"),

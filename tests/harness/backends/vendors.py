@@ -72,3 +72,11 @@ class NewRelicReceiver(Receiver):
         for entry in batch["logs"]:
             self.records.append({**entry["attributes"], "log": entry["message"], "timestamp": entry["timestamp"]})
         return 202, b"{}"
+
+
+class SkyWalkingReceiver(Receiver):
+    """The log API of Apache SkyWalking. `records` are the string fields of the records."""
+
+    def take(self, request: Request) -> tuple[int, bytes]:
+        self.records += [json.loads(entry["body"]["json"]["json"]) for entry in json.loads(request.body)]
+        return 200, b"{}"

@@ -42,6 +42,10 @@ def load(shared: Path) -> dict[str, Any]:
     if not file.exists():
         return {"types": {}}
     data: dict[str, Any] = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    plugins = shared / "output-plugins.yaml"
+    data["plugins"] = (
+        yaml.load(plugins.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) if plugins.exists() else {}
+    )
     for name in data["types"]:
         for path, option in _options(data, name).items():
             if unknown := option.keys() - _KEYS:
@@ -96,6 +100,30 @@ def template(data: Mapping[str, Any], prefix: str, chart: str) -> str:
         body = ",\n    ".join(rows)
         lines.append(f'  {json.dumps(name)}: {_compact(head)[:-1]}, "options": {{\n    {body}\n  }}}}')
     return f'{{{{- define "{prefix}.outputTypes" -}}}}\n{{\n' + ",\n".join(lines) + "\n}\n{{- end -}}\n"
+
+
+def plugins(data: Mapping[str, Any], prefix: str, chart: str) -> str:
+    """Write the template `<prefix>.outputPlugins`, which returns the plugins of the output type `custom` as JSON.
+
+    Args:
+        data: the content of `outputs.yaml`.
+        prefix: what the helper's name begins with.
+        chart: the name of the chart.
+
+    Returns:
+        The text of a template file.
+    """
+    known = data["plugins"]
+    rows = []
+    for name, plugin in known.get("plugins", {}).items():
+        if chart not in plugin.get("charts", [chart]):
+            continue
+        row = {"options": plugin["options"], "secrets": plugin.get("secrets", [])}
+        row |= {f"without{key.title()}": True for key in ("net", "tls") if not plugin.get(key, True)}
+        rows.append(f"    {json.dumps(name)}: {_compact(row)}")
+    groups = [f"  {json.dumps(name)}: {_compact(options)}" for name, options in known.get("groups", {}).items()]
+    body = ",\n".join([*groups, '  "plugins": {\n' + ",\n".join(rows) + "\n  }"])
+    return f'{{{{- define "{prefix}.outputPlugins" -}}}}\n{{\n{body}\n}}\n{{{{- end -}}}}\n'
 
 
 def definitions(data: Mapping[str, Any], chart: str) -> dict[str, Any]:
@@ -157,7 +185,8 @@ def page(data: Mapping[str, Any], charts: list[str]) -> str:
         for path, option in _options(data, name).items():
             cells = [f"`{path}`", _code(option.get("option")), _shown_default(option, only), _cell(option, charts)]
             rows.append(f"| {' | '.join(cells)} |")
-        parts.append(f"## {name}\n\n{kind['description']}{where} Plugin: `{kind['plugin']}`.\n\n" + "\n".join(rows))
+        plugin = f"Plugin: `{kind['plugin']}`." if "plugin" in kind else f"Plugins: {_plugins(data)}."
+        parts.append(f"## {name}\n\n{kind['description']}{where} {plugin}\n\n" + "\n".join(rows))
     return "\n\n".join(parts) + "\n"
 
 
@@ -234,6 +263,12 @@ def _schema(data: Mapping[str, Any], option: Option) -> dict[str, Any]:
     if option.get("required") and schema.get("type") == "string":
         schema = {**schema, "minLength": 1}
     return schema
+
+
+def _plugins(data: Mapping[str, Any]) -> str:
+    named = data["plugins"]["plugins"].items()
+    places = {name: f" (only in {' and '.join(plugin['charts'])})" for name, plugin in named if "charts" in plugin}
+    return ", ".join(f"`{name}`{places.get(name, '')}" for name, _ in named)
 
 
 def _code(text: str | None) -> str:

@@ -271,6 +271,19 @@
     "httpUser": {"option": "http_user", "secret": true},
     "httpPasswd": {"option": "http_passwd", "secret": true}
   }},
+  "custom": {"fixed": {"net.io_timeout": "60s"}, "destination": ["plugin", "options", "secretOptions"], "since5": true, "options": {
+    "plugin": {},
+    "options": {},
+    "secretOptions": {},
+    "retryLimit": {"option": "retry_limit", "default": "no_limits"},
+    "storage.totalLimitSize": {"option": "storage.total_limit_size", "default": "128M"},
+    "tls.enabled": {"option": "tls", "default": true},
+    "tls.verify": {"option": "tls.verify", "default": true, "when": "tls"},
+    "tls.vhost": {"option": "tls.vhost", "default": "", "when": "tls"},
+    "tls.caFile": {"option": "tls.ca_file", "default": "", "when": "tls"},
+    "tls.caSecret": {"option": "tls.ca_file", "file": true, "when": "tls"},
+    "tls.caConfigMap": {"option": "tls.ca_file", "file": true, "when": "tls"}
+  }},
   "sumologic": {"plugin": "http", "fixed": {"format": "json_lines", "json_date_key": "time", "json_date_format": "iso8601", "log_response_payload": false, "net.io_timeout": "60s"}, "destination": ["url"], "options": {
     "url": {},
     "sourceCategory": {"option": "header", "default": "{namespace}/{container}", "header": "X-Sumo-Category", "placeholders": true},

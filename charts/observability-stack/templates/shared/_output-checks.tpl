@@ -41,6 +41,7 @@ name> and, where {file} is a placeholder too, "files" true; for Fluent Bit 1.9.1
   (printf "%s.roleArn" $place) "arn:aws:iam::444455556666:role/logs") }}
 {{- include "observability-stack.reject" (list (and .awsAuth .httpUser) (printf "`%s` signs requests (awsAuth) and has a user (httpUser); a request carries one of them." $place)
   (printf "%s.awsAuth" $place) false $place (dict "httpUser" nil "httpPasswd" nil)) }}
+{{- if eq .type "custom" }}{{ include "observability-stack.checkCustomOutput" (dict "output" . "place" $place "types" $.types) }}{{ end }}
 {{- include "observability-stack.reject" (list (and .licenseKey .apiKey) (printf "`%s` has a licenseKey and an apiKey, and a request carries one of them. Remove one of them, for example:" $place)
   (printf "%s.apiKey" $place) nil) }}
 {{- end }}

@@ -269,6 +269,19 @@
     "tls.caConfigMap": {"option": "tls.ca_file", "file": true, "when": "tls"},
     "httpUser": {"option": "http_user", "secret": true},
     "httpPasswd": {"option": "http_passwd", "secret": true}
+  }},
+  "custom": {"fixed": {"net.io_timeout": "60s"}, "destination": ["plugin", "options", "secretOptions"], "since5": true, "options": {
+    "plugin": {},
+    "options": {},
+    "secretOptions": {},
+    "retryLimit": {"option": "retry_limit", "default": "no_limits"},
+    "storage.totalLimitSize": {"option": "storage.total_limit_size", "default": ""},
+    "tls.enabled": {"option": "tls", "default": true},
+    "tls.verify": {"option": "tls.verify", "default": true, "when": "tls"},
+    "tls.vhost": {"option": "tls.vhost", "default": "", "when": "tls"},
+    "tls.caFile": {"option": "tls.ca_file", "default": "", "when": "tls"},
+    "tls.caSecret": {"option": "tls.ca_file", "file": true, "when": "tls"},
+    "tls.caConfigMap": {"option": "tls.ca_file", "file": true, "when": "tls"}
   }}
 }
 {{- end -}}

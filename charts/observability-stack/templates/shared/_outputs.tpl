@@ -57,6 +57,9 @@ Secrets of the outputs: variable, Secret and key, as environment of a container.
 {{- range $header, $secret := $output.secretHeaders | default dict -}}
 {{- $_ := set $secrets (printf "HEADER_%s" ($header | upper | replace "-" "_")) $secret -}}
 {{- end -}}
+{{- range $option, $secret := $output.secretOptions | default dict -}}
+{{- $_ := set $secrets (include "observability-stack.optionVariable" (dict "output" $output "option" $option) | trimPrefix $output.variable) $secret -}}
+{{- end -}}
 {{- range $suffix, $secret := $secrets -}}
 {{- $env = append $env (dict "name" (printf "%s%s" $output.variable $suffix) "valueFrom" (dict "secretKeyRef" (pick $secret "name" "key"))) -}}
 {{- end -}}
@@ -96,7 +99,7 @@ apply, "aws" (the values of that name), "separator" (of paths), "legacy" (Fluent
 {{- define "observability-stack.fluentBitOutput" -}}
 {{- $output := .output -}}
 {{- $type := get .types $output.type -}}
-{{- $section := merge (dict "name" $type.plugin) ($type.fixed | default dict) -}}
+{{- $section := merge (dict "name" ($type.plugin | default $output.plugin)) ($type.fixed | default dict) -}}
 {{- if .legacy -}}
 {{- /* Fluent Bit 1.9.10 does not know it. */ -}}
 {{- $_ := unset $section "net.io_timeout" -}}
@@ -181,5 +184,6 @@ apply, "aws" (the values of that name), "separator" (of paths), "legacy" (Fluent
 {{- $_ := set $section (printf "%s_name" $option) (replace "{file}" "files" $name) -}}
 {{- end -}}
 {{- end -}}
+{{- if eq $output.type "custom" }}{{ $section = include "observability-stack.customSection" (dict "output" $output "section" $section "names" .names "storeDir" .storeDir) | fromJson }}{{ end -}}
 {{- $section | toJson -}}
 {{- end -}}
