@@ -7,15 +7,18 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from harness.backends.aws import REGION, Aws, CloudWatchLogs
+from harness.backends.otlp import OtlpGrpcReceiver, OtlpReceiver
 from harness.backends.ports import own_address
 from harness.backends.receivers import HOST, BulkReceiver, JsonReceiver
+from harness.backends.vendors import LokiReceiver
 
-from .node import PASSWORD, USER, Kubelet, Node, http
+from .node import NOW, PASSWORD, USER, Kubelet, Node, http
 
 pytestmark = pytest.mark.slow
 
@@ -192,6 +195,43 @@ def test_bucket_gets_every_record(kind: str, tmp_path: Path, node: Callable[...,
     records = [json.loads(line) for text in texts for line in text.replace("}{", "}\n{").splitlines()]
     assert sorted(int(record["log"]) for record in records) == [*range(2000)]
     assert records[0].items() >= {"cluster": "eks", "pipeline": "application", "node": "node-1"}.items()
+
+
+def test_loki_gets_a_stream_for_each_container(tmp_path: Path, node: Callable[..., Node]) -> None:
+    """After an outage at the start, Loki has each record once, in streams with the names of namespace and container."""
+    with LokiReceiver() as receiver:
+        receiver.fail("503")
+        loki = {"type": "loki", "host": HOST, "port": receiver.port, "tls": {"enabled": False}}
+        made = node(metadata={"from": "tag"}, outputs={"loki": loki})
+        for namespace in ("shop", "prd"):
+            made.write("web-1", *(f"{namespace} {number}" for number in range(1000)), namespace=namespace)
+        made.wait(lambda: made.metric("fluentbit_output_retries_total") > 0)
+        receiver.heal()
+        made.wait(lambda: len(receiver) >= 2000)
+    lines = Counter(record["log"] for record in receiver.records)
+    assert lines == Counter(f"{namespace} {number}" for namespace in ("shop", "prd") for number in range(1000))
+    common = {"job": "fluent-bit", "cluster": "eks", "pipeline": "application", "container": "app"}
+    assert sorted(stream["namespace"] for stream in receiver.streams) == ["prd", "shop"]
+    assert [common.items() <= stream.items() for stream in receiver.streams] == [True, True]
+
+
+@pytest.mark.parametrize("over", ["HTTP", "gRPC"])
+def test_otlp_has_fields_as_attributes(over: str, tmp_path: Path, node: Callable[..., Node]) -> None:
+    """After an outage at the start, each line is the body of one log record, with the time and the pod of the line."""
+    with (OtlpReceiver if over == "HTTP" else OtlpGrpcReceiver)(tls=tmp_path / "pki") as receiver:
+        receiver.fail("503")
+        place = {"host": HOST, "port": receiver.port, "tls": {"caFile": str(receiver.ca)}}
+        made = node(metadata={"from": "tag"}, outputs={"otlp": {"type": "otlp", "grpc": over == "gRPC", **place}})
+        made.write("web-1", *(str(number) for number in range(2000)))
+        made.wait(lambda: made.metric("fluentbit_output_retries_total") > 0)
+        receiver.heal()
+        made.wait(lambda: len(receiver) >= 2000)
+    assert sorted(int(record["log"]) for record in receiver.records) == [*range(2000)]
+    first = receiver.records[0]
+    assert first.items() >= {"cluster": "eks", "pipeline": "application", "node": "node-1"}.items()
+    assert first["kubernetes"] == {"namespace_name": "shop", "pod_name": "web-1", "container_name": "app"}
+    written = datetime.fromisoformat(NOW.replace("000000001Z", "000000+00:00"))
+    assert {record["time"] for record in receiver.records} == {int(written.timestamp()) * 10**9 + 1}
 
 
 def test_two_backends_get_every_record(tmp_path: Path, node: Callable[..., Node], backend: JsonReceiver) -> None:
