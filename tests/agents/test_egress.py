@@ -14,10 +14,12 @@ import yaml
 
 from harness import images, tools
 from harness.backends.aws import CREDENTIALS, REGION, CloudWatchLogs
+from harness.backends.otlp import OtlpGrpcReceiver, OtlpReceiver
 from harness.backends.ports import free_port
 from harness.backends.proxy import Proxy
-from harness.backends.receivers import HOST, JsonReceiver
+from harness.backends.receivers import HOST, JsonReceiver, Receiver
 from harness.backends.remote_write import PATH, RemoteWriteReceiver
+from harness.backends.vendors import DatadogReceiver, LokiReceiver, NewRelicReceiver, SplunkReceiver
 from harness.backends.xray import XRay
 from harness.images import machine_program, variable_of
 from harness.render.helm import Helm
@@ -182,6 +184,35 @@ def test_sidecar_behind_a_proxy_and_a_private_ca(sidecar: Callable[..., Sidecar]
             started.wait_for(lambda: bool(far.records and near.records))
         assert [record["log"] for record in (*far.records, *near.records)] == ["hello", "hello"]
         assert set(proxy.destinations) == {f"{name}:443"}
+
+
+VENDORS: dict[str, tuple[Callable[..., Receiver], dict[str, Any]]] = {
+    "datadog": (DatadogReceiver, {"apikey": KEY}),
+    "loki": (LokiReceiver, {"port": 443}),
+    "newrelic": (NewRelicReceiver, {"licenseKey": KEY}),
+    "otlp": (OtlpReceiver, {"port": 443}),
+    "otlp over gRPC": (OtlpGrpcReceiver, {"port": 443, "grpc": True}),
+    "splunk": (SplunkReceiver, {"port": 443, "splunkToken": KEY}),
+}
+
+
+@pytest.mark.environment("proxy", "sidecar")
+@pytest.mark.environment("private-ca", "sidecar")
+@pytest.mark.parametrize("kind", VENDORS)
+def test_vendors_behind_a_proxy_and_a_private_ca(sidecar: Callable[..., Sidecar], tmp_path: Path, kind: str) -> None:
+    """Every plugin connects through the proxy, and trusts the CA of `caBundle`."""
+    name = "logs.example.com"
+    receiver, options = VENDORS[kind]
+    place = {"baseUri": f"https://{name}/log/v1"} if kind == "newrelic" else {"host": name}
+    keys = {f"OUTPUT_FAR__{option}": "key" for option in ("APIKEY", "LICENSE_KEY", "SPLUNK_TOKEN")}
+    with receiver(tls=tmp_path / "pki", names=[name]) as far, Proxy({name: (HOST, far.port)}) as proxy:
+        outputs = {"stdout": {"enabled": False}, "far": {"type": kind.split()[0], **place, **options}}
+        egress = {"proxy": {"httpProxy": proxy.url}, "caBundle": {"secret": KEY}}
+        started = sidecar({"outputs": outputs, **egress}, secrets=keys, ca=far.ca)
+        started.file.write_text("hello\n", encoding="utf-8")
+        started.wait_for(lambda: bool(far.records))
+    assert [record["log"] for record in far.records] == ["hello"]
+    assert set(proxy.destinations) == {f"{name}:443"}
 
 
 @pytest.mark.environment("private-ca", "metrics")
