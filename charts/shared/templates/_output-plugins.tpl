@@ -61,6 +61,14 @@ Booleans are the words that every plugin knows.
 {{- include "shared.reject" (list (and (hasKey ($output.options | default dict) $option) (hasKey ($output.secretOptions | default dict) $option))
   (printf "`%s` sets %s in options and in secretOptions. Remove one of them, for example:" $place $option) (printf "%s.options" $place) (dict $option nil)) }}
 {{- end }}
+{{- range $option := list "header" "http_header" "avro_http_header" }}
+{{- range kindIs "string" (dig "options" $option "" $output) | ternary (list (dig "options" $option "" $output)) (dig "options" $option list $output) }}
+{{- $header := splitList " " . | first }}
+{{- include "shared.reject" (list (include "shared.isCredential" $header)
+  (printf "`%s.options.%s` contains %s, a credential, which everyone who can read ConfigMaps would see. Create a Secret that contains the header, for example \"%s ...\", and name its key." $place $option $header $header)
+  (printf "%s.secretOptions.%s" $place $option) (dict "name" "my-secret" "key" "header")) }}
+{{- end }}
+{{- end }}
 {{- include "shared.reject" (list (and (has $output.plugin (list "gelf" "syslog")) (not (has (dig "options" "mode" "udp" $output) (list "tcp" "tls"))))
   (printf "`%s` would send by UDP, which loses records without a word." $place) (printf "%s.options.mode" $place) "tcp") }}
 {{- end }}

@@ -94,6 +94,16 @@ REJECTED: dict[str, tuple[Values, str, str]] = {
         "`outputs.custom.options` contains api_key, a credential",
         "    secretOptions:\n      api_key:\n        key: api_key\n        name: my-secret",
     ),
+    "credential in a header": (
+        to("custom", plugin="websocket", options={"header": ["Authorization Bearer x"]}),
+        "`outputs.custom.options.header` contains Authorization, a credential",
+        "    secretOptions:\n      header:\n        key: header\n        name: my-secret",
+    ),
+    "header with a credential": (
+        to("otlp", headers={"X-Api-Key": "hunter2"}),
+        "`outputs.otlp.headers` contains X-Api-Key, a credential",
+        "    secretHeaders:\n      X-Api-Key:\n        key: header\n        name: my-secret",
+    ),
     "option twice": (
         to("custom", options={"host": "a"}, secretOptions={"host": KEY}),
         "`outputs.custom` sets host in options and in secretOptions",

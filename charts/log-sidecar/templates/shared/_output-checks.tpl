@@ -41,10 +41,20 @@ name> and, where {file} is a placeholder too, "files" true; for Fluent Bit 1.9.1
   (printf "%s.roleArn" $place) "arn:aws:iam::444455556666:role/logs") }}
 {{- include "log-sidecar.reject" (list (and .awsAuth .httpUser) (printf "`%s` signs requests (awsAuth) and has a user (httpUser); a request carries one of them." $place)
   (printf "%s.awsAuth" $place) false $place (dict "httpUser" nil "httpPasswd" nil)) }}
+{{- range $header, $_ := get . "headers" | default dict }}
+{{- include "log-sidecar.reject" (list (include "log-sidecar.isCredential" $header)
+  (printf "`%s.headers` contains %s, a credential, which everyone who can read ConfigMaps would see. Create a Secret, and name its key." $place $header)
+  $place (dict "headers" (dict $header nil) "secretHeaders" (dict $header (dict "name" "my-secret" "key" "header")))) }}
+{{- end }}
 {{- if eq .type "custom" }}{{ include "log-sidecar.checkCustomOutput" (dict "output" . "place" $place "types" $.types) }}{{ end }}
 {{- include "log-sidecar.reject" (list (and .licenseKey .apiKey) (printf "`%s` has a licenseKey and an apiKey, and a request carries one of them. Remove one of them, for example:" $place)
   (printf "%s.apiKey" $place) nil) }}
 {{- end }}
+{{- end -}}
+
+{{/* Whether a header is a credential by its name. */}}
+{{- define "log-sidecar.isCredential" -}}
+{{- if regexMatch "(?i)^((proxy-)?authorization|cookie)$|(api|access|auth|license|insert|subscription)-?key$|token|secret|password" . }}true{{ end -}}
 {{- end -}}
 
 {{/* One option: dict "path" <of its value> "option" <data of log-sidecar.outputTypes> "value" "checks" <as for log-sidecar.checkOutputs>. */}}
