@@ -156,6 +156,14 @@ def test_output_receives_the_files_that_it_matches(agent_config: Configs, sideca
     assert named == {"sidecar-a": [], "sidecar-b": pod, "sidecar-c": pod}
 
 
+@pytest.mark.parametrize("kind", BACKENDS)
+def test_lines_fit_into_requests(agent_config: Configs, kind: str) -> None:
+    """Lines are truncated at 128k for backends that reject longer ones, or discard them without a metric."""
+    [tail] = tails(agent_config(to(kind))["sidecar"]["pipeline"])
+    short = kind in ("cloudwatch", "firehose", "kinesis", "loki")
+    assert tail["buffer_max_size"] == ("128k" if short else "1M")
+
+
 @pytest.mark.parametrize("label", [{"a": "b c"}, {"a": '"b"'}, {"a": ""}, {"a": "é"}, {"a": "b'c"}])
 def test_labels_of_any_text(agent_config: Configs, label: dict[str, str]) -> None:
     """A label with blanks or quotes, at which `record_modifier` splits, is added by another processor."""
