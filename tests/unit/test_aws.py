@@ -1,8 +1,9 @@
-"""The stand-in for CloudWatch Logs."""
+"""The stand-ins for CloudWatch Logs and Kinesis."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from harness.backends.aws import CloudWatchLogs
+from harness.backends.aws import CloudWatchLogs, Kinesis
 
 
 def test_one_stand_in_does_not_see_what_another_was_sent(tmp_path: Path) -> None:
@@ -12,3 +13,20 @@ def test_one_stand_in_does_not_see_what_another_was_sent(tmp_path: Path) -> None
         assert api.groups() == {"first"}
     with CloudWatchLogs(tmp_path / "second") as api:
         assert api.groups() == set()
+
+
+def test_stream_keeps_the_records_of_requests_at_the_same_time(tmp_path: Path) -> None:
+    """Two clients write at once, and every record is in the stream once."""
+    with Kinesis(tmp_path / "pki", stream="logs") as stream:
+        client = stream.client("kinesis")
+
+        def put(batch: int) -> None:
+            lines = [f'{{"log": "{batch}-{number}"}}\n' for number in range(500)]
+            records = [{"Data": line.encode(), "PartitionKey": "a"} for line in lines]
+            client.put_records(StreamName="logs", Records=records)
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(put, range(6)))
+        assert sorted(stream.lines()) == sorted(
+            f"{batch}-{number}".encode() for batch in range(6) for number in range(500)
+        )

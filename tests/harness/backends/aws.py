@@ -174,6 +174,8 @@ class Kinesis(Aws):
 
     def __init__(self, folder: Path, *, stream: str) -> None:
         super().__init__(folder)
+        # Of two requests at a time, moto overwrites records (`Shard.put_record`: "not safe for concurrency").
+        self._application.one_by_one = threading.Lock()
         self._stream = stream
         self._client = self.client("kinesis")
         self._client.create_stream(StreamName=stream, ShardCount=1)
@@ -199,12 +201,17 @@ class Kinesis(Aws):
 
 
 class _Moody:
-    """Answers with the current trouble instead of the API; for `lost`, the API first handles the request."""
+    """Answers with the current trouble instead of the API; for `lost`, the API first handles the request.
+
+    Attributes:
+        one_by_one: held while the API handles a request.
+    """
 
     def __init__(self, application: "WSGIApplication", trouble: Trouble) -> None:
         self._application = application
         self._trouble = trouble
         self._lock = threading.Lock()
+        self.one_by_one: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
         self._writes = 0
         self._last_write = 0.0
 
@@ -228,7 +235,7 @@ class _Moody:
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         kind = self._trouble.kind
         if not kind:
-            with self._counted(environ.get("HTTP_X_AMZ_TARGET", "")):
+            with self._counted(environ.get("HTTP_X_AMZ_TARGET", "")), self.one_by_one:
                 return self._application(environ, _numbered(start_response))
         self._trouble.count_failure()
         # Unread data would be parsed as the next request on this connection.
