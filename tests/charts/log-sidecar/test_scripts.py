@@ -31,10 +31,10 @@ exec /bin/mkdir "$@"
 """
 
 
-def run(script: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+def run(script: str, folder: Path, agent_text: str = AGENT) -> "subprocess.CompletedProcess[str]":
     """Run a script as in the container, with signals.sh before it."""
     agent = folder / "agent"
-    agent.write_text(AGENT, encoding="utf-8")
+    agent.write_text(agent_text, encoding="utf-8")
     agent.chmod(0o755)
     follow = 'follow() { echo started; { until ! kill -0 "$life" 2>/dev/null; do sleep 0.1; done; echo ended; } & }\n'
     text = (SCRIPTS / "signals.sh").read_text(encoding="utf-8") + follow + script
@@ -62,3 +62,15 @@ def test_signal_while_the_configuration_is_prepared_still_drains(engine: str, tm
     mkdir.chmod(0o755)
     ended = run((SCRIPTS / f"{engine}.sh").read_text(encoding="utf-8"), tmp_path)
     assert (ended.returncode, ended.stdout.split(), ended.stderr) == (0, ["started", "ended"], "")
+
+
+def test_lost_file_is_reported(tmp_path: Path) -> None:
+    """A file that Fluent Bit opened instead of another one, which was renamed at the same time, is named once."""
+    script = (SCRIPTS / "fluent-bit.sh").read_text(encoding="utf-8").replace("\nstart\n", "\nstart\nkill -TERM $$\n")
+    for name in ("app.log", "app.log.1"):
+        (tmp_path / name).write_text("line\n", encoding="utf-8")
+    opened = "exec 3<app.log 4<app.log.1 5<app.log.1 6>>app.log\ncat <&3 >&2; cat <&4 >&2; cat <&5 >&2\n"
+    opening = f"#!/bin/sh\ncd {tmp_path}\n{opened}"
+    ended = run(script, tmp_path, AGENT.replace("#!/bin/sh\n", opening))
+    lost = f"{tmp_path}/app.log.1 was read twice, and a file that was renamed at the same time is lost\n"
+    assert (ended.returncode, ended.stderr) == (0, "line\n" * 3 + lost)

@@ -25,17 +25,26 @@ start_again() {
   echo
   start
 }
-# Number of unread bytes in the files that Fluent Bit has open read-only. Its own files are open for writing, too.
-unread() {
-  ls -lnL "/proc/$!/fd" 2>/dev/null | {
-    bytes=0
-    while read -r mode _ _ _ size rest; do
-      { read -r _ position && read -r _ flags; } <"/proc/$!/fdinfo/${rest##* }" || continue
-      case $mode$flags in
-        -*0) [ "$position" -ge "$size" ] || bytes=$((bytes + size - position)) ;;
-      esac
-    done 2>/dev/null
-    echo "$bytes"
+# The files that Fluent Bit has open read-only, each with its inode, descriptor and unread bytes. Its own files are open
+# for writing, too.
+files() {
+  ls -linL "/proc/$!/fd" 2>/dev/null | while read -r inode mode _ _ _ size rest; do
+    { read -r _ position && read -r _ flags; } <"/proc/$!/fdinfo/${rest##* }" || continue
+    case $mode$flags in
+      -*0) echo "$inode ${rest##* } $((size > position ? size - position : 0))" ;;
+    esac
+  done 2>/dev/null
+}
+# Fluent Bit looks up a file by name, then opens it by name. If a rotation renames files in between, it reads one file
+# twice instead of another one, which is lost.
+report_mistakes() {
+  files | sort | {
+    before=
+    while read -r inode descriptor _; do
+      [ "$inode" != "$before" ] ||
+        echo "$(readlink "/proc/$!/fd/$descriptor") was read twice, and a file that was renamed at the same time is lost" >&2
+      before=$inode
+    done
   }
 }
 # Wait until new files are discovered, then until all files are read, unless there is no progress five times.
@@ -45,7 +54,7 @@ read_on() {
   while
     before=$left
     sleep "$DRAIN_SECONDS"
-    left=$(unread)
+    left=$(files | { sum=0; while read -r _ _ bytes; do sum=$((sum + bytes)); done; echo "$sum"; })
     [ "$left" -gt 0 ] && [ "$stuck" -lt 5 ]
   do
     [ "$left" -lt "$before" ] && stuck=0 || stuck=$((stuck + 1))
@@ -60,6 +69,7 @@ drain() {
     [ -n "${!:-}" ] || start
     kill -0 "$!" 2>/dev/null || start_again
     read_on
+    report_mistakes
     kill -TERM "$!" 2>/dev/null
     wait "$!" && exit 0
     code=$?
