@@ -196,6 +196,7 @@ def test_global_registry_reaches_every_image(case: Case, helm: Helm) -> None:
     assert "mirror.invalid/" in str([*rendered])
 
 
+@pytest.mark.slow
 @pytest.mark.environment("private")
 def test_mirrors_reach_every_image(case: Case, helm: Helm) -> None:
     """With `global.imageRegistries`, every image is from its registry's mirror; other registries stay."""

@@ -75,7 +75,9 @@ _rejected_alone: set[tuple[Case, Path_]] = set()
 
 
 # Texts of a quick run, in the file with most features.
-QUICK = ("newline", "template", "mapping", "octal", "variable of an agent", "variable of Kubernetes", "command")
+QUICK = ("newline", "template", "mapping", "command")
+# Texts for environments, which change only a few values.
+FOR_ENVIRONMENTS = (*QUICK, "octal", "variable of an agent", "variable of Kubernetes")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -86,13 +88,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                 pytest.param(case, text, id=f"{case}-{name}", marks=() if _is_quick(case, name) else pytest.mark.slow)
                 for case in cases()
                 for name, text in CORPUS.items()
-                if name in QUICK or not _is_environment(case)
+                if name in FOR_ENVIRONMENTS or not _is_environment(case)
             ],
         )
 
 
 def _is_environment(case: Case) -> bool:
-    """Return whether a file changes only a few values, as an environment does."""
+    """Return whether a file is an environment of values/."""
     return case.values is not None and case.values.parent.name in ("dev", "staging", "prod")
 
 
