@@ -105,7 +105,7 @@ which every node has, is one of them. A filter drops its events unless a user li
 {{- range include "fluent-bit-windows.eventSources" . | fromJsonArray -}}
 {{- $inputs = append $inputs (include "fluent-bit-windows.events" (merge (dict "root" $) .) | fromJson) -}}
 {{- end -}}
-{{- $inputs | toJson -}}
+{{- concat $inputs (include "fluent-bit-windows.redactionInputs" . | fromJsonArray) | toJson -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.kubernetesFilter" -}}
@@ -164,7 +164,7 @@ which every node has, is one of them. A filter drops its events unless a user li
 {{- $filters = append $filters (dict "name" "record_modifier" "alias" "parts" "match" "application.*" "remove_key" "_p") -}}
 {{- $filters = append $filters (include "fluent-bit-windows.kubernetesFilter" . | fromJson) -}}
 {{- end -}}
-{{- concat $filters .Values.logs.extraFilters | toJson -}}
+{{- concat $filters .Values.logs.extraFilters (include "fluent-bit-windows.redactionFilters" (dict "root" .) | fromJsonArray) | toJson -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.service" -}}

@@ -1,6 +1,6 @@
 {{/* Checks that relate several values. Each returns messages (problem, place, YAML to write), which are reported together. */}}
 {{- define "fluent-bit-windows.validate" -}}
-{{- include "fluent-bit-windows.runChecks" (dict "root" . "checks" (list "Fullname" "Identity" "Builds" "Images" "Mode" "Proxy" "KubeletMetadata" "ReadNamespaces" "Legacy" "Logs" "Duplicates" "Filters" "Workloads")) -}}
+{{- include "fluent-bit-windows.runChecks" (dict "root" . "checks" (list "Fullname" "Identity" "Builds" "Images" "Mode" "Proxy" "KubeletMetadata" "ReadNamespaces" "Legacy" "Redaction" "Logs" "Duplicates" "Filters" "Workloads")) -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkBuilds" -}}
@@ -71,6 +71,8 @@
   "`logs.host.eventQuery` is set, but Fluent Bit 1.9.10 cannot select events." "profile" "upstream") }}
 {{- include "fluent-bit-windows.reject" (list .Values.logs.extraFilters
   "`logs.extraFilters` is in Fluent Bit's YAML format, but Fluent Bit 1.9.10 reads only the classic format." "profile" "upstream") }}
+{{- include "fluent-bit-windows.reject" (list (include "fluent-bit-windows.redacts" .)
+  "`redaction` has rules, but the chart does not support them with Fluent Bit 1.9.10." "profile" "upstream") }}
 {{- end }}
 {{- end -}}
 

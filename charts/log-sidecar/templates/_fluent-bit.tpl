@@ -166,6 +166,7 @@ the trailing line break. With both, stdout has its own processor (log-sidecar.st
 {{- $backend := include "log-sidecar.hasBackend" (dict "outputs" $active) -}}
 {{- $inputs := list -}}
 {{- $filters := list -}}
+{{- $lines := list -}}
 {{- $parsers := list -}}
 {{- range $file := .sidecar.files -}}
 {{- $receivers := include "log-sidecar.receivers" (dict "outputs" $active "files" (list .)) | fromJsonArray -}}
@@ -173,10 +174,13 @@ the trailing line break. With both, stdout has its own processor (log-sidecar.st
 {{- $scope := merge (dict "file" . "outputs" $receivers "backend" $receives) $ -}}
 {{- $inputs = append $inputs (include "log-sidecar.fluentBitInput" $scope | fromYaml) -}}
 {{- if and .multiline (not (has .multiline (list "docker" "cri"))) }}{{ $filters = append $filters (include "log-sidecar.fluentBitMultiline" $scope | fromYaml) }}{{ end -}}
-{{- if .multiline }}{{ $filters = append $filters (include "log-sidecar.fluentBitOneLine" $scope | fromYaml) }}{{ end -}}
+{{- if .multiline }}{{ $lines = append $lines (include "log-sidecar.fluentBitOneLine" $scope | fromYaml) }}{{ end -}}
 {{- with include "log-sidecar.multilineRules" $scope }}{{ $parsers = append $parsers (fromYaml .) }}{{ end -}}
 {{- end -}}
+{{- $inputs = concat $inputs (include "log-sidecar.redactionInputs" .root | fromJsonArray) -}}
 {{- $inputs = append $inputs (include "log-sidecar.positionsInput" . | fromJson) -}}
+{{- /* Secrets of several lines are found while they are still on several lines. */ -}}
+{{- $filters = concat $filters (include "log-sidecar.redactionFilters" . | fromJsonArray) $lines -}}
 {{- $pipeline := dict "inputs" $inputs "outputs" (include "log-sidecar.fluentBitOutputs" (merge (dict "outputs" $active) .) | fromJsonArray) -}}
 {{- with $filters }}{{ $_ := set $pipeline "filters" . }}{{ end -}}
 {{- $service := dict

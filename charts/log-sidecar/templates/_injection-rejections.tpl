@@ -58,6 +58,11 @@ the conditions before it. Messages have no line breaks: the API server drops tho
 - if: '!(variables.engine in ["fluent-bit", "tail"])'
   say: >-
     {{ printf "The annotation %sengine is '" $p | toJson }} + variables.engine + {{ printf "'. Write %sengine: fluent-bit or tail." $p | toJson }}
+{{- if include "log-sidecar.redacts" . }}
+- if: variables.engine == "tail"
+  say: >-
+    {{ printf "The annotation %sengine is 'tail', which cannot redact the secrets that the cluster's administrator excludes from logs. Write %sengine: fluent-bit." $p $p | toJson }}
+{{- end }}
 - if: '!(variables.rotation in ["rename", "copytruncate"])'
   say: >-
     {{ printf "The annotation %srotation is '" $p | toJson }} + variables.rotation + {{ printf "'. Write %srotation: rename or copytruncate." $p | toJson }}

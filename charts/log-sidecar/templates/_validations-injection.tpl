@@ -29,6 +29,8 @@
 {{- $tail := eq (include "log-sidecar.injectionEngine" (dict "root" .root "profile" $profile)) "tail" -}}
 {{- include "log-sidecar.reject" (list (and $tail $multiline) (printf "`%s`: the tail engine cannot join the lines of %s records." $path $multiline)
   $path (dict "engine" "fluent-bit" "multiline" $multiline)) }}
+{{- include "log-sidecar.reject" (list (and $tail (include "log-sidecar.redacts" .root)) (printf "`redaction` has rules, but `%s` uses the tail engine, which cannot redact." $path)
+  (printf "%s.engine" $path) "fluent-bit") }}
 {{- $unknown := list }}
 {{- range $output, $given := $profile.outputs }}
 {{- if not (or .type (hasKey $.root.Values.outputs $output)) }}{{ $unknown = append $unknown $output }}{{ end }}

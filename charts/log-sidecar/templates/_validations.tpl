@@ -10,7 +10,20 @@ instead. All messages are shown at once, separated by form feeds, which no value
 {{- if .Values.injection.enabled -}}
 {{- $checks = append $checks "Injection" -}}
 {{- end -}}
+{{- $checks = concat $checks (list "Redaction" "Redacts") -}}
 {{- include "log-sidecar.runChecks" (dict "root" . "checks" $checks) -}}
+{{- end -}}
+
+{{/* Where nothing would be redacted, the chart refuses to send anything. */}}
+{{- define "log-sidecar.checkRedacts" -}}
+{{- $engine := .Values.sidecar.engine -}}
+{{- $demo := .Values.app.demo -}}
+{{- if include "log-sidecar.redacts" . -}}
+{{- include "log-sidecar.reject" (list (and .Values.sidecar.enabled (ne $engine "fluent-bit"))
+  (printf "`redaction` has rules, but `sidecar.engine` is %s, which cannot redact." $engine) "sidecar.engine" "fluent-bit") }}
+{{- include "log-sidecar.reject" (list (and .Values.app.enabled $demo.enabled (ne $demo.logTo "file"))
+  (printf "`redaction` has rules, but `app.demo.logTo` is %s: the demo sends its lines itself, without redaction." $demo.logTo) "app.demo.logTo" "file") }}
+{{- end -}}
 {{- end -}}
 
 {{- define "log-sidecar.checkCommand" -}}

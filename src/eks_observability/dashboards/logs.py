@@ -8,12 +8,14 @@ from eks_observability.dashboards.promql import CLUSTER, NAMESPACE, RATE, kubele
 AGENTS = "pods|endpoints"
 COMPLAINTS = 'message_type=~"warn|error"'
 IN = 'namespace=~"$namespace"'
+# Redaction counts secrets by records that it drops.
+NO_COUNTERS = 'name!~"redact.*"'
 FLUENT_BIT = "a Fluent Bit whose pod is annotated for scraping"
 NO_AWS = "CloudWatch metrics exist only in AWS"
 
 
-def _agent(metric: str) -> str:
-    return series(metric, AGENTS, IN)
+def _agent(metric: str, *matchers: str) -> str:
+    return series(metric, AGENTS, IN, *matchers)
 
 
 def _stat(title: str, expr: str, unit: str, description: str = "", *, alarm: float | None = None) -> Panel:
@@ -36,8 +38,8 @@ def _graph(
     return Panel(title, "graph", queries, unit=unit, description=description, needs=needs)
 
 
-def _by_name(metric: str) -> Query:
-    return Query(f"sum by (name) ({rate(_agent(metric))})", "{{name}}")
+def _by_name(metric: str, *matchers: str) -> Query:
+    return Query(f"sum by (name) ({rate(_agent(metric, *matchers))})", "{{name}}")
 
 
 def _total(metric: str) -> str:
@@ -86,7 +88,7 @@ BOARD = Board(
                 _graph(
                     "Dropped by filters",
                     "recs",
-                    _by_name("fluentbit_filter_drop_records_total"),
+                    _by_name("fluentbit_filter_drop_records_total", NO_COUNTERS),
                     description="Dropped intentionally by a filter.",
                     needs=(FLUENT_BIT, "a Fluent Bit with a filter"),
                 ),

@@ -182,8 +182,12 @@ def _routes(
         readers = inputs_of(config, path)
         if len(readers) > 1:
             yield f"{path} is read by {_listed(readers)}: each of its lines would be duplicated"
-    # Nobody misses the records of a dummy that ends after a few.
-    real = [plugin for plugin in config.inputs if plugin.name != "dummy" or "samples" not in plugin.options]
+    # Nobody misses the records of a dummy that ends after a few, or that the agent makes for itself.
+    real = [
+        plugin
+        for plugin in config.inputs
+        if plugin.name != "dummy" or not ("samples" in plugin.options or plugin.options.get("tag", "").startswith("_"))
+    ]
     tried = [(plugin, tag, None) for plugin in real for tag in _examples(plugin, config, paths)]
     tags = [tag for _, tag, _ in tried] + [tag for tag, _ in records]
     for source, tag, record in [*tried, *((None, tag, record) for tag, record in records)]:

@@ -54,8 +54,9 @@ Filters, as a JSON list. They are processors of the input, since otherwise an al
   "terminationGracePeriodSeconds" 30
 ) | fromJson -}}
 {{- $pipeline := dict
-  "inputs" (list (include "observability-stack.eventsInput" . | fromYaml))
+  "inputs" (prepend (include "observability-stack.redactionInputs" . | fromJsonArray) (include "observability-stack.eventsInput" . | fromYaml))
   "outputs" (include "observability-stack.fluentBitOutputs" (dict "root" . "component" "events") | fromJsonArray)
 -}}
+{{- with include "observability-stack.redactionFilters" (dict "root" .) | fromJsonArray }}{{ $_ := set $pipeline "filters" . }}{{ end -}}
 {{- dict "fluent-bit.yaml" (dict "service" $service "pipeline" $pipeline | toYaml) | toYaml -}}
 {{- end -}}

@@ -5,6 +5,9 @@
 {{- if $logging.enabled -}}
 {{- include "observability-stack.reject" (list (hasPrefix "us-gov-" .Values.cluster.region)
   (printf "`fargate.logging.enabled` is true, but EKS has no Fargate in %s." .Values.cluster.region) "fargate.logging.enabled" false) }}
+{{- include "observability-stack.reject" (list (include "observability-stack.redacts" .)
+  "`redaction` has rules, but Fargate's log router supports no filter that redacts. Redact in the pods with the sidecar of log-sidecar, and install the log router with a release of its own, without rules."
+  "fargate.logging.enabled" false) }}
 {{- $types := include "observability-stack.outputTypes" . | fromJson -}}
 {{- $supported := list -}}
 {{- range $name, $type := $types }}{{ if $type.logRouter }}{{ $supported = append $supported $name }}{{ end }}{{ end -}}

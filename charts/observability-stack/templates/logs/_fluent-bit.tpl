@@ -132,7 +132,7 @@ kube_url: https://127.0.0.1:443
 {{- $options := dict "alias" (printf "origin-%s" .) "match" (printf "%s.*" .) -}}
 {{- $filters = concat $filters (include "observability-stack.originFilter" (dict "root" $ "pipeline" . "record" (list "node ${HOST_NAME}") "options" $options) | fromJsonArray) -}}
 {{- end -}}
-{{- concat $filters $values.extraFilters | toJson -}}
+{{- concat $filters $values.extraFilters (include "observability-stack.redactionFilters" (dict "root" .) | fromJsonArray) | toJson -}}
 {{- end -}}
 
 {{/* The parser of a container runtime's lines (CRI), which keeps the parts of long lines apart, as JSON. */}}
@@ -158,6 +158,7 @@ kube_url: https://127.0.0.1:443
 {{- range include "observability-stack.logSources" . | fromJsonArray -}}
 {{- $inputs = append $inputs (include "observability-stack.logInput" (dict "root" $ "source" .) | fromJson) -}}
 {{- end -}}
+{{- $inputs = concat $inputs (include "observability-stack.redactionInputs" . | fromJsonArray) -}}
 {{- $inputs = append $inputs (include "observability-stack.positionsInput" . | fromJson) -}}
 {{- $pipeline := dict "inputs" $inputs "outputs" (include "observability-stack.fluentBitOutputs" (dict "root" . "component" "logs") | fromJsonArray) -}}
 {{- with include "observability-stack.logFilters" . | fromJsonArray }}{{ $_ := set $pipeline "filters" . }}{{ end -}}

@@ -1,6 +1,8 @@
 {{/* Checks of `logs.engine: fluentd`: features that only Fluent Bit supports in this chart. */}}
 {{- define "observability-stack.checkFluentd" -}}
 {{- $values := .Values.logs -}}
+{{- include "observability-stack.reject" (list (include "observability-stack.redacts" .)
+  "`redaction` has rules, but fluentd does not support them in this chart." "logs.engine" "fluent-bit") }}
 {{- range include "observability-stack.fluentdOutputs" . | fromJsonArray }}
 {{- $path := printf "outputs.%s" .name }}
 {{- if not (has .type (list "elasticsearch" "opensearch")) }}
