@@ -38,7 +38,7 @@ def run(script: str, folder: Path, agent_text: str = AGENT) -> "subprocess.Compl
     agent.chmod(0o755)
     follow = 'follow() { echo started; { until ! kill -0 "$life" 2>/dev/null; do sleep 0.1; done; echo ended; } & }\n'
     text = (SCRIPTS / "signals.sh").read_text(encoding="utf-8") + follow + script
-    environment = {**os.environ, "NATIVE": "true", "DRAIN_SECONDS": "2", "MESSAGES": "true", "AGENT": str(agent)}
+    environment = {**os.environ, "NATIVE": "true", "DRAIN_SECONDS": "1", "MESSAGES": "true", "AGENT": str(agent)}
     environment |= {"STATE_DIR": str(folder / "state"), "CONFIG": str(folder / "config")}
     environment["PATH"] = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(["sh", "-c", text], env=environment, capture_output=True, text=True, timeout=20)

@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from harness.loss.writer import decode
 
@@ -29,8 +29,8 @@ class Report:
     reordered: int
     mangled: int
     unknown: int = 0
-    missing: tuple[str, ...] = field(default=(), repr=False)
-    examples: tuple[bytes, ...] = field(default=(), repr=False)
+    missing: tuple[str, ...] = ()
+    examples: tuple[bytes, ...] = ()
 
     @property
     def complete(self) -> bool:
