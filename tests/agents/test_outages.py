@@ -181,7 +181,8 @@ def test_full_buffer_drops_and_counts(sidecar: Start) -> None:
         started.wait_for(lambda: read() == written)
         receiver.heal()
         delivered = lambda: started.metric("fluentbit_output_proc_records_total", name="http")  # noqa: E731
-        started.wait_for(lambda: len(receiver) >= delivered() > 0 and started.metric(CHUNKS) == 0, seconds=120)
+        # In this order: when there are no more chunks, the other number is final.
+        started.wait_for(lambda: started.metric(CHUNKS) == 0 and len(receiver) >= delivered() > 0, seconds=120)
         report = count(receiver.lines(), written)
         # A chunk that is dropped while it is being sent may arrive in part.
         assert 0 < report.lost <= read() - delivered()
@@ -195,15 +196,15 @@ def test_full_volume_counts_what_it_loses(sidecar: Start, kind: str) -> None:
         values: dict[str, Any] = to("http", receiver.port) if kind == "http" else {}
         values["sidecar"] = {"state": {"medium": ""}}
         started = sidecar(values, state_size="64m")
+        read = lambda: started.metric(READ, owner="app")  # noqa: E731
         writer = started.begin("--lines 60000 --rate 20000 --rotate rename --rotations 3")
         with volumes.filled(started.state):
-            time.sleep(2)
+            started.wait_for(lambda: read() >= 40_000)
         written = finish_writer(writer).written
-        read = lambda: started.metric(READ, owner="app")  # noqa: E731
         delivered = lambda: started.metric("fluentbit_output_proc_records_total", name=kind)  # noqa: E731
         started.wait_for(lambda: read() == written)
         arrived = started if kind == "stdout" else receiver
-        started.wait_for(lambda: len(arrived) == delivered() and started.metric(CHUNKS) == 0)
+        started.wait_for(lambda: started.metric(CHUNKS) == 0 and len(arrived) == delivered())
         report = count(started.lines() if kind == "stdout" else receiver.lines(), written)
         assert (report.lost, report.duplicated, report.mangled) == (read() - delivered(), 0, 0), report
         # Otherwise the test proves nothing.

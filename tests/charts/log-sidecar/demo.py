@@ -2,11 +2,13 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from harness.backends.ports import free_port
@@ -57,6 +59,19 @@ class Demo:
             assert time.monotonic() < deadline, counts
             time.sleep(0.05)
         return counts
+
+    def connect(self) -> socket.socket:
+        host, _, port = self._address.rpartition("/")[2].partition(":")
+        return socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS)
+
+    def stop_listening(self) -> None:
+        """Send SIGTERM, and wait until the port is closed."""
+        self.process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        with suppress(ConnectionRefusedError):
+            while time.monotonic() < deadline:
+                self.connect().close()
+                time.sleep(0.05)
 
     def end(self) -> str:
         self.process.send_signal(signal.SIGTERM)

@@ -139,6 +139,23 @@ def test_a_line_leads_to_its_spans(start: Callable[..., Demo]) -> None:
     assert (server["name"], server["kind"], step["kind"]) == ("GET /log", 2, 1)
 
 
+def test_request_at_sigterm_is_answered_and_traced(start: Callable[..., Demo]) -> None:
+    """A request that arrives completely only after SIGTERM is answered, and its trace is sent."""
+    with receivers.JsonReceiver() as collector:
+        demo = start(traced("otlp", f"http://{receivers.HOST}:{collector.port}"))
+        with demo.connect() as client:
+            client.sendall(b"GET /log?lines=2 HTTP/1.0\r\n")
+            # The demo accepts one connection after another.
+            demo.get("/healthz")
+            demo.stop_listening()
+            client.sendall(b"\r\n")
+            answer = client.makefile("rb").read()
+        said = demo.end()
+        assert len(collector.records) == 1
+    assert answer.count(b" trace_id=") == 2
+    assert "demo_traces_sent_total 1\ndemo_traces_lost_total 0" in said
+
+
 @pytest.mark.slow
 def test_nobody_who_takes_traces_holds_up_nothing(start: Callable[..., Demo]) -> None:
     """With an unknown host or a closed port, traces are lost and counted, and all requests succeed."""

@@ -59,6 +59,7 @@ class Handler(BaseHTTPRequestHandler):
 
     server_version = "demo"
     sys_version = ""
+    timeout = 5  # seconds that a client may be silent
     lines = Lines()
     shipper: Any = None
     tracer: Any = None
@@ -158,7 +159,8 @@ def open_tracer() -> Any:
 class Server(ThreadingHTTPServer):
     """Listens on IPv4 and IPv6, or on IPv4 alone if the kernel lacks IPv6."""
 
-    daemon_threads = True
+    # server_close() waits for requests that are not answered yet.
+    daemon_threads = False
     address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
 
     def server_bind(self) -> None:
