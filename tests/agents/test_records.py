@@ -110,6 +110,28 @@ def test_stack_traces_stay_in_order_on_stdout(sidecar: Start, trace: str, file: 
 
 
 @pytest.mark.parametrize("kind", ["stdout", "http"])
+def test_own_parser_adds_fields(sidecar: Start, kind: str) -> None:
+    """A parser of the values adds a line's fields and time for a backend; stdout and other lines keep what they are."""
+    parser = {"name": "json", "format": "json", "time_key": "ts", "time_format": "%Y-%m-%dT%H:%M:%S%z"}
+    parse = {"name": "parser", "match": "app", "key_name": "log", "parser": "json"}
+    kept = {"preserve_key": True, "reserve_data": True}
+    line = '{"level": "warn", "ts": "2026-01-02T03:04:05+0000"}'
+    with JsonReceiver() as receiver:
+        chosen = values(kind, receiver.port)
+        chosen["sidecar"] = {"fluentBit": {"extraFilters": [{**parse, **kept}], "extraParsers": [parser]}}
+        started = sidecar(chosen)
+        started.file.write_text(f"{line}\nplain\n")
+        started.wait_for(lambda: len(started if kind == "stdout" else receiver) >= 2)
+        records = {record["log"]: record for record in receiver.records}
+    if kind == "stdout":
+        assert [text.decode() for text in started.lines()] == [line, "plain"]
+        return
+    assert (records[line]["level"], records[line]["file"]) == ("warn", "app")
+    assert records[line]["time"].startswith("2026-01-02T03:04:05")
+    assert "level" not in records["plain"]
+
+
+@pytest.mark.parametrize("kind", ["stdout", "http"])
 def test_lines_of_a_megabyte(sidecar: Start, kind: str) -> None:
     """A line up to the limit arrives whole; a longer one is truncated and counted, and the next line follows."""
     with JsonReceiver() as receiver:

@@ -98,11 +98,11 @@ class Stage:
         items: list[dict[str, Any]] = json.loads(listed)["items"]
         return items
 
-    def follow(self, pod: str, container: str) -> Follower:
-        """Collect a container's lines from its start; `pod` may be a pattern if the node's disk is accessible."""
+    def follow(self, pod: str, container: str, streams: Iterable[str] = ("stdout",)) -> Follower:
+        """Collect a container's lines from its start; with the node's disk, `streams` apply and `pod` can be a glob."""
         if self.cluster.pod_logs is not None:
             where = container_directory(self.cluster.pod_logs, namespace=self.namespace, pod=pod, container=container)
-            return DirectoryFollower(where)
+            return DirectoryFollower(where, streams=streams)
         return ApiFollower(self.cluster.kubeconfig, self.namespace, pod, container)
 
     def add_writer(self) -> None:

@@ -88,7 +88,7 @@ def test_job_that_writes_as_fast_as_it_can_loses_nothing(stage: Stage) -> None:
     """Fluent Bit is several rotated files behind when the application ends: it reads all, or reports those it lost."""
     stage.add_writer()
     options = ["--lines", "400000", "--rotate", "rename", "--rotations", "4"]
-    with stage.follow("load-*", "sidecar") as sidecar:
+    with stage.follow("load-*", "sidecar", streams=("stdout", "stderr")) as sidecar:
         stage.install("load", writer_values("Job", "fluent-bit", *options), wait=False)
         stage.kubectl("wait", "--for=condition=Complete", "job", "--all", "--timeout=90s")
         report = sidecar.count(400_000)

@@ -164,7 +164,7 @@ which every node has, is one of them. A filter drops its events unless a user li
 {{- $filters = append $filters (dict "name" "record_modifier" "alias" "parts" "match" "application.*" "remove_key" "_p") -}}
 {{- $filters = append $filters (include "fluent-bit-windows.kubernetesFilter" . | fromJson) -}}
 {{- end -}}
-{{- concat $filters .Values.logs.extraFilters (include "fluent-bit-windows.redactionFilters" (dict "root" .) | fromJsonArray) | toJson -}}
+{{- concat $filters (include "fluent-bit-windows.redactionFilters" (dict "root" . "filters" .Values.logs.extraFilters) | fromJsonArray) | toJson -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.service" -}}
@@ -199,7 +199,9 @@ which every node has, is one of them. A filter drops its events unless a user li
   "outputs" (include "fluent-bit-windows.fluentBitOutputs" . | fromJsonArray)
 -}}
 {{- with include "fluent-bit-windows.filters" . | fromJsonArray }}{{ $_ := set $pipeline "filters" . }}{{ end -}}
-{{- dict "service" (include "fluent-bit-windows.service" . | fromJson) "pipeline" $pipeline | toJson -}}
+{{- $config := dict "service" (include "fluent-bit-windows.service" . | fromJson) "pipeline" $pipeline -}}
+{{- with .Values.logs.extraParsers }}{{ $_ := set $config "parsers" . }}{{ end -}}
+{{- $config | toJson -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.classic" -}}

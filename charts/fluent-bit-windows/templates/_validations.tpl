@@ -69,8 +69,8 @@
 {{- if include "fluent-bit-windows.isLegacy" . }}
 {{- include "fluent-bit-windows.reject" (list (ne .Values.logs.host.eventQuery "*")
   "`logs.host.eventQuery` is set, but Fluent Bit 1.9.10 cannot select events." "profile" "upstream") }}
-{{- include "fluent-bit-windows.reject" (list .Values.logs.extraFilters
-  "`logs.extraFilters` is in Fluent Bit's YAML format, but Fluent Bit 1.9.10 reads only the classic format." "profile" "upstream") }}
+{{- include "fluent-bit-windows.reject" (list (or .Values.logs.extraFilters .Values.logs.extraParsers)
+  "`logs.extraFilters` or `logs.extraParsers` is in Fluent Bit's YAML format, but Fluent Bit 1.9.10 reads only the classic format." "profile" "upstream") }}
 {{- include "fluent-bit-windows.reject" (list (include "fluent-bit-windows.redacts" .)
   "`redaction` has rules, but the chart does not support them with Fluent Bit 1.9.10." "profile" "upstream") }}
 {{- end }}
@@ -126,9 +126,6 @@
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkFilters" -}}
-{{- range $index, $filter := .Values.logs.extraFilters }}
-{{- include "fluent-bit-windows.reject" (list (eq .name "rewrite_tag")
-  (printf "`logs.extraFilters[%d]` is a rewrite_tag: no output matches its new tags, and records that it keeps would be delivered twice. Select records in outputs instead." $index)
-  "outputs.shop" (dict "type" "cloudwatch" "match" (dict "namespaces" (dict "include" (list "shop"))))) }}
-{{- end }}
+{{- $instead := dict "type" "cloudwatch" "match" (dict "namespaces" (dict "include" (list "shop"))) -}}
+{{- include "fluent-bit-windows.checkAgentFilters" (dict "path" "logs" "settings" .Values.logs "parsers" list "instead" $instead) -}}
 {{- end -}}

@@ -180,7 +180,7 @@ the trailing line break. With both, stdout has its own processor (log-sidecar.st
 {{- $inputs = concat $inputs (include "log-sidecar.redactionInputs" .root | fromJsonArray) -}}
 {{- $inputs = append $inputs (include "log-sidecar.positionsInput" . | fromJson) -}}
 {{- /* Secrets of several lines are found while they are still on several lines. */ -}}
-{{- $filters = concat $filters (include "log-sidecar.redactionFilters" . | fromJsonArray) $lines -}}
+{{- $filters = concat $filters (include "log-sidecar.redactionFilters" (dict "root" .root "filters" $settings.extraFilters) | fromJsonArray) $lines -}}
 {{- $pipeline := dict "inputs" $inputs "outputs" (include "log-sidecar.fluentBitOutputs" (merge (dict "outputs" $active) .) | fromJsonArray) -}}
 {{- with $filters }}{{ $_ := set $pipeline "filters" . }}{{ end -}}
 {{- $service := dict
@@ -199,6 +199,6 @@ the trailing line break. With both, stdout has its own processor (log-sidecar.st
 -}}
 {{- /* Retries back off exponentially from `base` to `cap` seconds (Fluent Bit's default cap is over half an hour). */ -}}
 {{- if $backend }}{{ $service = merge $service (dict "scheduler.base" 1 "scheduler.cap" 30) }}{{ end -}}
-{{- $config := dict "service" $service "pipeline" $pipeline "multiline_parsers" $parsers -}}
+{{- $config := dict "service" $service "pipeline" $pipeline "parsers" $settings.extraParsers "multiline_parsers" $parsers -}}
 {{- include "log-sidecar.nonEmpty" $config | fromJson | toYaml -}}
 {{- end -}}

@@ -10,7 +10,7 @@ instead. All messages are shown at once, separated by form feeds, which no value
 {{- if .Values.injection.enabled -}}
 {{- $checks = append $checks "Injection" -}}
 {{- end -}}
-{{- $checks = concat $checks (list "Redaction" "Redacts") -}}
+{{- $checks = concat $checks (list "Redaction" "Redacts" "Filters") -}}
 {{- include "log-sidecar.runChecks" (dict "root" . "checks" $checks) -}}
 {{- end -}}
 
@@ -24,6 +24,21 @@ instead. All messages are shown at once, separated by form feeds, which no value
 {{- include "log-sidecar.reject" (list (and .Values.app.enabled $demo.enabled (ne $demo.logTo "file"))
   (printf "`redaction` has rules, but `app.demo.logTo` is %s: the demo sends its lines itself, without redaction." $demo.logTo) "app.demo.logTo" "file") }}
 {{- end -}}
+{{- end -}}
+
+{{- define "log-sidecar.checkFilters" -}}
+{{- $settings := .Values.sidecar.fluentBit -}}
+{{- $instead := dict "type" "cloudwatch" "match" (dict "files" (list "app")) -}}
+{{- include "log-sidecar.checkAgentFilters" (dict "path" "sidecar.fluentBit" "settings" $settings "parsers" list "instead" $instead) -}}
+{{- include "log-sidecar.reject" (list (and $settings.extraFilters (ne .Values.sidecar.engine "fluent-bit"))
+  (printf "`sidecar.fluentBit.extraFilters` has filters, but `sidecar.engine` is %s, which runs none." .Values.sidecar.engine) "sidecar.engine" "fluent-bit") }}
+{{- $stdout := list -}}
+{{- range include "log-sidecar.activeOutputs" . | fromJsonArray }}{{ if eq .type "stdout" }}{{ $stdout = append $stdout .name }}{{ end }}{{ end -}}
+{{- range $index, $filter := $settings.extraFilters }}
+{{- include "log-sidecar.reject" (list (and $stdout (eq .name "parser") (eq .key_name "log") (ne (toString .preserve_key) "true"))
+  (printf "`sidecar.fluentBit.extraFilters[%d]` replaces the field log, which the output %s prints. Keep it, and the other fields." $index (first $stdout))
+  "sidecar.fluentBit.extraFilters" (list (mergeOverwrite dict . (dict "preserve_key" true "reserve_data" true)))) }}
+{{- end }}
 {{- end -}}
 
 {{- define "log-sidecar.checkCommand" -}}

@@ -144,7 +144,7 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "legacy filters": (
         {**LEGACY, "logs": {"extraFilters": [{"name": "modify", "match": "*"}]}},
-        "`logs.extraFilters` is in Fluent Bit's YAML format",
+        "`logs.extraFilters` or `logs.extraParsers` is in Fluent Bit's YAML format",
         "profile: upstream",
     ),
     "nothing to read": (
@@ -172,6 +172,11 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         {"logs": {"extraFilters": [{"name": "rewrite_tag", "match": "*", "rule": "$log ^ new true"}]}},
         "`logs.extraFilters[0]` is a rewrite_tag: no output matches its new tags",
         "outputs:\n  shop:\n    match:\n      namespaces:\n        include:\n        - shop\n    type: cloudwatch",
+    ),
+    "unknown parser": (
+        {"logs": {"extraFilters": [{"name": "parser", "match": "*", "key_name": "log", "parser": "level"}]}},
+        "`logs.extraFilters[0]` requires the parser level, which does not exist.",
+        "logs:\n  extraParsers:\n  - format: json\n    name: level",
     ),
     "namespace in and out": (
         namespaces(include=["a"], exclude=["a", "b"]),

@@ -26,6 +26,7 @@ class Demo:
     def __init__(self, made: Manifests, folder: Path, *arguments: str) -> None:
         for name, text in made.one("ConfigMap", "x-log-sidecar-demo")["data"].items():
             folder.joinpath(name).write_text(text, encoding="utf-8")
+        self._stopping = False
         [container] = made.containers("app")
         given = {entry["name"]: entry.get("value", entry["name"].lower()) for entry in container["env"]}
         self._address = f"http://127.0.0.1:{free_port()}"
@@ -65,16 +66,22 @@ class Demo:
         return socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS)
 
     def stop_listening(self) -> None:
-        """Send SIGTERM, and wait until the port is closed."""
-        self.process.send_signal(signal.SIGTERM)
+        """Send SIGTERM, and wait until the port is closed; `end` then only waits."""
+        self._stop()
         deadline = time.monotonic() + PATIENCE_SECONDS
-        with suppress(ConnectionRefusedError):
+        with suppress(ConnectionError):
             while time.monotonic() < deadline:
                 self.connect().close()
                 time.sleep(0.05)
 
+    def _stop(self) -> None:
+        # A second signal could find a Python that has restored its own handlers.
+        if not self._stopping:
+            self.process.send_signal(signal.SIGTERM)
+        self._stopping = True
+
     def end(self) -> str:
-        self.process.send_signal(signal.SIGTERM)
+        self._stop()
         said, _ = self.process.communicate(timeout=PATIENCE_SECONDS)
         assert self.process.returncode == 0
         return str(said)

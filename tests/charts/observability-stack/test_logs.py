@@ -307,6 +307,16 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         "`logs.extraParsers[1].name` is pods, the name of a parser of the chart",
         "logs:\n  extraParsers:\n  - format: json\n    name: my-pods",
     ),
+    "unknown parser": (
+        {"extraFilters": [{"name": "parser", "match": "*", "key_name": "log", "parser": ["pods", "level"]}]},
+        "`logs.extraFilters[0]` requires the parser level, which does not exist.",
+        "logs:\n  extraParsers:\n  - format: json\n    name: level",
+    ),
+    "new tag": (
+        {"extraFilters": [{"name": "rewrite_tag", "match": "*", "rule": "$log ^ new true"}]},
+        "`logs.extraFilters[0]` is a rewrite_tag: no output matches its new tags",
+        "outputs:\n  shop:\n    match:\n      namespaces:\n        include:\n        - shop",
+    ),
     "memory": (
         {"storage": {"maxChunksUp": 100}},
         "`logs.storage.maxChunksUp` is 100, so the container can use 264Mi, but `logs.resources.limits.memory` is",

@@ -61,9 +61,5 @@
 {{- include "observability-stack.reject" (list (and $values.metadata.k8sLogging.parser (not $values.application.parseJson))
   "`logs.metadata.k8sLogging.parser` is true, but Fluent Bit parses records only with `logs.application.parseJson`."
   "logs.application.parseJson" true) }}
-{{- range $index, $parser := $values.extraParsers }}
-{{- include "observability-stack.reject" (list (has $parser.name (list "parts" "pods"))
-  (printf "`logs.extraParsers[%d].name` is %s, the name of a parser of the chart." $index $parser.name)
-  "logs.extraParsers" (list (mergeOverwrite dict $parser (dict "name" (printf "my-%s" $parser.name))))) }}
-{{- end }}
+{{- include "observability-stack.checkAgentFilters" (dict "path" "logs" "settings" $values "parsers" (list "parts" "pods") "instead" (dict "type" "cloudwatch" "match" (dict "namespaces" (dict "include" (list "shop"))))) }}
 {{- end -}}

@@ -44,14 +44,17 @@ that neither the disk nor an output gets a secret. Fluent Bit's plugins for fiel
 {{- end -}}
 
 {{/*
-The filters, as a JSON list: dict "root" $. Fluent Bit counts what a filter drops, so for each redaction a record of
-`observability-stack.redactionInput` is dropped by a filter that is named after the rule. None of these records is stored.
+The filters, as a JSON list: dict "root" $ and "filters" <of the values, which run before>. Fluent Bit counts what a filter drops,
+so for each redaction a record of `observability-stack.redactionInput` is dropped by a filter that is named after the rule. None of these records
+is stored, and no filter of the values receives them.
 */}}
 {{- define "observability-stack.redactionFilters" -}}
-{{- $filters := list -}}
+{{- $filters := .filters | default list -}}
 {{- if include "observability-stack.redacts" .root -}}
+{{- $own := list -}}
+{{- range $filters }}{{ $own = append $own (eq (toString .match) "*" | ternary (merge (dict "match_regex" "^[^_]") (omit . "match")) .) }}{{ end -}}
 {{- $code := include "observability-stack.redactionCode" .root -}}
-{{- $filters = list (dict "name" "lua" "alias" "redaction" "match" "*" "call" "redact" "code" $code "enable_flb_null" true) -}}
+{{- $filters = append $own (dict "name" "lua" "alias" "redaction" "match" "*" "call" "redact" "code" $code "enable_flb_null" true) -}}
 {{- $names := list -}}
 {{- range include "observability-stack.redactionRules.given" .root | fromJsonArray }}{{ $names = append $names .name }}{{ end -}}
 {{- range append $names "error" -}}
