@@ -115,7 +115,12 @@ BOARD = Board(
                     _by_name("fluentbit_output_retries_total"),
                     description="The backend is slow or unavailable. Nothing is lost yet.",
                 ),
-                _graph("Errors", "short", _by_name("fluentbit_output_errors_total")),
+                _graph(
+                    "Rejected, chunks",
+                    "short",
+                    _by_name("fluentbit_output_errors_total"),
+                    description="The backend rejects them. They are dropped without a retry.",
+                ),
                 _graph(
                     "Lost",
                     "recs",
