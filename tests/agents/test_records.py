@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from harness.backends.receivers import HOST, JsonReceiver
+from harness.loss.count import count
 
 from .conftest import Sidecar
 
@@ -107,6 +108,16 @@ def test_stack_traces_stay_in_order_on_stdout(sidecar: Start, trace: str, file: 
     numbered = [int(line[len(head) :]) for line in lines if line.startswith(head) and line[len(head) :].isdigit()]
     assert numbered == list(range(100))
     assert sum(line.endswith(last) for line in lines) == 100
+
+
+@pytest.mark.parametrize("watches", [True, False], ids=["inotify", "stat"])
+def test_files_are_read_once_with_and_without_inotify(sidecar: Start, watches: bool) -> None:
+    """Every line of a file and its rotated ones arrives once, also the last ones before SIGTERM."""
+    started = sidecar({"sidecar": {"fluentBit": {"inotifyWatcher": watches}}})
+    written = started.write("--lines 30000 --rate 10000 --rotate rename --rotations 3")
+    assert started.terminating()() == 0
+    report = count(started.lines(), written)
+    assert report.once, report
 
 
 @pytest.mark.parametrize("kind", ["stdout", "http"])

@@ -88,6 +88,7 @@ does not count the records that it discards there. Loki accepts 256 KiB by defau
   "skip_long_lines" true
   "truncate_long_lines" true
   "file_cache_advise" false
+  "inotify_watcher" .root.Values.sidecar.fluentBit.inotifyWatcher
   "storage.type" "filesystem"
   "storage.pause_on_chunks_overlimit" (not .backend)
 -}}

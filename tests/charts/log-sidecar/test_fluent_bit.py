@@ -61,6 +61,7 @@ def test_input_loses_nothing_in_its_defaults(agent_config: Configs) -> None:
         "buffer_chunk_size": "64k",
         "buffer_max_size": "1M",
         "file_cache_advise": False,
+        "inotify_watcher": True,
         "skip_long_lines": True,
         "truncate_long_lines": True,
         "storage.type": "filesystem",
