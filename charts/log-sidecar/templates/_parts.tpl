@@ -61,7 +61,7 @@ rejects invalid values.
 {{- end -}}
 
 {{- define "log-sidecar.parts.validate" -}}
-{{- $checks := list "Parts" "Files" "PartsVolume" "Native" "Drain" "Engine" "Fluentd" "Sumologic" "Proxy" "Output" "Redaction" "Redacts" -}}
+{{- $checks := list "Parts" "Files" "PartsVolume" "Native" "Drain" "Engine" "Fluentd" "Sumologic" "Proxy" "Output" -}}
 {{- include "log-sidecar.runChecks" (dict "root" . "checks" $checks) -}}
 {{- end -}}
 

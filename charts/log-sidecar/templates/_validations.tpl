@@ -10,6 +10,7 @@ instead. All messages are shown at once, separated by form feeds, which no value
 {{- if .Values.injection.enabled -}}
 {{- $checks = append $checks "Injection" -}}
 {{- end -}}
+{{- /* Also where the chart only has templates for other charts (_parts.tpl). */ -}}
 {{- $checks = concat $checks (list "Redaction" "Redacts" "Filters") -}}
 {{- include "log-sidecar.runChecks" (dict "root" . "checks" $checks) -}}
 {{- end -}}

@@ -162,12 +162,17 @@ def test_claim_keeps_files_and_positions(take: Take) -> None:
             {"sidecar": {"engine": "tail"}, "logs": {"files": [{"name": "a", "path": "/srv/logs/*.log"}]}},
             "sidecar:\n  engine: fluent-bit",
         ),
+        ({"sidecar": {"engine": "tail"}, "redaction": {"rules": ["jwt"]}}, "sidecar:\n  engine: fluent-bit"),
+        (
+            {"sidecar": {"fluentBit": {"extraFilters": [{"name": "parser", "match": "web", "parser": "level"}]}}},
+            "extraParsers:\n    - format: json\n      name: level",
+        ),
         (
             {"sidecar": {"extraEnv": [{"name": "NATIVE", "value": "a"}]}},
             '"NATIVE" twice, once from the chart itself. Change or remove one in sidecar.extraEnv.',
         ),
     ],
-    ids=["application", "path", "no claim", "drain", "glob", "duplicate"],
+    ids=["application", "path", "no claim", "drain", "glob", "redaction", "filter", "duplicate"],
 )
 def test_wrong_values_are_rejected(rejected: Callable[[Any], str], values: dict[str, Any], said: str) -> None:
     """Invalid values are rejected, and the message names the key of the parent chart below which to write."""
