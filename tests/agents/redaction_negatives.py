@@ -24,29 +24,25 @@ from .redaction_corpus import (
 )
 
 WORDS = (
-    *(
-        "authentication",
-        "authorization",
-        "order",
-        "checkout",
-        "internationalization",
-        "service",
-        "handler",
-        "customer",
-        "token",
-    ),
-    *(
-        "expired",
-        "repository",
-        "configuration",
-        "request",
-        "unavailable",
-        "payload",
-        "invalid",
-        "Shopping",
-        "Cart",
-        "Payment",
-    ),
+    "authentication",
+    "authorization",
+    "order",
+    "checkout",
+    "internationalization",
+    "service",
+    "handler",
+    "customer",
+    "token",
+    "expired",
+    "repository",
+    "configuration",
+    "request",
+    "unavailable",
+    "payload",
+    "invalid",
+    "Shopping",
+    "Cart",
+    "Payment",
 )
 
 

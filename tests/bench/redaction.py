@@ -3,6 +3,7 @@
 `python -m bench.redaction` prints ratios: the runs alternate, so that other load on the machine affects all of them.
 """
 
+import json
 import resource
 import statistics
 import subprocess
@@ -22,10 +23,8 @@ from harness.render.helm import Helm
 CHART = Path(__file__).parents[2] / "charts" / "log-sidecar"
 LINES = 100_000
 ROUNDS = 3
-RULES = (
-    *("aws-access-key-id", "aws-secret-access-key", "bearer-token", "card-number", "email", "iban", "jwt"),
-    "pem-private-key",
-)
+SCHEMA = Path(__file__).parents[2] / "charts" / "shared" / "schema" / "redaction.json"
+RULES = json.loads(SCHEMA.read_text(encoding="utf-8"))["shared.redaction"]["properties"]["rules"]["items"]["enum"]
 LINE = (
     "2026-11-28T02:45:00.123Z INFO order-service request 8f14e45f-ceea-467f-9a3b handled in {:06d} ms status=200 "
     "path=/api/v1/orders"

@@ -126,6 +126,5 @@
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkFilters" -}}
-{{- $instead := dict "type" "cloudwatch" "match" (dict "namespaces" (dict "include" (list "shop"))) -}}
-{{- include "fluent-bit-windows.checkAgentFilters" (dict "path" "logs" "settings" .Values.logs "parsers" list "instead" $instead) -}}
+{{- include "fluent-bit-windows.checkAgentFilters" (dict "path" "logs" "settings" .Values.logs) -}}
 {{- end -}}

@@ -29,8 +29,7 @@ instead. All messages are shown at once, separated by form feeds, which no value
 
 {{- define "log-sidecar.checkFilters" -}}
 {{- $settings := .Values.sidecar.fluentBit -}}
-{{- $instead := dict "type" "cloudwatch" "match" (dict "files" (list "app")) -}}
-{{- include "log-sidecar.checkAgentFilters" (dict "path" "sidecar.fluentBit" "settings" $settings "parsers" list "instead" $instead) -}}
+{{- include "log-sidecar.checkAgentFilters" (dict "path" "sidecar.fluentBit" "settings" $settings "match" (dict "files" (list "app"))) -}}
 {{- include "log-sidecar.reject" (list (and $settings.extraFilters (ne .Values.sidecar.engine "fluent-bit"))
   (printf "`sidecar.fluentBit.extraFilters` has filters, but `sidecar.engine` is %s, which runs none." .Values.sidecar.engine) "sidecar.engine" "fluent-bit") }}
 {{- $stdout := list -}}

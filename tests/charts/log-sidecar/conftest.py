@@ -64,6 +64,11 @@ def agent_config(install: Callable[..., Manifests]) -> Callable[..., dict[str, A
     return configs
 
 
+def written(message: str) -> Any:
+    """Return the YAML that the first message of a rejection says to write."""
+    return yaml.safe_load(message.partition("Write:\n")[2].partition("\n\n")[0])
+
+
 def tails(pipeline: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the inputs that read files."""
     return [plugin for plugin in pipeline["inputs"] if plugin["name"] == "tail"]

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import yaml
+
+from .conftest import written
 
 JSON = {"name": "json", "format": "json", "time_key": "ts", "time_format": "%s"}
 PARSE = {"name": "parser", "match": "app", "key_name": "log", "parser": "json", "reserve_data": True}
@@ -68,7 +69,7 @@ def test_rejected(rejection: Callable[..., str], values: dict[str, Any], says: s
     """Filters that would lose lines or do nothing are rejected with the YAML to write instead."""
     message = rejection(values)
     assert says in message
-    assert yaml.safe_load(message.split("Write:\n", 1)[1].split("\n\n")[0]) == shows
+    assert written(message) == shows
 
 
 def test_variables_are_rejected(rejection: Callable[..., str]) -> None:

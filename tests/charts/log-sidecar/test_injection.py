@@ -13,7 +13,7 @@ from harness.render.helm import Helm, HelmError
 from harness.render.manifests import Manifests, Object
 from harness.render.schemas import value_errors
 
-from .conftest import CHART, tails
+from .conftest import CHART, tails, written
 
 Install = Callable[..., Manifests]
 ON: dict[str, Any] = {"app": {"enabled": False}, "injection": {"enabled": True}}
@@ -102,8 +102,7 @@ def test_cluster_without_the_api_is_rejected(helm: Helm, version: str) -> None:
     assert (
         f"v{version}.9-eks-1a2b3c4 does not serve MutatingAdmissionPolicy, which requires 1.36" in caught.value.stderr
     )
-    written = caught.value.stderr.partition("Write:\n")[2].partition("\n\n")[0]
-    assert yaml.safe_load(written) == {"injection": {"enabled": False}, "app": {"enabled": True}}
+    assert written(caught.value.stderr) == {"injection": {"enabled": False}, "app": {"enabled": True}}
     assert helm.render(CHART, values=ON, kube_version="v1.36.0-eks-1a2b3c4")
 
 
@@ -113,8 +112,7 @@ def test_cluster_with_the_api_switched_off_is_rejected(helm: Helm) -> None:
     with pytest.raises(HelmError) as caught:
         helm.render(CHART, values=ON, kube_version="v1.36.0", api_versions=["v1/Pod"])
     assert "this Kubernetes v1.36.0 cluster does not serve MutatingAdmissionPolicy" in caught.value.stderr
-    written = caught.value.stderr.partition("Write:\n")[2].partition("\n\n")[0]
-    assert yaml.safe_load(written) == {"injection": {"enabled": False}, "app": {"enabled": True}}
+    assert written(caught.value.stderr) == {"injection": {"enabled": False}, "app": {"enabled": True}}
     assert helm.render(CHART, values=ON, kube_version="v1.36.0", api_versions=["v1/Pod", served])
 
 

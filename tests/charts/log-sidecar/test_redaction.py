@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import yaml
 
 from harness.render.manifests import Manifests
+
+from .conftest import written
 
 Install = Callable[..., Manifests]
 RULES = ["email", "jwt"]
@@ -119,7 +120,7 @@ def test_rejected(rejection: Callable[..., str], values: dict[str, Any], says: s
     """Patterns that cannot work, and agents that cannot redact, are rejected with the YAML to write instead."""
     message = rejection(values)
     assert says in message
-    assert yaml.safe_load(message.split("Write:\n", 1)[1].split("\n\n")[0]) == shows
+    assert written(message) == shows
 
 
 ACCEPTED = (

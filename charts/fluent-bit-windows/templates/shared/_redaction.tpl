@@ -45,7 +45,7 @@ that neither the disk nor an output gets a secret. Fluent Bit's plugins for fiel
 
 {{/*
 The filters, as a JSON list: dict "root" $ and "filters" <of the values, which run before>. Fluent Bit counts what a filter drops,
-so for each redaction a record of `fluent-bit-windows.redactionInput` is dropped by a filter that is named after the rule. None of these records
+so for each redaction a record of `fluent-bit-windows.redactionInputs` is dropped by a filter that is named after the rule. None of these records
 is stored, and no filter of the values receives them.
 */}}
 {{- define "fluent-bit-windows.redactionFilters" -}}

@@ -61,5 +61,5 @@
 {{- include "observability-stack.reject" (list (and $values.metadata.k8sLogging.parser (not $values.application.parseJson))
   "`logs.metadata.k8sLogging.parser` is true, but Fluent Bit parses records only with `logs.application.parseJson`."
   "logs.application.parseJson" true) }}
-{{- include "observability-stack.checkAgentFilters" (dict "path" "logs" "settings" $values "parsers" (list "parts" "pods") "instead" (dict "type" "cloudwatch" "match" (dict "namespaces" (dict "include" (list "shop"))))) }}
+{{- include "observability-stack.checkAgentFilters" (dict "path" "logs" "settings" $values "parsers" (list "parts" "pods")) }}
 {{- end -}}

@@ -47,19 +47,20 @@ Messages about the outputs: dict "root" $ "sources" <names of the pipelines> "na
 
 {{/*
 Messages about filters and parsers of the values: dict "path" <of the block with extraFilters and extraParsers> "settings" <this
-block> "parsers" <names of the chart's parsers> "instead" <an output that selects records>.
+block> and, where they apply, "parsers" <names of the chart's parsers> and "match" <of an output, other than namespaces>.
 */}}
 {{- define "observability-stack.checkAgentFilters" -}}
-{{- $parsers := .parsers -}}
+{{- $parsers := .parsers | default list -}}
+{{- $match := .match | default (dict "namespaces" (dict "include" (list "shop"))) -}}
 {{- range $index, $parser := .settings.extraParsers }}
-{{- include "observability-stack.reject" (list (has .name $.parsers) (printf "`%s.extraParsers[%d].name` is %s, the name of a parser of the chart." $.path $index .name)
+{{- include "observability-stack.reject" (list (has .name ($.parsers | default list)) (printf "`%s.extraParsers[%d].name` is %s, the name of a parser of the chart." $.path $index .name)
   (printf "%s.extraParsers" $.path) (list (mergeOverwrite dict . (dict "name" (printf "my-%s" .name))))) }}
 {{- $parsers = append $parsers .name }}
 {{- end }}
 {{- range $index, $filter := .settings.extraFilters }}
 {{- include "observability-stack.reject" (list (eq .name "rewrite_tag")
   (printf "`%s.extraFilters[%d]` is a rewrite_tag: no output matches its new tags, and records that it keeps would be delivered twice. Select records in outputs instead." $.path $index)
-  "outputs.shop" $.instead) }}
+  "outputs.shop" (dict "type" "cloudwatch" "match" $match)) }}
 {{- if eq .name "parser" }}
 {{- range without (kindIs "slice" .parser | ternary .parser (list .parser)) nil }}
 {{- include "observability-stack.reject" (list (not (has . $parsers)) (printf "`%s.extraFilters[%d]` requires the parser %v, which does not exist." $.path $index .)
