@@ -119,7 +119,7 @@ BOARD = Board(
                     "Rejected, chunks",
                     "short",
                     _by_name("fluentbit_output_errors_total"),
-                    description="The backend rejects them. They are dropped without a retry.",
+                    description="The backend rejects them. They are dropped without a retry, except by S3.",
                 ),
                 _graph(
                     "Lost",
