@@ -124,6 +124,16 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         'No output receives records of pipeline "application" from team-*: they would be dropped',
         'namespaces:\n        include: ["team-*"]',
     ),
+    "namespace of two globs that outputs exclude": (
+        apart(a=without("a-*"), b=of("a-*", exclude=["*-b"])),
+        'No output receives records of pipeline "application" from a-*-b, a-b: they would be dropped',
+        'namespaces:\n        include: ["a-*-b","a-b"]',
+    ),
+    "namespace of two globs that outputs include": (
+        apart(a=without("a-*", "*-b"), b={**of("a-*"), "logGroupName": "/b"}, c={**of("*-b"), "logGroupName": "/b"}),
+        'would deliver records of pipeline "application" from a-*-b, a-b to the same place twice',
+        'outputs:\n  c:\n    match:\n      namespaces:\n        exclude: ["a-*-b","a-b"]',
+    ),
     "namespace that is read and not delivered": (
         {**namespaces(include=["a", "b"]), **apart(a=of("a"))},
         'No output receives records of pipeline "application" from b: they would be dropped',

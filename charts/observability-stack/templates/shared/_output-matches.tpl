@@ -60,22 +60,47 @@ The output of a node agent for one pipeline, as JSON: the arguments of observabi
 {{- merge (dict "alias" .alias) $match $section | toJson -}}
 {{- end -}}
 
+{{/* Globs that together match the names that two globs both match, as words: list <text to write before them> <glob> <glob>. */}}
+{{- define "observability-stack.commonGlobs" -}}
+{{- $before := index . 0 -}}
+{{- $one := index . 1 -}}
+{{- $other := index . 2 -}}
+{{- $stars := list (hasPrefix "*" $one) (hasPrefix "*" $other) -}}
+{{- $both := and (first $stars) (last $stars) -}}
+{{- if not (trimAll "*" (print $one $other)) -}}
+{{ $before }}{{ if $both }}*{{ end }} {{ else if and $one $other -}}
+{{- $star := ternary "*" "" $both -}}
+{{- if first $stars }}{{ include "observability-stack.commonGlobs" (list (print $before $star) (substr 1 -1 $one) $other) }}{{ end -}}
+{{- if last $stars }}{{ include "observability-stack.commonGlobs" (list (print $before $star) $one (substr 1 -1 $other)) }}{{ end -}}
+{{- $letter := substr 0 1 (ternary $other $one (first $stars)) -}}
+{{- if and (not $both) (or (first $stars) (last $stars) (hasPrefix $letter $other)) -}}
+{{- $left := ternary $one (substr 1 -1 $one) (first $stars) -}}
+{{- include "observability-stack.commonGlobs" (list (print $before $letter) $left (ternary $other (substr 1 -1 $other) (last $stars))) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/*
-Namespaces that stand for all that outputs tell apart, each with what to write for it, as a JSON map: one for each glob, and
-one, with an empty text, for those that no output names. dict "outputs" <list> "read" <include and exclude of what is read>.
+Globs for all namespaces that outputs tell apart, each with what to write for it, as a JSON map: one for each set of globs that
+a name can match, and one, with an empty text, for names that no output selects. A "~" in place of its star matches no other
+glob. dict "outputs" <list> "read" <include and exclude of what is read>.
 */}}
 {{- define "observability-stack.sampleNamespaces" -}}
 {{- $samples := dict -}}
-{{- with dig "include" list .read -}}
-{{- range . }}{{ $_ := set $samples . . }}{{ end -}}
-{{- else -}}
-{{- $_ := set $samples "0-0" "" -}}
+{{- range dig "include" list .read }}{{ $_ := set $samples . . }}{{ end -}}
+{{- if not $samples }}{{ $_ := set $samples "*" "" }}{{ end -}}
 {{- range .outputs -}}
-{{- range concat (dig "match" "namespaces" "include" list .) (dig "match" "namespaces" "exclude" list .) }}{{ $_ := set $samples (replace "*" "0x0" .) . }}{{ end -}}
+{{- range $glob := concat (dig "match" "namespaces" "include" list .) (dig "match" "namespaces" "exclude" list .) -}}
+{{- range $sample := keys $samples -}}
+{{- $common := splitList " " (include "observability-stack.commonGlobs" (list "" $sample $glob) | trim) | uniq -}}
+{{- range $common -}}
+{{- if and . (le (len (replace "*" "" .)) 63) (not (include "observability-stack.matchesGlob" (dict "name" (replace "*" "~" .) "globs" (without $common .)))) }}{{ $_ := set $samples . . }}{{ end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- $unread := dig "exclude" list .read -}}
-{{- range $sample := keys $samples }}{{ if include "observability-stack.matchesGlob" (dict "name" $sample "globs" $unread) }}{{ $_ := unset $samples $sample }}{{ end }}{{ end -}}
+{{- range $sample := keys $samples }}{{ if include "observability-stack.matchesGlob" (dict "name" (replace "*" "~" $sample) "globs" $unread) }}{{ $_ := unset $samples $sample }}{{ end }}{{ end -}}
 {{- $samples | toJson -}}
 {{- end -}}
 
@@ -109,7 +134,8 @@ where they apply, "read" <include and exclude of the namespaces that are read> a
 {{- if has $source $.namespaced }}{{ $samples = include "observability-stack.sampleNamespaces" (dict "outputs" $.outputs "read" ($.read | default dict)) | fromJson }}{{ end }}
 {{- $missing := list }}
 {{- $twice := dict }}
-{{- range $namespace, $glob := $samples }}
+{{- range $sample, $glob := $samples }}
+{{- $namespace := replace "*" "~" $sample }}
 {{- $receivers := list }}
 {{- range $.outputs }}
 {{- if include "observability-stack.outputReceives" (merge (dict "output" . "namespace" $namespace) $where) }}{{ $receivers = append $receivers . }}{{ end }}
@@ -159,8 +185,10 @@ outputs:
   {{ .other.name }}:
     enabled: false
 {{- if and $named (not (has "" .globs)) }}
-{{- $wider := ternary .other .output (not (dig "match" "namespaces" "include" list .other)) }}
-{{- if not (dig "match" "namespaces" "include" list $wider) }}
+{{- $wider := ternary .output .other (and (not (dig "match" "namespaces" "include" list .output)) (dig "match" "namespaces" "include" list .other | empty | not)) }}
+{{- $rest := dig "match" "namespaces" "include" list $wider }}
+{{- range $named }}{{ $rest = without $rest . }}{{ end }}
+{{- if or $rest (not (dig "match" "namespaces" "include" list $wider)) }}
 outputs:
   {{ $wider.name }}:
     match:
