@@ -101,6 +101,11 @@ class Node:
         self._process.terminate()
         self._process.wait(timeout=PATIENCE_SECONDS)
 
+    def kill(self) -> None:
+        """Kill the agent, as the kernel does without memory."""
+        self._process.kill()
+        self._process.wait(timeout=PATIENCE_SECONDS)
+
     def write(self, pod: str, *lines: str, flag: str = "F", namespace: str = "shop") -> None:
         """Write lines, or parts of one (flag P), as a container of a pod."""
         file = self.folder / "pods" / f"{namespace}_{pod}_uid" / "app" / "0.log"

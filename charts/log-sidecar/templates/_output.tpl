@@ -178,7 +178,7 @@ with one worker, large and retried chunks can overtake others: `offset` gives th
 {{- $files := dig "match" "files" list . -}}
 {{- $match := dict "match" (first $files | default "*") -}}
 {{- if gt (len $files) 1 }}{{ $match = dict "match_regex" (printf "^(?:%s)$" (join "|" $files)) }}{{ end -}}
-{{- $sections = append $sections (merge (dict "alias" .name) $match $section) -}}
+{{- $sections = append $sections (merge (dict "alias" (include "log-sidecar.outputAlias" .)) $match $section) -}}
 {{- end -}}
 {{- $sections | toJson -}}
 {{- end -}}

@@ -56,7 +56,7 @@ The output of a node agent for one pipeline, as JSON: the arguments of shared.fl
 {{- else -}}
 {{- range list "log_group_template" "log_stream_template" }}{{ if contains "$kubernetes" (get $section .) }}{{ $_ := unset $section . }}{{ end }}{{ end -}}
 {{- end -}}
-{{- merge (dict "alias" .alias) $match $section | toJson -}}
+{{- merge (dict "alias" (include "shared.outputAlias" (dict "type" .output.type "name" .alias))) $match $section | toJson -}}
 {{- end -}}
 
 {{/* Globs that together match the names that two globs both match, as words: list <text to write before them> <glob> <glob>. */}}

@@ -38,6 +38,10 @@ def _graph(
     return Panel(title, "graph", queries, unit=unit, description=description, needs=needs)
 
 
+# Outputs to S3. Their errors are failed uploads, which are repeated.
+S3 = '".+\\\\.s3"'
+
+
 def _by_name(metric: str, *matchers: str) -> Query:
     return Query(f"sum by (name) ({rate(_agent(metric, *matchers))})", "{{name}}")
 
@@ -113,19 +117,20 @@ BOARD = Board(
                     "Retries",
                     "short",
                     _by_name("fluentbit_output_retries_total"),
-                    description="The backend is slow or unavailable. Nothing is lost yet.",
+                    _by_name("fluentbit_output_errors_total", f"name=~{S3}"),
+                    description="The backend is slow or unavailable, or rejects records. Nothing is lost yet.",
                 ),
                 _graph(
                     "Rejected, chunks",
                     "short",
-                    _by_name("fluentbit_output_errors_total"),
-                    description="The backend rejects them. They are dropped without a retry, except by S3.",
+                    _by_name("fluentbit_output_errors_total", f"name!~{S3}"),
+                    description="The backend rejects them. They are dropped without a retry.",
                 ),
                 _graph(
                     "Lost",
                     "recs",
                     _by_name("fluentbit_output_dropped_records_total"),
-                    description="Dropped after the last retry, or rejected by the backend.",
+                    description="Dropped after the last retry, or rejected. Failed uploads to S3 count, but are kept.",
                 ),
                 _graph(
                     "Buffered memory",

@@ -49,7 +49,7 @@ def ca_files(made: Manifests) -> dict[str, str]:
     """Return the CA file of each output that has one."""
     [text] = [text for name, text in data_of(made).items() if name.startswith("fluent-bit.")]
     config = fluentbit.parse(text, environment={"CONTAINER_SANDBOX_MOUNT_POINT": HOST_PROCESS})
-    found = {output.get("alias"): output.get("tls.ca_file") for output in config.outputs}
+    found = {output.get("alias").removesuffix(".s3"): output.get("tls.ca_file") for output in config.outputs}
     return {name: path for name, path in found.items() if path}
 
 

@@ -139,16 +139,16 @@ def test_fluent_bit_accepts_every_output(kind: str, install: Install, tmp_path: 
 
 
 def test_limits_of_storage_and_retries(install: Install) -> None:
-    """An output's own limit overrides that of the pipeline; S3 has its own store, and its own value for no limit."""
+    """An output's own limit overrides that of the pipeline; S3 has a store of its own with the same limit."""
     outputs = {
         "cloudwatch": {"retryLimit": 7},
         "archive": {"type": "s3", "bucket": "b"},
         "search": {"type": "opensearch", **HOST, "storage": {"totalLimitSize": "9M"}},
     }
     made = plugins(install(values(outputs=outputs, host={"storage": {"totalLimitSize": "5M"}})), "outputs")
-    limits = {name: made[f"{name}-host"].get("storage.total_limit_size") for name in outputs}
-    assert limits == {"cloudwatch": "5M", "archive": None, "search": "9M"}
-    archive = made["archive-host"]
+    limits = {name: one["storage.total_limit_size"] for name, one in made.items() if "-host" in name}
+    assert limits == {"cloudwatch-host": "5M", "archive-host.s3": "5M", "search-host": "9M"}
+    archive = made["archive-host.s3"]
     assert (archive["store_dir_limit_size"], archive["retry_limit"]) == ("5M", 1_000_000)
     assert made["cloudwatch-host"]["retry_limit"] == 7
     assert len({one["store_dir"] for name, one in made.items() if name.startswith("archive")}) == 3

@@ -26,8 +26,13 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 _PAUSE_SECONDS = 0.4
 REGION = "us-east-1"
-# The stand-in accepts any credentials, but clients sign only when they have some.
 _NUMBER = "x-amzn-RequestId"
+_FAULTS = {
+    "429": ("400 Bad Request", "ThrottlingException"),
+    "403": ("400 Bad Request", "AccessDeniedException"),
+    "503": ("503 Service Unavailable", "ServiceUnavailableException"),
+}
+# The stand-in accepts any credentials, but clients sign only when they have some.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}
 
 
@@ -39,8 +44,8 @@ class _Quiet(WSGIRequestHandler):
 class Aws(Trouble):
     """The APIs of AWS, by moto, over TLS, which agents require; also a context manager.
 
-    It can fail, see `Trouble`; for 429 it answers as AWS does, with status 400 and ``ThrottlingException``. Its data is
-    deleted when it ends.
+    It can fail, see `Trouble`; for 429 and 403 it answers as AWS does, with the name of the error and, except for S3,
+    status 400. Its data is deleted when it ends.
 
     Args:
         folder: folder for its certificates; must not exist.
@@ -242,8 +247,9 @@ class _Moody:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         if kind == "lost":
             list(self._application({**environ, "wsgi.input": io.BytesIO(body)}, _nowhere))
-        status = {"429": "400 Bad Request", "503": "503 Service Unavailable"}.get(kind, "500 Internal Server Error")
-        fault = "ThrottlingException" if kind == "429" else "ServiceUnavailableException"
+        status, fault = _FAULTS.get(kind, ("500 Internal Server Error", "ServiceUnavailableException"))
+        if kind == "403" and "HTTP_X_AMZ_TARGET" not in environ:
+            status = "403 Forbidden"
         answer = json.dumps({"__type": fault, "message": "not now"}).encode()
         start_response(status, [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(answer)))])
         return [answer]

@@ -31,7 +31,7 @@ _KEYS = Credentials("test", "test")
 _SKEW = timedelta(minutes=5)
 # Kinds of trouble: an HTTP status; `refuse`: connections refused; `lost`: request accepted, response dropped;
 # `partial` (Bulk only): every third document of a request is rejected with 429.
-TROUBLES = ("400", "401", "500", "503", "429", "refuse", "lost", "partial")
+TROUBLES = ("400", "401", "403", "500", "503", "429", "refuse", "lost", "partial")
 
 
 class Trouble:
@@ -227,13 +227,17 @@ class JsonReceiver(Receiver):
 class BulkReceiver(Receiver):
     """The bulk API of Elasticsearch and OpenSearch: a document whose ID exists is rejected with 409.
 
+    Args:
+        conflicts: whether the mapping of the index rejects a document, with 400.
+
     Attributes:
         repeated: number of documents with an existing ID.
         indices: names of the indices with documents.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, conflicts: Callable[[dict[str, Any]], bool] = lambda document: False, **options: Any) -> None:
         super().__init__(**options)
+        self._conflicts = conflicts
         self.repeated = 0
         self.indices: set[str] = set()
         self._ids: set[tuple[str, str]] = set()
@@ -254,6 +258,8 @@ class BulkReceiver(Receiver):
             self._turned_away += 1
             if self._turned_away % 3 == 0:
                 return {"create": {**result, "status": 429, "error": {"type": "es_rejected_execution_exception"}}}
+        if self._conflicts(json.loads(source)):
+            return {"create": {**result, "status": 400, "error": {"type": "mapper_parsing_exception"}}}
         if number is not None and (index, number) in self._ids:
             self.repeated += 1
             return {"create": {**result, "status": 409, "error": {"type": "version_conflict_engine_exception"}}}

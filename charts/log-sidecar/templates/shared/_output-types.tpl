@@ -62,12 +62,11 @@
     "tls.caSecret": {"option": "tls.ca_file", "file": true, "when": "tls"},
     "tls.caConfigMap": {"option": "tls.ca_file", "file": true, "when": "tls"}
   }},
-  "s3": {"plugin": "s3", "destination": ["bucket", "s3KeyFormat"], "service": "s3", "options": {
+  "s3": {"plugin": "s3", "fixed": {"retry_limit": 1000000}, "destination": ["bucket", "s3KeyFormat"], "service": "s3", "options": {
     "bucket": {"option": "bucket", "default": ""},
     "s3KeyFormat": {"option": "s3_key_format", "default": "/{namespace}/{pod}/$TAG/%Y/%m/%d/%H/%M/%S/$UUID", "placeholders": true},
     "totalFileSize": {"option": "total_file_size", "default": "50M"},
     "uploadTimeout": {"option": "upload_timeout", "default": "5m"},
-    "retryLimit": {"option": "retry_limit", "default": "no_limits"},
     "storage.totalLimitSize": {"option": "storage.total_limit_size", "default": "128M"},
     "region": {"option": "region", "default": "{region}", "placeholders": true},
     "endpoint": {"option": "endpoint", "default": ""},

@@ -91,6 +91,14 @@ Secrets of the outputs: variable, Secret and key, as environment of a container.
 {{- end -}}
 
 {{/*
+Name of an output in metrics: dict "type" "name". An error of S3 is an upload that will be repeated, one of any other output a
+chunk that is dropped: alerts tell them apart by this name.
+*/}}
+{{- define "observability-stack.outputAlias" -}}
+{{ .name }}{{ if eq .type "s3" }}.s3{{ end }}
+{{- end -}}
+
+{{/*
 One output as Fluent Bit's section, without alias and match; returns JSON. dict "output" <of observability-stack.outputs> "types" <data
 of observability-stack.outputTypes> "names" <texts by placeholder> "caDirectory" <where observability-stack.outputMounts mounts> and, where they
 apply, "aws" (the values of that name), "separator" (of paths), "legacy" (Fluent Bit 1.9.10), "storeDir" (of the s3 output),
@@ -164,10 +172,9 @@ apply, "aws" (the values of that name), "separator" (of paths), "legacy" (Fluent
 {{- $limit := get $section "storage.total_limit_size" | default (.limit | default "") -}}
 {{- if $limit }}{{ $_ := set $section "storage.total_limit_size" $limit }}{{ end -}}
 {{- if eq $output.type "s3" -}}
-{{- /* It stores waiting data itself, and reads a word instead of a number of retries as 5. */ -}}
+{{- /* It stores waiting data itself; what does not fit waits as for other outputs. */ -}}
 {{- $_ := set $section "store_dir" .storeDir -}}
-{{- if $limit }}{{ $_ := set $section "store_dir_limit_size" $limit }}{{ $_ := unset $section "storage.total_limit_size" }}{{ end -}}
-{{- if eq (toString $section.retry_limit) "no_limits" }}{{ $_ := set $section "retry_limit" 1000000 }}{{ end -}}
+{{- if $limit }}{{ $_ := set $section "store_dir_limit_size" $limit }}{{ end -}}
 {{- end -}}
 {{- $streams := get $type.options "logStreamTemplate" | default dict -}}
 {{- if and $section.log_stream_name (ne $section.log_stream_name (get $type.options "logStreamName").default) (eq $output.logStreamTemplate (toString $streams.default)) }}{{ $_ := unset $section "log_stream_template" }}{{ end -}}
