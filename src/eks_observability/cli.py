@@ -4,19 +4,20 @@ from collections.abc import Sequence
 
 import click
 
-from eks_observability import allow_list
+from eks_observability import allow_list, tenants
 from eks_observability.cost import command as cost
 from eks_observability.dashboards import command as dashboards
 
 
 @click.group()
 def program() -> None:
-    """Costs, dashboards and the metrics allow-list for the charts of this repository."""
+    """Costs, dashboards, the metrics allow-list and tenants for the charts of this repository."""
 
 
 program.add_command(allow_list.command)
 program.add_command(cost.command)
 program.add_command(dashboards.command)
+program.add_command(tenants.command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -24,6 +24,13 @@
 {{- dict "cluster" .Values.cluster.name "region" .Values.cluster.region "node" "${HOST_NAME}" | toJson -}}
 {{- end -}}
 
+{{/* The pipelines of all agents, and the placeholders of their outputs, as JSON: the arguments "sources" and "names" of the checks. */}}
+{{- define "observability-stack.routed" -}}
+{{- $sources := list -}}
+{{- range list "logs" "events" "fargate" }}{{ $sources = include "observability-stack.pipelines" (dict "root" $ "component" .) | fromJsonArray | concat $sources }}{{ end -}}
+{{- dict "sources" $sources "names" (include "observability-stack.outputNames" . | fromJson) | toJson -}}
+{{- end -}}
+
 {{/* Outputs that receive records of an agent, as JSON: dict "root" $ and "component" <logs or events> or "pipelines" <names>. */}}
 {{- define "observability-stack.receivers" -}}
 {{- $receivers := list -}}

@@ -30,18 +30,22 @@ Messages about the outputs: dict "root" $ "sources" <names of the pipelines> "na
 1.9.10, "legacy" true.
 */}}
 {{- define "shared.checkAgentOutputs" -}}
-{{- $given := dict
+{{- include "shared.checkTenants" .root -}}
+{{- $given := include "shared.agentMatches" . | fromJson -}}
+{{- include "shared.checkOutputs" (merge (dict "names" (merge (dict "pipeline" "") .names) "types" (include "shared.outputTypes" .root | fromJson) "legacy" .legacy "aws" .root.Values.aws) $given) -}}
+{{- include "shared.checkOutputMatches" $given -}}
+{{- end -}}
+
+{{/* The arguments of shared.checkOutputMatches, as JSON; arguments as above. */}}
+{{- define "shared.agentMatches" -}}
+{{- dict
   "outputs" (include "shared.outputs" .root | fromJsonArray)
-  "types" (include "shared.outputTypes" .root | fromJson)
   "by" "pipelines"
   "sources" .sources
   "namespaced" (list "application")
   "read" .root.Values.logs.application.namespaces
-  "legacy" .legacy
-  "aws" .root.Values.aws
--}}
-{{- include "shared.checkOutputs" (set $given "names" (merge (dict "pipeline" "") .names)) -}}
-{{- include "shared.checkOutputMatches" (set $given "names" .names) -}}
+  "names" .names
+| toJson -}}
 {{- end -}}
 
 {{/*

@@ -89,7 +89,7 @@ glob. dict "outputs" <list> "read" <include and exclude of what is read>.
 {{- range dig "include" list .read }}{{ $_ := set $samples . . }}{{ end -}}
 {{- if not $samples }}{{ $_ := set $samples "*" "" }}{{ end -}}
 {{- range .outputs -}}
-{{- range $glob := concat (dig "match" "namespaces" "include" list .) (dig "match" "namespaces" "exclude" list .) -}}
+{{- range $glob := without (concat (dig "match" "namespaces" "include" list .) (dig "match" "namespaces" "exclude" list .)) "-" -}}
 {{- range $sample := keys $samples -}}
 {{- $common := splitList " " (include "shared.commonGlobs" (list "" $sample $glob) | trim) | uniq -}}
 {{- range $common -}}
@@ -154,6 +154,31 @@ where they apply, "read" <include and exclude of the namespaces that are read> a
 {{- if $missing }}{{ include "shared.outputGap" (merge (dict "missing" $missing) $where) }}{{ end }}
 {{- range $pair, $both := $twice }}{{ include "shared.outputOverlap" (merge (dict "pair" $pair "sources" $.sources) $both $where) }}{{ end }}
 {{- end }}
+{{- end -}}
+
+{{/*
+A note: which records each output receives, if there are several; the arguments of shared.checkOutputMatches. Namespaces that the
+same outputs receive are on one line.
+*/}}
+{{- define "shared.routingNote" -}}
+{{- if gt (len .outputs) 1 -}}
+Records, and the outputs that receive them:
+{{ range $source := .sources }}
+{{- $where := dict "by" $.by "source" $source "namespaced" $.namespaced }}
+{{- $samples := dict "" "" }}
+{{- if has $source $.namespaced }}{{ $samples = include "shared.sampleNamespaces" (dict "outputs" $.outputs "read" ($.read | default dict)) | fromJson }}{{ end }}
+{{- $routes := dict }}
+{{- range $sample, $glob := $samples }}
+{{- $names := list }}
+{{- range $.outputs }}{{ if include "shared.outputReceives" (merge (dict "output" . "namespace" (replace "*" "~" $sample)) $where) }}{{ $names = append $names .name }}{{ end }}{{ end }}
+{{- $route := join ", " $names }}
+{{- $_ := set $routes $route (append (get $routes $route | default list) ($glob | default "other namespaces")) }}
+{{- end }}
+{{- range $route, $globs := $routes }}
+  {{ $source }}{{ if gt (len $samples) 1 }} from {{ slice $globs 0 (min 10 (len $globs)) | join ", " }}{{ if gt (len $globs) 10 }} and {{ sub (len $globs) 10 }} more{{ end }}{{ end }}: {{ $route }}
+{{- end }}
+{{- end }}
+{{- end -}}
 {{- end -}}
 
 {{/* Message about records that no output receives; "missing" are globs, an empty one for all other namespaces. */}}

@@ -39,6 +39,7 @@ credentials). Argument: the root.
 {{- $outputs = append $outputs (mergeOverwrite $output (dict "name" $name "variable" $variable "secrets" $secrets "place" (toJson $place) "signs" (or (get $types $given.type).service (get $output "awsAuth") | empty | not))) -}}
 {{- end -}}
 {{- end -}}
+{{- if .Values.tenants }}{{ $outputs = include "shared.tenantOutputs" (dict "root" . "outputs" $outputs) | fromJsonArray }}{{ end -}}
 {{- $outputs | toJson -}}
 {{- end -}}
 

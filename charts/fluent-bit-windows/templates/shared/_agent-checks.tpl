@@ -31,18 +31,22 @@ Messages about the outputs: dict "root" $ "sources" <names of the pipelines> "na
 1.9.10, "legacy" true.
 */}}
 {{- define "fluent-bit-windows.checkAgentOutputs" -}}
-{{- $given := dict
+{{- include "fluent-bit-windows.checkTenants" .root -}}
+{{- $given := include "fluent-bit-windows.agentMatches" . | fromJson -}}
+{{- include "fluent-bit-windows.checkOutputs" (merge (dict "names" (merge (dict "pipeline" "") .names) "types" (include "fluent-bit-windows.outputTypes" .root | fromJson) "legacy" .legacy "aws" .root.Values.aws) $given) -}}
+{{- include "fluent-bit-windows.checkOutputMatches" $given -}}
+{{- end -}}
+
+{{/* The arguments of fluent-bit-windows.checkOutputMatches, as JSON; arguments as above. */}}
+{{- define "fluent-bit-windows.agentMatches" -}}
+{{- dict
   "outputs" (include "fluent-bit-windows.outputs" .root | fromJsonArray)
-  "types" (include "fluent-bit-windows.outputTypes" .root | fromJson)
   "by" "pipelines"
   "sources" .sources
   "namespaced" (list "application")
   "read" .root.Values.logs.application.namespaces
-  "legacy" .legacy
-  "aws" .root.Values.aws
--}}
-{{- include "fluent-bit-windows.checkOutputs" (set $given "names" (merge (dict "pipeline" "") .names)) -}}
-{{- include "fluent-bit-windows.checkOutputMatches" (set $given "names" .names) -}}
+  "names" .names
+| toJson -}}
 {{- end -}}
 
 {{/*

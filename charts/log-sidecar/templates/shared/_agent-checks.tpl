@@ -31,18 +31,22 @@ Messages about the outputs: dict "root" $ "sources" <names of the pipelines> "na
 1.9.10, "legacy" true.
 */}}
 {{- define "log-sidecar.checkAgentOutputs" -}}
-{{- $given := dict
+{{- include "log-sidecar.checkTenants" .root -}}
+{{- $given := include "log-sidecar.agentMatches" . | fromJson -}}
+{{- include "log-sidecar.checkOutputs" (merge (dict "names" (merge (dict "pipeline" "") .names) "types" (include "log-sidecar.outputTypes" .root | fromJson) "legacy" .legacy "aws" .root.Values.aws) $given) -}}
+{{- include "log-sidecar.checkOutputMatches" $given -}}
+{{- end -}}
+
+{{/* The arguments of log-sidecar.checkOutputMatches, as JSON; arguments as above. */}}
+{{- define "log-sidecar.agentMatches" -}}
+{{- dict
   "outputs" (include "log-sidecar.outputs" .root | fromJsonArray)
-  "types" (include "log-sidecar.outputTypes" .root | fromJson)
   "by" "pipelines"
   "sources" .sources
   "namespaced" (list "application")
   "read" .root.Values.logs.application.namespaces
-  "legacy" .legacy
-  "aws" .root.Values.aws
--}}
-{{- include "log-sidecar.checkOutputs" (set $given "names" (merge (dict "pipeline" "") .names)) -}}
-{{- include "log-sidecar.checkOutputMatches" (set $given "names" .names) -}}
+  "names" .names
+| toJson -}}
 {{- end -}}
 
 {{/*

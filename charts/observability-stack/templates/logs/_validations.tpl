@@ -18,15 +18,13 @@
 {{- end -}}
 
 {{- define "observability-stack.checkLogOutputs" -}}
-{{- $sources := list -}}
 {{- range $component := list "logs" "events" "fargate" }}
 {{- $account := get $.Values.serviceAccounts $component }}
-{{- $sources = include "observability-stack.pipelines" (dict "root" $ "component" .) | fromJsonArray | concat $sources }}
 {{- range ternary list (include "observability-stack.receivers" (dict "root" $ "component" .) | fromJsonArray) (empty $account) }}
 {{- include "observability-stack.checkOutputRole" (dict "output" . "path" (printf "serviceAccounts.%s" $component) "account" $account) }}
 {{- end }}
 {{- end }}
-{{- include "observability-stack.checkAgentOutputs" (dict "root" . "sources" $sources "names" (include "observability-stack.outputNames" . | fromJson)) -}}
+{{- include "observability-stack.checkAgentOutputs" (include "observability-stack.routed" . | fromJson | merge (dict "root" .)) -}}
 {{- range $output := include "observability-stack.outputs" . | fromJsonArray }}
 {{- $pipelines := dig "match" "pipelines" list $output }}
 {{- range $path, $value := dict "match.namespaces" (dig "match" "namespaces" dict $output) "logGroupTemplate" (get $output "logGroupTemplate") "logStreamTemplate" (get $output "logStreamTemplate") }}

@@ -31,18 +31,22 @@ Messages about the outputs: dict "root" $ "sources" <names of the pipelines> "na
 1.9.10, "legacy" true.
 */}}
 {{- define "observability-stack.checkAgentOutputs" -}}
-{{- $given := dict
+{{- include "observability-stack.checkTenants" .root -}}
+{{- $given := include "observability-stack.agentMatches" . | fromJson -}}
+{{- include "observability-stack.checkOutputs" (merge (dict "names" (merge (dict "pipeline" "") .names) "types" (include "observability-stack.outputTypes" .root | fromJson) "legacy" .legacy "aws" .root.Values.aws) $given) -}}
+{{- include "observability-stack.checkOutputMatches" $given -}}
+{{- end -}}
+
+{{/* The arguments of observability-stack.checkOutputMatches, as JSON; arguments as above. */}}
+{{- define "observability-stack.agentMatches" -}}
+{{- dict
   "outputs" (include "observability-stack.outputs" .root | fromJsonArray)
-  "types" (include "observability-stack.outputTypes" .root | fromJson)
   "by" "pipelines"
   "sources" .sources
   "namespaced" (list "application")
   "read" .root.Values.logs.application.namespaces
-  "legacy" .legacy
-  "aws" .root.Values.aws
--}}
-{{- include "observability-stack.checkOutputs" (set $given "names" (merge (dict "pipeline" "") .names)) -}}
-{{- include "observability-stack.checkOutputMatches" (set $given "names" .names) -}}
+  "names" .names
+| toJson -}}
 {{- end -}}
 
 {{/*
