@@ -20,7 +20,7 @@ from cluster.stage import Stage, namespace, own_name
 from harness.backends.aws import CREDENTIALS, REGION, CloudWatchLogs
 from harness.clusters import LocalCluster
 from harness.clusters.local.config import Options
-from harness.render.helm import Helm
+from harness.render.helm import Helm, HelmError
 
 pytestmark = [
     pytest.mark.cluster,
@@ -61,8 +61,8 @@ class Logs:
     api: CloudWatchLogs
     state: str
 
-    def install(self) -> None:
-        """Install or upgrade the release."""
+    def install(self, **logs: Any) -> None:
+        """Install or upgrade the release, also with these values of `logs`."""
         values = {
             "metrics": {"enabled": False},
             "cluster": {"name": "shop", "region": REGION},
@@ -74,6 +74,7 @@ class Logs:
                 "extraEnv": [{"name": name, "value": value} for name, value in CREDENTIALS.items()],
                 "extraVolumes": [{"name": "authority", "configMap": {"name": "authority"}}],
                 "extraVolumeMounts": [{"name": "authority", "mountPath": "/etc/ssl/certs", "readOnly": True}],
+                **logs,
             },
             "outputs": {
                 "cloudwatch": {"endpoint": self.api.host, "logGroupTemplate": f"{PREFIX}/$kubernetes['namespace_name']"}
@@ -196,3 +197,17 @@ def test_file_of_log_sidecar_reaches_cloudwatch(logs: Logs) -> None:
     assert {line: arrived[line] for line in written} == dict.fromkeys(written, 1)
     assert {record["kubernetes"]["container_name"] for record in records if record["log"] in written} == {"sidecar"}
     assert [line for line in arrived if "demo listens on port 5000" in line]
+
+
+def test_configuration_with_which_the_agent_does_not_start_changes_nothing(logs: Logs) -> None:
+    """Helm names the Job whose log has the reason, and the agents stay; with a valid filter, they get it."""
+    [before] = logs.stage.get("daemonsets", POD)
+    with pytest.raises(HelmError) as caught:
+        logs.install(extraFilters=[{"name": "grep", "match": "application.*", "exclude": "log ("}])
+    assert "observability-stack-logs-check" in caught.value.stderr
+    assert "could not compile regex pattern '('" in logs.stage.kubectl("logs", "job/l-observability-stack-logs-check")
+    assert logs.stage.get("daemonsets", POD) == [before]
+    logs.install(extraFilters=[{"name": "grep", "match": "application.*", "exclude": "log ^DEBUG"}])
+    [after] = logs.stage.get("daemonsets", POD)
+    assert after["metadata"]["generation"] > before["metadata"]["generation"]
+    assert logs.stage.get("jobs") == []
