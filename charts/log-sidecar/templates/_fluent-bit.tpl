@@ -64,10 +64,10 @@ is not stdout>; returns YAML.
 {{- $interval := mulf .root.Values.sidecar.fluentBit.refreshInterval 1000000000 | int64 -}}
 {{- /*
 Longer lines are truncated and counted. CloudWatch Logs, Firehose and Kinesis accept 1 MiB, escapes included, and Fluent Bit
-does not count the records that it discards there. Loki accepts 256 KiB by default.
+does not count the records that it discards there. Kafka accepts 1 MB by default, Loki 256 KiB.
 */ -}}
 {{- $size := "1M" -}}
-{{- range .outputs }}{{ if has .type (list "cloudwatch" "firehose" "kinesis" "loki") }}{{ $size = "128k" }}{{ end }}{{ end -}}
+{{- range .outputs }}{{ if has .type (list "cloudwatch" "firehose" "kinesis" "kafka" "loki") }}{{ $size = "128k" }}{{ end }}{{ end -}}
 {{- with .root.Values.sidecar.fluentBit.bufferMaxSize }}{{ if ne . "auto" }}{{ $size = . }}{{ end }}{{ end -}}
 {{- $input := dict
   "name" "tail"

@@ -32,7 +32,8 @@ Messages about the outputs: dict "root" $ "sources" <names of the pipelines> "na
 {{- define "shared.checkAgentOutputs" -}}
 {{- include "shared.checkTenants" .root -}}
 {{- $given := include "shared.agentMatches" . | fromJson -}}
-{{- include "shared.checkOutputs" (merge (dict "names" (merge (dict "pipeline" "") .names) "types" (include "shared.outputTypes" .root | fromJson) "legacy" .legacy "aws" .root.Values.aws) $given) -}}
+{{- $irsa := eq .root.Values.identity.type "irsa" | ternary (list "identity.type" "podIdentity" "identity.type" "node") list -}}
+{{- include "shared.checkOutputs" (merge (dict "names" (merge (dict "pipeline" "") .names) "types" (include "shared.outputTypes" .root | fromJson) "legacy" .legacy "aws" .root.Values.aws "irsa" $irsa) $given) -}}
 {{- include "shared.checkOutputMatches" $given -}}
 {{- end -}}
 

@@ -35,6 +35,7 @@ ENVIRONMENT = {
     "OUTPUT_BACKEND__OPTION_API_KEY": "secret",
     "OUTPUT_BACKEND__LICENSE_KEY": "secret",
     "OUTPUT_BACKEND__APIKEY": "secret",
+    "OUTPUT_BACKEND__SASL_PASSWORD": "secret",
     "OUTPUT_BACKEND__SPLUNK_TOKEN": "secret",
     "OUTPUT_EVENTS__HEADER_AUTHORIZATION": "Bearer secret",
     "READ_FROM_HEAD": "On",
@@ -54,6 +55,12 @@ OUTPUTS: dict[str, dict[str, Any]] = {
     "datadog": {"apikey": {"name": "backend", "key": "key"}},
     "newrelic": {"licenseKey": {"name": "backend", "key": "key"}},
     "otlp": {"host": "logs.example.com"},
+    "kafka": {
+        "brokers": "logs.example.com:9096",
+        "topics": "{pipeline}",
+        "saslUsername": "shop",
+        "saslPassword": {"name": "backend", "key": "key"},
+    },
     "custom": {
         "plugin": "logdna",
         "options": {"hostname": "{node}"},

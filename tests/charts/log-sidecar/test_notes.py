@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
+from harness.backends import iam
 from harness.render.manifests import Manifests
+
+MSK = "arn:aws:kafka:eu-west-1:111122223333"
+KAFKA = {
+    "type": "kafka",
+    "brokers": "b:9098",
+    "topics": "logs,audit",
+    "awsMskIamClusterArn": f"{MSK}:cluster/shop/5b1a-7",
+}
+ANY_TOPIC = {"topicKey": "file", "dynamicTopic": True, "rdkafka": {"enable.idempotence": True}}
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod"])
@@ -99,6 +109,25 @@ def test_aws_outputs_show_their_policies(notes: Callable[..., str]) -> None:
     subject = {key.rpartition(":")[2]: value for key, value in statement["Condition"]["StringEquals"].items()}
     assert subject == {"sub": "system:serviceaccount:prd:x-log-sidecar", "aud": "sts.amazonaws.com"}
     assert documents(notes({"outputs": {"http": outputs["http"]}})) == []
+
+
+@pytest.mark.parametrize("dynamic", [False, True], ids=["topics", "any topic"])
+def test_kafka_shows_its_policy(notes: Callable[..., str], dynamic: bool) -> None:
+    """IAM permits the connection to the cluster of Amazon MSK, and writing to the topics of the values."""
+    [policy] = documents(notes({"outputs": {"kafka": KAFKA | (ANY_TOPIC if dynamic else {})}}))
+    topics = [f"{MSK}:topic/shop/5b1a-7/{topic}" for topic in (["*"] if dynamic else ["logs", "audit"])]
+    connect = ["kafka-cluster:Connect", "kafka-cluster:WriteDataIdempotently"][: 1 + dynamic]
+    assert policy == [
+        {"Effect": "Allow", "Action": connect, "Resource": [KAFKA["awsMskIamClusterArn"]]},
+        {"Effect": "Allow", "Action": ["kafka-cluster:DescribeTopic", "kafka-cluster:WriteData"], "Resource": topics},
+    ]
+
+
+@pytest.mark.slow
+def test_policy_of_kafka_is_valid(notes: Callable[..., str]) -> None:
+    """The actions of the policy exist, and apply to clusters and topics."""
+    [policy] = documents(notes({"outputs": {"kafka": KAFKA | ANY_TOPIC}}))
+    assert iam.faults({"Version": "2012-10-17", "Statement": policy}) == []
 
 
 def test_notes_repeat_no_free_text(notes: Callable[..., str]) -> None:

@@ -23,6 +23,7 @@ NEEDS: dict[str, Values] = {
     "firehose": {"deliveryStream": "logs"},
     "kinesis": {"stream": "logs"},
     "s3": {"bucket": "logs"},
+    "kafka": {"brokers": "logs.test:9093", "topics": "logs"},
     "splunk": {"host": "logs.test", "splunkToken": KEY},
     "datadog": {"apikey": KEY},
     "newrelic": {"licenseKey": KEY},
@@ -155,7 +156,7 @@ def test_output_receives_the_files_that_it_matches(agent_config: Configs, sideca
 def test_lines_fit_into_requests(agent_config: Configs, kind: str) -> None:
     """Lines are truncated at 128k for backends that reject longer ones, or discard them without a metric."""
     [tail] = tails(agent_config(to(kind))["sidecar"]["pipeline"])
-    short = kind in ("cloudwatch", "firehose", "kinesis", "loki")
+    short = kind in ("cloudwatch", "firehose", "kinesis", "kafka", "loki")
     assert tail["buffer_max_size"] == ("128k" if short else "1M")
 
 
@@ -261,6 +262,56 @@ def test_other_plugins(output: Callable[[Values], Object]) -> None:
     assert output(to("custom", plugin="gcs"))["store_dir"] == "/var/lib/log-sidecar/sidecar/s3-custom"
 
 
+USER = {"saslUsername": "shop", "saslPassword": KEY}
+PLAIN = {"tls": {"enabled": False}}
+CLUSTER = "arn:aws:kafka:eu-west-1:111122223333:cluster/shop/5b1a-7"
+CA_FILE = "/etc/log-sidecar-ca/kafka/ca.crt"
+CONNECTIONS: dict[str, tuple[Values, Object]] = {
+    "TLS": ({}, {"security.protocol": "SSL", "ssl.ca.location": "probe", "enable.ssl.certificate.verification": True}),
+    "plain text": (PLAIN, {"security.protocol": "PLAINTEXT", "ssl.ca.location": "probe"}),
+    "own CA": ({"tls": {"caSecret": KEY}}, {"security.protocol": "SSL", "ssl.ca.location": CA_FILE}),
+    "user": (
+        USER,
+        {
+            "security.protocol": "SASL_SSL",
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": "shop",
+            "sasl.password": "${OUTPUT_KAFKA__SASL_PASSWORD}",
+        },
+    ),
+    "user in plain text": (
+        {**USER, **PLAIN, "saslMechanism": "PLAIN"},
+        {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN"},
+    ),
+    "IAM": ({"awsMskIamClusterArn": CLUSTER}, {"security.protocol": "SASL_SSL"}),
+    "options of librdkafka": (
+        {"rdkafka": {"linger.ms": 100, "message.timeout.ms": 60000, "enable.idempotence": True}},
+        {"linger.ms": 100, "message.timeout.ms": 60000, "enable.idempotence": True},
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "expected"), CONNECTIONS.values(), ids=CONNECTIONS)
+def test_kafka_connects(output: Callable[[Values], Object], options: Values, expected: Object) -> None:
+    """librdkafka has its own options for TLS and SASL, and waits for brokers without limit."""
+    made = output(to("kafka", **options))
+    library = {name.removeprefix("rdkafka."): value for name, value in made.items() if name.startswith("rdkafka.")}
+    waits = {"message.timeout.ms": 0, "queue.buffering.max.kbytes": 16384, "compression.codec": "lz4"}
+    assert library.items() >= (waits | expected).items()
+    assert ("sasl.mechanism" in library) == ("saslUsername" in options)
+    assert [option for option in made if option.startswith("tls")] == []
+    iam = {option: value for option, value in made.items() if option.startswith("aws_")}
+    named = {"aws_msk_iam": True, "aws_msk_iam_cluster_arn": CLUSTER}
+    assert iam == (named if "awsMskIamClusterArn" in options else {})
+
+
+def test_kafka_trusts_the_bundle(output: Callable[[Values], Object]) -> None:
+    """Brokers are verified with `caBundle`, unless the output has its own CA."""
+    bundle = {"caBundle": {"configMap": KEY}}
+    assert output({**to("kafka"), **bundle})["rdkafka.ssl.ca.location"] == "/etc/ca-bundle/ca.crt"
+    assert output({**to("kafka", tls={"caSecret": KEY}), **bundle})["rdkafka.ssl.ca.location"] == CA_FILE
+
+
 LOGIN = {"httpUser": {"name": "login", "key": "user"}, "httpPasswd": {"name": "login", "key": "password"}}
 SECRETS: dict[str, tuple[Values, dict[str, tuple[str, str]]]] = {
     "stdout": ({}, {}),
@@ -283,6 +334,10 @@ SECRETS: dict[str, tuple[Values, dict[str, tuple[str, str]]]] = {
     "API key": (to("datadog"), {"DATADOG__APIKEY": ("source", "key")}),
     "license key": (to("newrelic"), {"NEWRELIC__LICENSE_KEY": ("source", "key")}),
     "header of OTLP": (to("otlp", secretHeaders={"X-Key": KEY}), {"OTLP__HEADER_X_KEY": ("source", "key")}),
+    "user of Kafka": (
+        to("kafka", saslUsername=KEY, saslPassword=KEY),
+        {"KAFKA__SASL_USERNAME": ("source", "key"), "KAFKA__SASL_PASSWORD": ("source", "key")},
+    ),
     "option": (
         to("custom", plugin="slack", options={}, secretOptions={"webhook": KEY}),
         {"CUSTOM__OPTION_WEBHOOK": ("source", "key")},

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .test_output import KEY, both, to
+from .test_output import CLUSTER, KEY, both, to
 
 Values = dict[str, Any]
 FILES = [{"name": "a", "path": "/var/log/app/a.log"}, {"name": "b", "path": "/var/log/app/b.log"}]
@@ -63,6 +63,26 @@ REJECTED: dict[str, tuple[Values, str, str]] = {
         to("http", tls={"caSecret": KEY, "caConfigMap": KEY}),
         "`outputs.http.tls` has caSecret and caConfigMap, and one CA certificate is used",
         "outputs:\n  http:\n    tls:\n      caSecret:\n        key: key\n        name: source",
+    ),
+    "user without a password": (
+        to("kafka", saslUsername="shop"),
+        "`outputs.kafka` has one of saslUsername and saslPassword, and SASL needs both",
+        "outputs:\n  kafka:\n    saslPassword:\n      key: password\n      name: my-secret\n    saslUsername: agent",
+    ),
+    "user and IAM": (
+        to("kafka", saslUsername="shop", saslPassword=KEY, awsMskIamClusterArn=CLUSTER),
+        "`outputs.kafka` has a user (saslUsername) and authenticates by IAM (awsMskIamClusterArn)",
+        "outputs:\n  kafka:\n    saslPassword: null\n    saslUsername: null",
+    ),
+    "IAM without TLS": (
+        to("kafka", awsMskIamClusterArn=CLUSTER, tls={"enabled": False}),
+        "`outputs.kafka` authenticates by IAM, for which Amazon MSK requires TLS",
+        "outputs:\n  kafka:\n    tls:\n      enabled: true",
+    ),
+    "IAM with IRSA": (
+        {**to("kafka", awsMskIamClusterArn=CLUSTER), "serviceAccount": {"roleArn": ROLE}},
+        "would send the token of the service account (IRSA) to AWS STS without TLS",
+        'serviceAccount:\n  roleArn: ""',
     ),
     "plugin with a type": (
         to("custom", plugin="splunk"),

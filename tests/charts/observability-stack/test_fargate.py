@@ -180,6 +180,7 @@ REJECTED: dict[str, tuple[dict[str, Any], str]] = {
     "datadog": (only("datadog", apikey=LOGIN), f"type datadog ({TYPES})"),
     "newrelic": (only("newrelic", licenseKey=LOGIN), f"type newrelic ({TYPES})"),
     "otlp": (only("otlp", **HOST), f"type otlp ({TYPES})"),
+    "kafka": (only("kafka", brokers="logs.example.com:9094", topics="eks"), f"type kafka ({TYPES})"),
     "custom": (only("custom", plugin="tcp", options=HOST), f"type custom ({TYPES})"),
     "http": (only("http", **HOST), f"type http ({TYPES})"),
     "forward": (only("forward", **HOST), f"type forward ({TYPES})"),

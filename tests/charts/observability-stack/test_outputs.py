@@ -32,6 +32,7 @@ OUTPUTS: dict[str, dict[str, Any]] = {
     "datadog": {"apikey": KEY},
     "newrelic": {"licenseKey": KEY},
     "otlp": HOST,
+    "kafka": {"brokers": "logs.example.com:9096", "topics": "eks", "saslUsername": KEY, "saslPassword": KEY},
     "custom": {"plugin": "tcp", "options": HOST},
     "forward": HOST,
     "stdout": {},

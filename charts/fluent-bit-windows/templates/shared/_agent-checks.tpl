@@ -33,7 +33,8 @@ Messages about the outputs: dict "root" $ "sources" <names of the pipelines> "na
 {{- define "fluent-bit-windows.checkAgentOutputs" -}}
 {{- include "fluent-bit-windows.checkTenants" .root -}}
 {{- $given := include "fluent-bit-windows.agentMatches" . | fromJson -}}
-{{- include "fluent-bit-windows.checkOutputs" (merge (dict "names" (merge (dict "pipeline" "") .names) "types" (include "fluent-bit-windows.outputTypes" .root | fromJson) "legacy" .legacy "aws" .root.Values.aws) $given) -}}
+{{- $irsa := eq .root.Values.identity.type "irsa" | ternary (list "identity.type" "podIdentity" "identity.type" "node") list -}}
+{{- include "fluent-bit-windows.checkOutputs" (merge (dict "names" (merge (dict "pipeline" "") .names) "types" (include "fluent-bit-windows.outputTypes" .root | fromJson) "legacy" .legacy "aws" .root.Values.aws "irsa" $irsa) $given) -}}
 {{- include "fluent-bit-windows.checkOutputMatches" $given -}}
 {{- end -}}
 

@@ -33,7 +33,8 @@ Messages about the outputs: dict "root" $ "sources" <names of the pipelines> "na
 {{- define "log-sidecar.checkAgentOutputs" -}}
 {{- include "log-sidecar.checkTenants" .root -}}
 {{- $given := include "log-sidecar.agentMatches" . | fromJson -}}
-{{- include "log-sidecar.checkOutputs" (merge (dict "names" (merge (dict "pipeline" "") .names) "types" (include "log-sidecar.outputTypes" .root | fromJson) "legacy" .legacy "aws" .root.Values.aws) $given) -}}
+{{- $irsa := eq .root.Values.identity.type "irsa" | ternary (list "identity.type" "podIdentity" "identity.type" "node") list -}}
+{{- include "log-sidecar.checkOutputs" (merge (dict "names" (merge (dict "pipeline" "") .names) "types" (include "log-sidecar.outputTypes" .root | fromJson) "legacy" .legacy "aws" .root.Values.aws "irsa" $irsa) $given) -}}
 {{- include "log-sidecar.checkOutputMatches" $given -}}
 {{- end -}}
 

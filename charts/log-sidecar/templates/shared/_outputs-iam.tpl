@@ -28,7 +28,7 @@ role is `own`, and is missing if the outputs need nothing of AWS. dict "outputs"
 {{- $byRole := dict -}}
 {{- range .outputs -}}
 {{- $role := .role_arn | default .aws_role_arn | default "own" -}}
-{{- if or (has .name (list "cloudwatch_logs" "kinesis_firehose" "kinesis_streams" "s3")) (eq (.aws_auth | default "") "On") }}{{ $_ := set $byRole $role (append (get $byRole $role | default list) .) }}{{ end -}}
+{{- if or (has .name (list "cloudwatch_logs" "kinesis_firehose" "kinesis_streams" "s3")) (eq (.aws_auth | default "") "On") .aws_msk_iam }}{{ $_ := set $byRole $role (append (get $byRole $role | default list) .) }}{{ end -}}
 {{- end -}}
 {{- $policies := dict -}}
 {{- $assumed := list -}}
@@ -50,6 +50,8 @@ role is `own`, and is missing if the outputs need nothing of AWS. dict "outputs"
 {{- $statements = append $statements (dict "Effect" "Allow" "Action" (list "kinesis:PutRecords") "Resource" (list (printf "arn:%s:kinesis:%s:stream/%s" $.partition $arn .stream))) -}}
 {{- else if eq .name "s3" -}}
 {{- $statements = append $statements (dict "Effect" "Allow" "Action" (list "s3:PutObject") "Resource" (list (printf "arn:%s:s3:::%s/*" $.partition .bucket))) -}}
+{{- else if eq .name "kafka" -}}
+{{- $statements = concat $statements (include "log-sidecar.kafkaStatements" . | fromJsonArray) -}}
 {{- else if eq (.aws_service_name | default "es") "aoss" -}}
 {{- $statements = append $statements (dict "Effect" "Allow" "Action" (list "aoss:APIAccessAll") "Resource" (list (printf "arn:%s:aoss:%s:collection/COLLECTION" $.partition $arn))) -}}
 {{- else -}}

@@ -33,7 +33,8 @@ Messages about the outputs: dict "root" $ "sources" <names of the pipelines> "na
 {{- define "observability-stack.checkAgentOutputs" -}}
 {{- include "observability-stack.checkTenants" .root -}}
 {{- $given := include "observability-stack.agentMatches" . | fromJson -}}
-{{- include "observability-stack.checkOutputs" (merge (dict "names" (merge (dict "pipeline" "") .names) "types" (include "observability-stack.outputTypes" .root | fromJson) "legacy" .legacy "aws" .root.Values.aws) $given) -}}
+{{- $irsa := eq .root.Values.identity.type "irsa" | ternary (list "identity.type" "podIdentity" "identity.type" "node") list -}}
+{{- include "observability-stack.checkOutputs" (merge (dict "names" (merge (dict "pipeline" "") .names) "types" (include "observability-stack.outputTypes" .root | fromJson) "legacy" .legacy "aws" .root.Values.aws "irsa" $irsa) $given) -}}
 {{- include "observability-stack.checkOutputMatches" $given -}}
 {{- end -}}
 

@@ -3,7 +3,8 @@
 
 {{/*
 dict "outputs" <of observability-stack.outputs> "types" <data of observability-stack.outputTypes> "names" <texts by placeholder> "aws" <values of that
-name> and, where {file} is a placeholder too, "files" true; for Fluent Bit 1.9.10, "legacy" true.
+name> and, where {file} is a placeholder too, "files" true; for Fluent Bit 1.9.10, "legacy" true; if credentials are those of a
+service account's role, "irsa" <path and value that select other ones>.
 */}}
 {{- define "observability-stack.checkOutputs" -}}
 {{- include "observability-stack.reject" (list (not .outputs) "No output is enabled: nothing would be delivered. Write for example:" "outputs.logs.type" "cloudwatch") }}
@@ -46,6 +47,7 @@ name> and, where {file} is a placeholder too, "files" true; for Fluent Bit 1.9.1
   (printf "`%s.headers` contains %s, a credential, which everyone who can read ConfigMaps would see. Create a Secret, and name its key." $place $header)
   $place (dict "headers" (dict $header nil) "secretHeaders" (dict $header (dict "name" "my-secret" "key" "header")))) }}
 {{- end }}
+{{- if eq .type "kafka" }}{{ include "observability-stack.checkKafkaOutput" (dict "output" . "place" $place "irsa" $.irsa) }}{{ end }}
 {{- if eq .type "custom" }}{{ include "observability-stack.checkCustomOutput" (dict "output" . "place" $place "types" $.types) }}{{ end }}
 {{- include "observability-stack.reject" (list (and .licenseKey .apiKey) (printf "`%s` has a licenseKey and an apiKey, and a request carries one of them. Remove one of them, for example:" $place)
   (printf "%s.apiKey" $place) nil) }}

@@ -37,7 +37,7 @@ credentials). Argument: the root.
 {{- $variable := printf "OUTPUT_%s__" ($name | upper | replace "-" "_") -}}
 {{- $place := list $given.type -}}
 {{- range (get $types $given.type).destination }}{{ $place = append $place (get $output .) }}{{ end -}}
-{{- $outputs = append $outputs (mergeOverwrite $output (dict "name" $name "variable" $variable "secrets" $secrets "place" (toJson $place) "signs" (or (get $types $given.type).service (get $output "awsAuth") | empty | not))) -}}
+{{- $outputs = append $outputs (mergeOverwrite $output (dict "name" $name "variable" $variable "secrets" $secrets "place" (toJson $place) "signs" (or (get $types $given.type).service (get $output "awsAuth") (get $output "awsMskIamClusterArn") | empty | not))) -}}
 {{- end -}}
 {{- end -}}
 {{- if .Values.tenants }}{{ $outputs = include "observability-stack.tenantOutputs" (dict "root" . "outputs" $outputs) | fromJsonArray }}{{ end -}}
@@ -192,6 +192,7 @@ apply, "aws" (the values of that name), "separator" (of paths), "legacy" (Fluent
 {{- $_ := set $section (printf "%s_name" $option) (replace "{file}" "files" $name) -}}
 {{- end -}}
 {{- end -}}
+{{- if eq $output.type "kafka" }}{{ $section = include "observability-stack.kafkaSection" (dict "output" $output "section" $section "trust" .trust) | fromJson }}{{ end -}}
 {{- if eq $output.type "custom" }}{{ $section = include "observability-stack.customSection" (dict "output" $output "section" $section "names" .names "storeDir" .storeDir) | fromJson }}{{ end -}}
 {{- $section | toJson -}}
 {{- end -}}
