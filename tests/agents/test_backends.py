@@ -3,7 +3,7 @@
 import json
 import subprocess
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +207,59 @@ def test_cloudwatch_gets_every_line(sidecar: Start, tmp_path: Path, layout: str)
         messages = api.messages(f"/eks/prd/{layout}")
     lines = [json.loads(message)["log"] for message in messages] if layout == "json" else messages
     assert count(lines, written).exact
+
+
+def test_embedded_metrics_pass_unmodified(sidecar: Start, tmp_path: Path) -> None:
+    """CloudWatch Logs gets documents with metrics as the application wrote them, and is told their format."""
+    metric = {"Namespace": "shop", "Dimensions": [["Région"]], "Metrics": [{"Name": "Time", "Unit": "Milliseconds"}]}
+    values = [1e-7, 12.50, 9007199254740993, -0.0, [0.1, 2], None]
+    documents = [
+        {
+            "_aws": {"Timestamp": 1795862774000 + number, "CloudWatchMetrics": [metric]},
+            "Time": value,
+            "Région": 'a"\\\n\u2028/é',
+        }
+        for number, value in enumerate(values * 50)
+    ]
+    spaced = (", ", ": ")
+    lines = [json.dumps(one, ensure_ascii=one["Time"] is None, separators=spaced) for one in documents]
+    with CloudWatchLogs(tmp_path / "pki") as api:
+        block = {"endpoint": HOST, "port": api.port, "logGroupName": "/emf", "tls": {"caSecret": SECRET}}
+        block |= {"logKey": "log", "logFormat": "json/emf"}
+        outputs = {"stdout": {"enabled": False}, "cloudwatch": {"type": "cloudwatch", **block}}
+        started = sidecar({"outputs": outputs}, ca=api.ca)
+        started.file.write_text("".join(f"{line}\n" for line in lines))
+        sent = "fluentbit_output_proc_records_total"
+        started.wait_for(lambda: started.metric(sent, name="cloudwatch") == len(lines))
+        assert api.messages("/emf") == lines
+        assert api.formats == {"json/emf"}
+
+
+def test_group_of_each_day(sidecar: Start, tmp_path: Path) -> None:
+    """A filter adds the day of a record's time as a field, which is part of the name of the log group."""
+    code = 'function day(tag, time, record) record.day = os.date("!%Y-%m-%d", time.sec) return 2, time, record end'
+    lua = {"name": "lua", "match": "*", "time_as_table": True, "call": "day", "code": code}
+    parser = {"name": "parser", "match": "*", "key_name": "log", "parser": "dated", "preserve_key": True}
+    dated = {
+        "name": "dated",
+        "format": "regex",
+        "regex": "^(?<time>[^ ]+)",
+        "time_key": "time",
+        "time_format": "%FT%TZ",
+    }
+    agent = {"extraFilters": [{**parser, "reserve_data": True}, lua], "extraParsers": [dated]}
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0)
+    times = [f"{time:%FT%TZ}" for time in (midnight - timedelta(seconds=1), midnight)]
+    with CloudWatchLogs(tmp_path / "pki") as api:
+        block = {"endpoint": HOST, "port": api.port, "tls": {"caSecret": SECRET}}
+        block |= {"logGroupName": "/shop/other", "logGroupTemplate": "/shop/$day", "logKey": "log"}
+        outputs = {"stdout": {"enabled": False}, "cloudwatch": {"type": "cloudwatch", **block}}
+        started = sidecar({"outputs": outputs, "sidecar": {"fluentBit": agent}}, ca=api.ca)
+        started.file.write_text("".join(f"{time} line\n" for time in times))
+        sent = "fluentbit_output_proc_records_total"
+        started.wait_for(lambda: started.metric(sent, name="cloudwatch") == len(times))
+        groups = {group: api.messages(group) for group in api.groups()}
+    assert groups == {f"/shop/{time[:10]}": [f"{time} line"] for time in times}
 
 
 def test_forward_gets_every_record(sidecar: Start, tmp_path: Path) -> None:

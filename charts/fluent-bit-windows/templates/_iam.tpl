@@ -18,3 +18,15 @@
   "region" (include "fluent-bit-windows.shownRegion" .)
 ) -}}
 {{- end -}}
+
+{{/* Commands for the KMS keys and tags of log groups. */}}
+{{- define "fluent-bit-windows.logGroupSettings" -}}
+{{- $region := include "fluent-bit-windows.shownRegion" . -}}
+{{- include "fluent-bit-windows.logGroupNotes" (dict
+  "outputs" (include "fluent-bit-windows.outputs" . | fromJsonArray)
+  "pipelines" (include "fluent-bit-windows.pipelines" . | fromJsonArray)
+  "names" (dict "cluster" (ternary "CLUSTER" .Values.cluster.name (ne .Values.cluster.configMap.name "")) "region" $region)
+  "partition" (include "fluent-bit-windows.partition" .Values.cluster.region)
+  "region" $region
+) -}}
+{{- end -}}

@@ -19,6 +19,10 @@
 
 {{ include "log-sidecar.policyDocument" $statements | indent 2 }}
 {{- end }}
+{{- with include "log-sidecar.logGroupNotes" (dict "outputs" (include "log-sidecar.activeOutputs" . | fromJsonArray) "pipelines" (list "") "names" $names "partition" $partition "region" $region) | trim }}
+
+{{ . }}
+{{- end }}
 {{- if $policies }}
 
 {{ include "log-sidecar.vpcEndpointsNote" (dict "policies" (values $policies) "identity" (ternary "irsa" "podIdentity" (ne $arn ""))) }}

@@ -24,11 +24,30 @@
 {{- dict "cluster" .Values.cluster.name "region" .Values.cluster.region "node" "${HOST_NAME}" | toJson -}}
 {{- end -}}
 
-{{/* The pipelines of all agents, and the placeholders of their outputs, as JSON: the arguments "sources" and "names" of the checks. */}}
+{{/* The pipelines of all agents, and the placeholders of their outputs, as JSON: the arguments "sources", "unlined" and "names" of the checks. */}}
 {{- define "observability-stack.routed" -}}
 {{- $sources := list -}}
 {{- range list "logs" "events" "fargate" }}{{ $sources = include "observability-stack.pipelines" (dict "root" $ "component" .) | fromJsonArray | concat $sources }}{{ end -}}
-{{- dict "sources" $sources "names" (include "observability-stack.outputNames" . | fromJson) | toJson -}}
+{{- $unlined := list -}}
+{{- range $sources }}{{ if or (eq . "events") (and (has . (list "dataplane" "host")) (get $.Values.logs .).journal) }}{{ $unlined = append $unlined . }}{{ end }}{{ end -}}
+{{- dict "sources" $sources "unlined" $unlined "names" (include "observability-stack.outputNames" . | fromJson) | toJson -}}
+{{- end -}}
+
+{{/* Commands for the KMS keys and tags of log groups. Argument: the root. */}}
+{{- define "observability-stack.logGroupSettings" -}}
+{{- $routed := include "observability-stack.routed" . | fromJson -}}
+{{- include "observability-stack.logGroupNotes" (dict
+  "outputs" (include "observability-stack.outputs" . | fromJsonArray)
+  "pipelines" $routed.sources
+  "names" $routed.names
+  "partition" (include "observability-stack.partition" .Values.cluster.region)
+  "region" .Values.cluster.region
+) -}}
+{{- end -}}
+
+{{/* Whether an output sends lines alone, so that JSON lines are kept next to their parsed fields. Argument: the root. */}}
+{{- define "observability-stack.keepsLines" -}}
+{{- range include "observability-stack.outputs" . | fromJsonArray }}{{ if eq (get . "logKey") "log" }}true{{ end }}{{ end -}}
 {{- end -}}
 
 {{/* Outputs that receive records of an agent, as JSON: dict "root" $ and "component" <logs or events> or "pipelines" <names>. */}}

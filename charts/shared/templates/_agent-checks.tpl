@@ -26,8 +26,8 @@
 {{- end -}}
 
 {{/*
-Messages about the outputs: dict "root" $ "sources" <names of the pipelines> "names" <texts by placeholder> and, for Fluent Bit
-1.9.10, "legacy" true.
+Messages about the outputs: dict "root" $ "sources" <names of the pipelines> "names" <texts by placeholder> "unlined" <pipelines
+with records that have no field `log`> and, for Fluent Bit 1.9.10, "legacy" true.
 */}}
 {{- define "shared.checkAgentOutputs" -}}
 {{- include "shared.checkTenants" .root -}}
@@ -35,6 +35,15 @@ Messages about the outputs: dict "root" $ "sources" <names of the pipelines> "na
 {{- $irsa := eq .root.Values.identity.type "irsa" | ternary (list "identity.type" "podIdentity" "identity.type" "node") list -}}
 {{- include "shared.checkOutputs" (merge (dict "names" (merge (dict "pipeline" "") .names) "types" (include "shared.outputTypes" .root | fromJson) "legacy" .legacy "aws" .root.Values.aws "irsa" $irsa) $given) -}}
 {{- include "shared.checkOutputMatches" $given -}}
+{{- $lined := list -}}
+{{- range .sources }}{{ if not (has . $.unlined) }}{{ $lined = append $lined . }}{{ end }}{{ end -}}
+{{- range $output := $given.outputs }}
+{{- range eq (get . "logKey") "log" | ternary $.unlined list }}
+{{- include "shared.reject" (list (not (empty (include "shared.outputReceives" (merge (dict "output" $output "source" .) $given))))
+  (printf "`outputs.%s.logKey` is log, but the pipeline %s has records without this field, which Fluent Bit would drop. Use another output for it." $output.name .)
+  (printf "outputs.%s.match.pipelines" $output.name) $lined) }}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* The arguments of shared.checkOutputMatches, as JSON; arguments as above. */}}

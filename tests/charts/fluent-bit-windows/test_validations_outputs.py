@@ -62,6 +62,11 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         "`outputs.x.plugin` is nats, which is no output plugin of Fluent Bit 5.1.1",
         "Use one of azure, azure_blob, azure_kusto, azure_logs_ingestion, chronicle, ",
     ),
+    "lines of the event log": (
+        {**cloudwatch(logKey="log"), **logs(host={"enabled": True}), "mode": "hostProcess"},
+        "`outputs.cloudwatch.logKey` is log, but the pipeline host has records without this field",
+        "outputs:\n  cloudwatch:\n    match:\n      pipelines:\n      - application",
+    ),
     "legacy type": (
         {**LEGACY, **added(type="otlp", host="logs.example.com", match={"namespaces": {"include": ["a"]}})},
         "`outputs.x.type` is otlp, which Fluent Bit 1.9.10 does not support. Use Fluent Bit 5, or another type",

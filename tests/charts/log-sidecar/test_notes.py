@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -109,6 +110,36 @@ def test_aws_outputs_show_their_policies(notes: Callable[..., str]) -> None:
     subject = {key.rpartition(":")[2]: value for key, value in statement["Condition"]["StringEquals"].items()}
     assert subject == {"sub": "system:serviceaccount:prd:x-log-sidecar", "aud": "sts.amazonaws.com"}
     assert documents(notes({"outputs": {"http": outputs["http"]}})) == []
+
+
+KEY = "arn:aws:kms:eu-west-1:111122223333:key/5b1a-7"
+# What stands for the AWS CLI: it prints the names of two groups, or its arguments.
+AWS = 'aws() { case $2 in describe-log-groups) echo /eks/a/app /eks/b/app ;; *) echo "$*" ;; esac; }\n'
+
+
+def test_commands_set_keys_and_tags(notes: Callable[..., str]) -> None:
+    """The notes contain commands for the KMS key and the tags of log groups, for a name and for any with a prefix."""
+    named = {"type": "cloudwatch", "region": "eu-west-1", "logGroupName": "/eks/{namespace}", "kmsKeyId": KEY}
+    tagged = {
+        "type": "cloudwatch",
+        "region": "eu-west-1",
+        "logGroupName": "/eks/{pod}/app",
+        "tags": {"team": "shop", "env": "prod"},
+    }
+    values = {
+        "outputs": {"a": {**named, "logRetentionDays": 7}, "b": tagged},
+        "sidecar": {"state": {"sizeLimit": "1Gi"}},
+    }
+    parts = re.findall(r"without the KMS key and the tags of outputs\.\w+.*?:\n\n(.*?)\n\n", notes(values), re.DOTALL)
+    done = subprocess.run(["sh", "-eu"], input=AWS + "\n".join(parts), capture_output=True, text=True, check=True)
+    groups = [f"arn:aws:logs:eu-west-1:ACCOUNT:log-group:/eks/{pod}/app" for pod in ("a", "b")]
+    assert done.stdout.splitlines() == [
+        "logs create-log-group --region eu-west-1 --log-group-name /eks/prd",
+        "logs put-retention-policy --region eu-west-1 --log-group-name /eks/prd --retention-in-days 7",
+        f"logs associate-kms-key --region eu-west-1 --log-group-name /eks/prd --kms-key-id {KEY}",
+        *(f"logs tag-resource --region eu-west-1 --resource-arn {group} --tags env=prod,team=shop" for group in groups),
+    ]
+    assert "KMS" not in notes({"outputs": {"a": {"type": "cloudwatch"}}})
 
 
 @pytest.mark.parametrize("dynamic", [False, True], ids=["topics", "any topic"])

@@ -124,6 +124,8 @@ def test_every_value_reaches_the_configuration(install: Install) -> None:
     _, metadata, own = config.filters
     options = ("labels", "annotations", "merge_log", "merge_log_key", "keep_log")
     assert [metadata.get(option) for option in options] == ["On", "On", "On", "log_processed", "Off"]
+    raw = {"cloudwatch": {"logKey": "log", "match": {"pipelines": ["fargate"]}}}
+    assert config_of(install(values(parseJson=True, outputs=raw))).filters[1].get("keep_log") == "On"
     assert (own.name, own.all("add"), own.get("reserve")) == ("modify", ["a 1", "b 2"], "On")
 
 

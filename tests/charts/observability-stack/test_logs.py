@@ -235,6 +235,8 @@ def test_filters(install: Install) -> None:
     assert made["records"]["multiline.parser"] == "java,python"
     assert (made["rate-application"]["rate"], made["rate-host"]["match"]) == (500, "host.*")
     assert made["metadata"].items() >= {"merge_log": True, "merge_log_key": "log_processed", "keep_log": False}.items()
+    raw = {"outputs": {"cloudwatch": {"logKey": "log"}}, "dataplane": {"journal": []}, "host": {"enabled": False}}
+    assert plugins(install(values(application=wanted, **raw)), "filters")["metadata"]["keep_log"] is True
 
 
 def test_parts_can_be_records(install: Install, tmp_path: Path) -> None:

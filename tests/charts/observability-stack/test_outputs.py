@@ -231,6 +231,11 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         'No output receives records of pipeline "application" from other namespaces: they would be dropped',
         'namespaces:\n        exclude: ["shop*"]',
     ),
+    "lines of the journal": (
+        values(outputs={"cloudwatch": {"logKey": "log"}}),
+        "`outputs.cloudwatch.logKey` is log, but the pipeline dataplane has records without this field",
+        "outputs:\n  cloudwatch:\n    match:\n      pipelines:\n      - application",
+    ),
     "same place twice": (
         values(outputs={"again": CLOUDWATCH}),
         'outputs.again and outputs.cloudwatch would deliver records of pipeline "host" to the same place twice',

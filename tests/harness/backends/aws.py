@@ -146,6 +146,11 @@ class CloudWatchLogs(Aws):
         super().__init__(folder, host=host, port=port, names=names)
         self._client = self.client("logs")
 
+    @property
+    def formats(self) -> set[str]:
+        """The formats that requests state for their events (`x-amzn-logs-format`)."""
+        return self._application.formats - {""}
+
     def groups(self) -> set[str]:
         """Return the names of the log groups."""
         pages = self._client.get_paginator("describe_log_groups").paginate()
@@ -210,6 +215,7 @@ class _Moody:
 
     Attributes:
         one_by_one: held while the API handles a request.
+        formats: formats that requests state for their log events.
     """
 
     def __init__(self, application: "WSGIApplication", trouble: Trouble) -> None:
@@ -217,6 +223,7 @@ class _Moody:
         self._trouble = trouble
         self._lock = threading.Lock()
         self.one_by_one: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
+        self.formats: set[str] = set()
         self._writes = 0
         self._last_write = 0.0
 
@@ -240,6 +247,7 @@ class _Moody:
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         kind = self._trouble.kind
         if not kind:
+            self.formats.add(environ.get("HTTP_X_AMZN_LOGS_FORMAT", ""))
             with self._counted(environ.get("HTTP_X_AMZ_TARGET", "")), self.one_by_one:
                 return self._application(environ, _numbered(start_response))
         self._trouble.count_failure()

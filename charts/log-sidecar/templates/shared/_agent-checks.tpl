@@ -27,8 +27,8 @@
 {{- end -}}
 
 {{/*
-Messages about the outputs: dict "root" $ "sources" <names of the pipelines> "names" <texts by placeholder> and, for Fluent Bit
-1.9.10, "legacy" true.
+Messages about the outputs: dict "root" $ "sources" <names of the pipelines> "names" <texts by placeholder> "unlined" <pipelines
+with records that have no field `log`> and, for Fluent Bit 1.9.10, "legacy" true.
 */}}
 {{- define "log-sidecar.checkAgentOutputs" -}}
 {{- include "log-sidecar.checkTenants" .root -}}
@@ -36,6 +36,15 @@ Messages about the outputs: dict "root" $ "sources" <names of the pipelines> "na
 {{- $irsa := eq .root.Values.identity.type "irsa" | ternary (list "identity.type" "podIdentity" "identity.type" "node") list -}}
 {{- include "log-sidecar.checkOutputs" (merge (dict "names" (merge (dict "pipeline" "") .names) "types" (include "log-sidecar.outputTypes" .root | fromJson) "legacy" .legacy "aws" .root.Values.aws "irsa" $irsa) $given) -}}
 {{- include "log-sidecar.checkOutputMatches" $given -}}
+{{- $lined := list -}}
+{{- range .sources }}{{ if not (has . $.unlined) }}{{ $lined = append $lined . }}{{ end }}{{ end -}}
+{{- range $output := $given.outputs }}
+{{- range eq (get . "logKey") "log" | ternary $.unlined list }}
+{{- include "log-sidecar.reject" (list (not (empty (include "log-sidecar.outputReceives" (merge (dict "output" $output "source" .) $given))))
+  (printf "`outputs.%s.logKey` is log, but the pipeline %s has records without this field, which Fluent Bit would drop. Use another output for it." $output.name .)
+  (printf "outputs.%s.match.pipelines" $output.name) $lined) }}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* The arguments of log-sidecar.checkOutputMatches, as JSON; arguments as above. */}}

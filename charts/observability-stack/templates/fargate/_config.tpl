@@ -39,7 +39,7 @@ kube.var.log.containers.<pod>_<namespace>_<container>-<id>.log, and reads only o
   "buffer_size" 0
   "kube_meta_cache_ttl" "300s"
 -}}
-{{- if $logging.parseJson }}{{ $metadata = merge $metadata (dict "merge_log" true "merge_log_key" "log_processed" "keep_log" false) }}{{ end -}}
+{{- if $logging.parseJson }}{{ $metadata = merge $metadata (dict "merge_log" true "merge_log_key" "log_processed" "keep_log" (not (empty (include "observability-stack.keepsLines" .)))) }}{{ end -}}
 {{- $filters := list (dict "name" "parser" "match" "kube.*" "key_name" "log" "parser" "parts") $metadata -}}
 {{- $origin := include "observability-stack.originFilter" (dict "root" . "pipeline" "fargate" "record" list "options" (dict "match" "kube.*")) -}}
 {{- concat $filters (fromJsonArray $origin) $logging.extraFilters | toJson -}}

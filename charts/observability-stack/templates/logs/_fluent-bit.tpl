@@ -64,7 +64,7 @@ regex_parser: pods
 merge_log: {{ $values.application.parseJson }}
 {{- if $values.application.parseJson }}
 merge_log_key: log_processed
-keep_log: false
+keep_log: {{ not (empty (include "observability-stack.keepsLines" .)) }}
 {{- end }}
 {{- range $name, $on := $metadata.k8sLogging }}{{ if $on }}
 k8s-logging.{{ $name }}: true

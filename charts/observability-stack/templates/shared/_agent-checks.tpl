@@ -27,8 +27,8 @@
 {{- end -}}
 
 {{/*
-Messages about the outputs: dict "root" $ "sources" <names of the pipelines> "names" <texts by placeholder> and, for Fluent Bit
-1.9.10, "legacy" true.
+Messages about the outputs: dict "root" $ "sources" <names of the pipelines> "names" <texts by placeholder> "unlined" <pipelines
+with records that have no field `log`> and, for Fluent Bit 1.9.10, "legacy" true.
 */}}
 {{- define "observability-stack.checkAgentOutputs" -}}
 {{- include "observability-stack.checkTenants" .root -}}
@@ -36,6 +36,15 @@ Messages about the outputs: dict "root" $ "sources" <names of the pipelines> "na
 {{- $irsa := eq .root.Values.identity.type "irsa" | ternary (list "identity.type" "podIdentity" "identity.type" "node") list -}}
 {{- include "observability-stack.checkOutputs" (merge (dict "names" (merge (dict "pipeline" "") .names) "types" (include "observability-stack.outputTypes" .root | fromJson) "legacy" .legacy "aws" .root.Values.aws "irsa" $irsa) $given) -}}
 {{- include "observability-stack.checkOutputMatches" $given -}}
+{{- $lined := list -}}
+{{- range .sources }}{{ if not (has . $.unlined) }}{{ $lined = append $lined . }}{{ end }}{{ end -}}
+{{- range $output := $given.outputs }}
+{{- range eq (get . "logKey") "log" | ternary $.unlined list }}
+{{- include "observability-stack.reject" (list (not (empty (include "observability-stack.outputReceives" (merge (dict "output" $output "source" .) $given))))
+  (printf "`outputs.%s.logKey` is log, but the pipeline %s has records without this field, which Fluent Bit would drop. Use another output for it." $output.name .)
+  (printf "outputs.%s.match.pipelines" $output.name) $lined) }}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* The arguments of observability-stack.checkOutputMatches, as JSON; arguments as above. */}}
