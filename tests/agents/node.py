@@ -80,8 +80,16 @@ class Node:
             **(values or {}),
         }
         made = Helm().render(CHART, values=given)
-        text = made.one("ConfigMap", component="logs")["data"]["fluent-bit.yaml"]
-        places = {"/var/log/": f"{folder}/", "/var/lib/fluent-bit": str(self.state), BUNDLE: str(ca)}
+        files = made.one("ConfigMap", component="logs")["data"]
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        text = files["fluent-bit.yaml"]
+        places = {
+            "/etc/fluent-bit/": f"{folder}/",
+            "/var/log/": f"{folder}/",
+            "/var/lib/fluent-bit": str(self.state),
+            BUNDLE: str(ca),
+        }
         for inside, outside in places.items():
             text = text.replace(inside, outside)
         config = yaml.safe_load(text)

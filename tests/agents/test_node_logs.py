@@ -103,6 +103,52 @@ def test_full_node_asks_its_kubelet_once_for_each_container(
     assert {record["kubernetes"]["pod_ip"] for record in backend.records} == {"10.0.0.9"}
 
 
+def test_events_belong_to_workloads(tmp_path: Path, node: Callable[..., Node]) -> None:
+    """CloudWatch Logs is told the workload of each pod, and events lack the fields that Fluent Bit derives it from."""
+    owners = {"web-5d4f8c7b9d-abcde": ("ReplicaSet", "web-5d4f8c7b9d"), "db-0": ("StatefulSet", "db"), "bare": ("", "")}
+    status = {"containerStatuses": [{"name": "app", "containerID": f"containerd://{'a' * 64}"}]}
+    items = []
+    for name, (kind, owner) in owners.items():
+        metadata = {"name": name, "namespace": "shop", "uid": name}
+        if owner:
+            metadata["ownerReferences"] = [{"kind": kind, "name": owner}]
+        items.append({"metadata": metadata, "spec": {"nodeName": "node-1"}, "status": status})
+    with (
+        CloudWatchLogs(tmp_path / "aws") as api,
+        Kubelet(tmp_path / "pki", {"kind": "PodList", "items": items}) as kubelet,
+    ):
+        (tmp_path / "token").write_text("token", encoding="ascii")
+        asks = {"kubelet_port": kubelet.port, "kube_ca_file": str(tmp_path / "pki" / "ca.crt")}
+        asks |= {"kube_token_file": str(tmp_path / "token"), "kube_namespace_file": str(tmp_path / "token")}
+        output = {
+            "enabled": True,
+            "endpoint": HOST,
+            "port": api.port,
+            "tls": {"caFile": str(api.ca)},
+            "addEntity": True,
+        }
+        cluster = {"name": "shop", "region": REGION, "accountId": "111122223333"}
+        made = node(changed=asks, outputs={"cloudwatch": output}, values={"cluster": cluster})
+        for line in range(100):
+            for name in owners:
+                made.write(name, str(line))
+        group = "/aws/containerinsights/shop/application"
+        made.wait(lambda: group in api.groups() and len(api.messages(group)) >= 300)
+        stored = [json.loads(message) for message in api.messages(group)]
+        entities = api.entities()
+    assert sorted(int(record["log"]) for record in stored) == [line for line in range(100) for _ in owners]
+    assert "aws_entity" not in json.dumps(stored)
+    assert all(record["kubernetes"]["pod_id"] == record["kubernetes"]["pod_name"] for record in stored)
+    workloads = {stream: entity["keyAttributes"]["Name"] for stream, entity in entities.items()}
+    prefix = "node-1-application.pods.shop_"
+    assert workloads == {
+        f"{prefix}{name}_app": workload for name, workload in zip(owners, ("web", "db", "bare"), strict=True)
+    }
+    [web] = [entity for stream, entity in entities.items() if "web" in stream]
+    assert web["keyAttributes"].items() >= {"Type": "Service", "AwsAccountId": "111122223333"}.items()
+    assert web["attributes"].items() >= {"K8s.Namespace": "shop", "K8s.Node": "node-1", "K8s.Workload": "web"}.items()
+
+
 @pytest.mark.parametrize("permitted", [True, False], ids=["permitted", "default"])
 def test_annotations_of_pods(tmp_path: Path, node: Callable[..., Node], backend: JsonReceiver, permitted: bool) -> None:
     """If permitted, pods choose a known parser or exclude their logs, which is counted; by default, neither."""

@@ -45,6 +45,25 @@
 ) -}}
 {{- end -}}
 
+{{/* Whether an output relates records to workloads. Argument: the root. */}}
+{{- define "observability-stack.addsEntity" -}}
+{{- range include "observability-stack.outputs" . | fromJsonArray }}{{ if get . "addEntity" }}true{{ end }}{{ end -}}
+{{- end -}}
+
+{{/* Messages about such outputs: what Fluent Bit requires is one pod in each log stream, since a stream has one workload. Argument: the root. */}}
+{{- define "observability-stack.checkEntities" -}}
+{{- range $output := include "observability-stack.outputs" . | fromJsonArray }}
+{{- if get . "addEntity" }}
+{{- $path := printf "outputs.%s" .name }}
+{{- include "observability-stack.reject" (list (not $.Values.cluster.accountId) (printf "`%s.addEntity` requires the ID of the AWS account." $path) "cluster.accountId" "111122223333") }}
+{{- include "observability-stack.reject" (list (eq $.Values.logs.metadata.from "tag") (printf "`%s.addEntity` is true, but `logs.metadata.from: tag` adds no workloads." $path) "logs.metadata.from" "kubelet") }}
+{{- include "observability-stack.reject" (list (not (empty .logKey)) (printf "`%s` has addEntity and logKey, with which Fluent Bit 5.1.1 reads memory that does not belong to the record." $path) (printf "%s.addEntity" $path) false) }}
+{{- include "observability-stack.reject" (list (or .logStreamName (and .logStreamTemplate (not (contains "$kubernetes['pod_name']" .logStreamTemplate))))
+  (printf "`%s.addEntity` is true, but several pods share a log stream, which has one workload." $path) (printf "%s.logStreamName" $path) "" (printf "%s.logStreamTemplate" $path) "$kubernetes['pod_name'].$kubernetes['container_name']") }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{/* Whether an output sends lines alone, so that JSON lines are kept next to their parsed fields. Argument: the root. */}}
 {{- define "observability-stack.keepsLines" -}}
 {{- range include "observability-stack.outputs" . | fromJsonArray }}{{ if eq (get . "logKey") "log" }}true{{ end }}{{ end -}}

@@ -214,6 +214,14 @@ def test_notes_have_a_policy_for_each_role(notes: Callable[..., str]) -> None:
 
 
 CLOUDWATCH = {"type": "cloudwatch"}
+
+
+def entity(output: dict[str, Any] | None = None, **logs: Any) -> dict[str, Any]:
+    """Return values with an output that relates records to workloads."""
+    given = values(outputs={"cloudwatch": {"addEntity": True, **(output or {})}}, **logs)
+    return {**given, "cluster": {**given["cluster"], "accountId": "111122223333"}}
+
+
 # name: (values, what the message says, the YAML that it shows)
 REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
     "no output": (
@@ -230,6 +238,26 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         values(outputs=split(shop={"namespaces": {"include": ["shop*"]}}, nodes={"pipelines": ["dataplane", "host"]})),
         'No output receives records of pipeline "application" from other namespaces: they would be dropped',
         'namespaces:\n        exclude: ["shop*"]',
+    ),
+    "entity without an account": (
+        values(outputs={"cloudwatch": {"addEntity": True}}),
+        "`outputs.cloudwatch.addEntity` requires the ID of the AWS account",
+        'cluster:\n  accountId: "111122223333"',
+    ),
+    "entity without workloads": (
+        entity(metadata={"from": "tag"}),
+        "`outputs.cloudwatch.addEntity` is true, but `logs.metadata.from: tag` adds no workloads",
+        "logs:\n  metadata:\n    from: kubelet",
+    ),
+    "entity of a line alone": (
+        entity({"logKey": "text"}),
+        "`outputs.cloudwatch` has addEntity and logKey",
+        "outputs:\n  cloudwatch:\n    addEntity: false",
+    ),
+    "entity of several pods": (
+        entity({"logStreamName": "{node}"}),
+        "`outputs.cloudwatch.addEntity` is true, but several pods share a log stream",
+        "logStreamTemplate: $kubernetes['pod_name'].$kubernetes['container_name']",
     ),
     "lines of the journal": (
         values(outputs={"cloudwatch": {"logKey": "log"}}),

@@ -149,7 +149,12 @@ class CloudWatchLogs(Aws):
     @property
     def formats(self) -> set[str]:
         """The formats that requests state for their events (`x-amzn-logs-format`)."""
-        return self._application.formats - {""}
+        return {stated for stated, _ in self._application.puts if stated}
+
+    def entities(self) -> dict[str, Any]:
+        """Return the newest entity of each log stream."""
+        puts = [json.loads(body) for _, body in self._application.puts]
+        return {put["logStreamName"]: put["entity"] for put in puts if "entity" in put}
 
     def groups(self) -> set[str]:
         """Return the names of the log groups."""
@@ -215,7 +220,7 @@ class _Moody:
 
     Attributes:
         one_by_one: held while the API handles a request.
-        formats: formats that requests state for their log events.
+        puts: the stated format and the body of each request with log events.
     """
 
     def __init__(self, application: "WSGIApplication", trouble: Trouble) -> None:
@@ -223,7 +228,7 @@ class _Moody:
         self._trouble = trouble
         self._lock = threading.Lock()
         self.one_by_one: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
-        self.formats: set[str] = set()
+        self.puts: list[tuple[str, bytes]] = []
         self._writes = 0
         self._last_write = 0.0
 
@@ -247,7 +252,10 @@ class _Moody:
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         kind = self._trouble.kind
         if not kind:
-            self.formats.add(environ.get("HTTP_X_AMZN_LOGS_FORMAT", ""))
+            if environ.get("HTTP_X_AMZ_TARGET", "").endswith(".PutLogEvents"):
+                body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+                environ = {**environ, "wsgi.input": io.BytesIO(body)}
+                self.puts.append((environ.get("HTTP_X_AMZN_LOGS_FORMAT", ""), body))
             with self._counted(environ.get("HTTP_X_AMZ_TARGET", "")), self.one_by_one:
                 return self._application(environ, _numbered(start_response))
         self._trouble.count_failure()

@@ -69,6 +69,11 @@ keep_log: {{ not (empty (include "observability-stack.keepsLines" .)) }}
 {{- range $name, $on := $metadata.k8sLogging }}{{ if $on }}
 k8s-logging.{{ $name }}: true
 {{- end }}{{ end }}
+{{- if include "observability-stack.addsEntity" . }}
+# Adds the workload. With this file, it does not ask the CloudWatch agent for names of services.
+aws_use_pod_association: true
+aws_pod_service_preload_cache_dir: /etc/fluent-bit/services
+{{- end }}
 {{- if eq $metadata.from "tag" }}
 use_tag_for_meta: true
 labels: false
@@ -119,6 +124,9 @@ kube_url: https://127.0.0.1:443
 {{- $filters = append $filters (dict "name" "record_modifier" "alias" "parts" "match_regex" "^(application|dataplane)\\.pods\\." "remove_key" "_p") -}}
 {{- end -}}
 {{- $filters = append $filters (include "observability-stack.metadataFilter" . | fromYaml) -}}
+{{- if include "observability-stack.addsEntity" . -}}
+{{- $filters = append $filters (dict "name" "record_modifier" "alias" "entity" "match_regex" "^(application|dataplane)\\.pods\\." "record" (printf "aws_entity_account_id %s" .Values.cluster.accountId)) -}}
+{{- end -}}
 {{- end -}}
 {{- if include "observability-stack.readsJournal" . -}}
 {{- $names := include "observability-stack.journalFields" . | fromJson -}}

@@ -15,7 +15,9 @@
 
 {{- define "observability-stack.logsData" -}}
 {{- $file := ternary "fluent.conf" "fluent-bit.yaml" (eq .Values.logs.engine "fluentd") -}}
-{{- dict $file (printf "%s\n" (include "observability-stack.logsConfig" .)) | toYaml -}}
+{{- $data := dict $file (printf "%s\n" (include "observability-stack.logsConfig" .)) -}}
+{{- if include "observability-stack.addsEntity" . }}{{ $_ := set $data "services.map" "{}" }}{{ end -}}
+{{- toYaml $data -}}
 {{- end -}}
 
 {{- define "observability-stack.logsPod" -}}
@@ -48,6 +50,9 @@ args: [--config=/etc/fluent-bit/fluent-bit.yaml]
 env:
   {{- include "observability-stack.outputEnvironment" $given | nindent 2 }}
   - {name: NODE_IP, valueFrom: {fieldRef: {fieldPath: status.hostIP}}}
+  {{- if include "observability-stack.addsEntity" . }}
+  - {name: CLUSTER_NAME, value: {{ .Values.cluster.name | quote }}}
+  {{- end }}
 handlers:
   livenessProbe: {httpGet: {path: /, port: http}}
   readinessProbe: {httpGet: {path: /api/v1/health, port: http}}

@@ -18,6 +18,7 @@
 {{- end -}}
 
 {{- define "observability-stack.checkLogOutputs" -}}
+{{- include "observability-stack.checkEntities" . -}}
 {{- range $component := list "logs" "events" "fargate" }}
 {{- $account := get $.Values.serviceAccounts $component }}
 {{- range ternary list (include "observability-stack.receivers" (dict "root" $ "component" .) | fromJsonArray) (empty $account) }}

@@ -15,6 +15,7 @@
     "autoCreateGroup": {"option": "auto_create_group", "default": true},
     "logRetentionDays": {"option": "log_retention_days", "default": 30},
     "logGroupClass": {"option": "log_group_class", "default": "STANDARD", "since5": true},
+    "addEntity": {"option": "add_entity", "default": false, "since5": true},
     "kmsKeyId": {"default": ""},
     "tags": {},
     "port": {"option": "port", "default": 443, "when": "endpoint", "since5": true},
