@@ -114,12 +114,12 @@ class Node:
         self._process.kill()
         self._process.wait(timeout=PATIENCE_SECONDS)
 
-    def write(self, pod: str, *lines: str, flag: str = "F", namespace: str = "shop") -> None:
+    def write(self, pod: str, *lines: str, flag: str = "F", namespace: str = "shop", stream: str = "stdout") -> None:
         """Write lines, or parts of one (flag P), as a container of a pod."""
         file = self.folder / "pods" / f"{namespace}_{pod}_uid" / "app" / "0.log"
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("a", encoding="utf-8") as log:
-            log.writelines(f"{NOW} stdout {flag} {line}\n" for line in lines)
+            log.writelines(f"{NOW} {stream} {flag} {line}\n" for line in lines)
 
     def wait(self, ready: Callable[[], object]) -> None:
         """Wait until a condition holds."""

@@ -9,50 +9,10 @@ from harness.backends.receivers import HOST, JsonReceiver
 from harness.loss.count import count
 
 from .conftest import Sidecar
+from .traces import CAUSED, GO, JAVA, OWN, PYTHON, RUBY
 
 pytestmark = pytest.mark.slow
 MEGABYTE = 1_000_000
-
-JAVA = """\
-2026-11-21 10:00:00 ERROR it failed
-java.lang.IllegalStateException: no
-\tat shop.Cart.total(Cart.java:42)
-\tat shop.Main.main(Main.java:7)
-Caused by: java.io.IOException: gone
-\tat shop.Store.read(Store.java:9)
-\t... 2 more"""
-PYTHON = """\
-Traceback (most recent call last):
-  File "/app/shop.py", line 3, in <module>
-    {}["missing"]
-KeyError: 'missing'"""
-CAUSED = f"""\
-{PYTHON}
-
-During handling of the above exception, another exception occurred:
-
-Traceback (most recent call last):
-  File "/app/shop.py", line 5, in <module>
-    raise shop.errors.Gone("x")
-shop.errors.Gone: x"""
-RUBY = """\
-shop.rb:3:in `/': divided by 0 (ZeroDivisionError)
-\tfrom shop.rb:3:in `total'
-\tfrom shop.rb:7:in `<main>'"""
-GO = """\
-panic: my panic
-
-goroutine 4 [running]:
-panic(0x45cb40, 0x47ad70)
-\t/usr/local/go/src/runtime/panic.go:542 +0x46c
-main.main.func1(0xc420024120)
-\tfoo.go:6 +0x39
-created by main.main
-\tfoo.go:5 +0x58"""
-OWN = """\
-#7 begin
-not indented
-#not a number, so no beginning"""
 
 Start = Callable[..., Sidecar]
 

@@ -94,6 +94,9 @@ which every node has, is one of them. A filter drops its events unless a user li
 {{- $paths := include "fluent-bit-windows.namespacePaths" (dict "namespaces" ($namespaces.include | default (list "*"))) | replace "*_*_*" "*" -}}
 {{- $own := dict "tag" "application.*" "path" $paths "multiline.parser" "docker, cri" -}}
 {{- with $namespaces.exclude }}{{ $_ := set $own "exclude_path" (include "fluent-bit-windows.namespacePaths" (dict "namespaces" .)) }}{{ end -}}
+{{- if not (include "fluent-bit-windows.isLegacy" .) -}}
+{{- with include "fluent-bit-windows.containerMultilineProcessors" $logs | fromJsonArray }}{{ $_ := set $own "processors" (dict "logs" .) }}{{ end -}}
+{{- end -}}
 {{- $inputs = append $inputs (include "fluent-bit-windows.tail" (dict "root" . "name" "application" "own" $own) | fromJson) -}}
 {{- end -}}
 {{- if and $logs.dataplane.enabled $logs.dataplane.directories -}}
@@ -147,13 +150,14 @@ which every node has, is one of them. A filter drops its events unless a user li
 {{- end -}}
 {{- end -}}
 {{- if .Values.logs.application.enabled -}}
-{{- with .Values.logs.application.multiline -}}
+{{- $multiline := .Values.logs.application.multiline -}}
+{{- if and $multiline (include "fluent-bit-windows.isLegacy" .) -}}
 {{- $filters = append $filters (dict
   "name" "multiline"
   "alias" "records"
   "match" "application.*"
   "multiline.key_content" "log"
-  "multiline.parser" (join "," .)
+  "multiline.parser" (join "," $multiline)
   "mode" "parser"
   "buffer" true
   "flush_ms" 1000
@@ -201,6 +205,7 @@ which every node has, is one of them. A filter drops its events unless a user li
 {{- with include "fluent-bit-windows.filters" . | fromJsonArray }}{{ $_ := set $pipeline "filters" . }}{{ end -}}
 {{- $config := dict "service" (include "fluent-bit-windows.service" . | fromJson) "pipeline" $pipeline -}}
 {{- with .Values.logs.extraParsers }}{{ $_ := set $config "parsers" . }}{{ end -}}
+{{- with include "fluent-bit-windows.containerMultilineParsers" .Values.logs | fromJsonArray }}{{ $_ := set $config "multiline_parsers" . }}{{ end -}}
 {{- $config | toJson -}}
 {{- end -}}
 

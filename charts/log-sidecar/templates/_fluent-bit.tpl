@@ -48,6 +48,11 @@ can fill requires a processor, even one that changes nothing.
 {{- else if or (ne (include "log-sidecar.stateMedium" .root) "Memory") (eq .root.Values.logs.volume.type "persistentVolumeClaim") -}}
 {{- $others = list (dict "name" "record_modifier") -}}
 {{- end -}}
+{{- /* The input could join lines too, but drops empty ones, and loses the last record at the end. */ -}}
+{{- if include "log-sidecar.joinsRecords" .file -}}
+{{- $given := dict "name" (printf "records-of-%s" .file.name) "milliseconds" 500 -}}
+{{- $others = include "log-sidecar.multilineProcessors" $given | fromJsonArray | concat $others -}}
+{{- end -}}
 {{- $others | toYaml -}}
 {{- end -}}
 
@@ -102,51 +107,24 @@ does not count the records that it discards there. Kafka accepts 1 MB by default
 {{- $input | toYaml -}}
 {{- end -}}
 
-{{/* The name of a file's multiline parser: a preset of Fluent Bit, or a parser that the chart defines. */}}
-{{- define "log-sidecar.multilineParser" -}}
-{{- ternary (printf "records-of-%s" .file.name) .file.multiline (has .file.multiline (list "regex" "python")) -}}
+{{/* Whether lines of a file are joined by processors, rather than by the input, which joins parts of lines. Argument: the file. */}}
+{{- define "log-sidecar.joinsRecords" -}}
+{{- if and .multiline (not (has .multiline (list "docker" "cri"))) }}true{{ end -}}
 {{- end -}}
 
-{{/* The multiline parser that the chart defines for a file, if any; returns YAML. */}}
-{{- define "log-sidecar.multilineRules" -}}
-{{- $rules := list -}}
-{{- if eq .file.multiline "python" -}}
-{{- /* Fluent Bit's preset (5.1.1) duplicates the last line of a trace and does not support chained exceptions. */ -}}
-{{- $start := "^\\s*Traceback \\(most recent call last\\):" -}}
-{{- $rules = list
-  (list "start_state" $start "trace")
-  (list "trace" "^[\\t ]" "trace")
-  (list "trace" "^(?:[^\\s.():]+\\.)*[^\\s.():]+(?::|$)" "end")
-  (list "end" "^(?:During handling of the above|The above exception was|$)" "end")
-  (list "end" $start "trace")
--}}
-{{- else if eq .file.multiline "regex" -}}
+{{/* The multiline parser of a file, as JSON: dict "root" $ "file" <map>. */}}
+{{- define "log-sidecar.fileParser" -}}
+{{- $own := .root.Values.sidecar.fluentBit.extraMultilineParsers -}}
+{{- if eq .file.multiline "regex" -}}
 {{- $start := .file.multilineRegex.start -}}
 {{- /* Default: a record continues up to the next line that starts one. */ -}}
 {{- $continuation := .file.multilineRegex.continuation | default (printf "^(?!(?:%s))" $start) -}}
-{{- $rules = list (list "start_state" $start "more") (list "more" $continuation "more") -}}
+{{- $own = list (dict "name" "regex" "rules" (list
+  (dict "state" "start_state" "regex" (printf "/%s/" $start) "next_state" "more")
+  (dict "state" "more" "regex" (printf "/%s/" $continuation) "next_state" "more")
+)) -}}
 {{- end -}}
-{{- $sections := list -}}
-{{- range $rules }}{{ $sections = append $sections (dict "state" (index . 0) "regex" (printf "/%s/" (index . 1)) "next_state" (index . 2)) }}{{ end -}}
-{{- if $rules -}}
-{{- dict "name" (include "log-sidecar.multilineParser" .) "type" "regex" "flush_timeout" 500 "rules" $sections | toYaml -}}
-{{- end -}}
-{{- end -}}
-
-{{/*
-The filter that joins lines into records. The input can join them too, but holds the last record back for up to 8 s and loses it
-at the end. This filter releases it after twice `flush_ms`, and keeps empty lines.
-*/}}
-{{- define "log-sidecar.fluentBitMultiline" -}}
-name: multiline
-match: {{ .file.name | quote }}
-multiline.key_content: log
-multiline.parser: {{ include "log-sidecar.multilineParser" . }}
-mode: parser
-buffer: true
-flush_ms: 500
-emitter_name: {{ printf "%s-records" .file.name | quote }}
-emitter_storage.type: filesystem
+{{- include "log-sidecar.multilineParser" (dict "name" (printf "records-of-%s" .file.name) "formats" (list .file.multiline) "own" $own) -}}
 {{- end -}}
 
 {{/*
@@ -166,7 +144,6 @@ the trailing line break. With both, stdout has its own processor (log-sidecar.st
 {{- $active := include "log-sidecar.sidecarOutputs" . | fromJsonArray -}}
 {{- $backend := include "log-sidecar.hasBackend" (dict "outputs" $active) -}}
 {{- $inputs := list -}}
-{{- $filters := list -}}
 {{- $lines := list -}}
 {{- $parsers := list -}}
 {{- range $file := .sidecar.files -}}
@@ -174,14 +151,13 @@ the trailing line break. With both, stdout has its own processor (log-sidecar.st
 {{- $receives := ne "" (include "log-sidecar.hasBackend" (dict "outputs" $receivers)) -}}
 {{- $scope := merge (dict "file" . "outputs" $receivers "backend" $receives) $ -}}
 {{- $inputs = append $inputs (include "log-sidecar.fluentBitInput" $scope | fromYaml) -}}
-{{- if and .multiline (not (has .multiline (list "docker" "cri"))) }}{{ $filters = append $filters (include "log-sidecar.fluentBitMultiline" $scope | fromYaml) }}{{ end -}}
 {{- if .multiline }}{{ $lines = append $lines (include "log-sidecar.fluentBitOneLine" $scope | fromYaml) }}{{ end -}}
-{{- with include "log-sidecar.multilineRules" $scope }}{{ $parsers = append $parsers (fromYaml .) }}{{ end -}}
+{{- if include "log-sidecar.joinsRecords" . }}{{ $parsers = append $parsers (include "log-sidecar.fileParser" $scope | fromJson) }}{{ end -}}
 {{- end -}}
 {{- $inputs = concat $inputs (include "log-sidecar.redactionInputs" .root | fromJsonArray) -}}
 {{- $inputs = append $inputs (include "log-sidecar.positionsInput" . | fromJson) -}}
 {{- /* Secrets of several lines are found while they are still on several lines. */ -}}
-{{- $filters = concat $filters (include "log-sidecar.redactionFilters" (dict "root" .root "filters" $settings.extraFilters) | fromJsonArray) $lines -}}
+{{- $filters := concat (include "log-sidecar.redactionFilters" (dict "root" .root "filters" $settings.extraFilters) | fromJsonArray) $lines -}}
 {{- $pipeline := dict "inputs" $inputs "outputs" (include "log-sidecar.fluentBitOutputs" (merge (dict "outputs" $active) .) | fromJsonArray) -}}
 {{- with $filters }}{{ $_ := set $pipeline "filters" . }}{{ end -}}
 {{- $service := dict

@@ -29,7 +29,21 @@ instead. All messages are shown at once, separated by form feeds, which no value
 
 {{- define "log-sidecar.checkFilters" -}}
 {{- $settings := .Values.sidecar.fluentBit -}}
-{{- include "log-sidecar.checkAgentFilters" (dict "path" "sidecar.fluentBit" "settings" $settings "match" (dict "files" (list "app"))) -}}
+{{- $multiline := list "logs.files" (list (dict "name" "app" "path" (printf "%s/app.log" .Values.logs.directory) "multiline" "java")) -}}
+{{- include "log-sidecar.checkAgentFilters" (dict "path" "sidecar.fluentBit" "settings" $settings "match" (dict "files" (list "app")) "multiline" $multiline) -}}
+{{- $formats := list -}}
+{{- $also := list "docker" "cri" "regex" -}}
+{{- $all := dict -}}
+{{- range $index, $file := .Values.logs.files }}{{ $_ := set $all (printf "logs.files[%d]" $index) . }}{{ end -}}
+{{- range $name, $profile := .Values.injection.profiles }}{{ $_ := set $all (printf "injection.profiles.%s" $name) . }}{{ end -}}
+{{- range $path, $file := $all -}}
+{{- $formats = append $formats (dict "path" (printf "%s.multiline" $path) "formats" (list (.multiline | default "")) "also" $also) -}}
+{{- range $key, $regex := .multilineRegex }}
+{{- include "log-sidecar.reject" (list (not (include "log-sidecar.validRegex" .)) (printf "`%s.multilineRegex.%s` is %q, which is not a regular expression. Write for example:" $path $key .)
+  "multilineRegex" (dict "start" "^\\d{4}-")) }}
+{{- end }}
+{{- end -}}
+{{- include "log-sidecar.checkMultiline" (dict "path" "sidecar.fluentBit.extraMultilineParsers" "own" $settings.extraMultilineParsers "used" $formats) -}}
 {{- include "log-sidecar.reject" (list (and $settings.extraFilters (ne .Values.sidecar.engine "fluent-bit"))
   (printf "`sidecar.fluentBit.extraFilters` has filters, but `sidecar.engine` is %s, which runs none." .Values.sidecar.engine) "sidecar.engine" "fluent-bit") }}
 {{- $stdout := list -}}

@@ -322,9 +322,15 @@ def test_metadata_filter(agent_config: Configs, values: dict[str, Any], options:
 def test_multiline_records(agent_config: Configs) -> None:
     """Multiline records are joined before they get metadata, and only if enabled."""
     logs = {"logs": {"application": {"multiline": ["java", "go"]}}}
-    names = [plugin["name"] for plugin in agent_config(logs)["pipeline"]["filters"]]
-    assert names == ["multiline", "record_modifier", "kubernetes"]
-    assert "multiline" not in [plugin["name"] for plugin in agent_config()["pipeline"]["filters"]]
+    made = agent_config(logs)
+    [application, *_] = made["pipeline"]["inputs"]
+    joins = [(plugin["name"], plugin["multiline.parser"]) for plugin in application["processors"]["logs"]]
+    assert joins == [("multiline", "records")] * 2, "one for each stream"
+    [parser] = made["multiline_parsers"]
+    assert {rule["next_state"].partition("/")[0] for rule in parser["rules"]} == {"java", "go"}
+    plain = agent_config()
+    assert "multiline_parsers" not in plain
+    assert "processors" not in plain["pipeline"]["inputs"][0]
 
 
 EVENTS = {

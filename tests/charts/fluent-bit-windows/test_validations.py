@@ -144,7 +144,7 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "legacy filters": (
         {**LEGACY, "logs": {"extraFilters": [{"name": "modify", "match": "*"}]}},
-        "`logs.extraFilters` or `logs.extraParsers` is in Fluent Bit's YAML format",
+        "`logs.extraFilters`, `logs.extraParsers` or `logs.extraMultilineParsers` is in Fluent Bit's YAML format",
         "profile: upstream",
     ),
     "nothing to read": (

@@ -23,8 +23,8 @@ def test_filters_run_after_lines_are_joined(agent_config: Callable[..., dict[str
     values = {**own({**PARSE, "preserve_key": True}), "logs": {"files": [file]}, "redaction": {"rules": ["jwt"]}}
     made = agent_config(values)["sidecar"]
     assert made["parsers"] == [JSON]
+    assert made["pipeline"]["inputs"][0]["processors"]["logs"][0]["name"] == "multiline"
     assert [plugin["name"] for plugin in made["pipeline"]["filters"]] == [
-        "multiline",
         "parser",
         "lua",
         "grep",
@@ -55,6 +55,11 @@ REJECTED: dict[str, tuple[dict[str, Any], str, Any]] = {
         {**HTTP, **own({"name": "rewrite_tag", "match": "app", "rule": "$log ^ new false"})},
         "`sidecar.fluentBit.extraFilters[0]` is a rewrite_tag: no output matches its new tags",
         {"outputs": {"shop": {"type": "cloudwatch", "match": {"files": ["app"]}}}},
+    ),
+    "multiline filter": (
+        {**HTTP, **own({"name": "multiline", "match": "app", "multiline.parser": "java"})},
+        "`sidecar.fluentBit.extraFilters[0]` is a multiline filter, which loses records when its buffer",
+        {"logs": {"files": [{"name": "app", "path": "/var/log/app/app.log", "multiline": "java"}]}},
     ),
     "tail": (
         own({"name": "modify", "match": "app", "add": "a b"}, engine="tail"),

@@ -170,23 +170,27 @@ def test_lines_are_counted_before_they_go_to_a_disk(
 
 
 @pytest.mark.parametrize("preset", ["go", "java", "python", "ruby"])
-def test_lines_of_a_record_are_joined_by_a_filter(agent_config: Configs, preset: str) -> None:
-    """Lines of a record are joined for their file only, buffered on disk, and printed on one line."""
+def test_lines_of_a_record_are_joined_by_a_processor(agent_config: Configs, preset: str) -> None:
+    """Lines of a record are joined for their file only, before they are stored, and printed on one line."""
     files = [app_file(multiline=preset), {"name": "b", "path": "/var/log/app/b.log"}]
-    pipeline = agent_config(with_files(*files))["sidecar"]["pipeline"]
-    assert not [tail for tail in tails(pipeline) if "multiline.parser" in tail]
-    join, one_line = pipeline["filters"]
-    assert join == {
-        "name": "multiline",
-        "match": "app",
-        "multiline.key_content": "log",
-        "multiline.parser": "records-of-app" if preset == "python" else preset,
-        "mode": "parser",
-        "buffer": True,
-        "flush_ms": 500,
-        "emitter_name": "app-records",
-        "emitter_storage.type": "filesystem",
-    }
+    made = agent_config(with_files(*files))["sidecar"]
+    app, other = tails(made["pipeline"])
+    assert app["processors"]["logs"] == [
+        {
+            "name": "multiline",
+            "alias": "records-of-app",
+            "multiline.key_content": "log",
+            "multiline.parser": "records-of-app",
+            "mode": "parser",
+            "buffer": True,
+            "flush_ms": 500,
+            "emitter_name": "records-of-app-emitter",
+        }
+    ]
+    assert "processors" not in other
+    [parser] = made["multiline_parsers"]
+    assert {rule["next_state"].partition("/")[0] for rule in parser["rules"]} == {preset}
+    [one_line] = made["pipeline"]["filters"]
     assert (one_line["name"], one_line["match"], one_line["call"]) == ("lua", "app", "one_line")
 
 

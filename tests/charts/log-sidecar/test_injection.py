@@ -213,7 +213,7 @@ def test_profile_goes_over_the_charts_settings(injected: Callable[..., Object]) 
     assert made["ports"] == [{"name": "metrics", "containerPort": 3020}]
     assert made["livenessProbe"]["httpGet"]["port"] == config["service"]["http_port"] == 3020
     assert config["service"]["log_level"] == "debug"
-    assert "java" in str(config["pipeline"]["filters"])
+    assert "java" in str(config["multiline_parsers"])
     [output] = config["pipeline"]["outputs"]
     assert (output["alias"], output["host"], output["tls"]) == ("search", "es", False)
     variable = "OUTPUT_SEARCH__HTTP_PASSWD"

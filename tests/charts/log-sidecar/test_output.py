@@ -409,7 +409,7 @@ def test_rules_for_records(agent_config: Configs) -> None:
     made = agent_config(to("http", files=[one, two]))["sidecar"]
     rules = {parser["name"]: [rule["regex"] for rule in parser["rules"]] for parser in made["multiline_parsers"]}
     assert rules == {"records-of-a": [r"/^\d/", r"/^(?!(?:^\d))/"], "records-of-b": ["/^x/", "/^ /"]}
-    joined = [plugin["multiline.parser"] for plugin in made["pipeline"]["filters"] if plugin["name"] == "multiline"]
+    joined = [tail["processors"]["logs"][-1]["multiline.parser"] for tail in tails(made["pipeline"])]
     assert joined == ["records-of-a", "records-of-b"]
 
 

@@ -23,12 +23,11 @@ def test_nothing_is_redacted_by_default(agent_config: Callable[..., dict[str, An
 
 
 def test_filters(agent_config: Callable[..., dict[str, Any]]) -> None:
-    """Redaction follows the filter that joins lines and precedes the one that puts them on one line."""
+    """Redaction precedes the filter that puts records on one line."""
     values = {"redaction": {"rules": RULES}, "logs": {"files": [{**FILE, "multiline": "java"}]}}
     pipeline = agent_config(values)["sidecar"]["pipeline"]
     made = [(plugin["name"], plugin.get("alias"), plugin["match"]) for plugin in pipeline["filters"]]
     assert made == [
-        ("multiline", None, "app"),
         ("lua", "redaction", "*"),
         *(("grep", f"redacted-{name}", "_redactions") for name in (*RULES, "error")),
         ("lua", None, "app"),

@@ -231,12 +231,35 @@ def test_filters(install: Install) -> None:
     assert not [name for name in metadata if name.startswith("k8s-logging")]
     wanted = {"multiline": ["java", "python"], "rateLimit": 500, "parseJson": True}
     made = plugins(install(values(application=wanted, host={"rateLimit": 9})), "filters")
-    assert [*made][:3] == ["records", "rate-application", "rate-host"]
-    assert made["records"]["multiline.parser"] == "java,python"
+    assert [*made][:2] == ["rate-application", "rate-host"]
     assert (made["rate-application"]["rate"], made["rate-host"]["match"]) == (500, "host.*")
     assert made["metadata"].items() >= {"merge_log": True, "merge_log_key": "log_processed", "keep_log": False}.items()
     raw = {"outputs": {"cloudwatch": {"logKey": "log"}}, "dataplane": {"journal": []}, "host": {"enabled": False}}
     assert plugins(install(values(application=wanted, **raw)), "filters")["metadata"]["keep_log"] is True
+
+
+def test_multiline_records(install: Install, tmp_path: Path) -> None:
+    """The input of container logs joins lines, apart for each stream, with one parser for all formats."""
+    assert "multiline_parsers" not in config_of(install(values()))
+    rules = [
+        {"state": "more", "regex": "^x", "next_state": "more"},
+        {"state": "start_state", "regex": "/^y/i", "next_state": "more"},
+    ]
+    own = [{"name": "own", "type": "regex", "rules": rules}]
+    made = install(values(application={"multiline": ["ruby", "own"]}, extraMultilineParsers=own))
+    joins = {name: entry["processors"]["logs"] for name, entry in sources(made).items() if "processors" in entry}
+    streams = [(one["multiline.parser"], one["condition"]["rules"]) for one in joins.pop("application")]
+    assert streams == [("records", [{"field": "$stream", "op": op, "value": "stderr"}]) for op in ("eq", "neq")]
+    assert joins == {}
+    [parser] = config_of(made)["multiline_parsers"]
+    # Fluent Bit requires that the first rule begins a record.
+    assert [(rule["state"], rule["regex"], rule["next_state"]) for rule in parser["rules"]] == [
+        ("start_state", r"/^.+:\d+:in /", "ruby/frame"),
+        ("start_state", "/^y/i", "own/more"),
+        ("ruby/frame", r"/^\s+from .+:\d+:in /", "ruby/frame"),
+        ("own/more", "/^x/", "own/more"),
+    ]
+    check(made, tmp_path)
 
 
 def test_parts_can_be_records(install: Install, tmp_path: Path) -> None:

@@ -46,6 +46,9 @@ dataplane.journal, host.journal and host.files.*.
   "tag_regex" "^/var/log/pods/(?<namespace>[^_/]+)_(?<pod>[^_/]+)_[^/]+/(?<container>[^/]+)/[0-9]+\\.log"
 ) (ternary (dict "multiline.parser" "cri") (dict "parser" "parts") $logs.joinParts) -}}
 {{- with $source.exclude }}{{ $_ := set $input "exclude_path" (printf "%s*" (join "*," .)) }}{{ end -}}
+{{- if eq $source.name "application" -}}
+{{- with include "observability-stack.containerMultilineProcessors" $logs | fromJsonArray }}{{ $_ := set $input "processors" (dict "logs" .) }}{{ end -}}
+{{- end -}}
 {{- end -}}
 {{- $input | toJson -}}
 {{- end -}}
@@ -100,20 +103,6 @@ kube_url: https://127.0.0.1:443
 {{- $values := .Values.logs -}}
 {{- $pipelines := include "observability-stack.pipelines" (dict "root" . "component" "logs") | fromJsonArray -}}
 {{- $filters := list -}}
-{{- if and $values.application.enabled $values.application.multiline -}}
-{{- $filters = append $filters (dict
-  "name" "multiline"
-  "alias" "records"
-  "match" "application.*"
-  "multiline.key_content" "log"
-  "multiline.parser" (join "," $values.application.multiline)
-  "mode" "parser"
-  "buffer" true
-  "flush_ms" 1000
-  "emitter_name" "records"
-  "emitter_storage.type" "filesystem"
-) -}}
-{{- end -}}
 {{- range $pipelines -}}
 {{- $throttle := dict "name" "throttle" "alias" (printf "rate-%s" .) "match" (printf "%s.*" .) "window" 5 "interval" "1s" -}}
 {{- with int (get $values .).rateLimit }}{{ $filters = append $filters (set $throttle "rate" .) }}{{ end -}}
@@ -170,5 +159,7 @@ kube_url: https://127.0.0.1:443
 {{- $inputs = append $inputs (include "observability-stack.positionsInput" . | fromJson) -}}
 {{- $pipeline := dict "inputs" $inputs "outputs" (include "observability-stack.fluentBitOutputs" (dict "root" . "component" "logs") | fromJsonArray) -}}
 {{- with include "observability-stack.logFilters" . | fromJsonArray }}{{ $_ := set $pipeline "filters" . }}{{ end -}}
-{{- dict "service" (include "observability-stack.fluentBitService" .Values.logs | fromJson) "parsers" $parsers "pipeline" $pipeline | toYaml -}}
+{{- $config := dict "service" (include "observability-stack.fluentBitService" .Values.logs | fromJson) "parsers" $parsers "pipeline" $pipeline -}}
+{{- with include "observability-stack.containerMultilineParsers" .Values.logs | fromJsonArray }}{{ $_ := set $config "multiline_parsers" . }}{{ end -}}
+{{- toYaml $config -}}
 {{- end -}}

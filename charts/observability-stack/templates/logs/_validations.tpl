@@ -60,5 +60,7 @@
 {{- include "observability-stack.reject" (list (and $values.metadata.k8sLogging.parser (not $values.application.parseJson))
   "`logs.metadata.k8sLogging.parser` is true, but Fluent Bit parses records only with `logs.application.parseJson`."
   "logs.application.parseJson" true) }}
-{{- include "observability-stack.checkAgentFilters" (dict "path" "logs" "settings" $values "parsers" (list "parts" "pods")) }}
+{{- $formats := list (dict "path" "logs.application.multiline" "formats" $values.application.multiline) }}
+{{- include "observability-stack.checkMultiline" (dict "path" "logs.extraMultilineParsers" "own" $values.extraMultilineParsers "used" $formats) }}
+{{- include "observability-stack.checkAgentFilters" (dict "path" "logs" "settings" $values "parsers" (list "parts" "pods") "multiline" (list "logs.application.multiline" (list "java"))) }}
 {{- end -}}

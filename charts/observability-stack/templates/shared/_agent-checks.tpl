@@ -61,7 +61,8 @@ with records that have no field `log`> and, for Fluent Bit 1.9.10, "legacy" true
 
 {{/*
 Messages about filters and parsers of the values: dict "path" <of the block with extraFilters and extraParsers> "settings" <this
-block> and, where they apply, "parsers" <names of the chart's parsers> and "match" <of an output, other than namespaces>.
+block>, "multiline" <what selects multiline formats: a path and a value> and, where they apply, "parsers" <names of the chart's
+parsers> and "match" <of an output, other than namespaces>.
 */}}
 {{- define "observability-stack.checkAgentFilters" -}}
 {{- $parsers := .parsers | default list -}}
@@ -75,6 +76,8 @@ block> and, where they apply, "parsers" <names of the chart's parsers> and "matc
 {{- include "observability-stack.reject" (list (eq .name "rewrite_tag")
   (printf "`%s.extraFilters[%d]` is a rewrite_tag: no output matches its new tags, and records that it keeps would be delivered twice. Select records in outputs instead." $.path $index)
   "outputs.shop" (dict "type" "cloudwatch" "match" $match)) }}
+{{- include "observability-stack.reject" (concat (list (eq .name "multiline")
+  (printf "`%s.extraFilters[%d]` is a multiline filter, which loses records when its buffer of 10 MB is full. Select the formats of records instead." $.path $index)) $.multiline) }}
 {{- if eq .name "parser" }}
 {{- range without (kindIs "slice" .parser | ternary .parser (list .parser)) nil }}
 {{- include "observability-stack.reject" (list (not (has . $parsers)) (printf "`%s.extraFilters[%d]` requires the parser %v, which does not exist." $.path $index .)
