@@ -149,6 +149,18 @@ which every node has, is one of them. A filter drops its events unless a user li
 {{- $filters = append $filters (dict "name" "grep" "alias" (printf "%s-channels" .name) "match" .tag "exclude" "Channel ^System$") -}}
 {{- end -}}
 {{- end -}}
+{{- /* The input gives events the time at which it reads them, for example after the agent was down. */ -}}
+{{- if and (include "fluent-bit-windows.eventSources" . | fromJsonArray) (not (include "fluent-bit-windows.isLegacy" .)) -}}
+{{- $filters = append $filters (dict
+  "name" "parser"
+  "alias" "event-time"
+  "match_regex" "^(dataplane|host)\\.events$"
+  "key_name" "TimeCreated"
+  "parser" "event-time"
+  "preserve_key" true
+  "reserve_data" true
+) -}}
+{{- end -}}
 {{- if .Values.logs.application.enabled -}}
 {{- $multiline := .Values.logs.application.multiline -}}
 {{- if and $multiline (include "fluent-bit-windows.isLegacy" .) -}}
@@ -204,7 +216,11 @@ which every node has, is one of them. A filter drops its events unless a user li
 -}}
 {{- with include "fluent-bit-windows.filters" . | fromJsonArray }}{{ $_ := set $pipeline "filters" . }}{{ end -}}
 {{- $config := dict "service" (include "fluent-bit-windows.service" . | fromJson) "pipeline" $pipeline -}}
-{{- with .Values.logs.extraParsers }}{{ $_ := set $config "parsers" . }}{{ end -}}
+{{- $parsers := .Values.logs.extraParsers -}}
+{{- if include "fluent-bit-windows.eventSources" . | fromJsonArray -}}
+{{- $parsers = prepend $parsers (dict "name" "event-time" "format" "regex" "regex" "^(?<time>.+)$" "time_format" "%Y-%m-%d %H:%M:%S %z") -}}
+{{- end -}}
+{{- with $parsers }}{{ $_ := set $config "parsers" . }}{{ end -}}
 {{- with include "fluent-bit-windows.containerMultilineParsers" .Values.logs | fromJsonArray }}{{ $_ := set $config "multiline_parsers" . }}{{ end -}}
 {{- $config | toJson -}}
 {{- end -}}

@@ -131,5 +131,5 @@
 {{- $logs := .Values.logs -}}
 {{- $formats := list (dict "path" "logs.application.multiline" "formats" $logs.application.multiline) -}}
 {{- include "fluent-bit-windows.checkMultiline" (dict "path" "logs.extraMultilineParsers" "own" $logs.extraMultilineParsers "used" $formats) -}}
-{{- include "fluent-bit-windows.checkAgentFilters" (dict "path" "logs" "settings" $logs "multiline" (list "logs.application.multiline" (list "java"))) -}}
+{{- include "fluent-bit-windows.checkAgentFilters" (dict "path" "logs" "settings" $logs "parsers" (list "event-time") "multiline" (list "logs.application.multiline" (list "java"))) -}}
 {{- end -}}

@@ -128,6 +128,27 @@ does not count the records that it discards there. Kafka accepts 1 MB by default
 {{- end -}}
 
 {{/*
+The filter that parses the lines of a file, as JSON: dict "root" $ "file" <map>. The record keeps its line, which stdout prints,
+unless the parser has a group with the name of its field.
+*/}}
+{{- define "log-sidecar.fluentBitParse" -}}
+{{- $kept := true -}}
+{{- range .root.Values.sidecar.fluentBit.extraParsers -}}
+{{- if and (eq .name $.file.parser) (contains "(?<log>" (toString .regex)) }}{{ $kept = false }}{{ end -}}
+{{- end -}}
+{{- dict "name" "parser" "match" .file.name "key_name" "log" "parser" .file.parser "reserve_data" true "preserve_key" $kept | toJson -}}
+{{- end -}}
+
+{{/* Parsers of the configuration, as a JSON list: those of the values, and `json` if a file uses it. dict "root" $ "files" <list>. */}}
+{{- define "log-sidecar.fluentBitParsers" -}}
+{{- $parsers := .root.Values.sidecar.fluentBit.extraParsers -}}
+{{- $used := dict -}}
+{{- range .files }}{{ $_ := set $used (.parser | default "") true }}{{ end -}}
+{{- range $parsers }}{{ $_ := unset $used .name }}{{ end -}}
+{{- hasKey $used "json" | ternary (append $parsers (dict "name" "json" "format" "json")) $parsers | toJson -}}
+{{- end -}}
+
+{{/*
 The filter that puts a multiline record on one line: readers of stdout take each line as a record. For a backend it removes only
 the trailing line break. With both, stdout has its own processor (log-sidecar.stdoutProcessor).
 */}}
@@ -144,6 +165,7 @@ the trailing line break. With both, stdout has its own processor (log-sidecar.st
 {{- $active := include "log-sidecar.sidecarOutputs" . | fromJsonArray -}}
 {{- $backend := include "log-sidecar.hasBackend" (dict "outputs" $active) -}}
 {{- $inputs := list -}}
+{{- $parses := list -}}
 {{- $lines := list -}}
 {{- $parsers := list -}}
 {{- range $file := .sidecar.files -}}
@@ -151,13 +173,14 @@ the trailing line break. With both, stdout has its own processor (log-sidecar.st
 {{- $receives := ne "" (include "log-sidecar.hasBackend" (dict "outputs" $receivers)) -}}
 {{- $scope := merge (dict "file" . "outputs" $receivers "backend" $receives) $ -}}
 {{- $inputs = append $inputs (include "log-sidecar.fluentBitInput" $scope | fromYaml) -}}
+{{- if .parser }}{{ $parses = append $parses (include "log-sidecar.fluentBitParse" $scope | fromJson) }}{{ end -}}
 {{- if .multiline }}{{ $lines = append $lines (include "log-sidecar.fluentBitOneLine" $scope | fromYaml) }}{{ end -}}
 {{- if include "log-sidecar.joinsRecords" . }}{{ $parsers = append $parsers (include "log-sidecar.fileParser" $scope | fromJson) }}{{ end -}}
 {{- end -}}
 {{- $inputs = concat $inputs (include "log-sidecar.redactionInputs" .root | fromJsonArray) -}}
 {{- $inputs = append $inputs (include "log-sidecar.positionsInput" . | fromJson) -}}
 {{- /* Secrets of several lines are found while they are still on several lines. */ -}}
-{{- $filters := concat (include "log-sidecar.redactionFilters" (dict "root" .root "filters" $settings.extraFilters) | fromJsonArray) $lines -}}
+{{- $filters := concat (include "log-sidecar.redactionFilters" (dict "root" .root "filters" (concat $parses $settings.extraFilters)) | fromJsonArray) $lines -}}
 {{- $pipeline := dict "inputs" $inputs "outputs" (include "log-sidecar.fluentBitOutputs" (merge (dict "outputs" $active) .) | fromJsonArray) -}}
 {{- with $filters }}{{ $_ := set $pipeline "filters" . }}{{ end -}}
 {{- $service := dict
@@ -176,6 +199,6 @@ the trailing line break. With both, stdout has its own processor (log-sidecar.st
 -}}
 {{- /* Retries back off exponentially from `base` to `cap` seconds (Fluent Bit's default cap is over half an hour). */ -}}
 {{- if $backend }}{{ $service = merge $service (dict "scheduler.base" 1 "scheduler.cap" 30) }}{{ end -}}
-{{- $config := dict "service" $service "pipeline" $pipeline "parsers" $settings.extraParsers "multiline_parsers" $parsers -}}
+{{- $config := dict "service" $service "pipeline" $pipeline "parsers" (include "log-sidecar.fluentBitParsers" (dict "root" .root "files" .sidecar.files) | fromJsonArray) "multiline_parsers" $parsers -}}
 {{- include "log-sidecar.nonEmpty" $config | fromJson | toYaml -}}
 {{- end -}}

@@ -33,11 +33,23 @@ instead. All messages are shown at once, separated by form feeds, which no value
 {{- include "log-sidecar.checkAgentFilters" (dict "path" "sidecar.fluentBit" "settings" $settings "match" (dict "files" (list "app")) "multiline" $multiline) -}}
 {{- $formats := list -}}
 {{- $also := list "docker" "cri" "regex" -}}
+{{- $stdout := list -}}
+{{- range include "log-sidecar.activeOutputs" . | fromJsonArray }}{{ if eq .type "stdout" }}{{ $stdout = append $stdout .name }}{{ end }}{{ end -}}
+{{- $parsers := list "json" -}}
+{{- $replaces := list -}}
+{{- range $settings.extraParsers }}
+{{- $parsers = append $parsers .name }}
+{{- if contains "(?<log>" (toString .regex) }}{{ $replaces = append $replaces .name }}{{ end }}
+{{- end -}}
 {{- $all := dict -}}
 {{- range $index, $file := .Values.logs.files }}{{ $_ := set $all (printf "logs.files[%d]" $index) . }}{{ end -}}
 {{- range $name, $profile := .Values.injection.profiles }}{{ $_ := set $all (printf "injection.profiles.%s" $name) . }}{{ end -}}
 {{- range $path, $file := $all -}}
 {{- $formats = append $formats (dict "path" (printf "%s.multiline" $path) "formats" (list (.multiline | default "")) "also" $also) -}}
+{{- include "log-sidecar.reject" (list (and .parser (not (has .parser $parsers)))
+  (printf "`%s.parser` is %s, which does not exist. Write json, or add a parser:" $path .parser) "sidecar.fluentBit.extraParsers" (list (dict "name" .parser "format" "json"))) }}
+{{- include "log-sidecar.reject" (list (and $stdout (has (toString .parser) $replaces))
+  (printf "`%s.parser` is %s, whose group log replaces the line that the output %s prints. Rename the group, for example to message." $path .parser (first $stdout))) }}
 {{- range $key, $regex := .multilineRegex }}
 {{- include "log-sidecar.reject" (list (not (include "log-sidecar.validRegex" .)) (printf "`%s.multilineRegex.%s` is %q, which is not a regular expression. Write for example:" $path $key .)
   "multilineRegex" (dict "start" "^\\d{4}-")) }}
@@ -46,8 +58,6 @@ instead. All messages are shown at once, separated by form feeds, which no value
 {{- include "log-sidecar.checkMultiline" (dict "path" "sidecar.fluentBit.extraMultilineParsers" "own" $settings.extraMultilineParsers "used" $formats) -}}
 {{- include "log-sidecar.reject" (list (and $settings.extraFilters (ne .Values.sidecar.engine "fluent-bit"))
   (printf "`sidecar.fluentBit.extraFilters` has filters, but `sidecar.engine` is %s, which runs none." .Values.sidecar.engine) "sidecar.engine" "fluent-bit") }}
-{{- $stdout := list -}}
-{{- range include "log-sidecar.activeOutputs" . | fromJsonArray }}{{ if eq .type "stdout" }}{{ $stdout = append $stdout .name }}{{ end }}{{ end -}}
 {{- range $index, $filter := $settings.extraFilters }}
 {{- include "log-sidecar.reject" (list (and $stdout (eq .name "parser") (eq .key_name "log") (ne (toString .preserve_key) "true"))
   (printf "`sidecar.fluentBit.extraFilters[%d]` replaces the field log, which the output %s prints. Keep it, and the other fields." $index (first $stdout))
@@ -142,6 +152,7 @@ instead. All messages are shown at once, separated by form feeds, which no value
   (printf "cannot follow the glob %q. Write an exact path" .path) (and $tail (regexMatch "[*?\\[]" .path))
   (printf "cannot join the lines of %s records. Write `multiline: \"\"`" $multiline) (and $multiline (has $engine (list "tail" "fluentd")))
   (printf "cannot read %s records. Remove `multiline`" $multiline) (and $sumo (has $multiline (list "docker" "cri")))
+  (printf "cannot parse lines (%s). Remove `parser`" .parser) (and .parser (ne $engine "fluent-bit"))
   "follows the file by name and does not read rotated files. Remove `rotated`" (and $tail .rotated)
   (printf "finds rotated files by %q and accepts no other names. Remove `rotated`" (printf "%s*" .path)) (and $sumo .rotated)
 }}

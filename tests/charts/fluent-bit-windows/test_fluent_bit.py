@@ -408,7 +408,8 @@ def test_formats_have_the_same_options(install: Install) -> None:
         fluentbit.parse(text_of(install({**values, "profile": profile}))[1], environment=ENVIRONMENT)
         for profile in ("upstream", "aws-legacy")
     )
-    for one, other in zip(new.plugins, old.plugins, strict=True):
+    # Fluent Bit 1.9.10 has no time of events.
+    for one, other in zip([plugin for plugin in new.plugins if plugin.name != "parser"], old.plugins, strict=True):
         assert one.name == other.name
         missing = {option: value for option, value in one.options.items() if option not in other.options}
         assert set(missing) == NEWER.get((one.kind, one.name), set())

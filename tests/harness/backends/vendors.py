@@ -7,7 +7,7 @@ from harness.backends.receivers import Receiver, Request
 
 
 class LokiReceiver(Receiver):
-    """The push API of Loki. `records` are the lines, which are JSON.
+    """The push API of Loki. `records` are the lines, which are JSON, with their `time` in nanoseconds.
 
     Attributes:
         streams: labels of the streams.
@@ -23,14 +23,15 @@ class LokiReceiver(Receiver):
         for stream in json.loads(request.body)["streams"]:
             if stream["stream"] not in self.streams:
                 self.streams.append(stream["stream"])
-            for _, line, *metadata in stream["values"]:
-                self.records.append(json.loads(line) if line.startswith("{") else {"log": line})
+            for time, line, *metadata in stream["values"]:
+                record = json.loads(line) if line.startswith("{") else {"log": line}
+                self.records.append({**record, "time": int(time)})
                 self.metadata = metadata[0] if metadata else {}
         return 204, b""
 
 
 class SplunkReceiver(Receiver):
-    """Splunk's HTTP Event Collector. `records` are the events, or records of `log` if an event is text.
+    """Splunk's HTTP Event Collector. `records` are the events, or records of `log` if an event is text, with `time`.
 
     Attributes:
         event: the newest event with its metadata.
@@ -47,7 +48,8 @@ class SplunkReceiver(Receiver):
         while at < len(text):
             self.event, at = json.JSONDecoder().raw_decode(text, at)
             event = self.event["event"]
-            self.records.append(event if isinstance(event, dict) else {"log": event})
+            record = event if isinstance(event, dict) else {"log": event}
+            self.records.append({**record, "time": self.event["time"]})
         return 200, b'{"text": "Success", "code": 0}'
 
 

@@ -71,6 +71,7 @@ parsers> and "match" <of an output, other than namespaces>.
 {{- include "fluent-bit-windows.reject" (list (has .name ($.parsers | default list)) (printf "`%s.extraParsers[%d].name` is %s, the name of a parser of the chart." $.path $index .name)
   (printf "%s.extraParsers" $.path) (list (mergeOverwrite dict . (dict "name" (printf "my-%s" .name))))) }}
 {{- $parsers = append $parsers .name }}
+{{- include "fluent-bit-windows.checkParser" (dict "path" (printf "%s.extraParsers" $.path) "place" (printf "%s.extraParsers[%d]" $.path $index) "parser" .) }}
 {{- end }}
 {{- range $index, $filter := .settings.extraFilters }}
 {{- include "fluent-bit-windows.reject" (list (eq .name "rewrite_tag")
