@@ -48,6 +48,12 @@ can fill requires a processor, even one that changes nothing.
 {{- else if or (ne (include "log-sidecar.stateMedium" .root) "Memory") (eq .root.Values.logs.volume.type "persistentVolumeClaim") -}}
 {{- $others = list (dict "name" "record_modifier") -}}
 {{- end -}}
+{{- with .file.encoding -}}
+{{- /* The input has options for this, which garble a line that it reads in two parts (5.1.1). */ -}}
+{{- $characters := get ($.root.Files.Get "files/sidecar/encodings.yaml" | fromYaml) . -}}
+{{- $code := $.root.Files.Get "files/sidecar/decode.lua" | replace "{characters}" $characters | trim -}}
+{{- $others = prepend $others (dict "name" "lua" "call" "decode" "code" $code) -}}
+{{- end -}}
 {{- /* The input could join lines too, but drops empty ones, and loses the last record at the end. */ -}}
 {{- if include "log-sidecar.joinsRecords" .file -}}
 {{- $given := dict "name" (printf "records-of-%s" .file.name) "milliseconds" 500 -}}

@@ -91,7 +91,7 @@ the pod. Arguments as for log-sidecar.injectionRoot.
 {{- include "log-sidecar.injectionRoot" $scope -}}
 {{- $name := .root.Values.injection.name -}}
 {{- $paths := ternary "$LOG_PATHS" "${LOG_PATHS}" (eq .engine "tail") -}}
-{{- $file := merge (dict "name" "logs" "path" "" "paths" $paths) (pick .profile "multiline" "multilineRegex" "parser") -}}
+{{- $file := merge (dict "name" "logs" "path" "" "paths" $paths) (pick .profile "multiline" "multilineRegex" "parser" "encoding") -}}
 {{- $volumes := dict "ca" (printf "%s-ca" $name) -}}
 {{- $sidecar := dict "name" $name "files" (list $file) "index" 0 "inline" true "container" "${LOG_CONTAINER}" "volumes" $volumes -}}
 {{- $of := dict "root" $scope.made "sidecar" $sidecar -}}

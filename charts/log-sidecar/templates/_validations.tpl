@@ -41,6 +41,7 @@ instead. All messages are shown at once, separated by form feeds, which no value
 {{- $parsers = append $parsers .name }}
 {{- if contains "(?<log>" (toString .regex) }}{{ $replaces = append $replaces .name }}{{ end }}
 {{- end -}}
+{{- $encodings := .Files.Get "files/sidecar/encodings.yaml" | fromYaml -}}
 {{- $all := dict -}}
 {{- range $index, $file := .Values.logs.files }}{{ $_ := set $all (printf "logs.files[%d]" $index) . }}{{ end -}}
 {{- range $name, $profile := .Values.injection.profiles }}{{ $_ := set $all (printf "injection.profiles.%s" $name) . }}{{ end -}}
@@ -50,6 +51,9 @@ instead. All messages are shown at once, separated by form feeds, which no value
   (printf "`%s.parser` is %s, which does not exist. Write json, or add a parser:" $path .parser) "sidecar.fluentBit.extraParsers" (list (dict "name" .parser "format" "json"))) }}
 {{- include "log-sidecar.reject" (list (and $stdout (has (toString .parser) $replaces))
   (printf "`%s.parser` is %s, whose group log replaces the line that the output %s prints. Rename the group, for example to message." $path .parser (first $stdout))) }}
+{{- include "log-sidecar.reject" (list (and .encoding (not (hasKey $encodings .encoding)))
+  (printf "`%s.encoding` is %s, but the chart reads UTF-8 and %s. For others, such as UTF-16, Fluent Bit garbles lines that it reads in two parts: configure the application to write UTF-8." $path .encoding (keys $encodings | sortAlpha | join ", "))
+  "logs.files" (list (dict "name" "app" "path" (printf "%s/app.log" $.Values.logs.directory)))) }}
 {{- range $key, $regex := .multilineRegex }}
 {{- include "log-sidecar.reject" (list (not (include "log-sidecar.validRegex" .)) (printf "`%s.multilineRegex.%s` is %q, which is not a regular expression. Write for example:" $path $key .)
   "multilineRegex" (dict "start" "^\\d{4}-")) }}
@@ -153,6 +157,7 @@ instead. All messages are shown at once, separated by form feeds, which no value
   (printf "cannot join the lines of %s records. Write `multiline: \"\"`" $multiline) (and $multiline (has $engine (list "tail" "fluentd")))
   (printf "cannot read %s records. Remove `multiline`" $multiline) (and $sumo (has $multiline (list "docker" "cri")))
   (printf "cannot parse lines (%s). Remove `parser`" .parser) (and .parser (ne $engine "fluent-bit"))
+  (printf "cannot convert %s to UTF-8. Remove `encoding`" .encoding) (and .encoding (ne $engine "fluent-bit"))
   "follows the file by name and does not read rotated files. Remove `rotated`" (and $tail .rotated)
   (printf "finds rotated files by %q and accepts no other names. Remove `rotated`" (printf "%s*" .path)) (and $sumo .rotated)
 }}

@@ -149,6 +149,17 @@ OF_FILES: dict[str, tuple[dict[str, Any], str]] = {
         {"injection": {"profiles": {"a": {"parser": "mine"}}}},
         "`injection.profiles.a.parser` is mine, which does not exist.",
     ),
+    "encoding": (
+        {"logs": {"files": [{"name": "a", "path": "/var/log/app/a", "encoding": "utf-16le"}]}},
+        "`logs.files[0].encoding` is utf-16le, but the chart reads UTF-8 and iso-8859-1, iso-8859-15, iso-8859-2, ",
+    ),
+    "encoding of tail": (
+        {
+            "logs": {"files": [{"name": "a", "path": "/var/log/app/a", "encoding": "windows-1252"}]},
+            "sidecar": {"engine": "tail"},
+        },
+        "`logs.files[0]` (a): the tail engine cannot convert windows-1252 to UTF-8.",
+    ),
     "tail": (
         {"logs": {"files": [{"name": "a", "path": "/var/log/app/a", "parser": "json"}]}, "sidecar": {"engine": "tail"}},
         "`logs.files[0]` (a): the tail engine cannot parse lines (json).",
@@ -158,7 +169,7 @@ OF_FILES: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("values", "says"), OF_FILES.values(), ids=OF_FILES)
 def test_parsers_of_files_that_cannot_work(rejection: Callable[..., str], values: dict[str, Any], says: str) -> None:
-    """A parser of a file that does not exist, or changes what stdout prints, is rejected."""
+    """Parsers and encodings that do not exist, or that would change what stdout prints, are rejected."""
     assert says in rejection(values)
 
 

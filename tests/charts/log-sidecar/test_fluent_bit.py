@@ -194,6 +194,15 @@ def test_lines_of_a_record_are_joined_by_a_processor(agent_config: Configs, pres
     assert (one_line["name"], one_line["match"], one_line["call"]) == ("lua", "app", "one_line")
 
 
+def test_lines_are_converted_before_they_are_joined(agent_config: Configs) -> None:
+    """The characters of the encoding, without those that Fluent Bit would expand, come before other processors."""
+    [app] = tails(agent_config(with_files(app_file(multiline="java", encoding="windows-1252")))["sidecar"]["pipeline"])
+    decode, join = app["processors"]["logs"]
+    assert (decode["name"], decode["call"], join["name"]) == ("lua", "decode", "multiline")
+    assert "äåæçèé" in decode["code"]
+    assert "${" not in decode["code"]
+
+
 @pytest.mark.parametrize("preset", ["docker", "cri"])
 def test_split_lines_are_joined_by_the_input(agent_config: Configs, preset: str) -> None:
     """The input joins the partial lines of a container runtime."""

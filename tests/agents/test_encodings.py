@@ -1,0 +1,48 @@
+"""Log files in other encodings than UTF-8: every line arrives once, as it was written."""
+
+from collections.abc import Callable
+
+import pytest
+
+from .conftest import Sidecar
+
+pytestmark = pytest.mark.slow
+TEXTS = {
+    "windows-1252": "größer als 5 €, naïve, Ñandú ‰",
+    "windows-1251": "Ошибка: файл не найден",
+    "windows-1256": "خطأ: الملف غير موجود",
+    "iso-8859-1": "größer als 5 £, naïve, Ñandú",
+    "iso-8859-15": "größer als 5 €, naïve",
+}
+
+
+@pytest.mark.parametrize("encoding", TEXTS)
+def test_lines_arrive_once_as_written(sidecar: Callable[..., Sidecar], encoding: str) -> None:
+    """Lines in several rotated files arrive once, although the application writes parts of them."""
+    file = {"name": "app", "path": "/var/log/app/app.log", "encoding": encoding}
+    started = sidecar({"logs": {"files": [file]}})
+    written = [f"{number} {TEXTS[encoding]} {'x' * 60}" for number in range(20_000)]
+    for rotation in range(4):
+        part = written[rotation * 5000 :][:5000]
+        data = "".join(f"{line}\r\n" if rotation % 2 else f"{line}\n" for line in part).encode(encoding)
+        with started.file.open("wb", buffering=0) as log:
+            for at in range(0, len(data), 997):
+                log.write(data[at : at + 997])
+        if rotation < 3:
+            started.file.rename(started.file.with_name(f"app.log.{rotation}"))
+    started.wait_for(lambda: len(started) >= len(written))
+    assert sorted(started.lines()) == sorted(line.encode() for line in written)
+
+
+def test_trace_in_another_encoding(sidecar: Callable[..., Sidecar]) -> None:
+    """Lines are joined and redacted as they read in UTF-8, and bytes that are no character are visible."""
+    file = {"name": "app", "path": "/var/log/app/app.log", "encoding": "windows-1252", "multiline": "java"}
+    patterns = {"name": {"regex": "Jörg"}}
+    started = sidecar({"logs": {"files": [file]}, "redaction": {"patterns": patterns}})
+    started.file.write_bytes("x.Exception: Jörg waré \n\tat x.y(Z.java:1)\nplain\n".encode("cp1252") + b"\x81\n")
+    started.wait_for(lambda: len(started) >= 3)
+    assert [line.decode() for line in started.lines()] == [
+        r"x.Exception: [REDACTED:name] waré \n	at x.y(Z.java:1)",
+        "plain",
+        "\ufffd",
+    ]
