@@ -16,6 +16,7 @@
 {{- $problem := "" }}
 {{- if not (isAbs .) }}{{ $problem = "is relative. Write the absolute path in the container:" }}
 {{- else if $outside }}{{ $problem = "is outside `logs.directory`, the only directory that both containers mount." }}
+{{- else if contains "**" . }}{{ $problem = "contains \"**\", which matches one directory level only, like \"*\". Write a pattern for each level." }}
 {{- else if ne (clean .) . }}{{ $problem = "contains \"..\", \".\" or a double slash." }}{{ end }}
 {{- $inside := ternary (printf "%s/%s" $directory (base .)) (clean .) (or $outside (not (isAbs .))) }}
 {{- $fixed := dict "name" $file.name "path" (ternary $file.path $inside $rotated) }}
@@ -33,6 +34,11 @@
 {{- include "log-sidecar.reject" (list (and .rotated (eq (.rotation | default "rename") "copytruncate"))
   (printf "%s sets `rotated`, but `copytruncate` copies lines that were already read: they would be duplicated." $where)
   "logs.files" (list (omit . "rotated"))) }}
+{{- range slice $files 0 $index }}
+{{- $common := include "log-sidecar.commonPath" (dict "one" $file.path "other" .path) }}
+{{- include "log-sidecar.reject" (list (and $common (ne .path $file.path))
+  (printf "`logs.files`: %q (%s) and %q (%s) both match %s: its lines would be duplicated. Write globs of different files." .path .name $file.path $file.name $common)) }}
+{{- end }}
 {{- /* A file that also matches the glob of another one would be delivered twice; "*" does not match subdirectories. */}}
 {{- $regex := .path | replace "." "\\." | replace "+" "\\+" | replace "*" "[^/]*" | replace "?" "[^/]" | printf "^%s$" }}
 {{- range ternary $files list (and (regexMatch "[*?]" .path) (not (contains "[" .path))) }}
@@ -41,6 +47,30 @@
   "logs.files" (list $file)) }}
 {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/*
+A path that two globs match, or nothing: dict "one" <glob> "other" <glob>. In each part of the path, the stars of one glob stand for
+nothing, a letter, or a part of the other one, which finds such a path for globs with one star in it.
+*/}}
+{{- define "log-sidecar.commonPath" -}}
+{{- $others := splitList "/" .other -}}
+{{- $parts := list -}}
+{{- if and (regexMatch "[*?]" .one) (regexMatch "[*?]" .other) (not (contains "[" (print .one .other))) (eq (len $others) (splitList "/" .one | len)) -}}
+{{- range $index, $one := splitList "/" .one -}}
+{{- $other := index $others $index | replace "?" "x" -}}
+{{- $regexes := list -}}
+{{- range list . (index $others $index) }}{{ $regexes = append $regexes (. | replace "." "\\." | replace "+" "\\+" | replace "*" ".*" | replace "?" "." | printf "^%s$") }}{{ end -}}
+{{- $candidates := list -}}
+{{- range $pair := list (list (replace "?" "x" .) $other) (list $other (replace "?" "x" .)) -}}
+{{- range concat (list "" "x") (last $pair | splitList "*") (list (last $pair | replace "*" "")) }}{{ $candidates = append $candidates (first $pair | replace "*" .) }}{{ end -}}
+{{- end -}}
+{{- $common := list -}}
+{{- range $candidates }}{{ if and (regexMatch (first $regexes) .) (regexMatch (last $regexes) .) }}{{ $common = list . }}{{ end }}{{ end -}}
+{{- $parts = concat $parts $common -}}
+{{- end -}}
+{{- end -}}
+{{- if eq (len $parts) (len $others) }}{{ join "/" $parts }}{{ end -}}
 {{- end -}}
 
 {{- define "log-sidecar.checkVolume" -}}

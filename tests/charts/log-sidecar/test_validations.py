@@ -308,3 +308,37 @@ def test_what_the_messages_suggest_is_taken(install: Callable[..., Manifests], v
 def test_nothing_is_checked_for_an_application_that_is_off(install: Callable[..., Manifests]) -> None:
     """With `app.enabled: false`, invalid values have no effect."""
     assert install({"app": {"enabled": False, "command": ["x"]}, "logs": {"files": []}}).names() == set()
+
+
+OVERLAPPING = [
+    ("*.log", "app*.log"),
+    ("a*", "*b"),
+    ("a?.log", "a*.log*"),
+    ("*/app.log", "a*/*.log"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), OVERLAPPING, ids=[" ".join(pair) for pair in OVERLAPPING])
+def test_globs_of_the_same_file(rejection: Callable[..., str], one: str, other: str) -> None:
+    """Two globs that match the same file would deliver its lines twice."""
+    message = rejection(
+        files(*({"name": name, "path": f"/var/log/app/{path}"} for name, path in (("a", one), ("b", other))))
+    )
+    assert "its lines would be duplicated" in message
+
+
+DISJOINT = [("*.log", "*.err"), ("a*.log", "b*.log"), ("*.log", "old/*.log"), ("a*/x.log", "a*/y.log")]
+
+
+@pytest.mark.parametrize(("one", "other"), DISJOINT, ids=[" ".join(pair) for pair in DISJOINT])
+def test_globs_of_different_files(install: Callable[..., Manifests], one: str, other: str) -> None:
+    """Globs that match no common file are accepted."""
+    made = [{"name": name, "path": f"/var/log/app/{path}"} for name, path in (("a", one), ("b", other))]
+    off = {"app": {"demo": {"enabled": False}, "command": ["serve"]}}
+    assert install({"logs": {"files": made}, **off}).one("ConfigMap", "x-log-sidecar-sidecar")
+
+
+def test_glob_of_all_levels(rejection: Callable[..., str]) -> None:
+    """Fluent Bit reads two stars as one."""
+    message = rejection(files({"name": "a", "path": "/var/log/app/**/a.log"}))
+    assert 'contains "**", which matches one directory level only' in message
