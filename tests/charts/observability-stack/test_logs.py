@@ -174,7 +174,10 @@ def test_limits_of_buffers_and_retries(install: Install) -> None:
     assert {(plugin["file_cache_advise"], plugin["rotate_wait"]) for plugin in tails} == {(False, 315360000)}
     for watches in (True, False):
         tails = [*sources(install(values(**({} if watches else {"inotifyWatcher": False})))).values()]
-        assert {plugin["inotify_watcher"] for plugin in tails if plugin["name"] == "tail"} == {watches}
+        reads = {
+            (plugin["inotify_watcher"], plugin["buffer_chunk_size"]) for plugin in tails if plugin["name"] == "tail"
+        }
+        assert reads == {(watches, "64k" if watches else "256k")}
     sizes = {"cloudwatch-application": "512M", "cloudwatch-dataplane": "128M", "cloudwatch-host": "128M"}
     outputs = plugins(made, "outputs")
     assert {name: output["storage.total_limit_size"] for name, output in outputs.items()} == sizes

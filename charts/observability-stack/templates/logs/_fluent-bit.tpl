@@ -23,7 +23,8 @@ dataplane.journal, host.journal and host.files.*.
   "read_from_tail" (not $logs.readFromHead)
 ) | toJson -}}
 {{- else -}}
-{{- /* Read rotated files until they are deleted. `file_cache_advise` would write a container's log to disk after each of its lines. */ -}}
+{{- /* Read rotated files until they are deleted. `file_cache_advise` would write a container's log to disk after each of its lines.
+Without inotify, a file is read once every 250 ms, and what exceeds the buffer waits. */ -}}
 {{- $input := merge $common (dict
   "name" "tail"
   "path" (join "," $source.paths)
@@ -31,7 +32,7 @@ dataplane.journal, host.journal and host.files.*.
   "read_from_head" $logs.readFromHead
   "refresh_interval" (int $logs.refreshInterval)
   "rotate_wait" 315360000
-  "buffer_chunk_size" "64k"
+  "buffer_chunk_size" (ternary "64k" $logs.bufferMaxSize $logs.inotifyWatcher)
   "buffer_max_size" $logs.bufferMaxSize
   "skip_long_lines" true
   "truncate_long_lines" true
