@@ -157,13 +157,16 @@ class Node:
 
 
 class Kubelet(HTTPServer):
-    """Responds to every request with the same pods, over TLS."""
+    """Responds to requests for a pod of the API with that pod, and to all others with all pods, over TLS."""
 
     def __init__(self, folder: Path, pods: dict[str, Any], *, host: str = HOST) -> None:
         Authority(folder).issue("kubelet", "kubelet", hosts=(IPv4Address(host),))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / "kubelet.crt", folder / "kubelet.key")
         super().__init__(host, 0, context, threaded=True)
+        for pod in pods["items"]:
+            named = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
+            self.expect_request(named).respond_with_json(pod)
         self.expect_request(re.compile(".*")).respond_with_json(pods)
 
 

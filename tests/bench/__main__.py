@@ -1,9 +1,10 @@
-"""Compare readers of a log file: the articles', common ones, and the engines of log-sidecar.
+"""Compare readers of a log file: the articles', common ones, and the engines of log-sidecar; and node agents.
 
     make bench                        measure, and compare with docs/benchmarks: status 1 if the chart's
                                       engines lose or duplicate lines that they did not before
     make bench ARGS=--write           measure, and write docs/benchmarks
     make bench ARGS="--only kill"     only cases whose name contains "kill"
+    make bench ARGS="--page nodes"    only node agents: the page docs/benchmarks/nodes.md
     make bench ARGS=--full            60 s of steady load instead of 6, 5 minutes of outage instead of 15 s
 
 Each reader runs as process 1 of a PID namespace while a writer rotates the file. The chart's readers run its rendered
@@ -21,11 +22,17 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import nodes, outage, plots, readers, report, volumes
+from bench import node_cases, node_report, nodes, outage, plots, readers, report, volumes
 from bench.cases import CASES, Case
 from harness.errors import HarnessError
 from harness.loss import Measurement, measure_process
 from harness.tools.progress import elapsed
+
+# Names of the cases by page.
+PAGES = {
+    "sidecar": [*(case.name for case in CASES), outage.NAME, *(end.name for end in nodes.ENDS)],
+    "nodes": [node_report.LOAD, *(case.name for case in node_cases.CASES)],
+}
 
 
 def measure(name: str, case: Case, *, full: bool = False) -> Measurement | None:
@@ -80,13 +87,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks")
     parser.add_argument("--only", default="", metavar="TEXT", help="only cases whose name contains TEXT")
+    parser.add_argument("--page", choices=PAGES, help="only the cases of one page of docs/benchmarks")
     parser.add_argument("--full", action="store_true", help="one minute of steady load, five minutes of outage")
     options = parser.parse_args(arguments)
-    rows = [case.name for case in CASES] + [outage.NAME] + [end.name for end in nodes.ENDS]
-    if not any(options.only in row for row in rows):
-        parser.error(f"no case contains {options.only!r}; there are: {', '.join(rows)}")
+    pages = [page for page in PAGES if options.page in (None, page)]
+    names = [row for page in pages for row in PAGES[page]]
+    if not any(options.only in name for name in names):
+        parser.error(f"no case contains {options.only!r}; there are: {', '.join(names)}")
     if options.write and options.only:
         parser.error("--write requires all cases")
+    complaints = []
+    if "sidecar" in pages:
+        complaints += measure_sidecars(options.only, full=options.full, write=options.write)
+    if "nodes" in pages:
+        complaints += node_report.run(options.only, full=options.full, write=options.write)
+    for complaint in complaints:
+        print(f"worse than docs/benchmarks: {complaint}", file=sys.stderr)
+    return 1 if complaints else 0
+
+
+def measure_sidecars(only: str, *, full: bool, write: bool) -> list[str]:
+    """Measure the cases whose name contains `only`, print them, and return what is worse than stated."""
     results: dict[tuple[str, str], Measurement] = {}
     left_out = set()
     begin = datetime.now(UTC)
@@ -97,25 +118,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"[{spent}] {case}, {name}: {measured}", flush=True)
 
     for case in CASES:
-        if options.only not in case.name:
+        if only not in case.name:
             continue
         if case.mounts and not volumes.possible():
             left_out.add(f"{case.name} (needs root on Linux)")
             continue
         for name in case.only or readers.NAMES:
-            measured = measure_again_if_unlucky(name, case, full=options.full)
+            measured = measure_again_if_unlucky(name, case, full=full)
             if measured is None:
                 left_out.add(f"{name} (not installed)")
             else:
                 tell(case.name, name, measured)
-    if options.only in outage.NAME:
-        measured = outage.measure(seconds=outage.FULL_SECONDS if options.full else outage.SHORT_SECONDS)
+    if only in outage.NAME:
+        measured = outage.measure(seconds=outage.FULL_SECONDS if full else outage.SHORT_SECONDS)
         if measured is None:
             left_out.add(f"{outage.NAME} (needs fluent-bit)")
         else:
             tell(outage.NAME, readers.FLUENT_BIT, measured)
     for end in nodes.ENDS:
-        if options.only not in end.name:
+        if only not in end.name:
             continue
         measured = nodes.measure(end)
         if measured is None:
@@ -125,14 +146,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"\n{report.tables(results)}")
     if left_out:
         print(f"not measured here: {', '.join(sorted(left_out))}")
-    if options.write:
-        report.write(results, full=options.full)
+    if write:
+        report.write(results, full=full)
         plots.write(results, report.FOLDER)
-        return 0
-    complaints = report.worse(results)
-    for complaint in complaints:
-        print(f"worse than docs/benchmarks: {complaint}", file=sys.stderr)
-    return 1 if complaints else 0
+        return []
+    return report.worse(results)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The pictures of the loss matrix; the same results produce the same bytes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from harness.loss import Measurement
 
 BEST, DUPLICATED, LOST, NOTHING = "#cfe8d5", "#f9e2a8", "#f2b8ae", "#f4f4f4"
 INK = "#222222"
+OWN, OTHER = "#1f5f8b", "#a0a0a0"
 COLORS = {"busybox tail -f": "#a0a0a0", "GNU tail -F": "#c8a24a", "Fluent Bit, defaults": "#7a9cc6"}
 OURS = {"chart: tail": "#3f7d58", "chart: fluent-bit": "#1f5f8b", "chart: fluentd": "#6b4c8a"}
 STEADY = "steady 20,000/s"
@@ -32,17 +33,37 @@ SETTINGS: dict[str, Any] = {
 
 def write(results: Results, folder: Path) -> None:
     """Draw both pictures into a folder."""
+    names, cases = report.columns(results), report.rows(results)
+    save({"loss": lambda: loss(results, names, cases, ours=readers.OURS), "cost": lambda: cost(results)}, folder)
+
+
+def save(figures: Mapping[str, Callable[[], Any]], folder: Path) -> None:
+    """Draw figures, and write each to a file of its name; None draws nothing."""
     matplotlib.use("svg")
     with pyplot.rc_context(SETTINGS):
-        for name, figure in (("loss", loss(results)), ("cost", cost(results))):
+        for name, draw in figures.items():
+            figure = draw()
             if figure is not None:
                 figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
                 pyplot.close(figure)
 
 
-def loss(results: Results) -> Any:
-    """Draw the lines that each reader lost and duplicated in each case, as a colored table."""
-    names, cases = report.columns(results), report.rows(results)
+def bars(panels: Mapping[str, tuple[Mapping[str, float], str]], *, ours: Sequence[str]) -> Any:
+    """Draw a panel of bars for each title, from values by name and their format; `ours` have a color of their own."""
+    figure, axes = pyplot.subplots(1, len(panels), figsize=(2.6 * len(panels), 1.9), sharey=True)
+    for panel, (title, (values, form)) in zip(axes, panels.items(), strict=True):
+        colors = [OWN if name in ours else OTHER for name in values]
+        drawn = panel.barh([*values], [*values.values()], color=colors, height=0.62)
+        panel.bar_label(drawn, labels=[form.format(value) for value in values.values()], padding=3, fontsize=8)
+        panel.set_title(title, loc="left", fontsize=9)
+        panel.set_xlim(0, max(values.values()) * 1.3 or 1)
+        panel.tick_params(left=False, labelbottom=False)
+    axes[0].invert_yaxis()
+    return figure
+
+
+def loss(results: Results, names: Sequence[str], cases: Sequence[str], *, ours: Sequence[str]) -> Any:
+    """Draw the lines that each reader lost and duplicated in each case, as a colored table; `ours` are bold."""
     shades, words = [], []
     for case in cases:
         found = [results.get((name, case)) for name in names]
@@ -63,7 +84,7 @@ def loss(results: Results) -> Any:
     axes.set_xticks([column + 0.5 for column in range(len(names))], names)
     axes.set_yticks([row + 0.5 for row in range(len(cases))], cases)
     for label in axes.get_xticklabels():
-        label.set_fontweight("bold" if label.get_text() in readers.OURS else "normal")
+        label.set_fontweight("bold" if label.get_text() in ours else "normal")
     axes.invert_yaxis()
     axes.xaxis.tick_top()
     axes.tick_params(length=0)

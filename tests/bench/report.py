@@ -60,26 +60,22 @@ def tables(results: Results) -> str:
     priced = [case.name for case in CASES if case.priced and case.name in rows(results)]
     drained = [case.name for case in CASES if case.drain and case.name in rows(results)]
 
-    def table(title: str, chosen: Sequence[str], show: Callable[[Measurement, str], str]) -> list[str]:
-        if not chosen:
-            return []
-        lines = [f"## {title}", "", f"| case | {' | '.join(names)} |", "|" + " --- |" * (len(names) + 1)]
-        for row in chosen:
-            found = [results.get((name, row)) for name in names]
-            lines.append(f"| {row} | {' | '.join(show(one, row) if one else '' for one in found)} |")
-        return [*lines, ""]
+    def section(title: str, chosen: Sequence[str], show: Callable[[Measurement, str], str]) -> list[str]:
+        found = {row: [results.get((name, row)) for name in names] for row in chosen}
+        lines = [[row, *(show(one, row) if one else "" for one in ones)] for row, ones in found.items()]
+        return table(title, ["case", *names], lines) if lines else []
 
-    text = table(LOST, rows(results), lambda one, _: fate(one))
+    text = section(LOST, rows(results), lambda one, _: fate(one))
     text += notes(results)
     price = f"Cores per 10,000 lines/s (relative to {readers.YARDSTICK}), and peak memory"
-    text += table(price, priced, lambda one, row: cost(one, results.get((readers.YARDSTICK, row))))
+    text += section(price, priced, lambda one, row: cost(one, results.get((readers.YARDSTICK, row))))
     text += [
         f"{outage.NAME}, {reader}: {one.cores:.2f} core and {one.usage.peak_bytes / 1e6:.0f} MB "
         f"at {outage.RATE:,} lines/s; the reader wakes for each line.\n"
         for (reader, row), one in results.items()
         if row == outage.NAME
     ]
-    text += table(f"From SIGTERM to exit (never: killed after {GRACE_SECONDS} s)", drained, lambda one, _: end(one))
+    text += section(f"From SIGTERM to exit (never: killed after {GRACE_SECONDS} s)", drained, lambda one, _: end(one))
     ends = [(row, one) for (reader, row), one in results.items() if reader == nodes.AGENT]
     if ends:
         text += ["## Ends of a node", "", "| case | lines | lost / duplicated | from SIGTERM to exit | peak memory |"]
@@ -170,14 +166,8 @@ def versions() -> str:
 
 def worse(results: Results) -> list[str]:
     """Return the cases in which the chart's engines lost or duplicated lines, and the committed results show none."""
-    page = FOLDER / "README.md"
-    if not page.exists():
-        return []
-    section = page.read_text(encoding="utf-8").partition(f"## {LOST}")[2].partition("\n## ")[0]
-    cells = [[cell.strip() for cell in line.strip("| ").split("|")] for line in section.splitlines() if "|" in line]
-    names = cells[0][1:] if cells else []
     luck = {(name, case.name) for case in CASES for name in case.lucky}
-    before = {(name, row[0]): text for row in cells[2:] for name, text in zip(names, row[1:], strict=False)}
+    before = committed(FOLDER / "README.md", LOST)
     return [
         f"{name}, {row}: {fate(measured)}, was 0 / 0"
         for (name, row), measured in results.items()
@@ -190,3 +180,22 @@ def worse(results: Results) -> list[str]:
         for (name, row), measured in results.items()
         if name == nodes.AGENT and measured.report.lost != (measured.counted or 0)
     ]
+
+
+def committed(page: Path, title: str) -> dict[tuple[str, str], str]:
+    """Return the cells of a page's table by column and row; none if the page does not exist."""
+    if not page.exists():
+        return {}
+    section = page.read_text(encoding="utf-8").partition(f"## {title}\n")[2].partition("\n## ")[0]
+    cells = [[cell.strip() for cell in line.strip("| ").split("|")] for line in section.splitlines() if "|" in line]
+    names = cells[0][1:] if cells else []
+    return {(name, row[0]): text for row in cells[2:] for name, text in zip(names, row[1:], strict=False)}
+
+
+def table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
+    """Return a section with a Markdown table; the first column has the names of the rows."""
+    return [f"## {title}", "", _row(head), "|" + " --- |" * len(head), *map(_row, lines), ""]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,4 +1,4 @@
-"""Small volumes of a fixed size: tmpfs in a private mount namespace."""
+"""Volumes of a fixed size in a private mount namespace: tmpfs, and disks that count their writes."""
 
 import contextlib
 import os
@@ -18,9 +18,14 @@ def possible() -> bool:
     return sys.platform == "linux" and os.geteuid() == 0 and shutil.which("unshare") is not None
 
 
+def entered() -> bool:
+    """Whether this process is in a private mount namespace, so that it may mount."""
+    return bool(os.environ.get(_INSIDE))
+
+
 def enter() -> None:
     """Restart this program in a private mount namespace, if possible and not done yet."""
-    if possible() and not os.environ.get(_INSIDE):
+    if possible() and not entered():
         command = ["unshare", "--mount", "--propagation", "private", "--", sys.executable, "-m", "bench", *sys.argv[1:]]
         os.execvpe(command[0], command, {**os.environ, _INSIDE: "yes"})
 
@@ -35,15 +40,8 @@ def mounted(folder: Path, size: str) -> Iterator[None]:
     if not size:
         yield
         return
-    if not os.environ.get(_INSIDE):
-        raise HarnessError(
-            "Small volumes are mounted in a mount namespace only: run `.venv/bin/python -m bench` as root."
-        )
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, text=True
-    )
-    if done.returncode != 0:
-        raise HarnessError(f"Cannot mount a volume of {size}: {done.stderr.strip()}")
+    _require_namespace()
+    _run("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder))
     try:
         yield
     finally:
@@ -64,3 +62,49 @@ def filled(folder: Path) -> Iterator[None]:
         yield
     finally:
         ballast.unlink()
+
+
+class Disk:
+    """A block device.
+
+    Args:
+        device: its path, for example ``/dev/loop0``.
+    """
+
+    def __init__(self, device: str) -> None:
+        self._stat = Path("/sys/block") / Path(device).name / "stat"
+
+    def writes(self) -> int:
+        """Return the number of completed writes (field 5, see Documentation/block/stat.rst of Linux)."""
+        return int(self._stat.read_text(encoding="ascii").split()[4])
+
+
+@contextlib.contextmanager
+def disk(folder: Path, size: str) -> Iterator[Disk]:
+    """Mount an ext4 disk of its own, for example of ``4G``, on an empty folder.
+
+    Raises:
+        HarnessError: the mount fails, or this process is not in a private mount namespace.
+    """
+    _require_namespace()
+    image = folder.with_name(f"{folder.name}.img")
+    _run("truncate", "--size", size, str(image))
+    _run("mkfs.ext4", "-q", "-F", str(image))
+    _run("mount", "-o", "loop", str(image), str(folder))
+    try:
+        yield Disk(_run("findmnt", "--noheadings", "--output", "SOURCE", str(folder)).strip())
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        image.unlink()
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise HarnessError(f"`{' '.join(command)}` failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+def _require_namespace() -> None:
+    if not entered():
+        raise HarnessError("Volumes are mounted in a mount namespace only: run `.venv/bin/python -m bench` as root.")
