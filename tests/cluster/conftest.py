@@ -28,7 +28,10 @@ def operator(kube_stage_cluster: Cluster, helm: Helm) -> Iterator[Stage]:
         stage.load_images(IMAGES)
         stage.install("x", INJECTS)
         # Policies become active a few moments after their creation.
-        while "log-sidecar-logs-0" not in answer(Stage(kube_stage_cluster, "default", helm), pod("probe", ASKS)):
+        default = Stage(kube_stage_cluster, "default", helm)
+        while "log-sidecar-logs-0" not in answer(default, pod("probe", ASKS)):
+            time.sleep(0.2)
+        while "is unknown" not in answer(default, pod("probe", ASKS | {"unknown": "x"})):
             time.sleep(0.2)
         yield stage
 

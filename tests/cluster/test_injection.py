@@ -162,7 +162,10 @@ def test_injected_sidecar_can_do_nothing_but_read(cases: Stage, eventually: Call
         ({"spec.containers.0.ports": [{"containerPort": 2020}]}, "has the port 2020"),
         ({"spec.containers.1": {"name": "web", "image": "x"}}, "none of the containers app, web mounts a volume"),
         (
-            {"spec.containers.0.volumeMounts.0": {**mount("writer", "/var/log"), "subPathExpr": "$(A)"}},
+            {
+                "spec.volumes": [{"name": "own", "emptyDir": {}}],
+                "spec.containers.0.volumeMounts.0": {**mount("own", "/var/log"), "subPathExpr": "$(A)"},
+            },
             "mounted with a subPathExpr",
         ),
         (

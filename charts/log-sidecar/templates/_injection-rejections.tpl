@@ -26,6 +26,7 @@ the conditions before it. Messages have no line breaks: the API server drops tho
 {{- end -}}
 {{- $_ := set $ports $name (int $values.sidecar.fluentBit.httpServer.port) -}}
 {{- end -}}
+{{ include "log-sidecar.injectionCel" (dict "root" . "file" "bounds.yaml") }}
 - if: variables.unknown.size() > 0
   say: >-
     "The annotation " + variables.unknown[0] + {{ printf " is unknown. Write one of %s." (join ", " $known) | toJson }}
@@ -44,10 +45,10 @@ the conditions before it. Messages have no line breaks: the API server drops tho
   say: >-
     {{ printf "The annotation %spaths has the relative path '" $p | toJson }} + variables.paths.filter(p, !p.startsWith("/"))[0] +
     {{ printf "'. Write the absolute path in the container, %spaths: /var/log/app/app.log." $p | toJson }}
-- if: variables.paths.exists(p, !p.matches({{ include "log-sidecar.injectionPath" . | toJson }}) || (p + "/").contains("/../") || (p + "/").contains("/./"))
+- if: variables.paths.exists(p, !p.matches({{ include "log-sidecar.injectionPath" . | toJson }}) || p.matches("/[.][.]?([*?\\[/]|$)"))
   say: >-
     {{ printf "The annotation %spaths has '" $p | toJson }} + variables.paths.filter(p, !p.matches({{ include "log-sidecar.injectionPath" . | toJson }}) ||
-    (p + "/").contains("/../") || (p + "/").contains("/./"))[0] +
+    p.matches("/[.][.]?([*?\\[/]|$)"))[0] +
     {{ printf "'. A path is a file or glob in a folder that has a name, of letters, digits and ._@%%+=:~-, without '..'. Write %spaths: /var/log/app/*.log." $p | toJson }}
 - if: variables.paths.exists(p, (p + "/").startsWith("/var/lib/log-sidecar/"))
   say: >-
@@ -66,9 +67,6 @@ the conditions before it. Messages have no line breaks: the API server drops tho
 - if: '!(variables.rotation in ["rename", "copytruncate"])'
   say: >-
     {{ printf "The annotation %srotation is '" $p | toJson }} + variables.rotation + {{ printf "'. Write %srotation: rename or copytruncate." $p | toJson }}
-- if: object.spec.?os.?name.orValue("") == "windows" || object.spec.?nodeSelector[?"kubernetes.io/os"].orValue("") == "windows"
-  say: >-
-    {{ printf "The annotation %sinject is set on a Windows pod, but the sidecar requires Linux. Remove it." $p | toJson }}
 - if: variables.engine == "tail" && variables.paths.exists(p, p.matches("[*?\\[]"))
   say: >-
     {{ printf "The annotation %spaths has the glob '" $p | toJson }} + variables.paths.filter(p, p.matches("[*?\\[]"))[0] +
@@ -81,10 +79,11 @@ the conditions before it. Messages have no line breaks: the API server drops tho
   say: >-
     {{ printf "The annotation %sprofile is '" $p | toJson }} + variables.profile +
     {{ printf "', which sends to a backend, but the tail engine writes only to stdout. Write %sengine: fluent-bit, or another profile." $p | toJson }}
-- if: variables.named.exists(n, !object.spec.containers.exists(c, c.name == n))
+- if: variables.named.exists(n, !(n in variables.names))
   say: >-
-    {{ printf "The annotation %scontainers names '" $p | toJson }} + variables.named.filter(n, !object.spec.containers.exists(c, c.name == n))[0] +
-    "', but the pod's containers are " + object.spec.containers.map(c, string(c.name)).join(", ") + {{ printf ". Write %scontainers with one of these." $p | toJson }}
+    {{ printf "The annotation %scontainers names '" $p | toJson }} + variables.named.filter(n, !(n in variables.names))[0] +
+    "', but the pod's containers are " + variables.names.join(", ") + {{ printf ". Write %scontainers with one of these." $p | toJson }}
+{{ include "log-sidecar.injectionCel" (dict "root" . "file" "pods.yaml") }}
 - if: variables.namesakes
   say: >-
     {{ printf "The annotation %sinject requests the container %s, but the pod has a container with this name that was not created for these annotations. Remove or rename it." $p $injection.name | toJson }}
@@ -100,7 +99,7 @@ the conditions before it. Messages have no line breaks: the API server drops tho
 - if: variables.homeless.size() > 0 && variables.named.size() == 0 && object.spec.containers.size() > 1
   say: >-
     {{ printf "The annotation %spaths has files in " $p | toJson }} + variables.homeless[0] + ", where none of the containers " +
-    object.spec.containers.map(c, string(c.name)).join(", ") + {{ printf " mounts a volume. Name the containers that write there in %scontainers; the chart adds a volume to them." $p | toJson }}
+    variables.names.join(", ") + {{ printf " mounts a volume. Name the containers that write there in %scontainers; the chart adds a volume to them." $p | toJson }}
 - if: variables.engine == "fluent-bit" && object.spec.?terminationGracePeriodSeconds.orValue(30) < {{ toJson $graces }}[?variables.profile].orValue(0)
   say: >-
     {{ printf "The annotation %sprofile is '" $p | toJson }} + variables.profile + "', whose sidecar delivers for up to " + string({{ toJson $graces }}[?variables.profile].orValue(0)) +
@@ -114,7 +113,7 @@ the conditions before it. Messages have no line breaks: the API server drops tho
 - if: variables.engine == "fluent-bit" && object.spec.?hostNetwork.orValue(false)
   say: >-
     {{ printf "The annotation %sinject is set on a pod with hostNetwork, where two sidecars would listen on the same port. Write %sengine: tail." $p $p | toJson }}
-- if: variables.engine == "fluent-bit" && object.spec.containers.exists(c, c.?ports.orValue([]).exists(p, p.containerPort == {{ toJson $ports }}[variables.profile]))
+- if: variables.engine == "fluent-bit" && variables.boxes.exists(c, c.name != {{ toJson $injection.name }} && c.?ports.orValue([]).exists(p, p.containerPort == {{ toJson $ports }}[variables.profile]))
   say: >-
     "A container of the pod has the port " + string({{ toJson $ports }}[variables.profile]) +
     {{ printf ", the port of the sidecar's HTTP server. Write %sengine: tail, or %sprofile with a profile that has another httpServer.port." $p $p | toJson }}

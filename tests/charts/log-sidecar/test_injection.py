@@ -139,12 +139,31 @@ def test_pods_that_do_not_ask_are_not_evaluated(install: Install) -> None:
     """Match conditions that cannot fail exclude pods without annotations from both policies."""
     made = install(on(annotationPrefix="logs.example.com"))
     mutating, validating = (made.one(kind)["spec"]["matchConditions"] for kind in KINDS)
-    assert [entry["expression"] for entry in mutating] == [
-        'object.metadata.?annotations[?"logs.example.com/inject"].orValue("") == "true"'
-    ]
-    assert [entry["expression"] for entry in validating] == [
+    asks, is_small = mutating
+    assert asks["expression"] == 'object.metadata.?annotations[?"logs.example.com/inject"].orValue("") == "true"'
+    assert is_small["expression"].endswith(') == ""')
+    [has_annotations] = validating
+    assert has_annotations["expression"] == (
+        'object.metadata.?annotations[?"logs.example.com/inject"].hasValue() || '
+        "object.metadata.?annotations.orValue({}).size() <= 200 && "
         'object.metadata.?annotations.orValue({}).exists(k, k.startsWith("logs.example.com/"))'
-    ]
+    )
+
+
+def test_both_policies_have_the_same_bounds(install: Install) -> None:
+    """A pod that is too large for the mutating policy is rejected by the validating one, first of all."""
+    mutating, validating = (install(ON).one(kind)["spec"] for kind in KINDS)
+    excess = {entry["name"]: entry["expression"] for entry in validating["variables"]}["excess"]
+    assert "".join(mutating["matchConditions"][1]["expression"].split()) == "".join(f'({excess})==""'.split())
+    first = {entry["name"]: entry["expression"] for entry in validating["variables"]}["rejection"]
+    assert first.lstrip().startswith('variables.inject != "false" && variables.excess != ""')
+    # Match conditions cannot use variables.
+    assert "variables." not in excess
+
+
+def test_pods_that_do_not_ask_belong_to_no_prefix(install: Install) -> None:
+    """With another prefix, no expression mentions the default one."""
+    made = install(on(annotationPrefix="logs.example.com"))
     assert '"log-sidecar/' not in "".join(variables(made.one(KINDS[0])).values())
 
 
