@@ -38,10 +38,6 @@ def _graph(
     return Panel(title, "graph", queries, unit=unit, description=description, needs=needs)
 
 
-# Outputs to S3. Their errors are failed uploads, which are repeated.
-S3 = '".+\\\\.s3"'
-
-
 def _by_name(metric: str, *matchers: str) -> Query:
     return Query(f"sum by (name) ({rate(_agent(metric, *matchers))})", "{{name}}")
 
@@ -117,14 +113,13 @@ BOARD = Board(
                     "Retries",
                     "short",
                     _by_name("fluentbit_output_retries_total"),
-                    _by_name("fluentbit_output_errors_total", f"name=~{S3}"),
                     description="The backend is slow or unavailable, or rejects records. Nothing is lost yet.",
                 ),
                 _graph(
                     "Rejected, chunks",
                     "short",
-                    _by_name("fluentbit_output_errors_total", f"name!~{S3}"),
-                    description="The backend rejects them. They are dropped without a retry.",
+                    _by_name("fluentbit_output_errors_total"),
+                    description="Dropped without a retry; if the name ends in .s3, an upload that is repeated.",
                 ),
                 _graph(
                     "Lost",
