@@ -6,7 +6,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from kubernetes import config
@@ -26,6 +26,7 @@ INTERVAL = 5
 # Label of sent samples, which a server does not add to its own storage.
 EXTERNAL = ("cluster", "shop")
 Points = dict[int, float]
+T = TypeVar("T")
 
 
 @dataclass
@@ -201,6 +202,14 @@ def until(condition: Callable[[], object], what: str, seconds: float = 60) -> No
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
         time.sleep(0.5)
+
+
+def settled(read: Callable[[], T], seconds: float) -> T:
+    """Return what a function returns once nothing of it is left (it is false), or its result when the time is over."""
+    deadline = time.monotonic() + seconds
+    while (found := read()) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return found
 
 
 def _object(version: str, kind: str, name: str, metadata: dict[str, Any], **rest: Any) -> dict[str, Any]:

@@ -6,10 +6,10 @@ The tests use one release, in this order.
 import json
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -31,16 +31,24 @@ pytestmark = [
 PREFIX = "/aws/containerinsights/shop"
 POD = "app.kubernetes.io/component=logs"
 APPS = ("t-logs-a", "t-logs-b", "t-logs-c")
-# A log exceeds 1 MiB after 5 s, and the kubelet checks every 3 s. A second or two of records stays far below 1 MB, the
-# limit of a CloudWatch request: if a chunk needs two requests and the second fails, the first is repeated.
-LINES, RATE = 12_000, 200
+# A log exceeds 1 MiB after 10 s, and the kubelet checks every 3 s. Five seconds of records stay below 1 MB, the limit
+# of a CloudWatch request: if a chunk needs two requests and the second fails, the first is repeated.
+LINES, RATE, BACKLOG_SECONDS = 6_000, 100, 5
+# Prints at least this many lines, goes on until /tmp/enough exists, and leaves their number in /tmp/written.
 WRITER = """\
-import sys, time
-lines, rate = map(int, sys.argv[1:])
+import os, sys, time
+lines, most, rate = map(int, sys.argv[1:])
 start = time.monotonic()
-for number in range(lines):
+for number in range(most):
+    if number >= lines and os.path.exists("/tmp/enough"):
+        break
     print(f"line {number:06} " + "x" * 1000, flush=True)
     time.sleep(max(0, start + number / rate - time.monotonic()))
+else:
+    number = most
+with open("/tmp/written.new", "w") as file:
+    file.write(str(number))
+os.rename("/tmp/written.new", "/tmp/written")
 time.sleep(3600)
 """
 # The endpoint option has no port; Fluent Bit trusts /etc/ssl/certs/ca-bundle.crt.
@@ -97,18 +105,25 @@ class Logs:
         return count
 
 
-def run(logs: Logs, space: str, name: str, lines: int) -> None:
+def run(logs: Logs, space: str, name: str, lines: int, most: int) -> None:
     """Start a pod that prints numbered lines."""
-    box = {"name": "app", "image": PYTHON, "command": ["python3", "-c", WRITER, str(lines), str(RATE)]}
+    box = {"name": "app", "image": PYTHON, "command": ["python3", "-c", WRITER, str(lines), str(most), str(RATE)]}
     spec = {"terminationGracePeriodSeconds": 0, "containers": [box]}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
     apply(Stage(logs.stage.cluster, space, logs.stage.helm), [pod])
 
 
-def behind(logs: Logs, space: str) -> timedelta:
-    """Return the age of the newest record of a namespace."""
-    newest = max(record["time"] for record in logs.records(space))
-    return datetime.now(UTC) - datetime.fromisoformat(f"{newest[:26]}+00:00")
+def behind(logs: Logs, space: str) -> float:
+    """Return the age of the newest record of a namespace, in seconds."""
+    now = time.time()
+    return now - logs.api.newest(f"{PREFIX}/{space}")
+
+
+def finish(logs: Logs, space: str) -> int:
+    """Let the writer of a namespace end, and return the number of its lines."""
+    inside = ("exec", "--namespace", space, "web-1", "--", "sh", "-c")
+    wait = "touch /tmp/enough; until [ -e /tmp/written ]; do sleep 0.2; done; cat /tmp/written"
+    return int(logs.stage.kubectl(*inside, wait))
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +142,7 @@ def logs(helm: Helm, ip_family: str, tmp_path_factory: pytest.TempPathFactory) -
                 stage, [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "authority"}, "data": authority}]
             )
             made = Logs(stage, api, str(folder / "state"))
-            run(made, "kube-system", "aws-node-x", 3)
+            run(made, "kube-system", "aws-node-x", 3, 3)
             for space in APPS:
                 stage.kubectl("create", "namespace", space)
             made.install()
@@ -137,11 +152,11 @@ def logs(helm: Helm, ip_family: str, tmp_path_factory: pytest.TempPathFactory) -
 def test_every_line_arrives_once(logs: Logs) -> None:
     """Across log rotation, a new agent pod, and a kill during an outage, every line arrives once."""
     for space in APPS:
-        run(logs, space, "web-1", LINES)
-    until(lambda: all(logs.records(space) for space in APPS), "the first lines of each namespace")
+        run(logs, space, "web-1", LINES, 1_000_000)
+    until(lambda: all(logs.api.newest(f"{PREFIX}/{space}") for space in APPS), "the first lines of each namespace")
     logs.stage.kubectl("delete", "pod", logs.pod()["metadata"]["name"], "--wait=true")
     # The backlog of the new pod leaves no pause between chunks.
-    until(lambda: all(behind(logs, space) < timedelta(seconds=2) for space in APPS), "the next pod to catch up", 180)
+    until(lambda: all(behind(logs, space) < BACKLOG_SECONDS for space in APPS), "the next pod to catch up", 180)
     logs.api.fail_between_chunks("503")
     until(lambda: logs.api.failed.get("503"), "a request that failed")
     [status] = logs.pod()["status"]["containerStatuses"]
@@ -149,15 +164,15 @@ def test_every_line_arrives_once(logs: Logs) -> None:
     until(lambda: logs.restarts() == 1, "a restart")
     logs.api.fail("refuse")
     logs.api.heal()
-    numbers = Counter(f"line {number:06}" for number in range(LINES))
+    written = {space: finish(logs, space) for space in APPS}
 
     def arrived(space: str) -> Counter[str]:
         return Counter(record["log"][:11] for record in logs.records(space))
 
-    until(lambda: all(len(arrived(space)) >= LINES for space in APPS), "every line", 120)
+    until(lambda: all(len(arrived(space)) >= written[space] for space in APPS), "every line", 120)
     assert logs.stage.cluster.pod_logs is not None
     for space in APPS:
-        assert arrived(space) == numbers
+        assert arrived(space) == Counter(f"line {number:06}" for number in range(written[space]))
         rotated = [*logs.stage.cluster.pod_logs.glob(f"{space}_*/app/0.log.*")]
         assert len(rotated) > 2, "the kubelet did not rotate"
 

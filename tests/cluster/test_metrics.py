@@ -3,7 +3,6 @@
 The tests use one release, in this order.
 """
 
-import contextlib
 import math
 import os
 import re
@@ -16,7 +15,20 @@ import pytest
 import yaml
 
 from cluster import metrics_queries as queries
-from cluster.metrics import BUSYBOX, CHART, FLUENT_BIT, INTERVAL, REGION, RELEASE, Metrics, apply, until, volume, world
+from cluster.metrics import (
+    BUSYBOX,
+    CHART,
+    FLUENT_BIT,
+    INTERVAL,
+    REGION,
+    RELEASE,
+    Metrics,
+    apply,
+    settled,
+    until,
+    volume,
+    world,
+)
 from cluster.stage import Stage, namespace
 from harness.backends.ports import free_port
 from harness.backends.remote_write import PATH, RemoteWriteReceiver
@@ -86,9 +98,7 @@ def test_only_what_is_used_is_sent(metrics: Metrics) -> None:
         return {job: names for job, names in found.items() if names}
 
     # A metric may be scraped for the first time during this check.
-    with contextlib.suppress(AssertionError):
-        until(lambda: not difference(), "what is sent to be what is used", 90)
-    assert difference() == {}
+    assert settled(difference, 90) == {}
     own = JOBS - yours
     assert sum(len(scraped[job]) for job in own) > 5 * sum(len(sent[job]) for job in own)
 
@@ -97,9 +107,7 @@ def test_every_panel_and_rule_has_data(metrics: Metrics) -> None:
     """Every panel query returns data, every rule is evaluated, and the inputs of every rule exist."""
     checks = (queries.empty_panels, queries.empty_rules, queries.refused_rules)
     # A rate needs two scrapes, a rule on a recorded metric two evaluations, a volume's size a minute, a restart five.
-    with contextlib.suppress(AssertionError):
-        until(lambda: not any(check(metrics) for check in checks), "all to have data", 330)
-    assert [sorted(check(metrics)) for check in checks] == [[], [], []]
+    assert settled(lambda: [found for check in checks for found in sorted(check(metrics))], 330) == []
     recorded = {rule["record"] for rule in queries.rules() if "record" in rule}
     assert {name for name in recorded if not metrics.query(name)} == set()
 

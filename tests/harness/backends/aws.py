@@ -171,6 +171,13 @@ class CloudWatchLogs(Aws):
         pages = self._client.get_paginator("describe_log_streams").paginate(logGroupName=group)
         return {stream["logStreamName"] for page in pages for stream in page["logStreams"]}
 
+    def newest(self, group: str) -> float:
+        """Return the time of the newest event in a group, in seconds since the epoch; 0 if there is none."""
+        if group not in self.groups():
+            return 0
+        pages = self._client.get_paginator("describe_log_streams").paginate(logGroupName=group)
+        return max((stream["lastEventTimestamp"] for page in pages for stream in page["logStreams"]), default=0) / 1000
+
     def messages(self, group: str) -> list[str]:
         """Return the messages of all streams in a group; none if the group does not exist."""
         if group not in self.groups():
