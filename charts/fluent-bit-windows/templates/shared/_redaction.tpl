@@ -35,10 +35,10 @@ that neither the disk nor an output gets a secret. Fluent Bit's plugins for fiel
 {{- $given = append $given (printf "  { %s }," (join ", " $fields)) -}}
 {{- end -}}
 {{- $parts := list
-  (include "fluent-bit-windows.redactionRegex" .)
-  (include "fluent-bit-windows.redactionRules" .)
+  (.Files.Get "files/shared/redaction/regex.lua")
+  (.Files.Get "files/shared/redaction/rules.lua")
   (printf "local given = {\n%s\n}\n" (join "\n" $given))
-  (include "fluent-bit-windows.redactionFilter" .)
+  (.Files.Get "files/shared/redaction/filter.lua")
 -}}
 {{- regexReplaceAll "(?m)^ *-- .*\n" (join "" $parts) "" | trim -}}
 {{- end -}}

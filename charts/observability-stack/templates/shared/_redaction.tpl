@@ -35,10 +35,10 @@ that neither the disk nor an output gets a secret. Fluent Bit's plugins for fiel
 {{- $given = append $given (printf "  { %s }," (join ", " $fields)) -}}
 {{- end -}}
 {{- $parts := list
-  (include "observability-stack.redactionRegex" .)
-  (include "observability-stack.redactionRules" .)
+  (.Files.Get "files/shared/redaction/regex.lua")
+  (.Files.Get "files/shared/redaction/rules.lua")
   (printf "local given = {\n%s\n}\n" (join "\n" $given))
-  (include "observability-stack.redactionFilter" .)
+  (.Files.Get "files/shared/redaction/filter.lua")
 -}}
 {{- regexReplaceAll "(?m)^ *-- .*\n" (join "" $parts) "" | trim -}}
 {{- end -}}

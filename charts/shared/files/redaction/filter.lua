@@ -1,5 +1,5 @@
-{{/* The Lua filter of redaction, after the rules: `given` has the rules and patterns of the values. */}}
-{{- define "shared.redactionFilter" -}}
+-- The Lua filter of redaction, after the rules: `given` has the rules and patterns of the values.
+
 local trees, ordered, counts, numbers = {}, {}, {}, false
 for index, rule in ipairs(given) do
   local known = rules[rule.name] or {}
@@ -159,4 +159,3 @@ function redact(tag, timestamp, record)
   if changed then return 2, timestamp, record end
   return 0, timestamp, nil
 end
-{{- end -}}
