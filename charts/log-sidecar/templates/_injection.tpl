@@ -84,7 +84,7 @@ the chart's own pod. dict "root" $ "profile" <map> "engine" "tail"; returns noth
 
 {{/*
 The sidecar of a profile as a CEL expression: the container of the chart's own pod, in which the policy fills in what depends on
-the pod. Arguments as for log-sidecar.injectionRoot.
+the pod. Arguments as for log-sidecar.injectionRoot, and "name" <of the profile>.
 */}}
 {{- define "log-sidecar.injectionContainer" -}}
 {{- $scope := merge (dict) . -}}
@@ -100,6 +100,12 @@ the pod. Arguments as for log-sidecar.injectionRoot.
   (dict "name" "LOG_PATHS" "value" (dict "$cel" "variables.logPaths"))
   (dict "name" "LOG_CONTAINER" "value" (dict "$cel" "variables.writers.size() == 1 ? variables.writers[0] : \"all\""))
 -}}
+{{- $env = concat $env $container.env -}}
+{{- $path := printf "injection.profiles.%s" .name -}}
+{{- $values := list (dict "path" $path "block" .profile) -}}
+{{- include "log-sidecar.stop" (dict "root" .root "text" (include "log-sidecar.duplicateItems" (dict
+  "kind" "environment variable" "items" $env "where" (printf "The sidecar of %s" $path) "values" $values "fields" (list "env") "fallback" $path
+))) -}}
 {{- $mounts := include "log-sidecar.caMounts" (dict "root" $scope.made "outputs" (include "log-sidecar.sidecarOutputs" $of | fromJsonArray) "volumes" $volumes) | fromYamlArray -}}
 {{- $user := dict
   "runAsUser" (dict "$cel" "variables.user")
@@ -107,7 +113,7 @@ the pod. Arguments as for log-sidecar.injectionRoot.
   "runAsNonRoot" (dict "$cel" "variables.user != 0")
 -}}
 {{- include "log-sidecar.cel" (merge (dict
-  "env" (concat $env $container.env)
+  "env" $env
   "volumeMounts" (dict "$cel" (printf "variables.sidecarMounts + %s" (include "log-sidecar.cel" $mounts)))
   "securityContext" (merge $user ($container.securityContext | default dict) (dict "seccompProfile" (dict "type" "RuntimeDefault")))
 ) (omit $container "env" "volumeMounts" "securityContext")) -}}

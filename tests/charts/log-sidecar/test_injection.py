@@ -315,6 +315,14 @@ def rejected() -> Iterator[Any]:
     yield "file", {"profiles": {"a": file}}, 'In `injection.profiles.a`: `outputs.b.match.files` contains "app"', None
     unknown = {"outputs": {"other": {"enabled": True}}}
     yield "type", {"profiles": {"a": unknown}}, "`injection.profiles.a.outputs.other` has no type", None
+    for engine, name in (("fluent-bit", "CONFIG_DATA"), ("tail", "LOG_PATHS")):
+        own = {"profiles": {"a": {"engine": engine, "env": [{"name": name, "value": "x"}]}}}
+        yield (
+            f"{engine}-own-{name}",
+            own,
+            f'The sidecar of injection.profiles.a has the environment variable "{name}" twice',
+            None,
+        )
     yield "prefix", {"annotationPrefix": "logs.kubernetes.io"}, "Kubernetes reserves this domain", None
 
 
