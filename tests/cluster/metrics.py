@@ -212,5 +212,14 @@ def settled(read: Callable[[], T], seconds: float) -> T:
     return found
 
 
+def wait_as_it_shrinks(rest: Callable[[], int], seconds: float = 60) -> None:
+    """Wait until nothing is left, or for some seconds the rest has not changed."""
+    left, since = rest(), time.monotonic()
+    while left and time.monotonic() - since < seconds:
+        time.sleep(1)
+        if (now := rest()) != left:
+            left, since = now, time.monotonic()
+
+
 def _object(version: str, kind: str, name: str, metadata: dict[str, Any], **rest: Any) -> dict[str, Any]:
     return {"apiVersion": version, "kind": kind, "metadata": {**metadata, "name": name}, **rest}
