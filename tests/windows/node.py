@@ -176,6 +176,12 @@ class Node:
         """Write lines to a log of the node."""
         self.write_file(self._windows.path(windows), "".join(f"{line}\n" for line in lines))
 
+    def rotate_service(self, windows: str, to: str) -> None:
+        """Rename a log of the node, and create a new file."""
+        file = self._windows.path(windows)
+        file.rename(self._windows.path(to))
+        file.touch()
+
     def received(self, alias: str) -> list[tuple[str, dict[str, Any]]]:
         """Return tag and record of everything that an output received."""
         file = self._windows.path(f"{RECEIVED}\\{alias}")

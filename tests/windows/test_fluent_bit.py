@@ -202,6 +202,28 @@ def test_rotated_files_are_delivered_once(end: str, started: Callable[..., Node]
     assert Counter(running.lines("cloudwatch")) == Counter([*lines, "the last"])
 
 
+def test_service_log_that_keeps_its_ending_is_delivered_once(started: Callable[..., Node]) -> None:
+    """A service may rotate to a name that the agent's paths match: the file is not read again, however long it exists.
+
+    Fluent Bit deletes the position of a rotated file after `rotate_wait` (flb_tail_file_purge in
+    plugins/in_tail/tail_file.c), here that of container logs, which have other names when they are rotated.
+    """
+    running = started("default", logs={"rotateWait": 1, "dataplane": {"enabled": True}})
+    service, container = "cloudwatch-dataplane", "cloudwatch-application"
+    for number in range(2):
+        running.service_log(SERVICES["eks"], f"{number}")
+        running.write("default", f"{number}")
+        for alias in (service, container):
+            running.wait_for(lambda number=number, alias=alias: f"{number}" in running.lines(alias))
+        running.rotate_service(SERVICES["eks"], SERVICES["eks"].replace(".log", f"-2026112{number}.log"))
+        running.rotate("default", f"2026112{number}-100000")
+        running.wait_for(lambda number=number: running.metric("fluentbit_input_files_closed_total") > number)
+    # The agent finds this file when it scans the directory, later than it closed the log of the container.
+    running.service_log(SERVICES["eks"].replace("vpc-bridge", "new"), "new")
+    running.wait_for(lambda: "new" in running.lines(service))
+    assert (sorted(running.lines(service)), running.lines(container)) == (["0", "1", "new"], ["0", "1"])
+
+
 def test_rest_of_a_file_that_rotates_without_an_agent_is_lost(started: Callable[..., Node]) -> None:
     """Lines that are unread when a file rotates, while no agent runs, are not delivered: the README warns of this."""
     running = started("default")

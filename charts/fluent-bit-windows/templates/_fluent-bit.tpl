@@ -45,7 +45,7 @@ application.C.var.log.containers.
   "buffer_max_size" $logs.bufferMaxSize
   "skip_long_lines" true
 -}}
-{{- merge $options .own (include "fluent-bit-windows.input" . | fromJson) | toJson -}}
+{{- merge .own $options (include "fluent-bit-windows.input" . | fromJson) | toJson -}}
 {{- end -}}
 
 {{/*
@@ -102,7 +102,8 @@ which every node has, is one of them. A filter drops its events unless a user li
 {{- if and $logs.dataplane.enabled $logs.dataplane.directories -}}
 {{- $paths := list -}}
 {{- range $logs.dataplane.directories }}{{ $paths = append $paths (printf "%s\\*.log" .) }}{{ end -}}
-{{- $own := dict "tag" "dataplane.files.*" "path" (join "," $paths) "path_key" "file" -}}
+{{- /* Some services rotate to names that these paths match. After rotate_wait, Fluent Bit deletes a file's position, and would read it again. */ -}}
+{{- $own := dict "tag" "dataplane.files.*" "path" (join "," $paths) "path_key" "file" "rotate_wait" 315360000 -}}
 {{- $inputs = append $inputs (include "fluent-bit-windows.tail" (dict "root" . "name" "dataplane" "own" $own) | fromJson) -}}
 {{- end -}}
 {{- range include "fluent-bit-windows.eventSources" . | fromJsonArray -}}

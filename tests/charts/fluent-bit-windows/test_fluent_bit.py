@@ -255,6 +255,12 @@ def test_container_input(agent_config: Configs) -> None:
     }
 
 
+def test_logs_of_services_are_read_until_they_are_deleted(agent_config: Configs) -> None:
+    """`logs.rotateWait` does not apply to them: rotated names may end in `.log`, and would be read again."""
+    made = agent_config({"logs": {"rotateWait": 1, "dataplane": {"enabled": True}}})["pipeline"]["inputs"]
+    assert {plugin["alias"]: plugin["rotate_wait"] for plugin in made} == {"application": 1, "dataplane": 315360000}
+
+
 def test_service(agent_config: Configs) -> None:
     """The complete service section, whose keys Fluent Bit does not check; chunks are on disk only if enabled."""
     service = {
