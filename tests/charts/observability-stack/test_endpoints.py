@@ -20,6 +20,7 @@ CHOICES = {
     "dual-stack": (DUAL_STACK, {"AWS_USE_DUALSTACK_ENDPOINT"}),
     "both": (BOTH, VARIABLES),
 }
+MSK = "arn:aws:kafka:us-west-2:111122223333:cluster/shop/5b1a-7"
 WORKSPACE = "workspaces/ws-1/api/v1/remote_write"
 
 
@@ -58,6 +59,30 @@ PRIVATE = {
     ),
     "container insights": ({"containerInsights": {"enabled": True}}, "ec2, ecr.api, ecr.dkr, logs, s3, sts"),
     "events": ({"events": {"enabled": True}}, "ecr.api, ecr.dkr, logs, s3, sts"),
+    "Kafka and OpenSearch, with addresses in the VPC": (
+        {
+            "logs": {"enabled": True},
+            "outputs": {
+                "cloudwatch": {"enabled": False},
+                "kafka": {"type": "kafka", "brokers": "b:9098", "topics": "logs", "awsMskIamClusterArn": MSK},
+                "search": {"type": "opensearch", "host": "search.example.com", "awsAuth": True},
+            },
+            "identity": {"type": "podIdentity"},
+        },
+        "ecr.api, ecr.dkr, eks-auth, s3",
+    ),
+    "role that an output assumes with pod identity": (
+        {
+            "logs": {"enabled": True},
+            "outputs": {"cloudwatch": {"roleArn": "arn:aws:iam::444455556666:role/logs"}},
+            "identity": {"type": "podIdentity"},
+        },
+        "ecr.api, ecr.dkr, eks-auth, logs, s3, sts",
+    ),
+    "role of the node": (
+        {"logs": {"enabled": True}, "identity": {"type": "node"}},
+        "ecr.api, ecr.dkr, logs, s3",
+    ),
     "log router of Fargate": ({"fargate": {"logging": {"enabled": True}}}, "ecr.api, ecr.dkr, logs, s3"),
     "log router and its own log": (
         {
