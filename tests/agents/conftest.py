@@ -45,13 +45,15 @@ class Sidecar(ProcessFollower):
         secrets: Mapping[str, str],
         ca: Path | None,
         state_size: str,
+        engine: str,
     ) -> None:
         self.folder = folder
+        self._probe = "/api/plugins.json" if engine == "fluentd" else "/api/v2/metrics/prometheus"
         self.file = folder / "logs" / "app.log"
         self.port = free_port()
         for part in ("logs", "state", "config"):
             (folder / part).mkdir()
-        rendered = Helm().render(CHART, values=_local(values, self.port))
+        rendered = Helm().render(CHART, values=_local(values, self.port, engine))
         [container] = rendered.containers("sidecar")
         for item in rendered.select("ConfigMap", component="sidecar"):
             for name, text in item["data"].items():
@@ -71,7 +73,7 @@ class Sidecar(ProcessFollower):
     def start(self) -> Self:
         """Start the sidecar, and wait until it responds."""
         super().start()
-        self.wait_for(lambda: self._get("/api/v2/metrics/prometheus") is not None)
+        self.wait_for(lambda: self._get(self._probe) is not None)
         return self
 
     def write(self, options: str) -> int:
@@ -140,13 +142,10 @@ class Sidecar(ProcessFollower):
 
 @contextlib.contextmanager
 def sidecars(folder: Path) -> Iterator[Callable[..., Sidecar]]:
-    """Start sidecars with values, secrets (by environment variable), a CA certificate, and a size of their state.
+    """Start sidecars with values, secrets (by environment variable), a CA certificate, a size of the state, an engine.
 
     The returned function is thread-safe.
     """
-    agent = images.fluent_bit()
-    if agent is None:
-        pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
     numbers = itertools.count()
     started: list[Sidecar] = []
 
@@ -156,12 +155,18 @@ def sidecars(folder: Path) -> Iterator[Callable[..., Sidecar]]:
         secrets: Mapping[str, str] | None = None,
         ca: Path | None = None,
         state_size: str = "",
+        engine: str = "fluent-bit",
     ) -> Sidecar:
+        agent = images.fluent_bit() if engine == "fluent-bit" else images.machine_program(engine)
+        if agent is None:
+            pytest.skip(f"needs {engine} on PATH (or in ${images.variable_of(engine)})")
         if state_size and not volumes.possible():
             pytest.skip("needs root on Linux, to mount a volume of a size of its own")
         own = folder / f"sidecar-{next(numbers)}"
         own.mkdir()
-        made = Sidecar(own, values or {}, agent=agent, secrets=secrets or {}, ca=ca, state_size=state_size)
+        made = Sidecar(
+            own, values or {}, agent=agent, secrets=secrets or {}, ca=ca, state_size=state_size, engine=engine
+        )
         started.append(made)
         return made.start()
 
@@ -204,9 +209,11 @@ def outage(backend: Trouble, kinds: Sequence[str]) -> None:
     backend.suffer(kinds, seconds=OUTAGE_SECONDS)
 
 
-def _local(values: Mapping[str, Any], port: int) -> dict[str, Any]:
+def _local(values: Mapping[str, Any], port: int, engine: str) -> dict[str, Any]:
     made: dict[str, Any] = copy.deepcopy(dict(values))
     made.setdefault("app", {}).update({"demo": {"enabled": False}, "command": ["serve"]})
-    settings = made.setdefault("sidecar", {}).setdefault("fluentBit", {})
+    sidecar = made.setdefault("sidecar", {})
+    sidecar["engine"] = engine
+    settings = sidecar.setdefault("fluentd" if engine == "fluentd" else "fluentBit", {})
     settings.setdefault("httpServer", {"listen": "127.0.0.1", "port": port})
     return made

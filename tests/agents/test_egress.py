@@ -17,7 +17,7 @@ from harness.backends.aws import CREDENTIALS, REGION, CloudWatchLogs
 from harness.backends.otlp import OtlpGrpcReceiver, OtlpReceiver
 from harness.backends.ports import free_port
 from harness.backends.proxy import Proxy
-from harness.backends.receivers import HOST, JsonReceiver, Receiver
+from harness.backends.receivers import HOST, BulkReceiver, JsonReceiver, Receiver
 from harness.backends.remote_write import PATH, RemoteWriteReceiver
 from harness.backends.vendors import DatadogReceiver, LokiReceiver, NewRelicReceiver, SplunkReceiver
 from harness.backends.xray import XRay
@@ -186,6 +186,39 @@ def test_sidecar_behind_a_proxy_and_a_private_ca(sidecar: Callable[..., Sidecar]
         assert set(proxy.destinations) == {f"{name}:443"}
 
 
+@pytest.mark.environment("proxy", "sidecar")
+@pytest.mark.environment("private-ca", "sidecar")
+@pytest.mark.parametrize("trusted", [True, False], ids=["ca-bundle", "public-cas"])
+def test_fluentd_behind_a_proxy_and_a_private_ca(
+    sidecar: Callable[..., Sidecar], tmp_path: Path, trusted: bool
+) -> None:
+    """Documents reach a backend through the proxy with `caBundle` only, and one in `noProxy` directly.
+
+    That the address of the backend ends as one of the instance metadata, fd00:ec2::23, does not matter.
+    """
+    name = "127.0.0.23"
+    with (
+        BulkReceiver(tls=tmp_path / "pki", names=[name]) as far,
+        BulkReceiver(host=ELSEWHERE) as near,
+        Proxy({name: (HOST, far.port)}) as proxy,
+    ):
+        outputs = {
+            "stdout": {"enabled": False},
+            "far": {"type": "elasticsearch", "host": name, "port": 443},
+            "near": {"type": "elasticsearch", "host": ELSEWHERE, "port": near.port, "tls": {"enabled": False}},
+        }
+        egress: dict[str, Any] = {"proxy": {"httpProxy": proxy.url, "noProxy": [ELSEWHERE]}}
+        if trusted:
+            egress["caBundle"] = {"secret": KEY}
+        values = {"outputs": outputs, "sidecar": {"state": {"sizeLimit": "1Gi"}}, **egress}
+        started = sidecar(values, ca=far.ca, engine="fluentd")
+        started.file.write_text("hello\n", encoding="utf-8")
+        # Without trust, a second connection follows a rejected certificate.
+        started.wait_for(lambda: bool(near.records and (far.records if trusted else len(proxy.destinations) > 1)))
+    assert [*far.lines(), *near.lines()] == [b"hello", b"hello"][: 1 + trusted]
+    assert proxy.hosts() == {name}
+
+
 VENDORS: dict[str, tuple[Callable[..., Receiver], dict[str, Any]]] = {
     "datadog": (DatadogReceiver, {"apikey": KEY}),
     "loki": (LokiReceiver, {"port": 443}),
@@ -271,6 +304,37 @@ def test_traces_behind_a_proxy_and_a_private_ca(tmp_path: Path, engine: str, pro
             wait(arrives, log)
         assert [*api.segments()] == ([trace] if trusted else []) and api.reasons == []
     assert proxy.hosts() == {name}
+
+
+@pytest.mark.environment("proxy", "traces")
+@pytest.mark.parametrize(("engine", "program"), [("xray-daemon", "xray"), ("otel", "aws-otel-collector")])
+def test_traces_bypass_the_proxy_for_a_host_in_no_proxy(tmp_path: Path, engine: str, program: str) -> None:
+    """With the VPC endpoint of X-Ray in `noProxy`, segments arrive without a request to the proxy.
+
+    The chart leaves the proxy out of the pods of the X-Ray daemon, which ignores NO_PROXY. The ADOT Collector honors it
+    (GetProxyFunc in internal/aws/awsutil/conn.go of opentelemetry-collector-contrib 0.156).
+    """
+    binary = machine_program(program)
+    if binary is None:
+        pytest.skip(f"needs {program} on PATH (or in ${variable_of(program)})")
+    with XRay(REGION, host=ELSEWHERE, tls=tmp_path / "pki") as api, Proxy({}) as proxy:
+        values: dict[str, Any] = {
+            "metrics": {"enabled": False},
+            "cluster": {"region": REGION},
+            "traces": {"enabled": True, "engine": engine, "endpoint": api.url},
+            "proxy": {"httpProxy": proxy.url, "noProxy": [ELSEWHERE]},
+            "caBundle": {"configMap": KEY},
+        }
+        log, port = tmp_path / "log", free_port()
+        with trace_agent(tmp_path, str(binary), values, port, ca=api.ca):
+            trace = f"1-{int(time.time()):08x}-{'a' * 24}"
+
+            def arrives() -> bool:
+                send_segment(port, trace)
+                return trace in api.segments()
+
+            wait(arrives, log)
+        assert api.reasons == [] and proxy.destinations == []
 
 
 def send_segment(port: int, trace: str) -> None:

@@ -109,7 +109,7 @@ only lines that were already read.
 {{- $outputs := include "log-sidecar.sidecarOutputs" . | fromJsonArray -}}
 {{- $backend := include "log-sidecar.backendEnv" $outputs | fromYamlArray -}}
 {{- if $backend -}}
-{{- $proxy := dict "root" .root "fluentBit" (eq $values.sidecar.engine "fluent-bit") "hosts" (include "log-sidecar.outputHosts" (dict "root" .root "outputs" $outputs) | fromJsonArray) -}}
+{{- $proxy := dict "root" .root "fluentBit" (eq $values.sidecar.engine "fluent-bit") "fluentd" (eq $values.sidecar.engine "fluentd") "hosts" (include "log-sidecar.outputHosts" (dict "root" .root "outputs" $outputs) | fromJsonArray) -}}
 {{- $backend = include "log-sidecar.proxyEnv" $proxy | fromJsonArray | concat $backend -}}
 {{- $trusted := dict "root" .root "file" (include "log-sidecar.caBundleFile" .root) "names" (ternary (list "SSL_CERT_FILE") list (eq $values.sidecar.engine "fluentd")) -}}
 {{- $backend = include "log-sidecar.trustEnv" $trusted | fromJsonArray | concat $backend -}}

@@ -12,8 +12,8 @@ https://{{ include "observability-stack.awsHost" (dict "aws" .root.Values.aws "s
 
 {{/*
 What a component needs to send data out of the cluster, a JSON map of `env` and `volumes`; the arguments are those of
-observability-stack.podTemplate. X-Ray's daemon, ADOT and the CloudWatch agent ignore NO_PROXY for their requests to AWS
-(awsutil/conn.go), so they have no proxy where their service bypasses it.
+observability-stack.podTemplate. The X-Ray daemon (pkg/conn/conn.go) and the CloudWatch agent (awsutil/conn.go) ignore NO_PROXY for
+their requests to AWS, so they have no proxy where their service bypasses it.
 */}}
 {{- define "observability-stack.egress" -}}
 {{- $values := .root.Values -}}
@@ -28,11 +28,11 @@ observability-stack.podTemplate. X-Ray's daemon, ADOT and the CloudWatch agent i
 {{- else if eq $component "container-insights" -}}
 {{- $_ := set $given "direct" (list "$(HOST_IP)") -}}
 {{- $service = include "observability-stack.serviceHost" (dict "root" .root "service" "logs" "endpoint" $values.containerInsights.endpoint) -}}
-{{- else if eq $component "traces" -}}
+{{- else if and (eq $component "traces") (eq $values.traces.engine "xray-daemon") -}}
 {{- $service = include "observability-stack.serviceHost" (dict "root" .root "service" "xray" "endpoint" $values.traces.endpoint) -}}
 {{- end -}}
 {{- $env := list -}}
-{{- if not (include "observability-stack.bypassesProxy" (dict "root" .root "host" $service)) }}{{ $env = include "observability-stack.proxyEnv" (set $given "fluentBit" $fluentBit) | fromJsonArray }}{{ end -}}
+{{- if not (include "observability-stack.bypassesProxy" (dict "root" .root "host" $service)) }}{{ $env = include "observability-stack.proxyEnv" (merge (dict "fluentBit" $fluentBit "fluentd" (and (eq $component "logs") (not $fluentBit))) $given) | fromJsonArray }}{{ end -}}
 {{- $separator := eq "windows" (.os | default "linux") | ternary "\\" "/" -}}
 {{- $directory := ternary "C:\\ca-bundle" (include "observability-stack.caBundleDirectory" .) (eq $separator "\\") -}}
 {{- /* Go and OpenSSL read the first, SDKs of AWS the second; Fluent Bit reads none of them. */ -}}

@@ -72,6 +72,20 @@ def test_hosts_of_a_domain_are_listed(sidecars: Callable[..., list[Object]]) -> 
     assert proxies(container)["NO_PROXY"].endswith(",.cluster.local,.example.com,search.example.com")
 
 
+def test_fluentd_has_ipv6_addresses_in_brackets(sidecars: Callable[..., list[Object]]) -> None:
+    """Without brackets, hosts that end in the last group of an address would bypass the proxy, for example 10.0.0.23.
+
+    See `proxy_from_env` in lib/excon/connection.rb of excon 1.6. The address of the API server may be such, but fluentd
+    sends no requests to it.
+    """
+    egress = {"proxy": {**PROXY, "noProxy": ["fd12::/16", "fd13::1", "a.example.com"]}}
+    [container] = sidecars({**egress, "sidecar": {"engine": "fluentd"}, "outputs": SEARCH})
+    listed = proxies(container)["NO_PROXY"].split(",")
+    addresses = ["[fd00:ec2::254]", "[fd00:ec2::23]", "[fd12::/16]", "[fd13::1]"]
+    assert [entry for entry in listed if ":" in entry] == addresses
+    assert "$(KUBERNETES_SERVICE_HOST)" not in listed
+
+
 def test_demo_that_sends_itself_has_the_proxy(app: Callable[..., Object]) -> None:
     """The demo sends lines through the proxy, and traces to the cluster directly."""
     demo = {"logTo": "search", "traces": {"protocol": "otlp", "endpoint": "http://x-traces.prometheus:4318"}}

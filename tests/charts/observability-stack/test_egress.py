@@ -127,11 +127,13 @@ def test_services_of_the_cluster_are_listed_for_fluent_bit(install: Callable[...
 
 
 def test_fluentd_has_both_variables(install: Callable[..., Manifests]) -> None:
-    """fluentd reads the variable of each scheme."""
+    """fluentd reads the variable of each scheme, and IPv6 addresses in brackets (see log-sidecar/test_egress.py)."""
     backend = {"cloudwatch": {"enabled": False}, "backend": {"type": "elasticsearch", "host": "search.example.com"}}
     logs = {"enabled": True, "engine": "fluentd"}
     found = environments(install({"proxy": {"httpProxy": URL}, "logs": logs, "outputs": backend}))
     assert set(found["logs"]) == VARIABLES
+    addresses = [entry for entry in found["logs"]["NO_PROXY"].split(",") if ":" in entry or "$" in entry]
+    assert addresses == ["[fd00:ec2::254]", "[fd00:ec2::23]"]
 
 
 @pytest.mark.parametrize(
@@ -143,13 +145,14 @@ def test_fluentd_has_both_variables(install: Callable[..., Manifests]) -> None:
         (["vpce-1.xray.example.com"], {"traces": {"endpoint": "https://vpce-1.xray.example.com"}}, {"traces"}),
         (["vpce-1.xray.example.com"], {"traces": {"endpoint": "https://vpce-1.xray.example.com:443"}}, {"traces"}),
         (["10.0.0.0/8"], {}, set()),
+        ([".amazonaws.com"], {"traces": {"engine": "otel"}}, {"container-insights"}),
     ],
-    ids=["both", "xray", "logs", "endpoint", "endpoint-with-port", "network"],
+    ids=["both", "xray", "logs", "endpoint", "endpoint-with-port", "network", "collector"],
 )
 def test_clients_that_ignore_no_proxy_have_no_proxy_for_a_host_in_it(
     install: Callable[..., Manifests], listed: list[str], changed: dict[str, Any], direct: set[str]
 ) -> None:
-    """The daemon, ADOT and the CloudWatch agent read only HTTPS_PROXY for AWS (awsutil/conn.go): the chart decides."""
+    """The X-Ray daemon and the CloudWatch agent read only HTTPS_PROXY for AWS (awsutil/conn.go): the chart decides."""
     values = {name: {"enabled": True, **changed.get(name, {})} for name in ("containerInsights", "traces")}
     found = environments(install({"proxy": {"httpProxy": URL, "noProxy": listed}, **values}))
     components = {"container-insights", "traces"}

@@ -39,8 +39,8 @@ Hosts to which Fluent Bit sends records and requests for credentials, as a JSON 
 Environment of a program behind the proxy, a JSON list; empty without a proxy. NO_PROXY is the same for all programs: Go also
 accepts domains and networks. Fluent Bit reads only HTTP_PROXY, for both schemes, and compares whole names and addresses
 (flb_upstream_needs_proxy of 5.1.1), so the given hosts are listed if a domain in `proxy.noProxy` contains them.
-dict "root" $ and, where they apply, "fluentBit" true, "hosts" <hosts that the program sends to> "direct" <others that
-it reaches without the proxy>.
+dict "root" $ and, where they apply, "fluentBit" or "fluentd" true, "hosts" <hosts that the program sends to> "direct" <others
+that it reaches without the proxy>.
 */}}
 {{- define "fluent-bit-windows.proxyEnv" -}}
 {{- $proxy := .root.Values.proxy -}}
@@ -59,6 +59,13 @@ it reaches without the proxy>.
   "$(KUBERNETES_SERVICE_HOST)" "kubernetes.default.svc" "kubernetes.default.svc.cluster.local" ".svc" ".cluster.local" -}}
 {{- $names = concat $names (.direct | default list) $proxy.noProxy -}}
 {{- range .hosts }}{{ if include "fluent-bit-windows.bypassesProxy" (dict "root" $.root "host" .) }}{{ $names = append $names . }}{{ end }}{{ end -}}
+{{- if .fluentd -}}
+{{- /*
+Without brackets, fluentd's plugins split an IPv6 address, and all hosts that end in its last group bypass the proxy (proxy_from_env
+in lib/excon/connection.rb of excon 1.6). fluentd sends no requests to the API server, whose address may be such.
+*/ -}}
+{{- $names = regexReplaceAll "(^|,)([^,\\[]*:[^,]*:[^,]*)" (without $names "$(KUBERNETES_SERVICE_HOST)" | join ",") "${1}[${2}]" | splitList "," -}}
+{{- end -}}
 {{- if $env }}{{ $env = append $env (dict "name" "NO_PROXY" "value" ($names | uniq | join ",")) }}{{ end -}}
 {{- $env | toJson -}}
 {{- end -}}
