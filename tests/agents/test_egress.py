@@ -381,6 +381,7 @@ def prometheus(folder: Path, binary: str, values: dict[str, Any], *, ca: Path | 
     [container] = pod.spec["containers"]
     command = [binary, f"--config.file={folder / 'prometheus.yaml'}", "--agent", f"--web.listen-address={listen}"]
     given = {"KUBERNETES_SERVICE_HOST": "10.100.0.1", **CREDENTIALS}
-    environment = {name: text.replace(BUNDLE, str(ca)) for name, text in expanded(container["env"], given).items()}
+    env = expanded(container.get("env", []), given)
+    environment = {name: text.replace(BUNDLE, str(ca)) for name, text in env.items()}
     with running([*command, f"--storage.agent.path={folder / 'data'}"], folder / "log", environment):
         yield

@@ -13,13 +13,16 @@ from typing import Any
 
 import pytest
 
+from harness import tools
 from harness.backends.aws import REGION, CloudWatchLogs
 from harness.backends.ports import free_port
+from harness.backends.receivers import HOST
+from harness.backends.remote_write import PATH, RemoteWriteReceiver
 from harness.backends.xray import XRay
 from harness.images import machine_program, variable_of
 
 from .node import Node
-from .test_egress import KEY, send_segment, trace_agent, wait
+from .test_egress import KEY, prometheus, send_segment, trace_agent, wait
 
 pytestmark = [
     pytest.mark.slow,
@@ -27,8 +30,8 @@ pytestmark = [
 ]
 METADATA = "169.254.169.254"
 NEW_NETWORK = 0x40000000  # CLONE_NEWNET of sched.h
-# A program that asks for the Region or for credentials waits longer, in several attempts.
-SECONDS = 10
+# Prometheus sends its first batch after some ten seconds.
+SECONDS = 30
 NODES = ("hop-limit-of-1", "without-metadata")
 
 
@@ -113,3 +116,24 @@ def test_traces_do_not_wait_for_it(tmp_path: Path, kind: str, engine: str, progr
             assert time.monotonic() - began < SECONDS
 
     on_node(kind, first_segment)
+
+
+@pytest.mark.parametrize("kind", NODES)
+def test_metrics_do_not_wait_for_it(tmp_path: Path, kind: str) -> None:
+    """The first signed sample arrives at once."""
+    binary = tools.find("prometheus").path
+    if binary is None:
+        pytest.skip("needs prometheus")
+
+    def first_sample() -> None:
+        with RemoteWriteReceiver(region=REGION) as amp:
+            values: dict[str, Any] = {
+                "scrape": {"interval": "1s", "timeout": "1s", "allowList": {"enabled": False}},
+                "server": {"remoteWrite": [{"url": f"http://{HOST}:{amp.port}{PATH}", "sigv4": {"region": REGION}}]},
+            }
+            began = time.monotonic()
+            with prometheus(tmp_path, str(binary), values):
+                wait(lambda: amp.samples, tmp_path / "log")
+            assert time.monotonic() - began < SECONDS and amp.unauthorized == 0
+
+    on_node(kind, first_sample)
