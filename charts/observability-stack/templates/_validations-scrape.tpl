@@ -18,6 +18,29 @@
 {{- $sum -}}
 {{- end -}}
 
+{{/* Metrics that the allow-list cannot send. */}}
+{{- define "observability-stack.checkAllowList" -}}
+{{- range $index, $metrics := .Values.scrape.allowList.keep -}}
+{{- include "observability-stack.reject" (list (not (include "observability-stack.isRegex" $metrics))
+  (printf "`scrape.allowList.keep[%d]` is %q, which is not a regular expression, so Prometheus would not start." $index $metrics)
+  "scrape.allowList.keep" (list "node_load.*")) }}
+{{- end -}}
+{{- if include "observability-stack.allowedMetrics" . | fromJson -}}
+{{- range .Values.rules.groups }}{{ range .rules }}{{ range include "observability-stack.namePatterns" .expr | fromJsonArray -}}
+{{- include "observability-stack.reject" (list (not (include "observability-stack.isRegex" .))
+  (printf "`rules.groups` has a rule that selects metrics by `__name__=~%q`, which is not a regular expression, so Prometheus would not start." .)) }}
+{{- end }}{{ end }}{{ end -}}
+{{- $files := list -}}
+{{- range .Values.nodeExporter.extraArgs }}{{ if hasPrefix "--collector.textfile.directory" . }}{{ $files = append $files "nodeExporter.extraArgs" }}{{ end }}{{ end -}}
+{{- range list "textfile" "performancecounter" }}{{ if has . $.Values.windowsExporter.collectors }}{{ $files = append $files "windowsExporter.collectors" }}{{ end }}{{ end -}}
+{{- range $files -}}
+{{- include "observability-stack.reject" (list (empty $.Values.scrape.allowList.keep)
+  (printf "`%s` adds metrics whose names you choose, and the allow-list does not send them. List their names." .)
+  "scrape.allowList.keep" (list "backup_.*") "scrape.allowList.enabled" false) }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "observability-stack.checkScrape" -}}
 {{- $scrape := .Values.scrape -}}
 {{- $interval := include "observability-stack.milliseconds" $scrape.interval | int64 }}
@@ -29,6 +52,10 @@
   "scrape.timeout" $scrape.interval) }}
 {{- include "observability-stack.reject" (list (eq 0 (int $timeout))
   (printf "`scrape.timeout` is %s, so every scrape would fail." $scrape.timeout) "scrape.timeout" "15s") }}
+{{- range $scrape.podLabels }}
+{{- include "observability-stack.reject" (list (has . (list "cluster" "container" "instance" "job" "namespace" "node" "pod" "service"))
+  (printf "`scrape.podLabels` has %s, which is a label of the target. Remove it, or copy a label of a different name." .)) }}
+{{- end }}
 {{- $names := include "observability-stack.jobNames" . | fromJsonArray }}
 {{- range $index, $config := $scrape.extraConfigs }}
 {{- $name := get $config "job_name" | toString }}

@@ -32,6 +32,12 @@ def relabel(steps: Iterable[Mapping[str, Any]], labels: Mapping[str, str]) -> di
             # The last eight bytes of the MD5 sum, as a number.
             digest = hashlib.md5(text.encode(), usedforsecurity=False).digest()
             now[step["target_label"]] = str(int.from_bytes(digest[8:], "big") % step["modulus"])
+        elif action == "labelmap":
+            replacement = re.sub(r"\$\{?(\d)\}?", r"\\\1", step["replacement"])
+            found = {re.fullmatch(step["regex"], name): value for name, value in now.items()}
+            now |= {match.expand(replacement): value for match, value in found.items() if match}
+        elif action == "labeldrop":
+            now = {name: value for name, value in now.items() if not re.fullmatch(step["regex"], name)}
         elif action == "replace":
             if match:
                 replacement = re.sub(r"\$\{?(\d)\}?", r"\\\1", step.get("replacement", "$1"))
@@ -40,3 +46,15 @@ def relabel(steps: Iterable[Mapping[str, Any]], labels: Mapping[str, str]) -> di
             raise NotImplementedError(action)
         now = {name: value for name, value in now.items() if value}
     return now
+
+
+def sent(config: dict[str, Any], series: dict[str, str]) -> bool:
+    """Return whether a scraped series reaches the remote."""
+    jobs = {job["job_name"]: job for job in config["scrape_configs"]}
+    name = series["__name__"]
+    of_scrape = jobs.get(series.get("job", ""), {}).get("metric_relabel_configs", [])
+    # Metrics of the scrape itself and recorded series bypass the job's relabeling.
+    if name != "up" and not name.startswith("scrape_") and ":" not in name and relabel(of_scrape, series) is None:
+        return False
+    [remote] = config["remote_write"]
+    return relabel(remote.get("write_relabel_configs", []), series) is not None

@@ -272,9 +272,13 @@ def test_shards_split_the_targets(scrapes: Scrapes) -> None:
 
 
 def test_server_sends_alerts_to_its_alertmanager(prometheus: Callable[..., dict[str, Any]]) -> None:
-    """A server sends alerts to Alertmanager without the label `__replica__`; an agent sends none."""
-    config = prometheus(ALL)["alerting"]
-    assert config["alert_relabel_configs"] == [{"action": "labeldrop", "regex": "__replica__"}]
+    """A server sends alerts to Alertmanager with the labels of all alerts but `__replica__`; an agent sends none."""
+    config = prometheus({**ALL, "server": {"replicas": 2, "externalLabels": {"stage": "test"}}})["alerting"]
+    alert = {"alertname": "A", "cluster": "eks", "stage": "test", "__replica__": "x-0"}
+    plain = {name: value for name, value in alert.items() if name != "__replica__"}
+    assert relabel(config["alert_relabel_configs"], alert) == plain
+    kafka = relabel(config["alert_relabel_configs"], {**alert, "cluster": "kafka"})
+    assert kafka == {**plain, "exported_cluster": "kafka"}
     [found] = config["alertmanagers"][0]["kubernetes_sd_configs"]
     assert "component in (alertmanager)" in found["selectors"][0]["label"]
     agent = prometheus({**ALL, "server": {"remoteWrite": [{"url": "https://mimir.example.com/api/v1/push"}]}})

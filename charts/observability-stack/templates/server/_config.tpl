@@ -1,7 +1,11 @@
-{{/* Alerting. Replicas must send identical alerts for Alertmanager to deduplicate, so `__replica__` is dropped. */}}
+{{/*
+Alerting: dict "root" $ "labels" <external labels>. Replicas must send identical alerts for Alertmanager to deduplicate, so
+`__replica__` is dropped.
+*/}}
 {{- define "observability-stack.alertingConfig" -}}
-{{- $sd := include "observability-stack.ownPods" (dict "root" . "components" (list "alertmanager")) | fromJsonArray -}}
+{{- $sd := include "observability-stack.ownPods" (dict "root" .root "components" (list "alertmanager")) | fromJsonArray -}}
 alert_relabel_configs:
+  {{- include "observability-stack.ownLabels" (omit .labels "__replica__") | fromJsonArray | toYaml | nindent 2 }}
   - regex: __replica__
     action: labeldrop
 alertmanagers:
@@ -20,11 +24,11 @@ alertmanagers:
 {{- if gt (int $server.replicas) 1 }}{{ $_ := set $labels "__replica__" .instance.name }}{{ end -}}
 {{- $global := dict "scrape_interval" $scrape.interval "scrape_timeout" $scrape.timeout "external_labels" $labels -}}
 {{- $config := dict "global" $global "scrape_configs" (include "observability-stack.scrapeConfigs" . | fromJsonArray) -}}
-{{- with include "observability-stack.remoteWriteConfig" .root | fromJsonArray }}{{ $_ := set $config "remote_write" . }}{{ end -}}
+{{- with include "observability-stack.remoteWriteConfig" (dict "root" .root "labels" $labels) | fromJsonArray }}{{ $_ := set $config "remote_write" . }}{{ end -}}
 {{- if not (include "observability-stack.prometheusIsAgent" .root) -}}
 {{- $_ := set $global "evaluation_interval" $scrape.interval -}}
 {{- if .root.Values.alertmanager.enabled -}}
-{{- $_ := set $config "alerting" (include "observability-stack.alertingConfig" .root | fromYaml) -}}
+{{- $_ := set $config "alerting" (include "observability-stack.alertingConfig" (dict "root" .root "labels" $labels) | fromYaml) -}}
 {{- end -}}
 {{- end -}}
 {{- if include "observability-stack.evaluatesRules" .root }}{{ $_ := set $config "rule_files" (list "/etc/prometheus-rules/*.yaml") }}{{ end -}}

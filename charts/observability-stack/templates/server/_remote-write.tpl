@@ -1,39 +1,3 @@
-{{/* Metrics that rules and dashboards use, by scrape job, as a JSON map of lists; empty if `scrape.allowList` is disabled. */}}
-{{- define "observability-stack.allowedMetrics" -}}
-{{- $list := .Files.Get "files/allow-list.yaml" | fromYaml -}}
-{{- $allowed := dict -}}
-{{- if and .Values.scrape.allowList.enabled $list .Values.server.remoteWrite -}}
-{{- range list "kubelet" "cadvisor" "apiserver" "node-exporter" "kube-state-metrics" "prometheus" "alertmanager" "windows-exporter" -}}
-{{- $_ := set $allowed . (concat (get $list . | default list) (list "up") $.Values.scrape.allowList.keep | uniq) -}}
-{{- end -}}
-{{- end -}}
-{{- $allowed | toJson -}}
-{{- end -}}
-
-{{/*
-Relabeling that keeps the allowed metrics of the cluster's jobs and all metrics of other jobs, as a JSON list. Regular
-expressions have no negation, so all metrics are marked first, and allowed ones are unmarked.
-*/}}
-{{- define "observability-stack.writeRelabel" -}}
-{{- $allowed := include "observability-stack.allowedMetrics" . | fromJson -}}
-{{- $steps := list -}}
-{{- if $allowed -}}
-{{- $ours := keys $allowed | sortAlpha -}}
-{{- $steps = append $steps (dict "source_labels" (list "job") "regex" (join "|" $ours) "target_label" "__tmp_drop" "replacement" "1") -}}
-{{- /* Prometheus adds these to every scrape. One that any job allows is kept for all jobs. */}}
-{{- $added := list "scrape_duration_seconds" "scrape_samples_post_metric_relabeling" "scrape_samples_scraped" "scrape_series_added" -}}
-{{- range $allowed }}{{ range . }}{{ $added = without $added . }}{{ end }}{{ end -}}
-{{- with $added -}}
-{{- $steps = append $steps (dict "source_labels" (list "__name__") "regex" (join "|" .) "target_label" "__tmp_drop" "replacement" "1") -}}
-{{- end -}}
-{{- range $ours -}}
-{{- $steps = append $steps (dict "source_labels" (list "job" "__name__") "regex" (printf "%s;(%s)" . (get $allowed . | join "|")) "target_label" "__tmp_drop" "replacement" "") -}}
-{{- end -}}
-{{- $steps = append $steps (dict "source_labels" (list "__tmp_drop") "regex" "1" "action" "drop") -}}
-{{- end -}}
-{{- $steps | toJson -}}
-{{- end -}}
-
 {{/*
 Queue size of a remote: dict "root" $ "remote" <map>; a JSON map, empty without `server.queue.samplesPerSecond`. The shards can
 send five times the expected rate, so that the backlog of a one-hour outage is sent in 15 minutes: 5 x samples per second x
@@ -72,12 +36,14 @@ seconds per request / batch size, divided among the shards of Prometheus. The ca
 {{- $remotes | toJson -}}
 {{- end -}}
 
-{{/* The `remote_write` section of the configuration, as a JSON list. */}}
+{{/* The `remote_write` section of the configuration: dict "root" $ "labels" <external labels>; a JSON list. */}}
 {{- define "observability-stack.remoteWriteConfig" -}}
-{{- $steps := include "observability-stack.writeRelabel" . | fromJsonArray -}}
+{{- /* AMP would deduplicate the samples of a single pod by the label `__replica__` of a metric. */}}
+{{- $labels := merge (dict) .labels (dict "__replica__" "") -}}
+{{- $steps := concat (include "observability-stack.ownLabels" $labels | fromJsonArray) (include "observability-stack.writeAllowed" .root | fromJsonArray) -}}
 {{- $remotes := list -}}
-{{- range $remote := include "observability-stack.remotesWithDefaults" . | fromJsonArray -}}
-{{- with concat $steps (.write_relabel_configs | default list) }}{{ $_ := set $remote "write_relabel_configs" . }}{{ end -}}
+{{- range $remote := include "observability-stack.remotesWithDefaults" .root | fromJsonArray -}}
+{{- $_ := set $remote "write_relabel_configs" (concat $steps (.write_relabel_configs | default list)) -}}
 {{- $remotes = append $remotes $remote -}}
 {{- end -}}
 {{- $remotes | toJson -}}

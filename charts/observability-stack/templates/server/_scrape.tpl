@@ -31,6 +31,7 @@
 {{- range include "observability-stack.prometheusInstances" $root | fromJsonArray }}{{ $servers = append $servers .component }}{{ end -}}
 {{- /* An agent drops metrics that it does not send at the scrape; a server keeps them for queries. */}}
 {{- $allowed := ternary (include "observability-stack.allowedMetrics" $root | fromJson) dict (include "observability-stack.prometheusIsAgent" $root | eq "true") -}}
+{{- $chosen := include "observability-stack.chosenMetrics" $root | fromJsonArray -}}
 {{- $configs := list -}}
 {{- range $name, $job := include "observability-stack.enabledJobs" $root | fromJson -}}
 {{- $_ := set $job "job_name" $name -}}
@@ -47,13 +48,17 @@
 {{- with int $scrape.sampleLimit }}{{ $_ := set $job "sample_limit" . }}{{ end -}}
 {{- with int $scrape.labelLimit }}{{ $_ := set $job "label_limit" . }}{{ end -}}
 {{- end -}}
+{{- if eq $name "pushgateway" }}{{ $_ := set $job "metric_relabel_configs" (include "observability-stack.reservedJobs" (dict "root" $root "job" $name) | fromJsonArray) }}{{ end -}}
 {{- with get $allowed $name -}}
-{{- $keep := dict "source_labels" (list "__name__") "regex" (join "|" .) "action" "keep" -}}
+{{- $keep := dict "source_labels" (list "__name__") "regex" (concat . $chosen | join "|") "action" "keep" -}}
 {{- $_ := set $job "metric_relabel_configs" (prepend ($job.metric_relabel_configs | default list) $keep) -}}
 {{- end -}}
 {{- $configs = append $configs $job -}}
 {{- end -}}
-{{- $configs = concat $configs $scrape.extraConfigs -}}
+{{- range $scrape.extraConfigs -}}
+{{- $reserved := include "observability-stack.reservedJobs" (dict "root" $root "job" (toString .job_name)) | fromJsonArray -}}
+{{- $configs = append $configs (merge (dict "metric_relabel_configs" (concat (.metric_relabel_configs | default list) $reserved)) .) -}}
+{{- end -}}
 {{- if gt $shards 1 -}}
 {{- $mine := list (dict "source_labels" (list "__address__") "modulus" $shards "target_label" "__tmp_shard" "action" "hashmod") (dict "source_labels" (list "__tmp_shard") "regex" (toString .instance.shard) "action" "keep") -}}
 {{- $all := $configs -}}

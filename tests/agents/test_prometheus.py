@@ -1,0 +1,142 @@
+"""What the documentation promises about every series, against applications and rules that contradict it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.backends.remote_write import RemoteWriteReceiver
+
+from .prometheus import CLUSTER, Exporter, Target, amp, running
+
+pytestmark = pytest.mark.slow
+# Pods of Prometheus by name of the case.
+MODES: dict[str, dict[str, Any]] = {
+    "agent": {"mode": "agent"},
+    "server": {"mode": "server"},
+    "pair": {"mode": "agent", "replicas": 2},
+    "shards": {"mode": "server", "shards": 2},
+}
+NODE = {"node_name": "node-1"}
+OWN = {"pod_container_port_name": "http"}
+
+
+def pod(name: str, **annotations: str) -> dict[str, str]:
+    """Return the labels of discovery of an annotated pod."""
+    found = {"pod_annotation_prometheus_io_scrape": "true", "pod_phase": "Running", "pod_name": name}
+    found |= {"namespace": "shop", "pod_container_port_protocol": "TCP"}
+    return found | {f"pod_annotation_prometheus_io_{key}": value for key, value in annotations.items()}
+
+
+@pytest.fixture
+def receiver() -> Iterator[RemoteWriteReceiver]:
+    """The workspace."""
+    with RemoteWriteReceiver(region="us-east-1") as made:
+        yield made
+
+
+@pytest.fixture
+def sent(tmp_path: Path, receiver: RemoteWriteReceiver) -> Callable[..., list[dict[str, str]]]:
+    """Run Prometheus with values and targets; return the labels of the series that arrive in three scrapes."""
+
+    def series(
+        values: dict[str, Any], targets: dict[str, list[Target]], server: dict[str, Any]
+    ) -> list[dict[str, str]]:
+        values = {**values, "server": {**server, "remoteWrite": [amp()]}}
+        with running(tmp_path, values, targets, receiver) as prometheus:
+            started = sum(len(found) for found in targets.values()) + len(values["scrape"].get("extraConfigs", ()))
+
+            def scraped() -> bool:
+                up = receiver.select("up").values()
+                return len(up) >= started and all(len(points) >= 3 for points in up)
+
+            prometheus.wait(scraped, f"three scrapes of {started} targets")
+        return [dict(labels) for labels in receiver.all()]
+
+    return series
+
+
+def names(found: list[dict[str, str]], job: str) -> set[str]:
+    """Return the names of a job's metrics, without those of the scrapes."""
+    of_job = {labels["__name__"] for labels in found if labels.get("job") == job}
+    return {name for name in of_job if not name.startswith(("up", "scrape_"))}
+
+
+@pytest.mark.parametrize("server", MODES.values(), ids=MODES)
+def test_labels_of_every_series(sent: Callable[..., list[dict[str, str]]], server: dict[str, Any]) -> None:
+    """A metric's own labels with the names of external labels are renamed, so that every series has the cluster's."""
+    page = 'kafka{cluster="a",stage="b",__replica__="c",__tmp_drop="1"} 1\nplain{exported_cluster="d"} 1\n'
+    with Exporter(page) as exporter:
+        values = {
+            "scrape": {"extraConfigs": [{"job_name": "mine", "static_configs": [{"targets": [exporter.address]}]}]}
+        }
+        targets = {"pods": [exporter.target(**pod("a"))], "pushgateway": [exporter.target(**OWN)]}
+        pushes = {"pushgateway": {"enabled": True}}
+        found = sent({**values, **pushes}, targets, {**server, "externalLabels": {"stage": "prd"}})
+    assert {(labels["cluster"], labels["stage"]) for labels in found} == {(CLUSTER, "prd")}
+    replicas = {labels.get("__replica__", "") for labels in found}
+    assert len(replicas) == server.get("replicas", 1)
+    assert "c" not in replicas
+    for job in ("pods", "pushgateway", "mine"):
+        kafka, *_ = [one for one in found if one["__name__"] == "kafka" and one["job"] == job]
+        kept = {name: value for name, value in kafka.items() if name.startswith("exported_")}
+        assert kept == {"exported_cluster": "a", "exported_stage": "b", "exported___replica__": "c"}
+        plain, *_ = [one for one in found if one["__name__"] == "plain" and one["job"] == job]
+        assert plain["exported_cluster"] == "d"
+
+
+@pytest.mark.parametrize("server", MODES.values(), ids=MODES)
+def test_own_metrics_are_always_sent(sent: Callable[..., list[dict[str, str]]], server: dict[str, Any]) -> None:
+    """All metrics of pods, pushes, scrape configurations and rules are sent, but none of them in a job of the chart."""
+    with (
+        Exporter('a{__tmp_drop="1"} 1\nb{job="kubelet"} 1\n') as yours,
+        Exporter("a 1\nkubelet_running_pods 1\n") as kubelet,
+        Exporter('kube_pod_info{job="kube-state-metrics"} 1\n') as pushes,
+    ):
+        mine = {"job_name": "mine", "honor_labels": True, "static_configs": [{"targets": [yours.address]}]}
+        replaced = {"job_name": "cadvisor", "static_configs": [{"targets": [yours.address]}]}
+        rules = [{"record": name, "expr": "sum by (job) (up)"} for name in ("mine", "job:up:sum")]
+        values = {
+            "pushgateway": {"enabled": True},
+            "scrape": {"extraConfigs": [mine, replaced], "jobs": {"cadvisor": False}},
+            "rules": {"groups": [{"name": "mine", "interval": "1s", "rules": rules}]},
+        }
+        targets = {
+            "pods": [yours.target(**pod("a"))],
+            "kubelet": [kubelet.target(**NODE)],
+            "pushgateway": [pushes.target(**OWN)],
+        }
+        found = sent(values, targets, server)
+    made = {"mine", "job:up:sum"} if server["mode"] == "server" else set()
+    for job in ("pods", "mine", "cadvisor"):
+        assert names(found, job) - made == {"a", "b"}
+        assert {one.get("exported_job") for one in found if one["__name__"] == "b"} == {"kubelet"}
+    assert names(found, "kubelet") == {"kubelet_running_pods", *made}
+    assert names(found, "pushgateway") - made == {"kube_pod_info"}
+    assert not names(found, "kube-state-metrics")
+
+
+@pytest.mark.parametrize("server", [MODES["agent"], MODES["server"]], ids=["agent", "server"])
+def test_what_values_enable_is_sent(sent: Callable[..., list[dict[str, str]]], server: dict[str, Any]) -> None:
+    """Metrics that your rules read, and those of kinds, labels and collectors that you add, are sent, and no others."""
+    objects = ("pod_info", "pod_labels", "ingress_info", "pod_tolerations", "replicaset_owner", "pod_spec_volumes")
+    nodes = ("load1", "load15_x", "LOAD15", "FILEFD_ALLOCATED", "systemd_unit_state", "tcp_connection_states")
+    with (
+        Exporter("".join(f"kube_{name} 1\n" for name in objects)) as states,
+        Exporter("".join(f"node_{name} 1\n" for name in nodes)) as node,
+    ):
+        rules = [
+            {"alert": "A", "expr": "max(node_load1) > 5"},
+            {"alert": "B", "expr": 'count({__name__=~"kube_pod_tol\\\\w+"}) > 5'},
+        ]
+        values = {
+            "scrape": {"allowList": {"keep": ["(?i)node_load15"]}},
+            "rules": {"groups": [{"name": "mine", "rules": rules}]},
+            "kubeStateMetrics": {"resourceKinds": ["pods", "ingresses"], "metricLabelsAllowlist": ["pods=[app]"]},
+            "nodeExporter": {"extraArgs": ["--collector.systemd", "--collector.tcpstat"]},
+        }
+        targets = {"kube-state-metrics": [states.target(**OWN)], "node-exporter": [node.target(**NODE)]}
+        found = sent(values, targets, server)
+    assert names(found, "kube-state-metrics") == {f"kube_{name}" for name in objects[:4]}
+    assert names(found, "node-exporter") == {f"node_{name}" for name in ("load1", "LOAD15", *nodes[4:])}
