@@ -105,9 +105,8 @@ class Prometheus:
         """Write the configuration for values, as the kubelet updates the volumes; return the containers."""
         made = Helm().render(CHART, values=_quick(values))
         for component, name in (("server", "config"), ("rules", "rules")):
-            for item in made.select("ConfigMap", component=component):
-                for file, text in item["data"].items():
-                    self._write(name, file, self._local(text) if component == "server" else text)
+            for file, text in made.texts(component=component).items():
+                self._write(name, file, self._local(text) if component == "server" else text)
         return list(made.containers("prometheus"))
 
     def start(self) -> "Prometheus":

@@ -373,7 +373,7 @@ def log_of(message: str) -> str:
 def prometheus(folder: Path, binary: str, values: dict[str, Any], *, ca: Path | None = None) -> Iterator[None]:
     """Run the rendered Prometheus, which scrapes only itself, on an address that is in no NO_PROXY by itself."""
     made = Helm().render(CHART, values=values)
-    config = yaml.safe_load(made.one("ConfigMap", "test-observability-stack-server")["data"]["prometheus-0-0.yaml"])
+    config = yaml.safe_load(made.texts("test-observability-stack-server")["prometheus-0-0.yaml"])
     listen = f"127.0.0.7:{free_port('127.0.0.7')}"
     config["scrape_configs"] = [{"job_name": "self", "static_configs": [{"targets": [listen]}]}]
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")

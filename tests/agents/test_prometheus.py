@@ -140,3 +140,28 @@ def test_what_values_enable_is_sent(sent: Callable[..., list[dict[str, str]]], s
         found = sent(values, targets, server)
     assert names(found, "kube-state-metrics") == {f"kube_{name}" for name in objects[:4]}
     assert names(found, "node-exporter") == {f"node_{name}" for name in ("load1", "LOAD15", *nodes[4:])}
+
+
+@pytest.mark.parametrize("mode", ["agent", "server"])
+def test_changed_jobs_lose_no_sample(tmp_path: Path, receiver: RemoteWriteReceiver, mode: str) -> None:
+    """Jobs that change during an outage are reloaded, and no sample of the other jobs is lost."""
+
+    def values(*exporters: Exporter) -> dict[str, Any]:
+        jobs = [{"job_name": one.address, "static_configs": [{"targets": [one.address]}]} for one in exporters]
+        extra = ["--config.auto-reload-interval=1s"]
+        return {"scrape": {"extraConfigs": jobs}, "server": {"mode": mode, "remoteWrite": [amp()], "extraArgs": extra}}
+
+    with Exporter("a 1\n") as first, Exporter("b 1\n") as second:
+        with running(tmp_path, values(first), {}, receiver) as prometheus:
+            prometheus.wait(lambda: receiver.select("a"), "the first job")
+            receiver.fail("500")
+            prometheus.configure(values(first, second))
+            prometheus.wait(lambda: len(second.requests) > 5, "scrapes of the new job")
+            assert not receiver.select("b")
+            receiver.heal()
+            prometheus.wait(lambda: receiver.select("b"), "the new job")
+            scrapes = len(first.requests)
+            prometheus.wait(lambda: len(receiver.select("a").popitem()[1]) >= scrapes, "all scrapes of the first job")
+        assert len(next(iter(receiver.select("b").values()))) > 4
+        assert receiver.gaps(1, tolerance=0.9) == {}
+        assert receiver.repeated == 0

@@ -194,7 +194,7 @@ def pods_name_their_operating_system(manifests: Manifests) -> list[str]:
 
 
 def configuration_rolls_pods(manifests: Manifests) -> list[str]:
-    """A workload that uses a ConfigMap or Secret of its release has its checksum as an annotation."""
+    """A workload that uses a ConfigMap or Secret of its release reloads it, or has its checksum as an annotation."""
     ours = {name for kind, name in manifests.names() if kind in ("ConfigMap", "Secret")}
     return [
         f"{pod}: no checksum of its configuration"
@@ -202,6 +202,7 @@ def configuration_rolls_pods(manifests: Manifests) -> list[str]:
         if pod.owner["kind"] in ("Deployment", "StatefulSet", "DaemonSet")
         and _configurations(pod) & ours
         and not any(name.startswith("checksum/") for name in pod.metadata.get("annotations") or {})
+        and not any("--config.auto-reload" in (container.get("args") or []) for container in pod.containers())
     ]
 
 

@@ -53,15 +53,24 @@ subjects:
     namespace: {{ .root.Release.Namespace | quote }}
 {{- end -}}
 
-{{/* Also "data" <helper of the data, a YAML map> and, if it is not named after its component, "name". */}}
+{{/*
+Also "data" <helper of the data, a YAML map>, if it is not named after its component, "name", and for data that can contain
+credentials, "secret" true.
+*/}}
 {{- define "observability-stack.configMap" -}}
 {{- if include "observability-stack.runs" . -}}
 apiVersion: v1
-kind: ConfigMap
+kind: {{ ternary "Secret" "ConfigMap" (default false .secret) }}
 metadata:
   {{- include "observability-stack.componentMetadata" . | nindent 2 }}
 data:
+  {{- if .secret }}
+  {{- range $file, $text := include .data .root | fromYaml }}
+  {{ $file }}: {{ b64enc $text }}
+  {{- end }}
+  {{- else }}
   {{- include .data .root | nindent 2 }}
+  {{- end }}
 {{- end -}}
 {{- end -}}
 

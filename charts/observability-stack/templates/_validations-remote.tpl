@@ -19,7 +19,8 @@ probably forgotten. The issuer proves that it was not.
 {{- define "observability-stack.checkRemotes" -}}
 {{- range $index, $remote := .Values.server.remoteWrite }}
 {{- $where := printf "server.remoteWrite[%d]" $index }}
-{{- $url := tpl .url $ }}
+{{- /* Messages contain no credentials. */}}
+{{- $url := regexReplaceAll "//[^/?#@]*@" (tpl .url $) "//" }}
 {{- $workspace := include "observability-stack.ampWorkspace" $url | fromJson }}
 {{- $origin := regexFind "^https?://[^/?#]+" $url }}
 {{- $path := regexReplaceAll "^https?://[^/?#]*" $url "" | regexFind "^[^?#]*" }}
@@ -60,26 +61,12 @@ probably forgotten. The issuer proves that it was not.
   "path" "serviceAccounts.server" "account" $.Values.serviceAccounts.server
   "pairs" (list "server.remoteWrite" (list (dict "url" $url "sigv4" (omit (.sigv4 | default dict) "role_arn"))))) }}
 {{- $ways := list }}
-{{- range list "sigv4" "basic_auth" "authorization" "oauth2" "azuread" "google_iam" "bearer_token_file" }}{{ if hasKey $remote . }}{{ $ways = append $ways . }}{{ end }}{{ end }}
+{{- range list "sigv4" "basic_auth" "authorization" "oauth2" "azuread" "google_iam" "bearer_token" "bearer_token_file" }}{{ if hasKey $remote . }}{{ $ways = append $ways . }}{{ end }}{{ end }}
 {{- include "observability-stack.reject" (list (gt (len $ways) 1)
   (printf "`%s` has %s, but Prometheus accepts one authentication method. Remove %s." $where (join " and " $ways) (without $ways (first (append $ways "")) | join ", "))) }}
 {{- range $name, $_ := ternary .headers dict (not (empty .sigv4)) | default dict }}
 {{- include "observability-stack.reject" (list (has (lower $name) (list "authorization" "host" "x-amz-date" "x-amz-content-sha256" "x-amz-security-token"))
   (printf "`%s.headers` has %s, which the signature (`sigv4`) sets. Remove it." $where $name)) }}
-{{- end }}
-{{- /* Credentials in the configuration would be readable by everyone who can read ConfigMaps. */}}
-{{- include "observability-stack.reject" (list (.sigv4 | default dict).secret_key
-  (printf "`%s.sigv4.secret_key` is a secret, which the chart would write to a ConfigMap. Remove `sigv4.access_key` and `sigv4.secret_key`: Prometheus signs with the role of its service account." $where)) }}
-{{- range $path := list "basic_auth.password" "authorization.credentials" "oauth2.client_secret" "oauth2.client_certificate_key" "tls_config.key" "bearer_token" }}
-{{- $steps := splitList "." $path }}
-{{- $block := dict (printf "%s_file" (last $steps)) (printf "/etc/remote/%s" (last $steps)) }}
-{{- range initial $steps | reverse }}{{ $block = dict . $block }}{{ end }}
-{{- include "observability-stack.reject" (list (include "observability-stack.at" (dict "values" $remote "path" $path) | fromJson).value
-  (printf "`%s.%s` is a secret, which the chart would write to a ConfigMap. Mount a Secret and name its file." $where $path)
-  "server" (dict
-    "remoteWrite" (list $block)
-    "extraVolumes" (list (dict "name" "remote" "secret" (dict "secretName" "my-secret")))
-    "extraVolumeMounts" (list (dict "name" "remote" "mountPath" "/etc/remote" "readOnly" true)))) }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -26,7 +26,7 @@ def prometheus(install: Callable[..., Manifests]) -> Callable[..., dict[str, Any
     """The configuration of a Prometheus pod, by default the first one."""
 
     def config(values: Values | None = None, *, shard: int = 0, replica: int = 0, **options: Any) -> dict[str, Any]:
-        data = install(values, **options).one("ConfigMap", "x-observability-stack-server")["data"]
+        data = install(values, **options).texts("x-observability-stack-server")
         made: dict[str, Any] = yaml.safe_load(data[f"prometheus-{shard}-{replica}.yaml"])
         return made
 

@@ -76,7 +76,7 @@ def test_common_labels_and_annotations(install: Install, block: str) -> None:
     pod = pod_of(made, block)
     assert (pod.metadata["labels"]["tier"], pod.metadata["labels"]["app.kubernetes.io/instance"]) == ("metrics", "x")
     assert pod.metadata["annotations"].items() >= {"example.com/a": "b", "example.com/owner": "a"}.items()
-    if block in ("server", "alertmanager"):
+    if block == "alertmanager":
         assert pod.metadata["annotations"]["checksum/config"] != "x"
     assert sum("tier" in other.metadata["labels"] for other in made.pods()) == 1
 
@@ -177,10 +177,20 @@ def test_replicas_prefer_different_nodes(install: Install) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"scrape": {"interval": "30s"}}, {"cluster": {"name": "shop"}}, {"scrape": {"jobs": {"pods": False}}}],
-    ids=["interval", "name", "job"],
+    [
+        {"scrape": {"interval": "30s"}},
+        {"cluster": {"name": "shop"}},
+        {"scrape": {"jobs": {"pods": False}}},
+        {"rules": {"labels": {"team": "a"}}},
+        {"alertmanager": {"enabled": True}},
+    ],
+    ids=["interval", "name", "job", "rules", "alertmanager"],
 )
-def test_configuration_change_replaces_the_pod(install: Install, change: dict[str, Any]) -> None:
-    """A pod has a checksum of its configuration, so a change of the configuration replaces it."""
-    before, after = (pod_of(install(values), "server").metadata["annotations"] for values in ({}, change))
-    assert before["checksum/config"] != after["checksum/config"]
+def test_configuration_change_keeps_the_pod(install: Install, change: dict[str, Any]) -> None:
+    """Prometheus reloads its configuration and rules, so that a change does not replace its pod; a flag does."""
+    before, after, flag = (
+        pod_of(install(values), "server") for values in ({}, change, {"server": {"logLevel": "debug"}})
+    )
+    assert (before.metadata, before.spec) == (after.metadata, after.spec)
+    assert "--config.auto-reload" in before.spec["containers"][0]["args"]
+    assert before.spec != flag.spec

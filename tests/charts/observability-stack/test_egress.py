@@ -176,7 +176,7 @@ def test_alertmanager_uses_the_proxy_of_the_environment(install: Callable[..., M
 
     def client(**config: Any) -> Any:
         values = {"alertmanager": {"enabled": True, "config": config}, "proxy": {"httpProxy": URL}}
-        data = install(values).one("ConfigMap", component="alertmanager")["data"]["alertmanager.yml"]
+        data = install(values).texts(component="alertmanager")["alertmanager.yml"]
         return yaml.safe_load(data)["global"]["http_config"]
 
     assert client() == {"proxy_from_environment": True}

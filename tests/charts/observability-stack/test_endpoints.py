@@ -161,7 +161,7 @@ def test_prometheus_signs_with_conforming_credentials(install: Install) -> None:
 
     def option(aws: dict[str, bool], host: str) -> Any:
         made = install(values(aws, **remote(host)))
-        [text] = made.one("ConfigMap", "x-observability-stack-server")["data"].values()
+        [text] = made.texts("x-observability-stack-server").values()
         read = yaml.safe_load(text)
         return read["remote_write"][0]["sigv4"].get("use_fips_sts_endpoint")
 

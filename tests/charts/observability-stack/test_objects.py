@@ -17,7 +17,7 @@ AGENT = {"server": {"remoteWrite": [REMOTE]}}
 SERVER = {
     ("ClusterRole", f"{NAME}-server.prometheus"),
     ("ClusterRoleBinding", f"{NAME}-server.prometheus"),
-    ("ConfigMap", f"{NAME}-server"),
+    ("Secret", f"{NAME}-server"),
     ("ConfigMap", f"{NAME}-rules"),
     ("NetworkPolicy", f"{NAME}-server"),
     ("Service", f"{NAME}-server"),
@@ -36,7 +36,7 @@ COMPONENTS = {
     "nodeExporter": {("DaemonSet", f"{NAME}-node-exporter"), ("ServiceAccount", f"{NAME}-node-exporter")},
     "windowsExporter": {("DaemonSet", f"{NAME}-windows-exporter"), ("ServiceAccount", f"{NAME}-windows-exporter")},
     "alertmanager": {
-        ("ConfigMap", f"{NAME}-alertmanager"),
+        ("Secret", f"{NAME}-alertmanager"),
         ("NetworkPolicy", f"{NAME}-alertmanager"),
         ("Service", f"{NAME}-alertmanager"),
         ("ServiceAccount", f"{NAME}-alertmanager"),
@@ -150,7 +150,7 @@ def test_each_pod_is_its_own_stateful_set(install: Install, server: dict[str, An
         assert [item["metadata"]["name"] for item in made.select(kind)] == expected
     files = [box["args"][0].rpartition("/")[2] for box in made.containers("prometheus")]
     assert len(set(files)) == len(pods)
-    assert set(files) == made.one("ConfigMap", f"{NAME}-server")["data"].keys()
+    assert set(files) == made.texts(f"{NAME}-server").keys()
     for item in (made.one("PodDisruptionBudget")["spec"]["selector"], _policy(made)["podSelector"]):
         [expression] = item["matchExpressions"]
         assert (expression["operator"], expression["values"]) == ("In", pods)
@@ -297,12 +297,12 @@ def test_windows_exporter_is_a_host_process(install: Install) -> None:
 
 
 def test_alertmanager_uses_an_existing_secret(install: Install) -> None:
-    """With `existingSecret`, Alertmanager reads its configuration from the Secret, and there is no ConfigMap."""
+    """With `existingSecret`, Alertmanager reads its configuration from that Secret, and the chart creates none."""
     values = {
         "alertmanager": {"enabled": True, "existingSecret": "own", "persistence": {"type": "persistentVolumeClaim"}}
     }
     made = install(values)
     volumes = made.one("StatefulSet", f"{NAME}-alertmanager")["spec"]["template"]["spec"]["volumes"]
     assert volumes[0] == {"name": "config", "secret": {"secretName": "own"}}
-    assert ("ConfigMap", f"{NAME}-alertmanager") not in made.names()
+    assert ("Secret", f"{NAME}-alertmanager") not in made.names()
     assert ("PersistentVolumeClaim", f"{NAME}-alertmanager") in made.names()

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, key_of
 
 from .relabel import sent
 
 ROOT = Path(__file__).parents[3]
+COMPONENTS = ("alertmanager", "server")
 CHART = ROOT / "charts" / "observability-stack"
 MIMIR = {"remoteWrite": [{"url": "https://mimir.example.com/api/v1/push"}]}
 
@@ -120,3 +121,36 @@ def test_added_parts_of_exporters(prometheus: Callable[..., dict[str, Any]]) -> 
             for values, expected in (({"server": server}, False), ({"server": server, **chosen}, True)):
                 series = {"__name__": metric, "job": "kubelet", "cluster": "eks"}
                 assert sent(prometheus(values), series) == expected, (metric, mode)
+
+
+SECRET = "hunter2"
+LOGIN = {"username": "a", "password": SECRET}
+
+
+def test_credentials_are_only_in_secrets(install: Callable[..., Manifests], notes: Callable[..., str]) -> None:
+    """Credentials in configurations of Prometheus and Alertmanager, under whatever key, are only in their Secrets."""
+    remotes: list[dict[str, Any]] = [
+        {"url": f"https://user:{SECRET}@mimir.example.com/api/v1/push"},
+        {"basic_auth": LOGIN},
+        {"authorization": {"credentials": SECRET}},
+        {"headers": {"Authorization": SECRET}},
+        {"azuread": {"oauth": {"client_id": "a", "client_secret": SECRET, "tenant_id": "b"}}},
+        {"proxy_url": f"http://user:{SECRET}@proxy.example.com:3128"},
+        {"sigv4": {"region": "us-east-1", "access_key": "a", "secret_key": SECRET}},
+    ]
+    config = {
+        "global": {"slack_api_url": f"https://hooks.slack.com/{SECRET}", "smtp_auth_password": SECRET},
+        "route": {"receiver": "pager"},
+        "receivers": [{"name": "pager", "pagerduty_configs": [{"routing_key": SECRET}]}],
+    }
+    values = {
+        "server": {"mode": "server", "remoteWrite": [{**MIMIR["remoteWrite"][0], **remote} for remote in remotes]},
+        "scrape": {"extraConfigs": [{"job_name": "mine", "basic_auth": LOGIN}]},
+        "alertmanager": {"enabled": True, "config": config},
+    }
+    made = install(values)
+    assert SECRET not in notes(values)
+    assert [key_of(item) for item in made if SECRET in str(item)] == []
+    assert made.texts(component="server")["prometheus-0-0.yaml"].count(SECRET) == len(remotes) + 1
+    assert made.texts(component="alertmanager")["alertmanager.yml"].count(SECRET) == 3
+    assert made.select("Secret").names() == {("Secret", f"x-observability-stack-{name}") for name in COMPONENTS}

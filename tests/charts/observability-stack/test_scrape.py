@@ -47,7 +47,7 @@ def test_prometheus_accepts_the_configuration(
 ) -> None:
     """promtool accepts the configuration of each values file, for its mode."""
     made = install(files=[file])
-    data = made.one("ConfigMap", "x-observability-stack-server")["data"]
+    data = made.texts("x-observability-stack-server")
     assert data
     for box in made.containers("prometheus"):
         name = box["args"][0].rpartition("/")[2]

@@ -146,20 +146,10 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         "`server.remoteWrite[0].headers` has Authorization, which the signature (`sigv4`) sets",
         "",
     ),
-    "password": (
-        remote(basic_auth={"username": "a", "password": "hunter2"}),
-        "`server.remoteWrite[0].basic_auth.password` is a secret, which the chart would write to a ConfigMap",
-        "  - basic_auth:\n      password_file: /etc/remote/password",
-    ),
-    "secret key": (
-        remote(AMP, sigv4={"region": "eu-west-1", "access_key": "A", "secret_key": "hunter2"}),
-        "`server.remoteWrite[0].sigv4.secret_key` is a secret",
-        "",
-    ),
-    "token": (
-        remote(bearer_token="hunter2"),
-        "bearer_token` is a secret",
-        "bearer_token_file: /etc/remote/bearer_token",
+    "path with credentials": (
+        {"server": {"remoteWrite": [{"url": "https://user:hunter2@example.com/api/v1"}]}},
+        '`server.remoteWrite[0].url` has the path "/api/v1", which is not a remote-write endpoint',
+        "  - url: https://example.com/api/v1/write",
     ),
     "agent of nothing": (
         {"server": {"mode": "agent"}},

@@ -1,5 +1,6 @@
 """Rendered objects: a sequence with strict selection."""
 
+import base64
 import functools
 import pickle
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -64,6 +65,9 @@ class Pod:
 
     def __str__(self) -> str:
         return "/".join(key_of(self.owner))
+
+
+_DATA = ("ConfigMap", "Secret")
 
 
 class Manifests(Sequence[Object]):
@@ -131,6 +135,17 @@ class Manifests(Sequence[Object]):
             there = ", ".join(sorted("/".join(key) for key in self.names())) or "nothing"
             raise ManifestError(f"{len(found)} objects match {given or 'everything'}, not 1; there is {there}")
         return found[0]
+
+    def texts(self, name: str | None = None, *, component: str | None = None) -> dict[str, str]:
+        """Return the data of the only matching ConfigMap or Secret, decoded, by key.
+
+        Raises:
+            ManifestError: none or several match.
+        """
+        item = Manifests(one for one in self.select(None, name, component=component) if one["kind"] in _DATA).one()
+        if item["kind"] == "ConfigMap":
+            return dict(item["data"])
+        return {key: base64.b64decode(text).decode() for key, text in item["data"].items()}
 
     def names(self) -> set[tuple[str, str]]:
         """Return the (kind, name) of every object, for comparison with an exact set.

@@ -24,11 +24,7 @@ handlers:
 volumes:
   - name: config
     mounts: [{mountPath: /etc/alertmanager, readOnly: true}]
-    {{- if $values.existingSecret }}
-    secret: {secretName: {{ $values.existingSecret | quote }}}
-    {{- else }}
-    configMap: {name: {{ include "observability-stack.componentName" (dict "root" . "component" "alertmanager") | quote }}}
-    {{- end }}
+    secret: {secretName: {{ $values.existingSecret | default (include "observability-stack.componentName" (dict "root" . "component" "alertmanager")) | quote }}}
   - name: data
     mounts: [{mountPath: /alertmanager}]
     {{- include "observability-stack.dataVolume" (dict "root" . "component" "alertmanager") | nindent 4 }}

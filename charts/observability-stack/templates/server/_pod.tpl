@@ -14,14 +14,11 @@
 {{- define "observability-stack.serverPod" -}}
 {{- $server := .root.Values.server -}}
 {{- $rules := include "observability-stack.evaluatesRules" .root -}}
-annotations:
-  checksum/config: {{ include "observability-stack.prometheusConfigData" .root | sha256sum }}
-  {{- if $rules }}
-  checksum/rules: {{ include "observability-stack.rulesData" .root | sha256sum }}
-  {{- end }}
 token: true
 args:
   - --config.file=/etc/prometheus/{{ .instance.file }}
+  # No checksum annotation: a restart during an outage would lose the samples that wait for a remote.
+  - --config.auto-reload
   - --web.listen-address=:{{ $server.service.port | int }}
   - --log.level={{ $server.logLevel }}
   {{- if include "observability-stack.prometheusIsAgent" .root }}
@@ -46,7 +43,7 @@ handlers:
 volumes:
   - name: config
     mounts: [{mountPath: /etc/prometheus, readOnly: true}]
-    configMap: {name: {{ include "observability-stack.componentName" (dict "root" .root "component" "server") | quote }}}
+    secret: {secretName: {{ include "observability-stack.componentName" (dict "root" .root "component" "server") | quote }}}
   {{- if $rules }}
   - name: rules
     mounts: [{mountPath: /etc/prometheus-rules, readOnly: true}]
