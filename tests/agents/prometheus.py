@@ -37,17 +37,20 @@ class Exporter:
         pages: text of each path; may change.
         content_type: header of the responses; empty: none.
         requests: paths, with queries, of the requests so far.
+        accepts: headers `Accept` of the requests so far.
     """
 
     def __init__(self, pages: Mapping[str, str] | str, content_type: str = TEXT) -> None:
         self.pages = {"/metrics": pages} if isinstance(pages, str) else dict(pages)
         self.content_type = content_type
         self.requests: list[str] = []
+        self.accepts: set[str] = set()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 outer.requests.append(self.path)
+                outer.accepts.add(self.headers.get("Accept", ""))
                 text = outer.pages.get(self.path.partition("?")[0])
                 self.send_response(200 if text is not None else 404)
                 if outer.content_type:

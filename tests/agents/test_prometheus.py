@@ -1,12 +1,14 @@
 """What the documentation promises about every series, against applications and rules that contradict it."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.backends.remote_write import RemoteWriteReceiver
+from harness.backends.receivers import Request
+from harness.backends.remote_write import RemoteWriteReceiver, decode
 
 from .prometheus import CLUSTER, Exporter, Target, amp, running
 
@@ -29,10 +31,22 @@ def pod(name: str, **annotations: str) -> dict[str, str]:
     return found | {f"pod_annotation_prometheus_io_{key}": value for key, value in annotations.items()}
 
 
+class Workspace(RemoteWriteReceiver):
+    """Rejects a request that contains a name that AMP does not permit."""
+
+    def take(self, request: Request) -> tuple[int, bytes]:
+        for series in decode(request.raw).timeseries:
+            for label in series.labels:
+                names = [label.name, *([label.value] if label.name == "__name__" else [])]
+                if not all(re.fullmatch("[a-zA-Z_:][a-zA-Z0-9_:]*", name) for name in names):
+                    return 400, f"invalid name: {label}".encode()
+        return super().take(request)
+
+
 @pytest.fixture
 def receiver() -> Iterator[RemoteWriteReceiver]:
     """The workspace."""
-    with RemoteWriteReceiver(region="us-east-1") as made:
+    with Workspace(region="us-east-1") as made:
         yield made
 
 
@@ -165,3 +179,30 @@ def test_changed_jobs_lose_no_sample(tmp_path: Path, receiver: RemoteWriteReceiv
         assert len(next(iter(receiver.select("b").values()))) > 4
         assert receiver.gaps(1, tolerance=0.9) == {}
         assert receiver.repeated == 0
+
+
+@pytest.mark.parametrize("mode", ["agent", "server"])
+def test_names_that_amp_rejects(tmp_path: Path, receiver: RemoteWriteReceiver, mode: str) -> None:
+    """Series with such names are dropped and counted, and the other samples of their request arrive."""
+    good = {f"good_{number}" for number in range(999)}
+    bad = '{"http.duration"} 1\nlabeled{"http.method"="GET"} 1\nlabeled{"1st"="GET"} 1\n'
+    with Exporter("".join(f"{name} 1\n" for name in good) + bad) as exporter:
+        values = {"server": {"mode": mode, "remoteWrite": [amp()]}}
+        with running(tmp_path, values, {"pods": [exporter.target(**pod("a"))]}, receiver) as prometheus:
+            prometheus.wait(lambda: all(len(points) > 1 for points in receiver.select("up").values()), "two scrapes")
+            prometheus.wait(lambda: good <= receiver.names(), "all permitted names")
+            assert prometheus.own("prometheus_remote_storage_samples_dropped_total") >= 3
+            assert prometheus.own("prometheus_remote_storage_samples_failed_total") == 0
+    assert receiver.names() & {"labeled", "http.duration"} == set()
+    assert receiver.reasons == []
+    assert all("escaping=underscores" in accepted for accepted in exporter.accepts)
+
+
+def test_annotations_of_pods(tmp_path: Path, receiver: RemoteWriteReceiver) -> None:
+    """A target without Content-Type is read as text, and `prometheus.io/param_*` are parameters of its URL."""
+    with Exporter({"/probe": "a 1\n"}, content_type="") as exporter:
+        found = pod("a", path="/probe", param_module="http_2xx", param_target="a b")
+        values = {"server": {"remoteWrite": [amp()]}}
+        with running(tmp_path, values, {"pods": [exporter.target(**found)]}, receiver) as prometheus:
+            prometheus.wait(lambda: receiver.select("a"), "the metric")
+    assert set(exporter.requests) == {"/probe?module=http_2xx&target=a+b"}

@@ -52,6 +52,11 @@ probably forgotten. The issuer proves that it was not.
 {{- include "observability-stack.reject" (list (ne $given $workspace.region)
   (printf "`%s.sigv4.region` is %s, but the workspace is in %s, where signatures for another region are rejected." $where $given $workspace.region)
   "server.remoteWrite" $signed) }}
+{{- $unsupported := list }}
+{{- range list "send_exemplars" "send_native_histograms" }}{{ if get $remote . }}{{ $unsupported = append $unsupported . }}{{ end }}{{ end }}
+{{- if contains "v2" ($remote.protobuf_message | default "" | toString) }}{{ $unsupported = append $unsupported "protobuf_message" }}{{ end }}
+{{- include "observability-stack.reject" (list (not (empty $unsupported))
+  (printf "`%s` has %s, but Amazon Managed Service for Prometheus accepts neither exemplars, native histograms nor remote write 2.0, and would reject whole requests. Remove it." $where (join " and " $unsupported))) }}
 {{- else }}
 {{- include "observability-stack.reject" (list (or (not $path) (hasSuffix "/" $path) (regexMatch "/(api|v1|graph|query|query_range|series|labels|read|remote_read|metrics)$|/workspaces/[^/]+$" $path))
   (printf "`%s.url` has the path %q, which is not a remote-write endpoint. Common paths are /api/v1/write (Prometheus, VictoriaMetrics), /api/v1/push (Mimir), /api/v1/receive (Thanos) and /workspaces/ws-.../api/v1/remote_write (AMP)." $where $path)

@@ -15,6 +15,8 @@ from .relabel import sent
 ROOT = Path(__file__).parents[3]
 COMPONENTS = ("alertmanager", "server")
 CHART = ROOT / "charts" / "observability-stack"
+AMP = "https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1234-abcd/api/v1/remote_write"
+EU = {"region": "eu-west-1"}
 MIMIR = {"remoteWrite": [{"url": "https://mimir.example.com/api/v1/push"}]}
 
 
@@ -56,6 +58,18 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         "scrape:\n  allowList:\n    enabled: false",
     ),
     **{
+        f"{option} for AMP": (
+            {"server": {"remoteWrite": [{"url": AMP, "sigv4": {}, option: value}]}, "cluster": EU},
+            f"`server.remoteWrite[0]` has {option}, but Amazon Managed Service for Prometheus accepts neither",
+            "",
+        )
+        for option, value in {
+            "send_exemplars": True,
+            "send_native_histograms": True,
+            "protobuf_message": "io.prometheus.write.v2.Request",
+        }.items()
+    },
+    **{
         f"pod label {label}": (
             {"scrape": {"podLabels": [label]}},
             f"`scrape.podLabels` has {label}, which is a label of the target",
@@ -82,6 +96,7 @@ ACCEPTED = {
     "names of files": files_of(scrape={"allowList": {"keep": ["backup_.*"]}}),
     "files without a remote": files_of(server={}),
     "files without an allow-list": files_of(scrape={"allowList": {"enabled": False}}),
+    "options of others": {"server": {"remoteWrite": [{**MIMIR["remoteWrite"][0], "send_exemplars": True}]}},
     "another label": {"scrape": {"podLabels": ["app.kubernetes.io/instance"]}},
     "collector with an underscore": {"nodeExporter": {"extraArgs": ["--collector.meminfo_numa"]}},
 }

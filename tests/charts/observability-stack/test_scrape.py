@@ -248,13 +248,19 @@ def test_pod_labels_are_selected(scrapes: Scrapes) -> None:
     assert chosen.items() - plain.items() == {("app_kubernetes_io_name", "cart")}
 
 
-def test_limits_apply_to_own_pods(scrapes: Scrapes) -> None:
-    """Only the jobs `pods` and `endpoints` have limits of samples and labels, which can be disabled."""
-    bounded = {
-        name: (job["sample_limit"], job["label_limit"]) for name, job in scrapes(ALL).items() if "label_limit" in job
-    }
-    assert bounded == dict.fromkeys(USERS, (50000, 60))
-    assert "sample_limit" not in str(scrapes({"scrape": {"sampleLimit": 0}}))
+def test_limits_apply_to_your_own_metrics(scrapes: Scrapes) -> None:
+    """Only jobs of your own metrics have limits of labels, and those of pods also of samples; both can be disabled."""
+    extra = {"extraConfigs": [{"job_name": "mine"}, {"job_name": "wide", "label_limit": 90}]}
+    jobs = scrapes({**ALL, "scrape": extra})
+    labels = {name: job["label_limit"] for name, job in jobs.items() if "label_limit" in job}
+    assert labels == {**dict.fromkeys([*USERS, "pushgateway", "mine"], 60), "wide": 90}
+    assert {name: job["sample_limit"] for name, job in jobs.items() if "sample_limit" in job} == dict.fromkeys(
+        USERS, 50000
+    )
+    none = {"sampleLimit": 0, "labelLimit": 0, "extraConfigs": [{"job_name": "mine"}]}
+    unlimited = str(scrapes({**ALL, "scrape": none}))
+    assert "sample_limit" not in unlimited
+    assert "label_limit" not in unlimited
 
 
 def test_shards_split_the_targets(scrapes: Scrapes) -> None:

@@ -23,6 +23,8 @@ alertmanagers:
 {{- /* Replicas differ only in this label. */}}
 {{- if gt (int $server.replicas) 1 }}{{ $_ := set $labels "__replica__" .instance.name }}{{ end -}}
 {{- $global := dict "scrape_interval" $scrape.interval "scrape_timeout" $scrape.timeout "external_labels" $labels -}}
+{{- /* AMP permits no dots in names. Exporters that support it replace them with underscores. */}}
+{{- if include "observability-stack.remoteWriteStatements" .root | fromJsonArray }}{{ $_ := set $global "metric_name_escaping_scheme" "underscores" }}{{ end -}}
 {{- $config := dict "global" $global "scrape_configs" (include "observability-stack.scrapeConfigs" . | fromJsonArray) -}}
 {{- with include "observability-stack.remoteWriteConfig" (dict "root" .root "labels" $labels) | fromJsonArray }}{{ $_ := set $config "remote_write" . }}{{ end -}}
 {{- if not (include "observability-stack.prometheusIsAgent" .root) -}}

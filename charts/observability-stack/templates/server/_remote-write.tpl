@@ -36,6 +36,16 @@ seconds per request / batch size, divided among the shards of Prometheus. The ca
 {{- $remotes | toJson -}}
 {{- end -}}
 
+{{/*
+Relabeling that drops series whose names AMP does not permit, as a YAML list: one of them would cost all samples of its request.
+Prometheus counts the samples (`prometheus_remote_storage_samples_dropped_total`).
+*/}}
+{{- define "observability-stack.legacyNames" -}}
+- {source_labels: [__name__], regex: "[a-zA-Z_:][a-zA-Z0-9_:]*", action: keep}
+- {regex: ".*[^a-zA-Z0-9_].*|[0-9].*", replacement: __tmp_not_legacy, action: labelmap}
+- {source_labels: [__tmp_not_legacy], regex: .+, action: drop}
+{{- end -}}
+
 {{/* The `remote_write` section of the configuration: dict "root" $ "labels" <external labels>; a JSON list. */}}
 {{- define "observability-stack.remoteWriteConfig" -}}
 {{- /* AMP would deduplicate the samples of a single pod by the label `__replica__` of a metric. */}}
@@ -43,7 +53,8 @@ seconds per request / batch size, divided among the shards of Prometheus. The ca
 {{- $steps := concat (include "observability-stack.ownLabels" $labels | fromJsonArray) (include "observability-stack.writeAllowed" .root | fromJsonArray) -}}
 {{- $remotes := list -}}
 {{- range $remote := include "observability-stack.remotesWithDefaults" .root | fromJsonArray -}}
-{{- $_ := set $remote "write_relabel_configs" (concat $steps (.write_relabel_configs | default list)) -}}
+{{- $names := ternary (include "observability-stack.legacyNames" $ | fromYamlArray) list (ne "" (include "observability-stack.ampWorkspace" .url | fromJson).region) -}}
+{{- $_ := set $remote "write_relabel_configs" (concat $names $steps (.write_relabel_configs | default list)) -}}
 {{- $remotes = append $remotes $remote -}}
 {{- end -}}
 {{- $remotes | toJson -}}

@@ -46,8 +46,8 @@
 {{- $_ := set $job "relabel_configs" (append $job.relabel_configs (dict "source_labels" (list (printf "__meta_kubernetes_pod_label_%s" $label)) "target_label" $label)) -}}
 {{- end -}}
 {{- with int $scrape.sampleLimit }}{{ $_ := set $job "sample_limit" . }}{{ end -}}
-{{- with int $scrape.labelLimit }}{{ $_ := set $job "label_limit" . }}{{ end -}}
 {{- end -}}
+{{- if has $name (list "endpoints" "pods" "pushgateway") }}{{ with int $scrape.labelLimit }}{{ $_ := set $job "label_limit" . }}{{ end }}{{ end -}}
 {{- if eq $name "pushgateway" }}{{ $_ := set $job "metric_relabel_configs" (include "observability-stack.reservedJobs" (dict "root" $root "job" $name) | fromJsonArray) }}{{ end -}}
 {{- with get $allowed $name -}}
 {{- $keep := dict "source_labels" (list "__name__") "regex" (concat . $chosen | join "|") "action" "keep" -}}
@@ -57,7 +57,8 @@
 {{- end -}}
 {{- range $scrape.extraConfigs -}}
 {{- $reserved := include "observability-stack.reservedJobs" (dict "root" $root "job" (toString .job_name)) | fromJsonArray -}}
-{{- $configs = append $configs (merge (dict "metric_relabel_configs" (concat (.metric_relabel_configs | default list) $reserved)) .) -}}
+{{- $limit := ternary (dict "label_limit" (int $scrape.labelLimit)) dict (gt (int $scrape.labelLimit) 0) -}}
+{{- $configs = append $configs (merge (dict "metric_relabel_configs" (concat (.metric_relabel_configs | default list) $reserved)) . $limit) -}}
 {{- end -}}
 {{- if gt $shards 1 -}}
 {{- $mine := list (dict "source_labels" (list "__address__") "modulus" $shards "target_label" "__tmp_shard" "action" "hashmod") (dict "source_labels" (list "__tmp_shard") "regex" (toString .instance.shard) "action" "keep") -}}
