@@ -119,6 +119,14 @@ def test_names_are_unique() -> None:
         assert sorted(names) == sorted(set(names))
 
 
+SHARDS = (
+    ("server", {"server": {"shards": 2}}),
+    ("one", {}),
+    ("agent", {"server": {**AGENT["server"], "shards": 2}}),
+    ("without rules", {"server": {"shards": 2}, "rules": {"enabled": False}}),
+)
+
+
 def test_server_evaluates_rules(helm: Helm) -> None:
     """A server mounts each rule file unchanged, and a change of the rules does not replace its pods."""
     made = helm.render(CHART, values=WITH_ALERTMANAGER)
@@ -244,3 +252,11 @@ def test_invalid_values_are_rejected(helm: Helm, rules: dict[str, Any], says: st
     """An unknown name in `disabledAlerts` and an invalid group are rejected."""
     rejected = helm.template(CHART, values={"rules": rules})
     assert rejected.exit_code != 0 and says in rejected.stderr
+
+
+def test_notes_name_the_limit_of_shards(helm: Helm) -> None:
+    """The notes say that a shard of a server sees only its own targets; one pod, or an agent, sees no such note."""
+    found = {
+        name: "each shard evaluates them" in helm.notes(CHART, values=values, release="x") for name, values in SHARDS
+    }
+    assert found == {"server": True, "one": False, "agent": False, "without rules": False}

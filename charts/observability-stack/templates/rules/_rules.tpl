@@ -73,5 +73,7 @@ Load them into the workspace once, for all clusters that write to it. To update 
   aws amp delete-rule-groups-namespace {{ $arguments }}    # after an uninstall
 {{- end }}
 {{- end }}
+{{- else if and (include "observability-stack.hasRules" .) (gt (int .Values.server.shards) 1) }}
+Rules: each shard evaluates them on the samples of its own targets. Rules that combine several jobs or count targets are incomplete. Use agents (server.mode: agent), and a backend that evaluates the rules.
 {{- end -}}
 {{- end -}}
