@@ -85,6 +85,8 @@ class Prometheus:
         values: values of the chart; scrapes take place every second.
         targets: targets by job. Jobs that discover targets and are not listed have none.
         receiver: takes the place of the remotes' address.
+        base: scheme and prefix of its pages, with `{}` for its address.
+        opener: opens these pages.
     """
 
     def __init__(
@@ -93,8 +95,11 @@ class Prometheus:
         values: Mapping[str, Any],
         targets: Mapping[str, Sequence[Target]],
         receiver: RemoteWriteReceiver,
+        base: str = "http://{}",
+        opener: urllib.request.OpenerDirector | None = None,
     ) -> None:
         self.folder = folder
+        self._base, self._opener = base, opener or urllib.request.build_opener()
         self._targets, self._receiver = targets, receiver
         self._processes: list[subprocess.Popen[bytes]] = []
         self.ports: list[int] = []
@@ -107,9 +112,11 @@ class Prometheus:
     def configure(self, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Write the configuration for values, as the kubelet updates the volumes; return the containers."""
         made = Helm().render(CHART, values=_quick(values))
-        for component, name in (("server", "config"), ("rules", "rules")):
-            for file, text in made.texts(component=component).items():
-                self._write(name, file, self._local(text) if component == "server" else text)
+        for part, folder in (("server", "config"), ("rules", "rules"), ("server-web", "web")):
+            name = f"test-observability-stack-{part}"
+            if made.names() & {("ConfigMap", name), ("Secret", name)}:
+                for file, text in made.texts(name).items():
+                    self._write(folder, file, self._local(text) if part == "server" else text)
         return list(made.containers("prometheus"))
 
     def start(self) -> "Prometheus":
@@ -131,7 +138,7 @@ class Prometheus:
 
     def get(self, path: str, pod: int = 0) -> str:
         """Return the answer of a pod to a request."""
-        with urllib.request.urlopen(f"http://{HOST}:{self.ports[pod]}{path}", timeout=5) as answer:
+        with self._opener.open(self._base.format(f"{HOST}:{self.ports[pod]}") + path, timeout=5) as answer:
             text: str = answer.read().decode()
             return text
 
@@ -155,7 +162,7 @@ class Prometheus:
 
     def _ready(self, port: int) -> bool:
         try:
-            with urllib.request.urlopen(f"http://{HOST}:{port}/-/ready", timeout=1):
+            with self._opener.open(self._base.format(f"{HOST}:{port}") + "/-/ready", timeout=1):
                 return True
         except OSError:
             return False
@@ -171,6 +178,7 @@ class Prometheus:
         places = {
             "=/etc/prometheus/": f"={self.folder}/config/",
             "=/prometheus": f"={self.folder}/data-{number}",
+            "=/etc/web/": f"={self.folder}/web/",
             "--web.listen-address=:9090": f"--web.listen-address={HOST}:{self.ports[number]}",
         }
         for inside, outside in places.items():
@@ -180,6 +188,12 @@ class Prometheus:
     def _local(self, text: str) -> str:
         text = text.replace(AMP, f"http://{HOST}:{self._receiver.port}")
         config = yaml.safe_load(text.replace("/etc/prometheus-rules/", f"{self.folder}/rules/"))
+        for alertmanager in config.get("alerting", {}).get("alertmanagers", ()):
+            alertmanager.pop("kubernetes_sd_configs")
+            alertmanager.pop("relabel_configs")
+            alertmanager["static_configs"] = [
+                {"targets": [one["__address__"] for one in self._targets.get("alertmanager", ())]}
+            ]
         for job in config["scrape_configs"]:
             if job.pop("kubernetes_sd_configs", None):
                 found = self._targets.get(job["job_name"], ())
@@ -187,9 +201,9 @@ class Prometheus:
                     {"targets": [one["__address__"]], "labels": {k: v for k, v in one.items() if k != "__address__"}}
                     for one in found
                 ]
-                for option in ("authorization", "tls_config"):
-                    job.pop(option, None)
-                job["scheme"] = "http"
+                if job["job_name"] in ("apiserver", "cadvisor", "kubelet"):
+                    for option in ("authorization", "tls_config", "scheme"):
+                        job.pop(option, None)
         return yaml.safe_dump(config)
 
 
@@ -199,9 +213,10 @@ def running(
     values: Mapping[str, Any],
     targets: Mapping[str, Sequence[Target]],
     receiver: RemoteWriteReceiver,
+    **options: Any,
 ) -> Iterator[Prometheus]:
     """Run Prometheus while the context is open."""
-    made = Prometheus(folder, values, targets, receiver)
+    made = Prometheus(folder, values, targets, receiver, **options)
     try:
         yield made.start()
     finally:

@@ -193,6 +193,10 @@ def pods_name_their_operating_system(manifests: Manifests) -> list[str]:
     ]
 
 
+# Flags of programs that read their files again when they change.
+_RELOADING = ("--config.auto-reload", "--web.config.file=")
+
+
 def configuration_rolls_pods(manifests: Manifests) -> list[str]:
     """A workload that uses a ConfigMap or Secret of its release reloads it, or has its checksum as an annotation."""
     ours = {name for kind, name in manifests.names() if kind in ("ConfigMap", "Secret")}
@@ -202,7 +206,7 @@ def configuration_rolls_pods(manifests: Manifests) -> list[str]:
         if pod.owner["kind"] in ("Deployment", "StatefulSet", "DaemonSet")
         and _configurations(pod) & ours
         and not any(name.startswith("checksum/") for name in pod.metadata.get("annotations") or {})
-        and not any("--config.auto-reload" in (container.get("args") or []) for container in pod.containers())
+        and not any(arg.startswith(_RELOADING) for one in pod.containers() for arg in one.get("args") or [])
     ]
 
 

@@ -1,5 +1,6 @@
 """Reads the cost factors of rendered objects: destinations, intervals, disks and resource requests."""
 
+import base64
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -115,9 +116,11 @@ def _containers(item: Object) -> list[Object]:
 
 
 def _texts(made: Sequence[Object]) -> Iterator[str]:
-    """Yield each data entry of each ConfigMap."""
+    """Yield each data entry of each ConfigMap and Secret."""
     for item in _select(made, "ConfigMap"):
         yield from (item.get("data") or {}).values()
+    for item in _select(made, "Secret"):
+        yield from (base64.b64decode(text).decode(errors="replace") for text in (item.get("data") or {}).values())
 
 
 def _images(made: Sequence[Object]) -> Iterator[str]:
@@ -125,7 +128,7 @@ def _images(made: Sequence[Object]) -> Iterator[str]:
 
 
 def _prometheus(made: Sequence[Object]) -> Iterator[dict[str, Any]]:
-    """Yield each Prometheus configuration in the ConfigMaps."""
+    """Yield each Prometheus configuration."""
     return (yaml.safe_load(text) for text in _texts(made) if "scrape_configs:" in text)
 
 

@@ -7,6 +7,7 @@
 
 {{- define "observability-stack.alertmanagerPod" -}}
 {{- $values := .Values.alertmanager -}}
+{{- $web := dict "root" . "component" "alertmanager" -}}
 annotations:
   checksum/config: {{ include "observability-stack.alertmanagerConfig" . | sha256sum }}
 args:
@@ -14,14 +15,16 @@ args:
   - --storage.path=/alertmanager
   - --data.retention={{ $values.retention }}
   - --web.listen-address=:{{ $values.service.port | int }}
+  {{- include "observability-stack.webArgs" $web | nindent 2 }}
   # Disable clustering: there is one replica.
   - --cluster.listen-address=
 ports:
   - {name: http, containerPort: {{ $values.service.port | int }}}
 handlers:
-  livenessProbe: {httpGet: {path: /-/healthy, port: http}}
-  readinessProbe: {httpGet: {path: /-/ready, port: http}}
+  livenessProbe: {{ include "observability-stack.webHandler" (merge (dict "path" "/-/healthy") $web) }}
+  readinessProbe: {{ include "observability-stack.webHandler" (merge (dict "path" "/-/ready") $web) }}
 volumes:
+  {{- include "observability-stack.webVolume" $web | nindent 2 }}
   - name: config
     mounts: [{mountPath: /etc/alertmanager, readOnly: true}]
     secret: {secretName: {{ $values.existingSecret | default (include "observability-stack.componentName" (dict "root" . "component" "alertmanager")) | quote }}}

@@ -10,6 +10,9 @@ alert_relabel_configs:
     action: labeldrop
 alertmanagers:
   - kubernetes_sd_configs: {{ $sd | toJson }}
+    {{- with include "observability-stack.webClient" (dict "root" .root "component" "alertmanager" "prefix" "path_prefix" "path" "") | fromJson }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
     relabel_configs:
       - source_labels: [__meta_kubernetes_pod_container_port_name]
         regex: http

@@ -13,6 +13,7 @@
 {{/* Argument: dict "root" $ "instance" <item of prometheusInstances>. */}}
 {{- define "observability-stack.serverPod" -}}
 {{- $server := .root.Values.server -}}
+{{- $web := dict "root" .root "component" "server" -}}
 {{- $rules := include "observability-stack.evaluatesRules" .root -}}
 token: true
 args:
@@ -21,6 +22,7 @@ args:
   - --config.auto-reload
   - --web.listen-address=:{{ $server.service.port | int }}
   - --log.level={{ $server.logLevel }}
+  {{- include "observability-stack.webArgs" $web | nindent 2 }}
   {{- if include "observability-stack.prometheusIsAgent" .root }}
   - --agent
   - --storage.agent.path=/prometheus
@@ -37,10 +39,11 @@ env:
 ports:
   - {name: http, containerPort: {{ $server.service.port | int }}}
 handlers:
-  startupProbe: {httpGet: {path: /-/ready, port: http}}
-  livenessProbe: {httpGet: {path: /-/healthy, port: http}}
-  readinessProbe: {httpGet: {path: /-/ready, port: http}}
+  startupProbe: {{ include "observability-stack.webHandler" (merge (dict "path" "/-/ready") $web) }}
+  livenessProbe: {{ include "observability-stack.webHandler" (merge (dict "path" "/-/healthy") $web) }}
+  readinessProbe: {{ include "observability-stack.webHandler" (merge (dict "path" "/-/ready") $web) }}
 volumes:
+  {{- include "observability-stack.webVolume" $web | nindent 2 }}
   - name: config
     mounts: [{mountPath: /etc/prometheus, readOnly: true}]
     secret: {secretName: {{ include "observability-stack.componentName" (dict "root" .root "component" "server") | quote }}}

@@ -53,6 +53,8 @@
 {{- $keep := dict "source_labels" (list "__name__") "regex" (concat . $chosen | join "|") "action" "keep" -}}
 {{- $_ := set $job "metric_relabel_configs" (prepend ($job.metric_relabel_configs | default list) $keep) -}}
 {{- end -}}
+{{- $component := ternary "server" $name (eq $name "prometheus") -}}
+{{- if has $name (list "alertmanager" "prometheus" "pushgateway") }}{{ $job = merge (include "observability-stack.webClient" (dict "root" $root "component" $component "prefix" "metrics_path" "path" "/metrics") | fromJson) $job }}{{ end -}}
 {{- $configs = append $configs $job -}}
 {{- end -}}
 {{- range $scrape.extraConfigs -}}
