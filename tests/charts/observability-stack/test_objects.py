@@ -182,6 +182,7 @@ def test_role_of_prometheus_is_minimal(install: Install) -> None:
         ),
         ("nodes/metrics", "get"),
         ("/metrics", "get"),
+        ("/metrics/slis", "get"),
     }
     assert not install({"rbac": {"create": False}}).select("ClusterRole")
 

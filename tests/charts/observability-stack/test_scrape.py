@@ -73,6 +73,22 @@ def test_jobs(scrapes: Scrapes) -> None:
         assert scrapes({**ALL, "scrape": {"jobs": {key: False}}}).keys() == (CLUSTER | USERS | OWN) - {name}
 
 
+def test_apiserver_is_read_for_what_is_used(scrapes: Scrapes) -> None:
+    """An agent reads the smaller page of API servers, unless your values can name metrics of the other page."""
+    mimir = {"remoteWrite": [{"url": "https://mimir.example.com/api/v1/push"}]}
+    rules = {"groups": [{"name": "g", "rules": [{"alert": "A", "expr": "apiserver_request_total > 5"}]}]}
+    small = "/metrics/slis"
+    for values, path in (
+        ({"server": mimir}, small),
+        ({"server": mimir, "rules": rules}, None),
+        ({"server": mimir, "scrape": {"allowList": {"keep": ["apiserver_.*"]}}}, None),
+        ({"server": mimir, "scrape": {"allowList": {"enabled": False}}}, None),
+        ({"server": {**mimir, "mode": "server"}}, None),
+        ({}, None),
+    ):
+        assert scrapes(values)["apiserver"].get("metrics_path") == path
+
+
 def test_control_plane(scrapes: Scrapes, install: Callable[..., Manifests]) -> None:
     """One switch adds scheduler and controller manager, with the paths and the permission that EKS documents.
 

@@ -40,7 +40,7 @@
 - {apiGroups: [""], resources: [nodes, pods, services], verbs: [get, list, watch]}
 - {apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [get, list, watch]}
 - {apiGroups: [""], resources: [nodes/metrics], verbs: [get]}
-- {nonResourceURLs: [/metrics], verbs: [get]}
+- {nonResourceURLs: [/metrics, /metrics/slis], verbs: [get]}
 {{- if .Values.scrape.jobs.controlPlane }}
 - {apiGroups: [metrics.eks.amazonaws.com], resources: [kcm/metrics, ksh/metrics], verbs: [get]}
 {{- end }}

@@ -53,6 +53,8 @@
 {{- $keep := dict "source_labels" (list "__name__") "regex" (concat . $chosen | join "|") "action" "keep" -}}
 {{- $_ := set $job "metric_relabel_configs" (prepend ($job.metric_relabel_configs | default list) $keep) -}}
 {{- end -}}
+{{- /* Rules and dashboards use only `up` of the API server, whose other page has a hundredth of the series. */}}
+{{- if and $allowed (eq $name "apiserver") (not $scrape.allowList.keep) (not $root.Values.rules.groups) }}{{ $_ := set $job "metrics_path" "/metrics/slis" }}{{ end -}}
 {{- $component := ternary "server" $name (eq $name "prometheus") -}}
 {{- if has $name (list "alertmanager" "prometheus" "pushgateway") }}{{ $job = merge (include "observability-stack.webClient" (dict "root" $root "component" $component "prefix" "metrics_path" "path" "/metrics") | fromJson) $job }}{{ end -}}
 {{- $configs = append $configs $job -}}
