@@ -176,7 +176,9 @@ def test_rendered_rules_are_valid(helm: Helm, promtool: Path, tmp_path: Path, va
 
 def test_values_select_rules(helm: Helm) -> None:
     """Files, alerts and all rules can be disabled; labels and additional groups are rendered."""
-    own = {"name": "mine", "rules": [{"record": "a:b", "expr": "sum(up)"}]}
+    alerts = [{"alert": "A", "expr": "up"}, {"alert": "B", "expr": "up", "labels": {"team": "c", "severity": "info"}}]
+    record = {"record": "a:b", "expr": "sum(up)"}
+    own = {"name": "mine", "labels": {"tier": "web"}, "rules": [record, *alerts]}
     chosen = {
         "files": {"nodes": False, "logs": False},
         "disabledAlerts": ["VolumeFailed"],
@@ -186,10 +188,15 @@ def test_values_select_rules(helm: Helm) -> None:
     made = data(helm.render(CHART, values={"rules": chosen}))
     left_out = {"nodes.yaml", "logs.yaml", "alertmanager.yaml"}
     assert made.keys() == {file.name for file in FILES} - left_out | {"own.yaml"}
-    assert made.pop("own.yaml") == [own]
+    [group] = made.pop("own.yaml")
+    assert group["rules"] == [
+        record,
+        {**alerts[0], "labels": {"team": "a", "tier": "web"}},
+        {**alerts[1], "labels": {"team": "c", "tier": "web", "severity": "info"}},
+    ]
     rules = rules_of([group for groups in made.values() for group in groups])
-    alerts = {rule["alert"]: rule["labels"] for rule in rules if "alert" in rule}
-    assert "VolumeFailed" not in alerts and alerts["VolumeClaimUnbound"] == {"severity": "warning", "team": "a"}
+    found = {rule["alert"]: rule["labels"] for rule in rules if "alert" in rule}
+    assert "VolumeFailed" not in found and found["VolumeClaimUnbound"] == {"severity": "warning", "team": "a"}
     assert all("team" not in rule.get("labels", {}) for rule in rules if "record" in rule)
     off = helm.render(CHART, values={"rules": {"enabled": False}})
     assert not off.select("ConfigMap", component="rules")

@@ -29,7 +29,16 @@
 {{- $there := or (ne $key "alertmanager") (and $.Values.alertmanager.enabled (not (include "observability-stack.prometheusIsAgent" $))) -}}
 {{- if and $on $there $groups }}{{ $_ := set $files $name $groups }}{{ end -}}
 {{- end -}}
-{{- with .Values.rules.groups }}{{ $_ := set $files "own" . }}{{ end -}}
+{{- $own := list -}}
+{{- range $group := .Values.rules.groups -}}
+{{- $rules := list -}}
+{{- range .rules -}}
+{{- $labels := mergeOverwrite (dict) $.Values.rules.labels ($group.labels | default dict) (.labels | default dict) -}}
+{{- $rules = append $rules (ternary (merge (dict "labels" $labels) .) . (and (hasKey . "alert") (gt (len $labels) 0))) -}}
+{{- end -}}
+{{- $own = append $own (merge (dict "rules" $rules) $group) -}}
+{{- end -}}
+{{- with $own }}{{ $_ := set $files "own" . }}{{ end -}}
 {{- end -}}
 {{- $files | toJson -}}
 {{- end -}}
