@@ -94,6 +94,10 @@ def run(cluster: Cluster, *, requests: int, engine: str | None = None, keep: boo
         print(f"\n{outcome}")
         if keep:
             _explain(cluster)
+        else:
+            print(
+                "\nEverything is removed now. To look around, run .venv/bin/python -m harness demo --keep", flush=True
+            )
         return 0 if outcome.lost == 0 else 1
     finally:
         if not keep:
