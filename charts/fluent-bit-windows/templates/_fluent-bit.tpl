@@ -181,7 +181,8 @@ which every node has, is one of them. A filter drops its events unless a user li
 {{- $filters = append $filters (dict "name" "record_modifier" "alias" "parts" "match" "application.*" "remove_key" "_p") -}}
 {{- $filters = append $filters (include "fluent-bit-windows.kubernetesFilter" . | fromJson) -}}
 {{- end -}}
-{{- concat $filters (include "fluent-bit-windows.redactionFilters" (dict "root" . "filters" .Values.logs.extraFilters) | fromJsonArray) | toJson -}}
+{{- $fields := include "fluent-bit-windows.fieldFilters" (dict "root" . "match" (dict "match" "application.*")) | fromJsonArray -}}
+{{- concat $filters (include "fluent-bit-windows.redactionFilters" (dict "root" . "filters" (concat .Values.logs.extraFilters $fields)) | fromJsonArray) | toJson -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.service" -}}

@@ -82,6 +82,7 @@
 {{- $unlined := list -}}
 {{- range include "fluent-bit-windows.eventSources" . | fromJsonArray }}{{ $unlined = append $unlined (splitList "." .tag | first) }}{{ end -}}
 {{- include "fluent-bit-windows.checkAgentOutputs" (dict "root" . "sources" $pipelines "unlined" $unlined "names" (include "fluent-bit-windows.names" . | fromJson) "legacy" (include "fluent-bit-windows.isLegacy" .)) }}
+{{- include "fluent-bit-windows.checkMetadataFields" (dict "root" . "sources" (list "application")) }}
 {{- include "fluent-bit-windows.reject" (list (not $pipelines)
   "No pipeline of `logs` is enabled, so the agent would read nothing." "logs.application.enabled" true) }}
 {{- include "fluent-bit-windows.reject" (list (and $logs.dataplane.enabled (not $logs.dataplane.directories) (not $logs.dataplane.channels))

@@ -130,7 +130,8 @@ kube_url: https://127.0.0.1:443
 {{- $options := dict "alias" (printf "origin-%s" .) "match" (printf "%s.*" .) -}}
 {{- $filters = concat $filters (include "observability-stack.originFilter" (dict "root" $ "pipeline" . "record" (list "node ${HOST_NAME}") "options" $options) | fromJsonArray) -}}
 {{- end -}}
-{{- concat $filters (include "observability-stack.redactionFilters" (dict "root" . "filters" $values.extraFilters) | fromJsonArray) | toJson -}}
+{{- $fields := include "observability-stack.fieldFilters" (dict "root" . "match" (dict "match_regex" "^(application|dataplane)\\.pods\\.") "flat" (eq $values.metadata.from "tag")) | fromJsonArray -}}
+{{- concat $filters (include "observability-stack.redactionFilters" (dict "root" . "filters" (concat $values.extraFilters $fields)) | fromJsonArray) | toJson -}}
 {{- end -}}
 
 {{/* The parser of a container runtime's lines (CRI), which keeps the parts of long lines apart, as JSON. */}}

@@ -57,6 +57,7 @@
 {{- include "observability-stack.reject" (list (and (eq $values.metadata.from "tag") $on)
   (printf "`logs.metadata.%s` is true, but `logs.metadata.from: tag` adds only names." .) "logs.metadata.from" "kubelet") }}
 {{- end }}
+{{- include "observability-stack.checkMetadataFields" (dict "root" . "sources" (list "application" "dataplane")) }}
 {{- include "observability-stack.reject" (list (and $values.metadata.k8sLogging.parser (not $values.application.parseJson))
   "`logs.metadata.k8sLogging.parser` is true, but Fluent Bit parses records only with `logs.application.parseJson`."
   "logs.application.parseJson" true) }}
