@@ -154,7 +154,11 @@ def _log_agent(meta: dict[str, str]) -> Iterator[dict[str, Any]]:
     """A Fluent Bit with scrape annotations, as in the log charts of this repository."""
     pipeline = {
         "inputs": [{"name": "dummy", "tag": "d"}],
-        "filters": [{"name": "modify", "match": "*", "add": "a b"}],
+        "filters": [
+            {"name": "modify", "match": "*", "add": "a b"},
+            # The name of the counter of a redaction rule.
+            {"name": "grep", "alias": "redacted-email", "match": "*", "exclude": "a none"},
+        ],
         "outputs": [{"name": "stdout", "match": "*"}],
     }
     service = {"http_server": True, "http_listen": "::", "http_port": 2020, "flush": 1, "storage.metrics": True}

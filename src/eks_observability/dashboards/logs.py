@@ -8,8 +8,9 @@ from eks_observability.dashboards.promql import CLUSTER, NAMESPACE, RATE, kubele
 AGENTS = "pods|endpoints"
 COMPLAINTS = 'message_type=~"warn|error"'
 IN = 'namespace=~"$namespace"'
-# Redaction counts secrets by records that it drops.
+# Redaction counts secrets by records that it drops, in a filter for each rule.
 NO_COUNTERS = 'name!~"redact.*"'
+SECRETS = 'name=~"redacted-.*"'
 FLUENT_BIT = "a Fluent Bit whose pod is annotated for scraping"
 NO_AWS = "CloudWatch metrics exist only in AWS"
 
@@ -91,6 +92,18 @@ BOARD = Board(
                     _by_name("fluentbit_filter_drop_records_total", NO_COUNTERS),
                     description="Dropped intentionally by a filter.",
                     needs=(FLUENT_BIT, "a Fluent Bit with a filter"),
+                ),
+                _graph(
+                    "Redacted, by rule",
+                    "cps",
+                    Query(
+                        "sum by (name) (label_replace("
+                        f"{rate(_agent('fluentbit_filter_drop_records_total', SECRETS))},"
+                        ' "name", "$1", "name", "redacted-(.*)"))',
+                        "{{name}}",
+                    ),
+                    description="Secrets that agents replaced; `error`: records that they could not check.",
+                    needs=(FLUENT_BIT, "a Fluent Bit with redaction"),
                 ),
                 _graph("Delivered, records", "recs", _by_name("fluentbit_output_proc_records_total")),
                 _graph("Delivered, bytes", "Bps", _by_name("fluentbit_output_proc_bytes_total")),
