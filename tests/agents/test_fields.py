@@ -1,5 +1,6 @@
-"""The fields of records of the node agent: `logs.metadata.fields` with the real Fluent Bit and metadata of a kubelet."""
+"""Fields of the node agent's records: `logs.metadata.fields` with the real Fluent Bit and metadata of a kubelet."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from bench.node_agents import CloudWatch
+from harness.backends.aws import CloudWatchLogs
 from harness.backends.receivers import HOST, JsonReceiver
 
 from .node import NOW, Kubelet, Node
@@ -105,3 +107,28 @@ def test_size_of_events(
         made.stop()
     assert cloudwatch.events == 1000
     assert smallest <= cloudwatch.sent / cloudwatch.events <= largest
+
+
+def test_labels_choose_log_groups(tmp_path: Path, node: Callable[..., Node]) -> None:
+    """A template sends records to the log group of their pod's label, also one with a slash, or to `logGroupName`."""
+    labels = {"web": {"example.com/team": "blue"}, "api": {"example.com/team": "red"}, "job": {}}
+    pods = [
+        {"metadata": {"name": name, "namespace": "shop", "uid": name, "labels": given}, "status": POD["status"]}
+        for name, given in labels.items()
+    ]
+    with (
+        CloudWatchLogs(tmp_path / "tls") as api,
+        Kubelet(tmp_path / "pki", {"kind": "PodList", "items": pods}) as kubelet,
+    ):
+        groups = {"logGroupName": "/shop/rest", "logGroupTemplate": "/shop/$kubernetes['labels']['example.com/team']"}
+        output = {"endpoint": HOST, "port": api.port, "tls": {"caFile": str(api.ca)}, **groups}
+        cloud = {"cloudwatch": {"enabled": True, **output}}
+        made = node(changed=asks(kubelet, tmp_path), outputs=cloud, metadata={"labels": True})
+        for name in labels:
+            made.write(name, *(f"{name} {line}" for line in range(100)))
+        expected = {"/shop/blue": "web", "/shop/red": "api", "/shop/rest": "job"}
+        made.wait(lambda: {*api.groups()} >= {*expected} and all(len(api.messages(group)) >= 100 for group in expected))
+        made.stop()
+        for group, name in expected.items():
+            found = [json.loads(message)["log"] for message in api.messages(group)]
+            assert sorted(found) == sorted(f"{name} {line}" for line in range(100))
