@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from harness.backends.aws import CloudWatchLogs
-from harness.backends.receivers import HOST
+from harness.backends.receivers import HOST, JsonReceiver
 
-from .node import Node
+from .node import Node, http
 
 pytestmark = pytest.mark.slow
 NAMESPACES = [f"team-{number}" for number in range(20)]
@@ -87,3 +87,39 @@ def test_choices_that_change_under_load_mix_no_tenants(tmp_path: Path, node: Cal
         permitted = {group(choice(namespace, one)) for one in later} if namespace in NAMESPACES else {SHARED}
         assert place in permitted, line
     assert groups == sorted([*(group(name) for name in NAMESPACES), SHARED])
+
+
+def test_tenants_have_redaction_of_their_own(node: Callable[..., Node], backend: JsonReceiver) -> None:
+    """Rules of a tenant apply to its namespaces besides the rules for all, each counted; no other lines change."""
+    line = "alice@example.com paid 4111111111111111 for order-77"
+    expected = {
+        "payments": "[REDACTED:email] paid [REDACTED:card-number] for [REDACTED:order]",
+        # May not choose the output, so it keeps the default; its name begins with that of a tenant.
+        "payments-2": "[REDACTED:email] paid 4111111111111111 for order-77",
+        "shop": "[REDACTED:email] paid 4111111111111111 for order-77",
+    }
+    with JsonReceiver() as other:
+        own = {"rules": ["card-number", "email"], "patterns": {"order": {"regex": "order-[0-9]+"}}}
+        tenants = {
+            "default": "backend",
+            "outputs": {"payments": ["payments"]},
+            "redaction": {"payments": own},
+            "namespaces": {"payments": "payments", "payments-2": "payments"},
+        }
+        made = node(
+            metadata={"from": "tag"},
+            outputs={"backend": http(backend.port), "payments": http(other.port)},
+            values={"tenants": tenants, "redaction": {"rules": ["email"]}},
+        )
+        for namespace in expected:
+            made.write("web", *[line] * 100, namespace=namespace)
+        made.wait(lambda: len(backend.records) >= 200 and len(other.records) >= 100)
+        dropped = "fluentbit_filter_drop_records_total"
+        counts = {"email": 300, "card-number": 100, "order": 100, "error": 0}
+        for rule, count in counts.items():
+            made.wait(lambda: made.metric(f'{dropped}{{name="redacted-{rule}"}}') == count)  # noqa: B023
+        made.stop()
+    assert {record["log"] for record in other.records} == {expected["payments"]}
+    found = {record["kubernetes"]["namespace_name"]: record["log"] for record in backend.records}
+    assert found == {name: expected[name] for name in ("payments-2", "shop")}
+    assert (len(backend.records), len(other.records)) == (200, 100)

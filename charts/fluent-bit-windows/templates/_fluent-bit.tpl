@@ -109,7 +109,7 @@ which every node has, is one of them. A filter drops its events unless a user li
 {{- range include "fluent-bit-windows.eventSources" . | fromJsonArray -}}
 {{- $inputs = append $inputs (include "fluent-bit-windows.events" (merge (dict "root" $) .) | fromJson) -}}
 {{- end -}}
-{{- concat $inputs (include "fluent-bit-windows.redactionInputs" . | fromJsonArray) | toJson -}}
+{{- concat $inputs (include "fluent-bit-windows.redactionInputs" (dict "root" . "tenants" true) | fromJsonArray) | toJson -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.kubernetesFilter" -}}
@@ -182,7 +182,7 @@ which every node has, is one of them. A filter drops its events unless a user li
 {{- $filters = append $filters (include "fluent-bit-windows.kubernetesFilter" . | fromJson) -}}
 {{- end -}}
 {{- $fields := include "fluent-bit-windows.fieldFilters" (dict "root" . "match" (dict "match" "application.*")) | fromJsonArray -}}
-{{- concat $filters (include "fluent-bit-windows.redactionFilters" (dict "root" . "filters" (concat .Values.logs.extraFilters $fields)) | fromJsonArray) | toJson -}}
+{{- concat $filters (include "fluent-bit-windows.redactionFilters" (dict "root" . "prefix" (include "fluent-bit-windows.tagPrefix" . | replace "." "\\." | printf "%s[^_]+_") "filters" (concat .Values.logs.extraFilters $fields)) | fromJsonArray) | toJson -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.service" -}}

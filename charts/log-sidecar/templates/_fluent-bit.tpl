@@ -183,7 +183,7 @@ the trailing line break. With both, stdout has its own processor (log-sidecar.st
 {{- if .multiline }}{{ $lines = append $lines (include "log-sidecar.fluentBitOneLine" $scope | fromYaml) }}{{ end -}}
 {{- if include "log-sidecar.joinsRecords" . }}{{ $parsers = append $parsers (include "log-sidecar.fileParser" $scope | fromJson) }}{{ end -}}
 {{- end -}}
-{{- $inputs = concat $inputs (include "log-sidecar.redactionInputs" .root | fromJsonArray) -}}
+{{- $inputs = concat $inputs (include "log-sidecar.redactionInputs" . | fromJsonArray) -}}
 {{- $inputs = append $inputs (include "log-sidecar.positionsInput" . | fromJson) -}}
 {{- /* Secrets of several lines are found while they are still on several lines. */ -}}
 {{- $filters := concat (include "log-sidecar.redactionFilters" (dict "root" .root "filters" (concat $parses $settings.extraFilters)) | fromJsonArray) $lines -}}

@@ -5,7 +5,28 @@ that neither the disk nor an output gets a secret. Fluent Bit's plugins for fiel
 
 {{/* Whether anything is redacted. Argument: the root. */}}
 {{- define "shared.redacts" -}}
-{{- if or .Values.redaction.rules .Values.redaction.patterns }}true{{ end -}}
+{{- if include "shared.redactions" (dict "root" . "tenants" true) | fromJsonArray }}true{{ end -}}
+{{- end -}}
+
+{{/*
+The redactions, as a JSON list: that of all records, and those of tenants for the records of their namespaces, without the rules that
+apply to all. Each has `name` (of its filter), `counter` (the tag of the records that become its counters), `given` (as below) and,
+for tenants, `namespaces`: dict "root" $ "tenants" <whether to include theirs>.
+*/}}
+{{- define "shared.redactions" -}}
+{{- $all := .root.Values.redaction -}}
+{{- $redactions := list -}}
+{{- with include "shared.redactionRules.given" $all | fromJsonArray }}{{ $redactions = list (dict "name" "redaction" "counter" "_redactions" "given" .) }}{{ end -}}
+{{- $values := empty .tenants | ternary dict (.root.Values.tenants | default dict) -}}
+{{- $tenants := dict -}}
+{{- if $values }}{{ $tenants = include "shared.tenants" .root | fromJson }}{{ end -}}
+{{- range $output, $own := dig "redaction" dict $values -}}
+{{- $rules := $own.rules | default list -}}
+{{- range $all.rules }}{{ $rules = without $rules . }}{{ end -}}
+{{- $given := include "shared.redactionRules.given" (dict "rules" $rules "patterns" $own.patterns "replacement" $all.replacement) | fromJsonArray -}}
+{{- with and $given (get $tenants $output) }}{{ $redactions = append $redactions (dict "name" (printf "redaction-%s" $output) "counter" (printf "_redactions-%s" $output) "given" $given "namespaces" .) }}{{ end -}}
+{{- end -}}
+{{- $redactions | toJson -}}
 {{- end -}}
 
 {{/* A text as a Lua string. Fluent Bit would expand "${" in the code, so it contains no dollar sign. */}}
@@ -13,9 +34,12 @@ that neither the disk nor an output gets a secret. Fluent Bit's plugins for fiel
 "{{ . | replace "\\" "\\\\" | replace "\"" "\\\"" | replace "$" "\\036" }}"
 {{- end -}}
 
-{{/* Rules and patterns in the order in which they apply, as JSON: maps of name, text (the replacement) and, for patterns, regex. */}}
+{{/*
+Rules and patterns in the order in which they apply, as JSON: maps of name, text (the replacement) and, for patterns, regex.
+Argument: `redaction` of the values.
+*/}}
 {{- define "shared.redactionRules.given" -}}
-{{- $redaction := .Values.redaction -}}
+{{- $redaction := . -}}
 {{- $given := list -}}
 {{- range $redaction.rules }}{{ $given = append $given (dict "name" . "text" (replace "{rule}" . $redaction.replacement)) }}{{ end -}}
 {{- range $name, $pattern := $redaction.patterns -}}
@@ -25,54 +49,72 @@ that neither the disk nor an output gets a secret. Fluent Bit's plugins for fiel
 {{- $given | toJson -}}
 {{- end -}}
 
-{{/* The code of the filter. Argument: the root. */}}
+{{/* The code of a filter: dict "root" $ "redaction" <of shared.redactions>. */}}
 {{- define "shared.redactionCode" -}}
 {{- $given := list -}}
-{{- range include "shared.redactionRules.given" . | fromJsonArray -}}
+{{- range .redaction.given -}}
 {{- $fields := list -}}
 {{- range $key, $value := . }}{{ $fields = append $fields (printf "%s = %s" $key (include "shared.luaString" $value)) }}{{ end -}}
 {{- $given = append $given (printf "  { %s }," (join ", " $fields)) -}}
 {{- end -}}
 {{- $parts := list
-  (.Files.Get "files/shared/redaction/regex.lua")
-  (.Files.Get "files/shared/redaction/rules.lua")
-  (printf "local given = {\n%s\n}\n" (join "\n" $given))
-  (.Files.Get "files/shared/redaction/filter.lua")
+  (.root.Files.Get "files/shared/redaction/regex.lua")
+  (.root.Files.Get "files/shared/redaction/rules.lua")
+  (printf "local given = {\n%s\n}\nlocal counter = %s\n" (join "\n" $given) (include "shared.luaString" .redaction.counter))
+  (.root.Files.Get "files/shared/redaction/filter.lua")
 -}}
 {{- regexReplaceAll "(?m)^ *-- .*\n" (join "" $parts) "" | trim -}}
 {{- end -}}
 
 {{/*
-The filters, as a JSON list: dict "root" $ and "filters" <of the values, which run before>. Fluent Bit counts what a filter drops,
-so for each redaction a record of `shared.redactionInputs` is dropped by a filter that is named after the rule. None of these records
-is stored, and no filter of the values receives them.
+The filters, as a JSON list: dict "root" $ and "filters" <of the values, which run before> and, with tenants, "prefix" <regular
+expression of what precedes the namespace in tags>. Fluent Bit counts what a filter drops, so for each redaction a record of
+`shared.redactionInputs` is dropped by a filter that is named after the rule. None of these records is stored, and no filter of the
+values receives them.
 */}}
 {{- define "shared.redactionFilters" -}}
 {{- $filters := .filters | default list -}}
-{{- if include "shared.redacts" .root -}}
+{{- with include "shared.redactions" (dict "root" .root "tenants" .prefix) | fromJsonArray -}}
 {{- $own := list -}}
 {{- range $filters }}{{ $own = append $own (eq (toString .match) "*" | ternary (merge (dict "match_regex" "^[^_]") (omit . "match")) .) }}{{ end -}}
-{{- $code := include "shared.redactionCode" .root -}}
-{{- $filters = append $own (dict "name" "lua" "alias" "redaction" "match" "*" "call" "redact" "code" $code "enable_flb_null" true) -}}
+{{- $filters = $own -}}
 {{- $names := list -}}
-{{- range include "shared.redactionRules.given" .root | fromJsonArray }}{{ $names = append $names .name }}{{ end -}}
-{{- range append $names "error" -}}
-{{- $filters = append $filters (dict "name" "grep" "alias" (printf "redacted-%s" .) "match" "_redactions" "exclude" (printf "rule ^%s$" .)) -}}
+{{- range . -}}
+{{- $match := dict "match" "*" -}}
+{{- if .namespaces }}{{ $match = dict "match_regex" (printf "^(?:%s$|%s%s_)" .counter $.prefix (include "shared.namespacesRegex" .namespaces)) }}{{ end -}}
+{{- $code := include "shared.redactionCode" (dict "root" $.root "redaction" .) -}}
+{{- $filters = append $filters (merge (dict "name" "lua" "alias" .name "call" "redact" "code" $code "enable_flb_null" true) $match) -}}
+{{- range .given }}{{ $names = append $names .name }}{{ end -}}
+{{- end -}}
+{{- range append ($names | uniq) "error" -}}
+{{- $filters = append $filters (dict "name" "grep" "alias" (printf "redacted-%s" .) "match" "_redactions*" "exclude" (printf "rule ^%s$" .)) -}}
 {{- end -}}
 {{- end -}}
 {{- $filters | toJson -}}
 {{- end -}}
 
-{{/* The input whose records become those that are counted, as a JSON list. Argument: the root. */}}
+{{/* The inputs whose records become those that are counted, as a JSON list; arguments as for shared.redactions. */}}
 {{- define "shared.redactionInputs" -}}
-{{- $input := dict "name" "dummy" "alias" "_redactions" "tag" "_redactions" "interval_sec" 5 -}}
-{{- include "shared.redacts" . | empty | ternary list (list $input) | toJson -}}
+{{- $inputs := list -}}
+{{- range include "shared.redactions" . | fromJsonArray }}{{ $inputs = append $inputs (dict "name" "dummy" "alias" .counter "tag" .counter "interval_sec" 5) }}{{ end -}}
+{{- $inputs | toJson -}}
 {{- end -}}
 
 {{/* Messages about patterns that cannot work. Argument: the root. */}}
 {{- define "shared.checkRedaction" -}}
-{{- range $name, $pattern := .Values.redaction.patterns }}
-{{- $place := printf "redaction.patterns.%s.regex" $name }}
+{{- include "shared.checkRedactionPatterns" (dict "path" "redaction" "patterns" .Values.redaction.patterns) }}
+{{- range $output, $own := dig "redaction" dict (.Values.tenants | default dict) }}
+{{- include "shared.reject" (list (not (hasKey $.Values.tenants.outputs $output)) (printf "`tenants.redaction.%s` is the redaction of an output that `tenants.outputs` does not permit. Write for example:" $output)
+  (printf "tenants.outputs.%s" $output) (list "team-*")) }}
+{{- include "shared.checkRedactionPatterns" (dict "path" (printf "tenants.redaction.%s" $output) "patterns" ($own.patterns | default dict)) }}
+{{- end }}
+{{- end -}}
+
+{{/* The same for one map: dict "path" <of the block that contains it> "patterns" <the map>. */}}
+{{- define "shared.checkRedactionPatterns" -}}
+{{- $path := .path }}
+{{- range $name, $pattern := .patterns }}
+{{- $place := printf "%s.patterns.%s.regex" $path $name }}
 {{- $regex := $pattern.regex }}
 {{- $valid := and (regexMatch (printf "(?:%s)|" $regex) "") (regexMatch (printf "%s|" $regex) "") }}
 {{- $rest := $regex | replace "\\\\" "x" }}
@@ -99,6 +141,6 @@ is stored, and no filter of the values receives them.
   (printf "`%s` is %q, which matches the empty text. Require at least one character." $place $regex) $place "[0-9]+") }}
 {{- end }}
 {{- include "shared.reject" (list (has $name (list "error" "pem-private-key" "jwt" "bearer-token" "aws-access-key-id" "aws-secret-access-key" "card-number" "iban" "email"))
-  (printf "`redaction.patterns.%s` has the name of a built-in rule." $name) (printf "redaction.patterns.my-%s" $name) $pattern) }}
+  (printf "`%s.patterns.%s` has the name of a built-in rule." $path $name) (printf "%s.patterns.my-%s" $path $name) $pattern) }}
 {{- end }}
 {{- end -}}

@@ -54,7 +54,30 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         "redaction always takes the longest match",
         "redaction:\n  patterns:\n    own:\n      regex: token=[^;]*",
     ),
+    "redaction of no tenant": (
+        {"tenants": {"redaction": {"shop": {"rules": ["jwt"]}}}},
+        "`tenants.redaction.shop` is the redaction of an output that `tenants.outputs` does not permit",
+        "tenants:\n  outputs:\n    shop:\n    - team-*",
+    ),
+    "pattern of a tenant": (
+        {"tenants": {"redaction": {"shop": {"patterns": {"jwt": {"regex": "a"}}}}}},
+        "`tenants.redaction.shop.patterns.jwt` has the name of a built-in rule",
+        "tenants:\n  redaction:\n    shop:\n      patterns:\n        my-jwt:\n          regex: a",
+    ),
 }
+
+
+def test_tenants_that_nobody_chose_have_no_filter(install: Callable[..., Manifests]) -> None:
+    """The redaction of an output is in the configuration only if a namespace chose it, and of the log agent only."""
+    tenants = {"outputs": {"shop": ["shop"]}, "redaction": {"shop": {"rules": ["iban"]}}}
+    outputs = {"shop": {"type": "cloudwatch", "logGroupName": "/shop"}}
+    for chosen, names in ({}, []), ({"shop": "shop"}, ["redaction-shop", "redacted-iban", "redacted-error"]):
+        made = install({**BOTH, "outputs": outputs, "tenants": {**tenants, "namespaces": chosen}})
+        for component in ("logs", "events"):
+            text = made.one("ConfigMap", f"x-observability-stack-{component}")["data"]["fluent-bit.yaml"]
+            found = [plugin["alias"] for plugin in yaml.safe_load(text)["pipeline"].get("filters", [])]
+            assert [name for name in found if name.startswith("redact")] == (names if component == "logs" else [])
+            assert ("_redactions" in text) == bool(names and component == "logs")
 
 
 @pytest.mark.parametrize(("values", "says", "shows"), REJECTED.values(), ids=REJECTED)

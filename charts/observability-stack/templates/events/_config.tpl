@@ -54,7 +54,7 @@ Filters, as a JSON list. They are processors of the input, since otherwise an al
   "terminationGracePeriodSeconds" 30
 ) | fromJson -}}
 {{- $pipeline := dict
-  "inputs" (prepend (include "observability-stack.redactionInputs" . | fromJsonArray) (include "observability-stack.eventsInput" . | fromYaml))
+  "inputs" (prepend (include "observability-stack.redactionInputs" (dict "root" .) | fromJsonArray) (include "observability-stack.eventsInput" . | fromYaml))
   "outputs" (include "observability-stack.fluentBitOutputs" (dict "root" . "component" "events") | fromJsonArray)
 -}}
 {{- with include "observability-stack.redactionFilters" (dict "root" .) | fromJsonArray }}{{ $_ := set $pipeline "filters" . }}{{ end -}}

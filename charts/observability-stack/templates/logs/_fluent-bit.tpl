@@ -131,7 +131,7 @@ kube_url: https://127.0.0.1:443
 {{- $filters = concat $filters (include "observability-stack.originFilter" (dict "root" $ "pipeline" . "record" (list "node ${HOST_NAME}") "options" $options) | fromJsonArray) -}}
 {{- end -}}
 {{- $fields := include "observability-stack.fieldFilters" (dict "root" . "match" (dict "match_regex" "^(application|dataplane)\\.pods\\.") "flat" (eq $values.metadata.from "tag")) | fromJsonArray -}}
-{{- concat $filters (include "observability-stack.redactionFilters" (dict "root" . "filters" (concat $values.extraFilters $fields)) | fromJsonArray) | toJson -}}
+{{- concat $filters (include "observability-stack.redactionFilters" (dict "root" . "prefix" "application\\.pods\\." "filters" (concat $values.extraFilters $fields)) | fromJsonArray) | toJson -}}
 {{- end -}}
 
 {{/* The parser of a container runtime's lines (CRI), which keeps the parts of long lines apart, as JSON. */}}
@@ -157,7 +157,7 @@ kube_url: https://127.0.0.1:443
 {{- range include "observability-stack.logSources" . | fromJsonArray -}}
 {{- $inputs = append $inputs (include "observability-stack.logInput" (dict "root" $ "source" .) | fromJson) -}}
 {{- end -}}
-{{- $inputs = concat $inputs (include "observability-stack.redactionInputs" . | fromJsonArray) -}}
+{{- $inputs = concat $inputs (include "observability-stack.redactionInputs" (dict "root" . "tenants" true) | fromJsonArray) -}}
 {{- $inputs = append $inputs (include "observability-stack.positionsInput" . | fromJson) -}}
 {{- $pipeline := dict "inputs" $inputs "outputs" (include "observability-stack.fluentBitOutputs" (dict "root" . "component" "logs") | fromJsonArray) -}}
 {{- with include "observability-stack.logFilters" . | fromJsonArray }}{{ $_ := set $pipeline "filters" . }}{{ end -}}

@@ -146,7 +146,7 @@ local function counted()
 end
 
 function redact(tag, timestamp, record)
-  if tag == "_redactions" then return counted() end
+  if tag == counter then return counted() end
   local done, changed = pcall(function()
     local changed = pem and redactKeyLines(tag, record)
     return walk(record, 1, own) or changed
