@@ -94,7 +94,7 @@ does not count the records that it discards there. Kafka accepts 1 MB by default
   "refresh_interval" (printf "%d.%09d" (div $interval 1000000000) (mod $interval 1000000000))
   "watcher_interval" 1
   "rotate_wait" 315360000
-  "buffer_chunk_size" "64k"
+  "buffer_chunk_size" (ternary "64k" $size .root.Values.sidecar.fluentBit.inotifyWatcher)
   "buffer_max_size" $size
   "skip_long_lines" true
   "truncate_long_lines" true

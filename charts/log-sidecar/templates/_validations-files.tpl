@@ -34,6 +34,9 @@
 {{- include "log-sidecar.reject" (list (and .rotated (eq (.rotation | default "rename") "copytruncate"))
   (printf "%s sets `rotated`, but `copytruncate` copies lines that were already read: they would be duplicated." $where)
   "logs.files" (list (omit . "rotated"))) }}
+{{- include "log-sidecar.reject" (list (and (not $.Values.sidecar.fluentBit.inotifyWatcher) (eq (.rotation | default "rename") "copytruncate"))
+  (printf "%s has `copytruncate`, but `sidecar.fluentBit.inotifyWatcher` is false: each rotation would lose the lines of the last 250 ms." $where)
+  "sidecar.fluentBit.inotifyWatcher" true) }}
 {{- range slice $files 0 $index }}
 {{- $common := include "log-sidecar.commonPath" (dict "one" $file.path "other" .path) }}
 {{- include "log-sidecar.reject" (list (and $common (ne .path $file.path))

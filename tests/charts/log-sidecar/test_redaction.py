@@ -29,7 +29,7 @@ def test_filters(agent_config: Callable[..., dict[str, Any]]) -> None:
     made = [(plugin["name"], plugin.get("alias"), plugin["match"]) for plugin in pipeline["filters"]]
     assert made == [
         ("lua", "redaction", "*"),
-        *(("grep", f"redacted-{name}", "_redactions") for name in (*RULES, "error")),
+        *(("grep", f"redacted-{name}", "_redactions*") for name in (*RULES, "error")),
         ("lua", None, "app"),
     ]
     assert [plugin["alias"] for plugin in pipeline["inputs"]] == ["app", "_redactions", "_positions"]

@@ -79,6 +79,11 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         "`logs.files[0]` (a) sets `rotated`, but `copytruncate` copies lines",
         "logs:\n  files:\n  - name: a\n    path: /var/log/app/a.log\n    rotation: copytruncate",
     ),
+    "copytruncate with polling": (
+        {**files({**A, "rotation": "copytruncate"}), "sidecar": {"fluentBit": {"inotifyWatcher": False}}},
+        "`logs.files[0]` (a) has `copytruncate`, but `sidecar.fluentBit.inotifyWatcher` is false",
+        "sidecar:\n  fluentBit:\n    inotifyWatcher: true",
+    ),
     "Job with replicas": (
         {"app": {"kind": "Job", "replicas": 3}},
         "`app.replicas` is 3, but a Job has no replicas",
