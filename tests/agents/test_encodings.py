@@ -13,6 +13,8 @@ TEXTS = {
     "windows-1256": "خطأ: الملف غير موجود",
     "iso-8859-1": "größer als 5 £, naïve, Ñandú",
     "iso-8859-15": "größer als 5 €, naïve",
+    # Second bytes that are a backslash, and letters of one byte before those of two.
+    "shift_jis": "エラー: 表示ソフト能力 ｱｲｳ漢字ｶﾞA, C:\\ログ",
 }
 
 
@@ -32,6 +34,15 @@ def test_lines_arrive_once_as_written(sidecar: Callable[..., Sidecar], encoding:
             started.file.rename(started.file.with_name(f"app.log.{rotation}"))
     started.wait_for(lambda: len(started) >= len(written))
     assert sorted(started.lines()) == sorted(line.encode() for line in written)
+
+
+def test_broken_characters_of_two_bytes_are_visible(sidecar: Callable[..., Sidecar]) -> None:
+    """A first byte without its second one becomes U+FFFD, and what follows is read as written."""
+    file = {"name": "app", "path": "/var/log/app/app.log", "encoding": "shift_jis"}
+    started = sidecar({"logs": {"files": [file]}})
+    started.file.write_bytes("表".encode("shift_jis")[:1] + b"\n" + b"\x81 x\n\xff\xb1\n")
+    started.wait_for(lambda: len(started) >= 3)
+    assert [line.decode() for line in started.lines()] == ["\ufffd", "\ufffd x", "\ufffdｱ"]
 
 
 def test_trace_in_another_encoding(sidecar: Callable[..., Sidecar]) -> None:

@@ -54,6 +54,8 @@ instead. All messages are shown at once, separated by form feeds, which no value
 {{- include "log-sidecar.reject" (list (and .encoding (not (hasKey $encodings .encoding)))
   (printf "`%s.encoding` is %s, but the chart reads UTF-8 and %s. For others, such as UTF-16, Fluent Bit garbles lines that it reads in two parts: configure the application to write UTF-8." $path .encoding (keys $encodings | sortAlpha | join ", "))
   "logs.files" (list (dict "name" "app" "path" (printf "%s/app.log" $.Values.logs.directory)))) }}
+{{- include "log-sidecar.reject" (list (and (hasPrefix "injection." $path) (eq (.encoding | default "") "shift_jis"))
+  (printf "`%s.encoding` is shift_jis, whose characters are too many for the environment of a pod. Use the chart in explicit mode for this application." $path)) }}
 {{- range $key, $regex := .multilineRegex }}
 {{- include "log-sidecar.reject" (list (not (include "log-sidecar.validRegex" .)) (printf "`%s.multilineRegex.%s` is %q, which is not a regular expression. Write for example:" $path $key .)
   "multilineRegex" (dict "start" "^\\d{4}-")) }}

@@ -160,6 +160,10 @@ OF_FILES: dict[str, tuple[dict[str, Any], str]] = {
         },
         "`logs.files[0]` (a): the tail engine cannot convert windows-1252 to UTF-8.",
     ),
+    "Shift_JIS in a profile": (
+        {"injection": {"profiles": {"shop": {"encoding": "shift_jis"}}}},
+        "`injection.profiles.shop.encoding` is shift_jis, whose characters are too many for the environment of a pod",
+    ),
     "tail": (
         {"logs": {"files": [{"name": "a", "path": "/var/log/app/a", "parser": "json"}]}, "sidecar": {"engine": "tail"}},
         "`logs.files[0]` (a): the tail engine cannot parse lines (json).",
