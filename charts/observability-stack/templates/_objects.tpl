@@ -55,7 +55,7 @@ subjects:
 
 {{/*
 Also "data" <helper of the data, a YAML map>, if it is not named after its component, "name", and for data that can contain
-credentials, "secret" true.
+credentials, "secret" true: a Secret, whose data stays readable in the rendered YAML.
 */}}
 {{- define "observability-stack.configMap" -}}
 {{- if include "observability-stack.runs" . -}}
@@ -63,14 +63,8 @@ apiVersion: v1
 kind: {{ ternary "Secret" "ConfigMap" (default false .secret) }}
 metadata:
   {{- include "observability-stack.componentMetadata" . | nindent 2 }}
-data:
-  {{- if .secret }}
-  {{- range $file, $text := include .data .root | fromYaml }}
-  {{ $file }}: {{ b64enc $text }}
-  {{- end }}
-  {{- else }}
+{{ ternary "stringData" "data" (default false .secret) }}:
   {{- include .data .root | nindent 2 }}
-  {{- end }}
 {{- end -}}
 {{- end -}}
 

@@ -59,8 +59,8 @@ apiVersion: v1
 kind: Secret
 metadata:
   {{- include "observability-stack.componentMetadata" (merge (dict "name" (printf "%s-web" (include "observability-stack.componentName" .))) .) | nindent 2 }}
-data:
-  web.yml: {{ toYaml $config | b64enc }}
+stringData:
+  {{- dict "web.yml" (toYaml $config) | toYaml | nindent 2 }}
 {{- end -}}
 {{- end -}}
 

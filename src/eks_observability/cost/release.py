@@ -121,6 +121,7 @@ def _texts(made: Sequence[Object]) -> Iterator[str]:
         yield from (item.get("data") or {}).values()
     for item in _select(made, "Secret"):
         yield from (base64.b64decode(text).decode(errors="replace") for text in (item.get("data") or {}).values())
+        yield from (item.get("stringData") or {}).values()
 
 
 def _images(made: Sequence[Object]) -> Iterator[str]:

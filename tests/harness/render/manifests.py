@@ -145,7 +145,8 @@ class Manifests(Sequence[Object]):
         item = Manifests(one for one in self.select(None, name, component=component) if one["kind"] in _DATA).one()
         if item["kind"] == "ConfigMap":
             return dict(item["data"])
-        return {key: base64.b64decode(text).decode() for key, text in item["data"].items()}
+        decoded = {key: base64.b64decode(text).decode() for key, text in item.get("data", {}).items()}
+        return {**decoded, **item.get("stringData", {})}
 
     def names(self) -> set[tuple[str, str]]:
         """Return the (kind, name) of every object, for comparison with an exact set.
