@@ -99,6 +99,7 @@ serviceAccounts.{{ include "observability-stack.valuesKey" .component }}.roleArn
 {{- /* A role that Prometheus assumes has its own policy, for the same service. */ -}}
 {{- if contains "aps-workspaces" (toJson .Values.server.remoteWrite) }}{{ $policies = append $policies (list (dict "Action" (list "aps:RemoteWrite"))) }}{{ end -}}
 {{- end -}}
+{{- $policies = append $policies (include "observability-stack.snsStatements" . | fromJsonArray) -}}
 {{- if .Values.traces.enabled }}{{ $policies = append $policies (list (include "observability-stack.xrayStatement" . | fromJson)) }}{{ end -}}
 {{- if .Values.containerInsights.enabled }}{{ $policies = append $policies (include "observability-stack.insightsStatements" . | fromJsonArray) }}{{ end -}}
 {{- $region := .Values.cluster.region -}}

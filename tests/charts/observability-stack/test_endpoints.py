@@ -36,23 +36,32 @@ def remote(host: str) -> dict[str, Any]:
 def test_sdks_get_the_variables(install: Install, aws: dict[str, bool], expected: set[str]) -> None:
     """Exactly the programs with an AWS SDK have the SDK's variables, set to true."""
     parts = {"traces": {"enabled": True}, "containerInsights": {"enabled": True, "windows": {"enabled": True}}}
+    parts["alertmanager"] = {"enabled": True, "config": TOPICS}
     found = {
         str(pod): {entry["name"] for entry in box.get("env", []) if entry["name"] in VARIABLES}
         for pod in install(values(aws, **parts)).pods()
         for box in pod.containers()
     }
-    with_sdk = {"server", "traces", "container-insights", "container-insights-windows"}
+    with_sdk = {"alertmanager", "server", "traces", "container-insights", "container-insights-windows"}
     assert found == {
         pod: expected if pod.rpartition("/")[2].removeprefix("x-observability-stack-") in with_sdk else set()
         for pod in found
     }
-    assert len(found) == 6
+    assert len(found) == 7
 
 
+TOPICS = {
+    "route": {"receiver": "a"},
+    "receivers": [{"name": "a", "sns_configs": [{"topic_arn": "arn:aws:sns:us-west-2:111122223333:alerts"}]}],
+}
 PRIVATE = {
     "prometheus alone": ({}, None),
     "workspace": (remote("aps-workspaces.us-west-2.amazonaws.com"), "aps-workspaces, ecr.api, ecr.dkr, s3, sts"),
     "traces": ({"traces": {"enabled": True}}, "ecr.api, ecr.dkr, s3, sts, xray"),
+    "topics of Alertmanager": (
+        {"alertmanager": {"enabled": True, "config": TOPICS}},
+        "ecr.api, ecr.dkr, s3, sns, sts",
+    ),
     "pod identity": (
         {"traces": {"enabled": True}, "identity": {"type": "podIdentity"}},
         "ecr.api, ecr.dkr, eks-auth, s3, xray",

@@ -64,6 +64,30 @@ def test_policy_is_minimal(notes: Notes, server: dict[str, Any], resources: list
     assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
 
 
+def test_policy_of_alertmanager_is_minimal(notes: Notes, install: Callable[..., Manifests]) -> None:
+    """The role publishes to topics of Amazon SNS whose receivers have neither a role nor keys, and to no others."""
+    topic = "arn:aws:sns:eu-west-1:111122223333:alerts"
+    given = [
+        {"topic_arn": topic, "sigv4": {"region": "eu-west-1"}},
+        {"topic_arn": f"{topic}-2", "sigv4": {"region": "eu-west-1", "role_arn": ROLE}},
+        {"topic_arn": f"{topic}-3", "sigv4": {"region": "eu-west-1", "access_key": "a", "secret_key": "b"}},
+    ]
+    receivers = [{"name": "a", "sns_configs": given}, {"name": "b", "webhook_configs": [{"url_file": "/etc/url"}]}]
+    alertmanager = {"enabled": True, "config": {"route": {"receiver": "a"}, "receivers": receivers}}
+    account = {"alertmanager": {"roleArn": ROLE.replace("amp", "alerts")}}
+    values = {**CLUSTER, "alertmanager": alertmanager, "serviceAccounts": account}
+    policy, trust = statements(notes(values))
+    assert policy == [
+        {"Effect": "Allow", "Action": ["sns:Publish"], "Resource": [topic]},
+        {"Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": [ROLE]},
+    ]
+    assert "system:serviceaccount:prometheus:x-observability-stack-alertmanager" in json.dumps(trust)
+    made = install(values).one("ServiceAccount", "x-observability-stack-alertmanager")
+    assert made["metadata"]["annotations"] == {"eks.amazonaws.com/role-arn": account["alertmanager"]["roleArn"]}
+    for others in ({"enabled": False}, {"existingSecret": "mine"}, {"config": {"receivers": receivers[1:]}}):
+        assert statements(notes({**values, "alertmanager": {**alertmanager, **others}})) == []
+
+
 def test_role_of_another_account(notes: Notes) -> None:
     """With a role to assume, the pod's own role can only assume it, and the notes show the other role's permissions."""
     text = notes({**CLUSTER, "server": amp(role_arn=ROLE)})

@@ -44,7 +44,7 @@ What a cluster without internet access needs, a sentence: dict "policies" <lists
 or node>. Source of the names: https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html
 */}}
 {{- define "log-sidecar.vpcEndpointsNote" -}}
-{{- $names := dict "aps" "aps-workspaces" "ec2" "ec2" "firehose" "kinesis-firehose" "kinesis" "kinesis-streams" "logs" "logs" "s3" "s3" "sts" "sts" "xray" "xray" -}}
+{{- $names := dict "aps" "aps-workspaces" "ec2" "ec2" "firehose" "kinesis-firehose" "kinesis" "kinesis-streams" "logs" "logs" "s3" "s3" "sns" "sns" "sts" "sts" "xray" "xray" -}}
 {{- $services := list "ecr.api" "ecr.dkr" "s3" (get (dict "irsa" "sts" "podIdentity" "eks-auth") .identity) -}}
 {{- range .policies }}{{ range . }}{{ range .Action }}{{ $services = append $services (get $names (splitList ":" . | first)) }}{{ end }}{{ end }}{{ end -}}
 Without internet access, these values need VPC endpoints of {{ $services | compact | uniq | sortAlpha | join ", " }} (ecr and s3: for images in Amazon ECR).

@@ -18,6 +18,10 @@ args:
   {{- include "observability-stack.webArgs" $web | nindent 2 }}
   # Disable clustering: there is one replica.
   - --cluster.listen-address=
+{{- if include "observability-stack.snsStatements" . | fromJsonArray }}
+env:
+  {{- include "observability-stack.awsEnv" . | nindent 2 }}
+{{- end }}
 ports:
   - {name: http, containerPort: {{ $values.service.port | int }}}
 handlers:
