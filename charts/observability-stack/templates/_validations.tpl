@@ -37,6 +37,12 @@ together.
 {{- if has $name $bound }}{{ include "observability-stack.checkDefaultAccount" $given }}{{ end }}
 {{- include "observability-stack.checkRole" $given }}
 {{- end }}
+{{- range $index, $receiver := .Values.alertmanager.config.receivers }}
+{{- range $number, $target := .sns_configs }}
+{{- include "observability-stack.checkAssumedRole" (dict "option" (printf "alertmanager.config.receivers[%d].sns_configs[%d].sigv4.role_arn" $index $number) "role" (.sigv4 | default dict).role_arn
+  "path" "serviceAccounts.alertmanager" "account" $.Values.serviceAccounts.alertmanager "pairs" list) }}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{- define "observability-stack.checkKinds" -}}

@@ -110,6 +110,14 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         "`server.remoteWrite[0].sigv4.role_arn` is the role of `serviceAccounts.server`",
         f"server:\n  remoteWrite:\n  - sigv4:\n      region: eu-west-1\n    url: {MIMIR}",
     ),
+    "role of Alertmanager itself": (
+        {
+            "alertmanager": {"config": {"receivers": [{"name": "a", "sns_configs": [{"sigv4": {"role_arn": ROLE}}]}]}},
+            "serviceAccounts": {"alertmanager": {"roleArn": ROLE}},
+        },
+        "`alertmanager.config.receivers[0].sns_configs[0].sigv4.role_arn` is the role of `serviceAccounts.alert",
+        "",
+    ),
     "role of the log agent itself": (
         logs_to(ROLE, logs={"enabled": True}, account="logs"),
         "`outputs.cloudwatch.roleArn` is the role of `serviceAccounts.logs`",
