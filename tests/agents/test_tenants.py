@@ -68,9 +68,11 @@ def test_choices_that_change_under_load_mix_no_tenants(tmp_path: Path, node: Cal
         made = node(**values(api, 0))
         writer = threading.Thread(target=write, args=(made,))
         writer.start()
-        for phase in range(len(SHIFTS)):
-            if phase:
+        for following in range(len(SHIFTS)):
+            if following:
                 made.stop()
+                # Its lines begin when no agent with earlier choices runs.
+                phase = following
                 made = node(**values(api, phase))
             enough = len(written) + 2000
             made.wait(lambda: len(written) >= enough and made.metric("fluentbit_output_proc_records_total") > 0)  # noqa: B023

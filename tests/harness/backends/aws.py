@@ -176,7 +176,9 @@ class CloudWatchLogs(Aws):
         if group not in self.groups():
             return 0
         pages = self._client.get_paginator("describe_log_streams").paginate(logGroupName=group)
-        return max((stream["lastEventTimestamp"] for page in pages for stream in page["logStreams"]), default=0) / 1000
+        # A new stream has no events yet.
+        times = [stream.get("lastEventTimestamp", 0) for page in pages for stream in page["logStreams"]]
+        return max(times, default=0) / 1000
 
     def messages(self, group: str) -> list[str]:
         """Return the messages of all streams in a group; none if the group does not exist."""
