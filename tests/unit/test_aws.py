@@ -1,9 +1,12 @@
 """The stand-ins for CloudWatch Logs and Kinesis."""
 
+import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from harness.backends.aws import CloudWatchLogs, Kinesis
+from harness.backends.ports import own_address
 
 
 def test_one_stand_in_does_not_see_what_another_was_sent(tmp_path: Path) -> None:
@@ -12,6 +15,15 @@ def test_one_stand_in_does_not_see_what_another_was_sent(tmp_path: Path) -> None
         api.client("logs").create_log_group(logGroupName="first")
         assert api.groups() == {"first"}
     with CloudWatchLogs(tmp_path / "second") as api:
+        assert api.groups() == set()
+
+
+def test_it_waits_for_its_address(tmp_path: Path) -> None:
+    """An address that another socket still has for a moment is not an error."""
+    taken = socket.create_server((own_address(), 0))
+    host, port = taken.getsockname()
+    threading.Timer(0.5, taken.close).start()
+    with CloudWatchLogs(tmp_path / "pki", host=host, port=port) as api:
         assert api.groups() == set()
 
 

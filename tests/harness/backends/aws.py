@@ -121,16 +121,24 @@ class Aws(Trouble):
         self.fail(kind)
 
     def _listen(self) -> None:
-        if self._server is None:
-            self._server = make_server(
-                self.host,
-                self.port,
-                self._application,
-                threaded=True,
-                request_handler=_Quiet,
-                ssl_context=self._certificate,
-            )
-            threading.Thread(target=self._server.serve_forever, name="aws", daemon=True).start()
+        deadline = time.monotonic() + 10
+        while self._server is None:
+            try:
+                self._server = make_server(
+                    self.host,
+                    self.port,
+                    self._application,
+                    threaded=True,
+                    request_handler=_Quiet,
+                    ssl_context=self._certificate,
+                )
+            except SystemExit:
+                # Another socket has the address, perhaps the one that was closed just before.
+                if time.monotonic() > deadline:
+                    raise OSError(f"{self.host}:{self.port} is taken; stop the program that listens there") from None
+                time.sleep(0.1)
+            else:
+                threading.Thread(target=self._server.serve_forever, name="aws", daemon=True).start()
 
     def _close(self) -> None:
         if self._server is not None:
