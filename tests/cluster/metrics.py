@@ -202,10 +202,7 @@ def apply(stage: Stage, objects: list[dict[str, Any]]) -> None:
 
 def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
     """Wait until a condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.5)
+    assert not settled(lambda: not condition(), seconds), f"not within {seconds:.0f} s: {what}"
 
 
 def settled(read: Callable[[], T], seconds: float) -> T:

@@ -14,6 +14,15 @@ Region and ID of the AMP workspace that a remote-write URL names, as a JSON map;
 {{- end -}}
 {{- end -}}
 
+{{/* IAM statements that allow actions, as a JSON list: a map from each action to its resources, which may be none. */}}
+{{- define "observability-stack.allowed" -}}
+{{- $statements := list -}}
+{{- range $action, $resources := . -}}
+{{- with uniq $resources }}{{ $statements = append $statements (dict "Effect" "Allow" "Action" (list $action) "Resource" .) }}{{ end -}}
+{{- end -}}
+{{- $statements | toJson -}}
+{{- end -}}
+
 {{/* IAM statements for remote write, as a JSON list; empty if no remote is an AMP workspace. */}}
 {{- define "observability-stack.remoteWriteStatements" -}}
 {{- $resources := list -}}
@@ -26,10 +35,7 @@ Region and ID of the AMP workspace that a remote-write URL names, as a JSON map;
 {{- $resources = append $resources (printf "arn:%s:aps:%s:ACCOUNT:workspace/%s" (include "observability-stack.partition" $workspace.region) $workspace.region $workspace.id) -}}
 {{- end -}}
 {{- end -}}
-{{- $statements := list -}}
-{{- with $resources | uniq }}{{ $statements = append $statements (dict "Effect" "Allow" "Action" (list "aps:RemoteWrite") "Resource" .) }}{{ end -}}
-{{- with $roles | uniq }}{{ $statements = append $statements (dict "Effect" "Allow" "Action" (list "sts:AssumeRole") "Resource" .) }}{{ end -}}
-{{- $statements | toJson -}}
+{{- include "observability-stack.allowed" (dict "aps:RemoteWrite" $resources "sts:AssumeRole" $roles) -}}
 {{- end -}}
 
 {{/* IAM statement for sending traces, as JSON. X-Ray supports no resource-level permissions for these actions. */}}

@@ -1,6 +1,5 @@
 """Reads the cost factors of rendered objects: destinations, intervals, disks and resource requests."""
 
-import base64
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -116,11 +115,10 @@ def _containers(item: Object) -> list[Object]:
 
 
 def _texts(made: Sequence[Object]) -> Iterator[str]:
-    """Yield each data entry of each ConfigMap and Secret."""
+    """Yield each readable data entry of each ConfigMap and Secret."""
     for item in _select(made, "ConfigMap"):
         yield from (item.get("data") or {}).values()
     for item in _select(made, "Secret"):
-        yield from (base64.b64decode(text).decode(errors="replace") for text in (item.get("data") or {}).values())
         yield from (item.get("stringData") or {}).values()
 
 

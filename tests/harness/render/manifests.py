@@ -1,6 +1,5 @@
 """Rendered objects: a sequence with strict selection."""
 
-import base64
 import functools
 import pickle
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -67,7 +66,8 @@ class Pod:
         return "/".join(key_of(self.owner))
 
 
-_DATA = ("ConfigMap", "Secret")
+# Readable data, by kind.
+_DATA = {"ConfigMap": "data", "Secret": "stringData"}
 
 
 class Manifests(Sequence[Object]):
@@ -137,16 +137,13 @@ class Manifests(Sequence[Object]):
         return found[0]
 
     def texts(self, name: str | None = None, *, component: str | None = None) -> dict[str, str]:
-        """Return the data of the only matching ConfigMap or Secret, decoded, by key.
+        """Return the readable data of the only matching ConfigMap or Secret, by key.
 
         Raises:
             ManifestError: none or several match.
         """
         item = Manifests(one for one in self.select(None, name, component=component) if one["kind"] in _DATA).one()
-        if item["kind"] == "ConfigMap":
-            return dict(item["data"])
-        decoded = {key: base64.b64decode(text).decode() for key, text in item.get("data", {}).items()}
-        return {**decoded, **item.get("stringData", {})}
+        return dict(item[_DATA[item["kind"]]])
 
     def names(self) -> set[tuple[str, str]]:
         """Return the (kind, name) of every object, for comparison with an exact set.

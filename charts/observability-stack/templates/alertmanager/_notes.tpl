@@ -9,10 +9,7 @@
 {{- else if not $signature.access_key }}{{ $topics = append $topics (.topic_arn | default .target_arn | default "*") }}{{ end -}}
 {{- end }}{{ end -}}
 {{- end -}}
-{{- $statements := list -}}
-{{- with uniq $topics }}{{ $statements = append $statements (dict "Effect" "Allow" "Action" (list "sns:Publish") "Resource" .) }}{{ end -}}
-{{- with uniq $roles }}{{ $statements = append $statements (dict "Effect" "Allow" "Action" (list "sts:AssumeRole") "Resource" .) }}{{ end -}}
-{{- $statements | toJson -}}
+{{- include "observability-stack.allowed" (dict "sns:Publish" $topics "sts:AssumeRole" $roles) -}}
 {{- end -}}
 
 {{- define "observability-stack.alertmanagerNotes" -}}
