@@ -1,1 +1,1 @@
-"""The command line for users of the charts: costs, dashboards and the allow-list of metrics."""
+"""The command line for users of the charts: costs, dashboards, monitors and the allow-list of metrics."""

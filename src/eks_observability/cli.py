@@ -7,16 +7,18 @@ import click
 from eks_observability import allow_list, tenants
 from eks_observability.cost import command as cost
 from eks_observability.dashboards import command as dashboards
+from eks_observability.monitors import command as monitors
 
 
 @click.group()
 def program() -> None:
-    """Costs, dashboards, the metrics allow-list and tenants for the charts of this repository."""
+    """Costs, dashboards, monitors, the metrics allow-list and tenants for the charts of this repository."""
 
 
 program.add_command(allow_list.command)
 program.add_command(cost.command)
 program.add_command(dashboards.command)
+program.add_command(monitors.command)
 program.add_command(tenants.command)
 
 

@@ -85,8 +85,12 @@ class Tool:
 
 @functools.cache
 def _sources() -> dict[str, Source]:
-    text = Path(__file__).with_name("tools.toml").read_text(encoding="utf-8")
-    sources = [Source(name, **table) for name, table in tomllib.loads(text).items()]
+    folder = Path(__file__).parent
+    tables = tomllib.loads((folder / "tools.toml").read_text(encoding="utf-8"))
+    for table in tables.values():
+        if table.get("main", "").endswith(".go"):
+            table["main"] = (folder / table["main"]).read_text(encoding="utf-8")
+    sources = [Source(name, **table) for name, table in tables.items()]
     return {program: source for source in sources for program in source.programs}
 
 

@@ -41,6 +41,14 @@
 - {apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [get, list, watch]}
 - {apiGroups: [""], resources: [nodes/metrics], verbs: [get]}
 - {nonResourceURLs: [/metrics, /metrics/slis], verbs: [get]}
+{{- $roles := list }}
+{{- range .Values.scrape.extraConfigs }}{{ range .kubernetes_sd_configs }}{{ $roles = append $roles (get . "role") }}{{ end }}{{ end }}
+{{- if has "endpoints" $roles }}
+- {apiGroups: [""], resources: [endpoints], verbs: [get, list, watch]}
+{{- end }}
+{{- if has "ingress" $roles }}
+- {apiGroups: [networking.k8s.io], resources: [ingresses], verbs: [get, list, watch]}
+{{- end }}
 {{- if .Values.scrape.jobs.controlPlane }}
 - {apiGroups: [metrics.eks.amazonaws.com], resources: [kcm/metrics, ksh/metrics], verbs: [get]}
 {{- end }}

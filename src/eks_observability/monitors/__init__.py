@@ -1,0 +1,1 @@
+"""Monitors and rules of prometheus-operator, compiled to configurations of Prometheus without the operator."""
