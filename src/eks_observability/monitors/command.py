@@ -7,7 +7,7 @@ import click
 import yaml
 
 from eks_observability.errors import CommandError
-from eks_observability.monitors import objects, outputs
+from eks_observability.monitors import amp, objects, outputs
 
 _HEAD = "# Written by `eks-observability monitors compile`; do not edit.\n"
 
@@ -95,3 +95,43 @@ def _report(result: outputs.Result) -> int:
     for message in result.broken:
         click.echo(f"left out: {message}", err=True)
     return 1 if result.broken else 0
+
+
+@command.command("rules")
+@click.argument("files", type=click.File(encoding="utf-8"), nargs=-1)
+@click.option("--workspace", required=True, help="ID of the workspace, ws-...")
+@click.option("--region", required=True, help="AWS Region of the workspace.")
+@click.option("--namespace", default="default", show_default=True, help="Namespace of objects that name none.")
+@click.option("--prune", is_flag=True, help="Delete rules that this command loaded and that the input no longer has.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; print the differences.")
+def rules_command(
+    files: Sequence[TextIO], workspace: str, region: str, namespace: str, prune: bool, dry_run: bool
+) -> int:
+    """Load PrometheusRules into a workspace of Amazon Managed Service for Prometheus.
+
+    Each object becomes a rule groups namespace called `<namespace>.<name>`. FILES are manifests, Helm renders or
+    outputs of kubectl; default: standard input. The exit status is 1 if an object is broken, or if the workspace
+    rejects it.
+    """
+    found = objects.read(files or [click.open_file("-", encoding="utf-8")], namespace)
+    found.monitors = [one for one in found.monitors if one.kind == "PrometheusRule"]
+    if not found.monitors:
+        raise CommandError("the input has no PrometheusRule: pass a Helm render or the output of kubectl")
+    result = outputs.compile_all(found, scraper=False)
+    wanted = {amp.name_of(one): groups for one, groups in result.groups.items() if groups}
+    target = amp.Workspace(workspace, region)
+    broken = {amp.name_of(one) for one in found.monitors} - {amp.name_of(one) for one in result.groups}
+    status = _report(result)
+    for change in target.changes(wanted, broken if prune else None):
+        for line in change.diff:
+            click.echo(line)
+        reason = "" if dry_run else target.apply(change)
+        click.echo(f"{change.name} {_outcome(change.action, dry_run)}")
+        if reason:
+            click.echo(f"{change.name}: the workspace rejects it: {reason}", err=True)
+            status = 1
+    return status
+
+
+def _outcome(action: str, dry_run: bool) -> str:
+    return f"would be {action}" if dry_run and action != "unchanged" else action
