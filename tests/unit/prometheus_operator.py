@@ -61,6 +61,8 @@ def _parts(text: str) -> list[dict[str, Any]]:
     config = yaml.load(text, Loader=yaml.CSafeLoader)
     if "scrape_configs" not in config:
         groups: list[dict[str, Any]] = config.get("groups") or []
+        for rule in (rule for group in groups for rule in group["rules"]):
+            rule["expr"] = str(rule["expr"])  # Prometheus reads a number as text
         return groups
     for job in config["scrape_configs"]:
         if not job["job_name"].startswith("scrapeConfig/"):
