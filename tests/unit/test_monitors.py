@@ -196,7 +196,10 @@ BROKEN = {
         "use authorization",
     ),
     "file": (scrape(fileSDConfigs=[{"files": ["a.txt"]}]), 'is "a.txt", but must end in .json, .yml or .yaml'),
-    "http": (scrape(httpSDConfigs=[{"url": "a"}]), 'url is "a", but must begin with http:// or https://'),
+    "http": (
+        scrape(httpSDConfigs=[{"url": "a"}]),
+        'url is "a", but must be a URL that begins with http:// or https://',
+    ),
     "record": (scrape(dnsSDConfigs=[{"names": ["a"], "type": "A"}]), "port is missing: records of type A have no port"),
     "no role": (discovery(), "spec.kubernetesSDConfigs[0].role is missing: use one of Pod, Service, "),
     "selector": (

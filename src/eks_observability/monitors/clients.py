@@ -1,13 +1,16 @@
 """Compiles how Prometheus connects: TLS, logins from Secrets, proxies."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from eks_observability.monitors.fields import Fields, Invalid, given
+from eks_observability.monitors.objects import NAME
 
 # Where Prometheus' container has the files of Secrets and ConfigMaps.
 FOLDER = "/etc/monitors"
 _FOLDERS = {"Secret": "secrets", "ConfigMap": "configmaps"}
+_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _TLS_VERSIONS = ("TLS10", "TLS11", "TLS12", "TLS13")
 
 
@@ -78,6 +81,10 @@ class Files:
         name, key = fields.required("name"), fields.required("key")
         fields.ignore("optional")
         fields.done()
+        if not NAME.fullmatch(name):
+            raise fields.invalid("name", f"which is no name of a {kind}: use lowercase letters, digits, `-` and `.`")
+        if not _KEY.fullmatch(key) or key.startswith(".."):
+            raise fields.invalid("key", f"which is no key of a {kind}: use letters, digits, `-`, `_` and `.`")
         return kind, self._namespace, name, key
 
 
@@ -145,7 +152,7 @@ def proxy(fields: Fields) -> dict[str, Any]:
     if fields.value("proxyConnectHeader"):
         raise Invalid(f"{fields.place('proxyConnectHeader')} cannot be read from files: remove it")
     options = {
-        "proxy_url": fields.text("proxyUrl") or None,
+        "proxy_url": fields.url("proxyUrl"),
         "no_proxy": fields.text("noProxy") or None,
         "proxy_from_environment": fields.flag("proxyFromEnvironment"),
     }
@@ -202,7 +209,7 @@ def _oauth2(fields: Fields | None, files: Files) -> dict[str, Any] | None:
     options = {
         "client_id": files.inline(fields.fields("clientId"), fields.place("clientId")),
         "client_secret_file": files.path(secret) if secret else None,
-        "token_url": fields.required("tokenUrl"),
+        "token_url": fields.url("tokenUrl") or fields.required("tokenUrl"),
         "scopes": fields.texts("scopes") or None,
         "endpoint_params": fields.labels("endpointParams") or None,
         "tls_config": tls(fields.fields("tlsConfig"), files),

@@ -75,6 +75,13 @@ class Fields:
             raise Invalid(f"{self.place(name)} is missing: set it")
         return found
 
+    def url(self, name: str) -> str | None:
+        """Return a URL of HTTP, or None."""
+        found = self.text(name) or None
+        if found and not _URL.fullmatch(found):
+            raise self.invalid(name, "but must be a URL that begins with http:// or https://")
+        return found
+
     def flag(self, name: str) -> bool | None:
         """Return a boolean, or None."""
         found: bool | None = self._typed(name, bool, "but must be true or false, without quotes")
@@ -156,6 +163,9 @@ def durations(fields: Fields, *names: str) -> Iterator[tuple[str, str]]:
             yield name, text
 
 
+_URL = re.compile(
+    r"https?://(?:[^\s%/?#\x00-\x20\x7f\[\]\\<>^`{|}\"]|%[0-9A-Fa-f]{2}|\[[0-9A-Fa-f:.]+\])+(?:[/?#](?:[^\s%\x00-\x20\x7f]|%[0-9A-Fa-f]{2})*)?"
+)
 _DURATION = re.compile("".join(rf"(?:(?P<{unit}>[0-9]+){unit})?" for unit in ("y", "w", "d", "h", "m", "s", "ms")))
 _UNITS = {"y": 31_536_000_000, "w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 

@@ -8,7 +8,7 @@ from typing import Any
 from eks_observability.monitors import clients, options
 from eks_observability.monitors.fields import Fields, Invalid, given
 from eks_observability.monitors.objects import Object
-from eks_observability.monitors.relabeling import Step, is_label, label_name, steps
+from eks_observability.monitors.relabeling import Step, is_label, is_regex, label_name, steps
 from eks_observability.monitors.selectors import Selector, namespaces
 
 Job = dict[str, Any]
@@ -73,7 +73,7 @@ def of_service_monitor(monitor: Object, context: Context) -> Compiled:
     found = {"separator": ";", "replacement": "${1}"}
 
     def port(fields: Fields) -> tuple[list[Step], str]:
-        name, target = fields.text("port") or "", _port(fields, "targetPort")
+        name, target = _port_name(fields, "port"), _port(fields, "targetPort")
         return ([_keep(f"{meta}_port_name", name)], name) if name else _target_port(target)
 
     def labels(spec: Fields, endpoint: Fields) -> list[Step]:
@@ -99,7 +99,7 @@ def of_pod_monitor(monitor: Object, context: Context) -> Compiled:
     """Compile a PodMonitor; see `of_service_monitor`."""
 
     def port(fields: Fields) -> tuple[list[Step], str]:
-        name, number, target = fields.text("port") or "", fields.number("portNumber"), _port(fields, "targetPort")
+        name, number, target = _port_name(fields, "port"), fields.number("portNumber"), _port(fields, "targetPort")
         if name:
             return [_keep("__meta_kubernetes_pod_container_port_name", name)], name
         kept, shown = _target_port(target)
@@ -282,7 +282,9 @@ def _attached(spec: Fields) -> dict[str, Any]:
 
 
 def _labels_of(spec: Fields, name: str, role: str) -> Iterable[Step]:
-    for label in spec.texts(name):
+    for index, label in enumerate(spec.texts(name)):
+        if not label:
+            raise Invalid(f"{spec.place(name)}[{index}] is empty: name a label, or remove it")
         yield _present(f"__meta_kubernetes_{role}_label_{label_name(label)}", label_name(label))
 
 
@@ -292,9 +294,18 @@ def _job_label(spec: Fields, role: str) -> Iterable[Step]:
         yield _present(f"__meta_kubernetes_{role}_label_{label_name(label)}", "job")
 
 
+def _port_name(fields: Fields, name: str) -> str:
+    found = fields.text(name) or ""
+    if not is_regex(found):  # Prometheus reads it as one
+        raise fields.invalid(name, "which is no name of a port: use lowercase letters, digits and `-`")
+    return found
+
+
 def _port(fields: Fields, name: str) -> str | int:
     found = fields.value(name)
-    if found is None or (isinstance(found, str | int) and not isinstance(found, bool)):
+    if isinstance(found, str):
+        return _port_name(fields, name)
+    if found is None or (isinstance(found, int) and not isinstance(found, bool)):
         return found or ""
     raise fields.invalid(name, "but must be the name or the number of a port")
 

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -11,6 +12,8 @@ import yaml
 from eks_observability.errors import CommandError
 
 GROUP = "monitoring.coreos.com"
+# The name of most objects in Kubernetes.
+NAME = re.compile(r"(?=.{1,253}$)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
 KINDS = ("ServiceMonitor", "PodMonitor", "Probe", "ScrapeConfig", "PrometheusRule")
 
 
@@ -71,6 +74,8 @@ def read(files: Iterable[IO[str]], namespace: str) -> Objects:
                 one = Object(kind, place, name, item)
                 if not name:
                     raise CommandError(f"{file.name}: a {kind} has no metadata.name: set it")
+                if not NAME.fullmatch(name) or not NAME.fullmatch(place):
+                    raise CommandError(f"{file.name}: {one} is no name of an object in Kubernetes: correct it")
                 key = (KINDS.index(kind), place, name)
                 if key in found:
                     raise CommandError(f"{one} is in the input twice: remove one, or set --namespace per input")

@@ -18,6 +18,8 @@ _WITH_TARGET = frozenset({"replace", "hashmod", "lowercase", "uppercase", "keepe
 # A label name in which references to groups of the regular expression can stand.
 _TARGET = re.compile(r"(?:(?:[a-zA-Z_]|\$(?:\{\w+\}|\w+))+\w*)+")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+# RE2 accepts no higher number in `x{1000}`.
+_MOST_REPEATS = 1000
 # Prometheus' values of fields that are absent.
 _DEFAULTS = {"separator": ";", "regex": "(.*)", "replacement": "$1"}
 
@@ -46,6 +48,8 @@ def is_label(name: str) -> bool:
 
 def is_regex(pattern: str) -> bool:
     """Return whether a text is a regular expression without backtracking, as in Prometheus."""
+    if any(int(number) > _MOST_REPEATS for number in re.findall(r"[{,]([0-9]+)(?=[,}])", pattern)):
+        return False
     text = pattern.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     try:
         promql_parser.parse(f'x{{a=~"{text}"}}')
@@ -86,7 +90,7 @@ def _check(fields: Fields, action: str, step: Step) -> None:
     if action in _WITH_TARGET:
         if not target:
             raise Invalid(f"{fields.place('targetLabel')} is missing: {action} requires the label to write")
-        pattern = _LABEL if action == "hashmod" else _TARGET
+        pattern = _TARGET if action == "replace" else _LABEL
         if not pattern.fullmatch(target):
             raise fields.invalid("targetLabel", 'which is no label name: use letters, digits and "_"')
     if action == "labelmap" and not _TARGET.fullmatch(step.get("replacement", "$1")):

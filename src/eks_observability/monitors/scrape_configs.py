@@ -1,5 +1,6 @@
 """Compiles ScrapeConfigs to scrape configurations of Prometheus."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ from eks_observability.monitors.fields import Fields, Invalid, durations, given
 from eks_observability.monitors.jobs import Compiled, Context, reject_scrape_class, start
 from eks_observability.monitors.objects import Object
 from eks_observability.monitors.relabeling import Step, is_label, steps
+from eks_observability.monitors.selectors import LABEL_SELECTOR
 
 _ESCAPING = {"AllowUTF8": "allow-utf-8", "Underscores": "underscores", "Dots": "dots", "Values": "values"}
 # Selectors that discovery of each role accepts.
@@ -19,6 +21,8 @@ _SELECTORS = {
     "node": ("node",),
     "ingress": ("ingress",),
 }
+_FIELD_SELECTOR = re.compile(r"(?:[A-Za-z][A-Za-z0-9.]*(?:==?|!=)[^,=!\\\s]*(?:,(?!$)|$))*")
+_EXAMPLES = {"label": "app=api", "field": "spec.nodeName=node-1"}
 _ROLES = ("Pod", "Service", "Endpoints", "EndpointSlice", "Node", "Ingress")
 _OTHERS = (
     *("azure", "digitalOcean", "docker", "dockerSwarm", "eureka", "gce", "hetzner", "ionos", "kuma", "lightSail"),
@@ -103,6 +107,8 @@ def _static(fields: Fields, _: clients.Files) -> dict[str, Any]:
 def _file(fields: Fields, _: clients.Files) -> dict[str, Any]:
     names, found = fields.texts("files"), {"files": fields.texts("files"), **_refresh(fields)}
     fields.done()
+    if not names:
+        raise Invalid(f"{fields.place('files')} is empty: list the files with targets")
     for index, name in enumerate(names):
         if not name.endswith((".json", ".yml", ".yaml")):
             raise Invalid(f'{fields.place("files")}[{index}] is "{name}", but must end in .json, .yml or .yaml')
@@ -110,17 +116,14 @@ def _file(fields: Fields, _: clients.Files) -> dict[str, Any]:
 
 
 def _http(fields: Fields, files: clients.Files) -> dict[str, Any]:
-    url = fields.required("url")
-    if not url.startswith(("http://", "https://")):
-        raise fields.invalid("url", "but must begin with http:// or https://")
-    found = {"url": url, **_refresh(fields), **_client(fields, files)}
+    found = {"url": fields.url("url") or fields.required("url"), **_refresh(fields), **_client(fields, files)}
     fields.done()
     return found
 
 
 def _kubernetes(fields: Fields, files: clients.Files) -> dict[str, Any]:
     role = _role(fields)
-    server, scope, attached = fields.text("apiServer"), fields.fields("namespaces"), fields.fields("attachMetadata")
+    server, scope, attached = fields.url("apiServer"), fields.fields("namespaces"), fields.fields("attachMetadata")
     client = _client(fields, files)
     if client and not server:
         raise Invalid(f"{fields.place('apiServer')} is missing: {', '.join(client)} require it")
@@ -133,6 +136,11 @@ def _kubernetes(fields: Fields, files: clients.Files) -> dict[str, Any]:
     selectors: list[dict[str, str]] = []
     for selector in fields.each("selectors"):
         one = {"role": _role(selector), **given({name: selector.text(name) for name in ("label", "field")})}
+        for name, pattern in (("label", LABEL_SELECTOR), ("field", _FIELD_SELECTOR)):
+            if not pattern.fullmatch(one.get(name, "")):
+                raise selector.invalid(
+                    name, f"which is no {name} selector: write, for example, `{name}: {_EXAMPLES[name]}`"
+                )
         selector.done()
         if one["role"] not in _SELECTORS[role] or one["role"] in [other["role"] for other in selectors]:
             permitted = ", ".join(_SELECTORS[role])

@@ -1,10 +1,17 @@
 """Compiles label selectors to relabel configurations, or to selectors of Prometheus' discovery."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 
 from eks_observability.monitors.fields import Fields, Invalid
 from eks_observability.monitors.relabeling import Step, label_name
 
+# Names and values of labels in Kubernetes, and selectors in its requests.
+_DOMAIN = r"(?:[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*/)?"
+_NAME = rf"{_DOMAIN}[A-Za-z0-9](?:[-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?"
+_VALUE = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
+_TERM = rf"(?:!?{_NAME}|{_NAME} *(?:==?|!=) *{_VALUE}|{_NAME} +(?:not)?in +\({_VALUE}(?: *, *{_VALUE})*\))"
+LABEL_SELECTOR = re.compile(rf"(?: *{_TERM} *(?:, *{_TERM} *)*)?")
 _OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
 
 
@@ -24,11 +31,14 @@ class Selector:
         if fields is None:
             return
         self.labels = fields.labels("matchLabels")
+        for name, value in self.labels.items():
+            _check(name, [value], fields.place("matchLabels"))
         for expression in fields.each("matchExpressions"):
             operator = expression.text("operator", *_OPERATORS) or ""
             values = expression.texts("values")
             self.expressions.append((expression.required("key"), operator, values))
             expression.done()
+            _check(self.expressions[-1][0], values, expression.path)
             if operator not in _OPERATORS:
                 raise Invalid(f"{expression.place('operator')} is missing: use one of {', '.join(_OPERATORS)}")
             if bool(values) != (operator in ("In", "NotIn")):
@@ -56,6 +66,14 @@ class Selector:
             else:
                 parts.append((name, name if operator == "Exists" else f"!{name}"))
         return ",".join(text for _, text in sorted(parts, key=lambda part: part[0]))
+
+
+def _check(name: str, values: Iterable[str], place: str) -> None:
+    if not re.fullmatch(_NAME, name):
+        raise Invalid(f'{place} has "{name}", which is no name of a label in Kubernetes: correct it')
+    for value in values:
+        if not re.fullmatch(_VALUE, value):
+            raise Invalid(f'{place} has "{value}", which is no value of a label in Kubernetes: correct it')
 
 
 def _step(action: str, role: str, name: str, values: list[str]) -> Step:
