@@ -101,14 +101,29 @@ def test_both_helms_render_the_same(case: Case) -> None:
     assert {str(item) for item in old} == {str(item) for item in new}
 
 
+@pytest.mark.slow
 @both_helms
 def test_two_renders_are_byte_identical(case: Case, helm: Helm) -> None:
-    """A render does not depend on randomness, time or order; the second render is never cached."""
+    """A render does not depend on randomness, time or order."""
+    first, second = _two_renders(case, helm)
+    assert first == second
+
+
+def test_two_renders_of_all_values_are_byte_identical(chart: Path, helm: Helm) -> None:
+    """The values file that sets the most renders the same twice."""
+    first, second = _two_renders(Case(chart, chart / "ci" / "all-values.yaml"), helm)
+    assert first == second
+
+
+def _two_renders(case: Case, helm: Helm) -> list[str]:
+    """Return two renders, of which the second is never cached."""
     files = [case.values] if case.values else []
-    helms = (helm, Helm(helm.binary, cache=False))
-    first, second = (each.template(case.chart, value_files=files, kube_version="1.36.0") for each in helms)
-    assert first.exit_code == 0, first.stderr
-    assert first.stdout == second.stdout
+    answers = [
+        each.template(case.chart, value_files=files, kube_version="1.36.0")
+        for each in (helm, Helm(helm.binary, cache=False))
+    ]
+    assert [answer.stderr for answer in answers if answer.exit_code != 0] == []
+    return [answer.stdout for answer in answers]
 
 
 def test_templates_ask_neither_chance_nor_cluster(chart: Path) -> None:
