@@ -17,7 +17,7 @@ from harness.backends.aws import CREDENTIALS, REGION, CloudWatchLogs
 from harness.backends.otlp import OtlpGrpcReceiver, OtlpReceiver
 from harness.backends.ports import free_port
 from harness.backends.proxy import Proxy
-from harness.backends.receivers import HOST, BulkReceiver, JsonReceiver, Receiver
+from harness.backends.receivers import HOST, JsonReceiver, Receiver
 from harness.backends.remote_write import PATH, RemoteWriteReceiver
 from harness.backends.vendors import DatadogReceiver, LokiReceiver, NewRelicReceiver, SplunkReceiver
 from harness.backends.xray import XRay
@@ -184,39 +184,6 @@ def test_sidecar_behind_a_proxy_and_a_private_ca(sidecar: Callable[..., Sidecar]
             started.wait_for(lambda: bool(far.records and near.records))
         assert [record["log"] for record in (*far.records, *near.records)] == ["hello", "hello"]
         assert set(proxy.destinations) == {f"{name}:443"}
-
-
-@pytest.mark.environment("proxy", "sidecar")
-@pytest.mark.environment("private-ca", "sidecar")
-@pytest.mark.parametrize("trusted", [True, False], ids=["ca-bundle", "public-cas"])
-def test_fluentd_behind_a_proxy_and_a_private_ca(
-    sidecar: Callable[..., Sidecar], tmp_path: Path, trusted: bool
-) -> None:
-    """Documents reach a backend through the proxy with `caBundle` only, and one in `noProxy` directly.
-
-    That the address of the backend ends as one of the instance metadata, fd00:ec2::23, does not matter.
-    """
-    name = "127.0.0.23"
-    with (
-        BulkReceiver(tls=tmp_path / "pki", names=[name]) as far,
-        BulkReceiver(host=ELSEWHERE) as near,
-        Proxy({name: (HOST, far.port)}) as proxy,
-    ):
-        outputs = {
-            "stdout": {"enabled": False},
-            "far": {"type": "elasticsearch", "host": name, "port": 443},
-            "near": {"type": "elasticsearch", "host": ELSEWHERE, "port": near.port, "tls": {"enabled": False}},
-        }
-        egress: dict[str, Any] = {"proxy": {"httpProxy": proxy.url, "noProxy": [ELSEWHERE]}}
-        if trusted:
-            egress["caBundle"] = {"secret": KEY}
-        values = {"outputs": outputs, "sidecar": {"state": {"sizeLimit": "1Gi"}}, **egress}
-        started = sidecar(values, ca=far.ca, engine="fluentd")
-        started.file.write_text("hello\n", encoding="utf-8")
-        # Without trust, a second connection follows a rejected certificate.
-        started.wait_for(lambda: bool(near.records and (far.records if trusted else len(proxy.destinations) > 1)))
-    assert [*far.lines(), *near.lines()] == [b"hello", b"hello"][: 1 + trusted]
-    assert proxy.hosts() == {name}
 
 
 VENDORS: dict[str, tuple[Callable[..., Receiver], dict[str, Any]]] = {
