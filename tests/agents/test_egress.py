@@ -289,7 +289,7 @@ def test_traces_bypass_the_proxy_for_a_host_in_no_proxy(tmp_path: Path, engine: 
             "metrics": {"enabled": False},
             "cluster": {"region": REGION},
             "traces": {"enabled": True, "engine": engine, "endpoint": api.url},
-            "proxy": {"httpProxy": proxy.url, "noProxy": [ELSEWHERE]},
+            "proxy": {"httpProxy": proxy.url, "noProxy": [ELSEWHERE, f"sts.{REGION}.amazonaws.com"]},
             "caBundle": {"configMap": KEY},
         }
         log, port = tmp_path / "log", free_port()

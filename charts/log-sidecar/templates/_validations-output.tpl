@@ -49,7 +49,7 @@
 {{/* Checks of related settings of one output: dict "root" $ "outputs" <list>. */}}
 {{- define "log-sidecar.checkOutputSettings" -}}
 {{- $names := include "log-sidecar.outputNames" (dict "root" .root "sidecar" (dict "container" "app" "files" list)) | fromJson -}}
-{{- include "log-sidecar.checkOutputs" (dict "outputs" .outputs "types" (include "log-sidecar.outputTypes" .root | fromJson) "names" $names "aws" .root.Values.aws "files" true "irsa" (empty .root.Values.serviceAccount.roleArn | ternary list (list "serviceAccount.roleArn" ""))) }}
+{{- include "log-sidecar.checkOutputs" (dict "root" .root "outputs" .outputs "types" (include "log-sidecar.outputTypes" .root | fromJson) "names" $names "aws" .root.Values.aws "files" true "irsa" (empty .root.Values.serviceAccount.roleArn | ternary list (list "serviceAccount.roleArn" ""))) }}
 {{- range .outputs }}
 {{- include "log-sidecar.checkOutputRole" (dict "output" . "path" "serviceAccount" "account" $.root.Values.serviceAccount) }}
 {{- include "log-sidecar.reject" (list (and (dig "url" "" .) (dig "host" "" .))

@@ -33,7 +33,7 @@ with records that have no field `log`> and, for Fluent Bit 1.9.10, "legacy" true
 {{- include "shared.checkTenants" .root -}}
 {{- $given := include "shared.agentMatches" . | fromJson -}}
 {{- $irsa := eq .root.Values.identity.type "irsa" | ternary (list "identity.type" "podIdentity" "identity.type" "node") list -}}
-{{- include "shared.checkOutputs" (merge (dict "names" (merge (dict "pipeline" "") .names) "types" (include "shared.outputTypes" .root | fromJson) "legacy" .legacy "aws" .root.Values.aws "irsa" $irsa) $given) -}}
+{{- include "shared.checkOutputs" (merge (dict "root" .root "names" (merge (dict "pipeline" "") .names) "types" (include "shared.outputTypes" .root | fromJson) "legacy" .legacy "aws" .root.Values.aws "irsa" $irsa) $given) -}}
 {{- include "shared.checkOutputMatches" $given -}}
 {{- $lined := list -}}
 {{- range .sources }}{{ if not (has . $.unlined) }}{{ $lined = append $lined . }}{{ end }}{{ end -}}

@@ -68,6 +68,16 @@ def test_proxy_by_hand_without_the_address_of_instance_metadata_is_rejected(reje
     assert f"httpProxy: {URL}" in message
 
 
+def test_brokers_that_the_proxy_does_not_reach_are_rejected(
+    agent: Callable[..., dict[str, Any]], rejection: Callable[..., str]
+) -> None:
+    """librdkafka supports no proxy, so brokers have to be in `noProxy`."""
+    outputs = {"queue": {"type": "kafka", "topics": "logs", "brokers": "b-1.example.com:9094"}}
+    message = rejection({"proxy": {"httpProxy": URL}, "outputs": outputs})
+    assert "`outputs.queue` bypasses the proxy, since librdkafka does not support proxies" in message
+    agent({"proxy": {"httpProxy": URL, "noProxy": ["b-1.example.com"]}, "outputs": outputs})
+
+
 @pytest.mark.parametrize(("mode", "drive"), [("container", "C:"), ("hostProcess", "${CONTAINER_SANDBOX_MOUNT_POINT}")])
 def test_bundle_replaces_other_certificates(
     pod_spec: Callable[..., dict[str, Any]], agent_config: Callable[..., dict[str, Any]], mode: str, drive: str

@@ -144,6 +144,28 @@ def test_proxy_by_hand_is_accepted_without_aws(install: Callable[..., Manifests]
     install({"sidecar": {"extraEnv": HAND}, "outputs": SEARCH})
 
 
+KAFKA = {"queue": {"type": "kafka", "topics": "logs", "brokers": "b-1.example.com:9094"}}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"outputs": KAFKA},
+        {"app": {"enabled": False}, "injection": {"enabled": True, "profiles": {"queue": {"outputs": KAFKA}}}},
+    ],
+    ids=["sidecar", "profile"],
+)
+def test_brokers_that_the_proxy_does_not_reach_are_rejected(
+    install: Callable[..., Manifests], rejection: Callable[..., str], values: dict[str, Any]
+) -> None:
+    """librdkafka supports no proxy, so brokers have to be in `noProxy`, by name or domain."""
+    message = rejection({**values, "proxy": {**PROXY, "noProxy": ["a.example.com"]}})
+    assert "`outputs.queue` bypasses the proxy, since librdkafka does not support proxies" in message
+    assert "proxy:\n  noProxy:\n  - a.example.com\n  - b-1.example.com" in message
+    for listed in (["b-1.example.com"], [".example.com"]):
+        install({**values, "proxy": {**PROXY, "noProxy": listed}})
+
+
 BUNDLE = {"caBundle": {"secret": {"name": "corporate", "key": "ca.pem"}}}
 VOLUME = {"secret": {"secretName": "corporate", "items": [{"key": "ca.pem", "path": "ca.crt"}]}}
 FILE = "/etc/ca-bundle/ca.crt"

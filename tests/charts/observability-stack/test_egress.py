@@ -136,29 +136,6 @@ def test_fluentd_has_both_variables(install: Callable[..., Manifests]) -> None:
     assert addresses == ["[fd00:ec2::254]", "[fd00:ec2::23]"]
 
 
-@pytest.mark.parametrize(
-    ("listed", "changed", "direct"),
-    [
-        ([".amazonaws.com"], {}, {"container-insights", "traces"}),
-        (["xray.us-east-1.amazonaws.com"], {}, {"traces"}),
-        (["logs.us-east-1.amazonaws.com"], {}, {"container-insights"}),
-        (["vpce-1.xray.example.com"], {"traces": {"endpoint": "https://vpce-1.xray.example.com"}}, {"traces"}),
-        (["vpce-1.xray.example.com"], {"traces": {"endpoint": "https://vpce-1.xray.example.com:443"}}, {"traces"}),
-        (["10.0.0.0/8"], {}, set()),
-        ([".amazonaws.com"], {"traces": {"engine": "otel"}}, {"container-insights"}),
-    ],
-    ids=["both", "xray", "logs", "endpoint", "endpoint-with-port", "network", "collector"],
-)
-def test_clients_that_ignore_no_proxy_have_no_proxy_for_a_host_in_it(
-    install: Callable[..., Manifests], listed: list[str], changed: dict[str, Any], direct: set[str]
-) -> None:
-    """The X-Ray daemon and the CloudWatch agent read only HTTPS_PROXY for AWS (awsutil/conn.go): the chart decides."""
-    values = {name: {"enabled": True, **changed.get(name, {})} for name in ("containerInsights", "traces")}
-    found = environments(install({"proxy": {"httpProxy": URL, "noProxy": listed}, **values}))
-    components = {"container-insights", "traces"}
-    assert {component for component in components if not found[component]} == direct
-
-
 def test_remote_write_uses_the_proxy_of_the_environment(prometheus: Callable[..., dict[str, Any]]) -> None:
     """Prometheus ignores the environment by default; a remote or token endpoint with its own proxy keeps it."""
     own = {"url": "https://a.example.com/api/v1/push", "proxy_url": "http://other:3128"}
@@ -183,6 +160,23 @@ def test_alertmanager_uses_the_proxy_of_the_environment(install: Callable[..., M
     assert client(**{"global": {"http_config": {"proxy_url": "http://other:3128"}}}) == {
         "proxy_url": "http://other:3128"
     }
+
+
+def test_receivers_with_a_client_of_their_own_use_the_proxy(install: Callable[..., Manifests]) -> None:
+    """Such a client replaces the global one, also for its tokens; one with its own proxy keeps it."""
+    token = {"client_id": "a", "client_secret_file": "/etc/a", "token_url": "https://b.example.com/token"}
+    clients = [{"follow_redirects": False}, {"oauth2": token}, {"proxy_url": "http://other:3128"}]
+    hooks = [{"url": "https://a.example.com", "http_config": client} for client in clients]
+    config = {"route": {"receiver": "team"}, "receivers": [{"name": "team", "webhook_configs": hooks}]}
+
+    def found(**values: Any) -> list[dict[str, Any]]:
+        made = install({"alertmanager": {"enabled": True, "config": config}, **values})
+        data = yaml.safe_load(made.texts(component="alertmanager")["alertmanager.yml"])
+        return [hook["http_config"] for hook in data["receivers"][0]["webhook_configs"]]
+
+    on = {"proxy_from_environment": True}
+    assert found(proxy={"httpProxy": URL}) == [{**clients[0], **on}, {"oauth2": {**token, **on}, **on}, clients[2]]
+    assert found() == clients
 
 
 @pytest.mark.parametrize("name", ["httpProxy", "httpsProxy"])

@@ -29,7 +29,7 @@ Hosts to which Fluent Bit sends records and requests for credentials, as a JSON 
 {{- $region := get . "region" | default "" | replace "{region}" ($.region | default "") -}}
 {{- $service := (get $types .type).service | default "" -}}
 {{- if and $region .signs -}}
-{{- range compact (list $service "sts") }}{{ $hosts = append $hosts (include "fluent-bit-windows.awsHost" (dict "aws" $.root.Values.aws "service" . "region" $region)) }}{{ end -}}
+{{- range compact (list (ternary $service "" (empty $output.endpoint)) (ternary "sts" "" (empty $output.stsEndpoint))) }}{{ $hosts = append $hosts (include "fluent-bit-windows.awsHost" (dict "aws" $.root.Values.aws "service" . "region" $region)) }}{{ end -}}
 {{- end -}}
 {{- end -}}
 {{- $hosts | compact | uniq | toJson -}}
@@ -68,6 +68,20 @@ in lib/excon/connection.rb of excon 1.6). fluentd sends no requests to the API s
 {{- end -}}
 {{- if $env }}{{ $env = append $env (dict "name" "NO_PROXY" "value" ($names | uniq | join ",")) }}{{ end -}}
 {{- $env | toJson -}}
+{{- end -}}
+
+{{/*
+A message about a program that connects to hosts directly, since it supports no proxy: dict "root" $ "hosts" <list> "problem" <text>
+and, as an alternative to listing them, "instead" <path and value>.
+*/}}
+{{- define "fluent-bit-windows.rejectDirect" -}}
+{{- $proxy := .root.Values.proxy -}}
+{{- $proxied := list -}}
+{{- range compact .hosts }}{{ if not (include "fluent-bit-windows.bypassesProxy" (dict "root" $.root "host" .)) }}{{ $proxied = append $proxied . }}{{ end }}{{ end -}}
+{{- include "fluent-bit-windows.reject" (concat
+  (list (not (or (empty $proxied) (and (empty $proxy.httpProxy) (empty $proxy.httpsProxy))))
+  (printf "%s. If your network permits direct connections to %s, list these hosts." .problem (uniq $proxied | join ", "))
+  "proxy.noProxy" (concat $proxy.noProxy $proxied | uniq)) (.instead | default list)) }}
 {{- end -}}
 
 {{/* Messages about URLs with credentials and two bundles. Argument: the root. */}}

@@ -28,8 +28,11 @@
 -}}
 {{- end -}}
 
-{{/* Messages about the output: dict "output" "place" "irsa", as of fluent-bit-windows.checkOutputs. */}}
+{{/* Messages about the output: dict "root" "output" "place" "irsa", as of fluent-bit-windows.checkOutputs. */}}
 {{- define "fluent-bit-windows.checkKafkaOutput" -}}
+{{- $hosts := list }}
+{{- range splitList "," .output.brokers }}{{ $hosts = append $hosts (regexReplaceAll ":[0-9]+$" . "" | trimAll "[]") }}{{ end }}
+{{- include "fluent-bit-windows.rejectDirect" (dict "root" .root "hosts" $hosts "problem" (printf "`%s` bypasses the proxy, since librdkafka does not support proxies" .place)) }}
 {{- $login := dict "saslUsername" "agent" "saslPassword" (dict "name" "my-secret" "key" "password") }}
 {{- include "fluent-bit-windows.reject" (list (ne (empty .output.saslUsername) (empty .output.saslPassword))
   (printf "`%s` has one of saslUsername and saslPassword, and SASL needs both." .place) .place $login) }}

@@ -34,7 +34,7 @@ with records that have no field `log`> and, for Fluent Bit 1.9.10, "legacy" true
 {{- include "log-sidecar.checkTenants" .root -}}
 {{- $given := include "log-sidecar.agentMatches" . | fromJson -}}
 {{- $irsa := eq .root.Values.identity.type "irsa" | ternary (list "identity.type" "podIdentity" "identity.type" "node") list -}}
-{{- include "log-sidecar.checkOutputs" (merge (dict "names" (merge (dict "pipeline" "") .names) "types" (include "log-sidecar.outputTypes" .root | fromJson) "legacy" .legacy "aws" .root.Values.aws "irsa" $irsa) $given) -}}
+{{- include "log-sidecar.checkOutputs" (merge (dict "root" .root "names" (merge (dict "pipeline" "") .names) "types" (include "log-sidecar.outputTypes" .root | fromJson) "legacy" .legacy "aws" .root.Values.aws "irsa" $irsa) $given) -}}
 {{- include "log-sidecar.checkOutputMatches" $given -}}
 {{- $lined := list -}}
 {{- range .sources }}{{ if not (has . $.unlined) }}{{ $lined = append $lined . }}{{ end }}{{ end -}}

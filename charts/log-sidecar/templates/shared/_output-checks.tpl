@@ -2,7 +2,7 @@
 {{/* Messages about the outputs themselves, as of log-sidecar.runChecks. The schema checks names, types and what a type requires. */}}
 
 {{/*
-dict "outputs" <of log-sidecar.outputs> "types" <data of log-sidecar.outputTypes> "names" <texts by placeholder> "aws" <values of that
+dict "root" $ "outputs" <of log-sidecar.outputs> "types" <data of log-sidecar.outputTypes> "names" <texts by placeholder> "aws" <values of that
 name> and, where {file} is a placeholder too, "files" true; for Fluent Bit 1.9.10, "legacy" true; if credentials are those of a
 service account's role, "irsa" <path and value that select other ones>.
 */}}
@@ -47,7 +47,10 @@ service account's role, "irsa" <path and value that select other ones>.
   (printf "`%s.headers` contains %s, a credential, which everyone who can read ConfigMaps would see. Create a Secret, and name its key." $place $header)
   $place (dict "headers" (dict $header nil) "secretHeaders" (dict $header (dict "name" "my-secret" "key" "header")))) }}
 {{- end }}
-{{- if eq .type "kafka" }}{{ include "log-sidecar.checkKafkaOutput" (dict "output" . "place" $place "irsa" $.irsa) }}{{ end }}
+{{- if eq .type "kafka" }}{{ include "log-sidecar.checkKafkaOutput" (dict "root" $.root "output" . "place" $place "irsa" $.irsa) }}{{ end }}
+{{- $ignores := has (dig "options" "net.proxy_env_ignore" "" . | toString | lower) (list "1" "on" "true" "yes") }}
+{{- include "log-sidecar.rejectDirect" (dict "root" $.root "hosts" (ternary (list (dig "options" "host" "127.0.0.1" . | toString)) list $ignores)
+  "problem" (printf "`%s` sets net.proxy_env_ignore, so that it bypasses the proxy" $place)) }}
 {{- if eq .type "custom" }}{{ include "log-sidecar.checkCustomOutput" (dict "output" . "place" $place "types" $.types) }}{{ end }}
 {{- include "log-sidecar.reject" (list (and .licenseKey .apiKey) (printf "`%s` has a licenseKey and an apiKey, and a request carries one of them. Remove one of them, for example:" $place)
   (printf "%s.apiKey" $place) nil) }}

@@ -28,8 +28,11 @@
 -}}
 {{- end -}}
 
-{{/* Messages about the output: dict "output" "place" "irsa", as of log-sidecar.checkOutputs. */}}
+{{/* Messages about the output: dict "root" "output" "place" "irsa", as of log-sidecar.checkOutputs. */}}
 {{- define "log-sidecar.checkKafkaOutput" -}}
+{{- $hosts := list }}
+{{- range splitList "," .output.brokers }}{{ $hosts = append $hosts (regexReplaceAll ":[0-9]+$" . "" | trimAll "[]") }}{{ end }}
+{{- include "log-sidecar.rejectDirect" (dict "root" .root "hosts" $hosts "problem" (printf "`%s` bypasses the proxy, since librdkafka does not support proxies" .place)) }}
 {{- $login := dict "saslUsername" "agent" "saslPassword" (dict "name" "my-secret" "key" "password") }}
 {{- include "log-sidecar.reject" (list (ne (empty .output.saslUsername) (empty .output.saslPassword))
   (printf "`%s` has one of saslUsername and saslPassword, and SASL needs both." .place) .place $login) }}

@@ -2,6 +2,10 @@
 {{- $config := deepCopy .Values.alertmanager.config -}}
 {{- $client := include "observability-stack.proxiedClient" (dict "root" . "client" (dig "global" "http_config" dict $config)) | fromJson -}}
 {{- if $client }}{{ $config = merge (dict "global" (dict "http_config" $client)) $config }}{{ end -}}
+{{- /* The client of a receiver replaces the global one. */ -}}
+{{- range $config.receivers }}{{ range $kind, $targets := . }}{{ range hasSuffix "_configs" $kind | ternary $targets list }}
+{{- if .http_config }}{{ $_ := set . "http_config" (include "observability-stack.proxiedClient" (dict "root" $ "client" .http_config) | fromJson) }}{{ end -}}
+{{- end }}{{ end }}{{ end -}}
 {{- dict "alertmanager.yml" (toYaml $config) | toYaml -}}
 {{- end -}}
 

@@ -30,7 +30,6 @@ seconds per request / batch size, divided among the shards of Prometheus. The ca
 {{- /* Without it, samples that a backend throttles are dropped. */}}
 {{- $sized := include "observability-stack.queueConfig" (dict "root" $ "remote" $remote) | fromJson -}}
 {{- $_ := set $remote "queue_config" (mergeOverwrite (dict "retry_on_http_429" true) $sized ($remote.queue_config | default dict)) -}}
-{{- if $remote.oauth2 }}{{ $_ := set $remote "oauth2" (include "observability-stack.proxiedClient" (dict "root" $ "client" $remote.oauth2) | fromJson) }}{{ end -}}
 {{- $remotes = append $remotes (include "observability-stack.proxiedClient" (dict "root" $ "client" $remote) | fromJson) -}}
 {{- end -}}
 {{- $remotes | toJson -}}

@@ -34,7 +34,7 @@ with records that have no field `log`> and, for Fluent Bit 1.9.10, "legacy" true
 {{- include "observability-stack.checkTenants" .root -}}
 {{- $given := include "observability-stack.agentMatches" . | fromJson -}}
 {{- $irsa := eq .root.Values.identity.type "irsa" | ternary (list "identity.type" "podIdentity" "identity.type" "node") list -}}
-{{- include "observability-stack.checkOutputs" (merge (dict "names" (merge (dict "pipeline" "") .names) "types" (include "observability-stack.outputTypes" .root | fromJson) "legacy" .legacy "aws" .root.Values.aws "irsa" $irsa) $given) -}}
+{{- include "observability-stack.checkOutputs" (merge (dict "root" .root "names" (merge (dict "pipeline" "") .names) "types" (include "observability-stack.outputTypes" .root | fromJson) "legacy" .legacy "aws" .root.Values.aws "irsa" $irsa) $given) -}}
 {{- include "observability-stack.checkOutputMatches" $given -}}
 {{- $lined := list -}}
 {{- range .sources }}{{ if not (has . $.unlined) }}{{ $lined = append $lined . }}{{ end }}{{ end -}}
