@@ -215,6 +215,32 @@ def test_vendors_behind_a_proxy_and_a_private_ca(sidecar: Callable[..., Sidecar]
     assert set(proxy.destinations) == {f"{name}:443"}
 
 
+@pytest.mark.parametrize(
+    "output",
+    [
+        {"type": "forward", "host": "logs.example.com"},
+        {"type": "custom", "plugin": "tcp", "options": {"host": "logs.example.com"}},
+    ],
+    ids=["forward", "tcp"],
+)
+def test_other_protocols_use_the_proxy(sidecar: Callable[..., Sidecar], output: dict[str, Any]) -> None:
+    """Fluent Bit opens a tunnel for every TCP connection, whatever its protocol (flb_io_net_connect of 5.1.1)."""
+    with socket.create_server((HOST, 0)) as backend:
+        backend.settimeout(60)
+        routes = {"logs.example.com": (HOST, backend.getsockname()[1])}
+        with Proxy(routes) as proxy:
+            outputs = {"stdout": {"enabled": False}, "far": {**output, "tls": {"enabled": False}}}
+            started = sidecar({"outputs": outputs, "proxy": {"httpProxy": proxy.url}})
+            started.file.write_text("hello\n", encoding="utf-8")
+            connection, _ = backend.accept()
+            with connection:
+                connection.settimeout(60)
+                received = b""
+                while b"hello" not in received:
+                    received += connection.recv(65536)
+        assert proxy.hosts() == {"logs.example.com"}
+
+
 @pytest.mark.environment("private-ca", "metrics")
 @pytest.mark.parametrize("trusted", [True, False], ids=["ca-bundle", "public-cas"])
 def test_amp_behind_a_private_ca(tmp_path: Path, trusted: bool) -> None:
