@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from eks_observability.monitors.objects import KINDS, Object, Objects
+from eks_observability.monitors.outputs import compile_all
 from harness.generate import generate
 from harness.generate.templates import defined
 from harness.render import supported
@@ -80,7 +82,7 @@ def keys_below(values: Any) -> set[str]:
 
 @both_helms
 def test_kubernetes_accepts_every_object(case: Case, helm: Helm, kubernetes: str) -> None:
-    """Each object is valid without unknown fields; a Kubernetes version that is too old is rejected with its number."""
+    """Each object is valid, also for prometheus-operator; a Kubernetes that is too old is rejected with its number."""
     files = [case.values] if case.values else []
     if case.oldest_kubernetes and version(kubernetes) < version(case.oldest_kubernetes):
         rejection = helm.template(case.chart, value_files=files, kube_version=f"{kubernetes}.0")
@@ -89,8 +91,12 @@ def test_kubernetes_accepts_every_object(case: Case, helm: Helm, kubernetes: str
         return
     rendered = helm.render(case.chart, value_files=files, kube_version=f"{kubernetes}.0")
     assert len(rendered) > 0
-    assert [error for item in rendered for error in object_errors(item, kubernetes)] == []
+    monitors = [item for item in rendered if item["kind"] in KINDS]
+    builtin = [item for item in rendered if item not in monitors]
+    assert [error for item in builtin for error in object_errors(item, kubernetes)] == []
     assert rendered.names()
+    objects = [Object(one["kind"], one["metadata"]["namespace"], one["metadata"]["name"], one) for one in monitors]
+    assert compile_all(Objects(objects), scraper=False).broken == []
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 {{/* Checks that relate several values. Each returns messages (problem, place, YAML to write), which are reported together. */}}
 {{- define "fluent-bit-windows.validate" -}}
-{{- include "fluent-bit-windows.runChecks" (dict "root" . "checks" (list "Fullname" "Identity" "Builds" "Images" "Mode" "Proxy" "KubeletMetadata" "ReadNamespaces" "Legacy" "Redaction" "Logs" "Duplicates" "Filters" "Workloads")) -}}
+{{- include "fluent-bit-windows.runChecks" (dict "root" . "checks" (list "Fullname" "PodMonitor" "Identity" "Builds" "Images" "Mode" "Proxy" "KubeletMetadata" "ReadNamespaces" "Legacy" "Redaction" "Logs" "Duplicates" "Filters" "Workloads")) -}}
 {{- end -}}
 
 {{- define "fluent-bit-windows.checkBuilds" -}}
@@ -133,4 +133,9 @@
 {{- $formats := list (dict "path" "logs.application.multiline" "formats" $logs.application.multiline) -}}
 {{- include "fluent-bit-windows.checkMultiline" (dict "path" "logs.extraMultilineParsers" "own" $logs.extraMultilineParsers "used" $formats) -}}
 {{- include "fluent-bit-windows.checkAgentFilters" (dict "path" "logs" "settings" $logs "parsers" (list "event-time") "multiline" (list "logs.application.multiline" (list "java"))) -}}
+{{- end -}}
+
+{{- define "fluent-bit-windows.checkPodMonitor" -}}
+{{- include "fluent-bit-windows.reject" (list (and .Values.podMonitor.enabled (include "fluent-bit-windows.httpFromConfigMap" .))
+  "`podMonitor.enabled` is true, but a ConfigMap sets the port of Fluent Bit, so the PodMonitor cannot name it." "podMonitor.enabled" false) }}
 {{- end -}}

@@ -3,9 +3,9 @@ Checks that the schema cannot express. Each check returns nothing, or a message 
 instead. All messages are shown at once, separated by form feeds, which no value can contain.
 */}}
 {{- define "log-sidecar.validate" -}}
-{{- $checks := list -}}
+{{- $checks := list "PodMonitor" -}}
 {{- if .Values.app.enabled -}}
-{{- $checks = list "Fullname" "Files" "Volume" "Command" "Demo" "Ship" "Traces" "Kind" "Native" "Drain" "Engine" "Fluentd" "Sumologic" "Proxy" "Containers" "Objects" "Output" "Fargate" -}}
+{{- $checks = concat $checks (list "Fullname" "Files" "Volume" "Command" "Demo" "Ship" "Traces" "Kind" "Native" "Drain" "Engine" "Fluentd" "Sumologic" "Proxy" "Containers" "Objects" "Output" "Fargate") -}}
 {{- end -}}
 {{- if .Values.injection.enabled -}}
 {{- $checks = append $checks "Injection" -}}
@@ -193,4 +193,10 @@ instead. All messages are shown at once, separated by form feeds, which no value
   "podDisruptionBudget.enabled" false) }}
 {{- include "log-sidecar.checkBudgetLimit" (dict "values" .Values "path" "") }}
 {{- if include "log-sidecar.hasService" . }}{{ include "log-sidecar.checkService" (dict "values" $app "path" "app.") }}{{ end }}
+{{- end -}}
+
+{{- define "log-sidecar.checkPodMonitor" -}}
+{{- $agents := and (eq .Values.sidecar.engine "fluent-bit") (include "log-sidecar.sidecars" . | fromJsonArray) -}}
+{{- include "log-sidecar.reject" (list (and .Values.podMonitor.enabled (not $agents))
+  "`podMonitor.enabled` is true, but no pod of this release has a sidecar with Fluent Bit, so there are no metrics." "podMonitor.enabled" false) }}
 {{- end -}}

@@ -1,4 +1,4 @@
-"""Values that `eks-observability monitors compile` writes: the chart and Prometheus accept them."""
+"""Monitors: what the command line compiles is valid, and the chart offers its own to prometheus-operator."""
 
 import subprocess
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from eks_observability.cli import program
 from harness import tools
 from harness.errors import HarnessError
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, Pod
 
 FIXTURES = Path(__file__).parents[2] / "unit" / "fixtures" / "monitors"
 # Discovery that the harness's Prometheus does not contain.
@@ -118,3 +118,47 @@ def test_role_permits_discovery(install: Callable[..., Manifests], role: str, gr
         if resource in ("endpoints", "ingresses")
     ]
     assert rules == ([(group, resource)] if resource else [])
+
+
+def selected(monitor: dict[str, Any], pod: Pod) -> bool:
+    """Return whether a PodMonitor selects a pod."""
+    selector, labels = monitor["spec"]["selector"], pod.metadata["labels"]
+    [component] = selector["matchExpressions"]
+    return selector["matchLabels"].items() <= labels.items() and labels[component["key"]] in component["values"]
+
+
+def test_agents_are_offered_to_prometheus_operator(install: Callable[..., Manifests]) -> None:
+    """There is a PodMonitor for each enabled agent, with its port and page, and the job that rules select."""
+    on = {"podMonitor": {"enabled": True, "labels": {"release": "p"}}, "events": {"enabled": True}}
+    both = install({**on, "logs": {"enabled": True}})
+    assert {name for kind, name in both.names() if kind == "PodMonitor"} == {
+        "x-observability-stack-events",
+        "x-observability-stack-logs",
+    }
+    for monitor in both.select("PodMonitor"):
+        [endpoint] = monitor["spec"]["podMetricsEndpoints"]
+        [pod] = [one for one in both.pods() if selected(monitor, one)]
+        assert endpoint["port"] in {port["name"] for box in pod.containers() for port in box.get("ports", ())}
+        assert {"targetLabel": "job", "replacement": "pods"} in endpoint["relabelings"]
+        assert monitor["metadata"]["labels"]["release"] == "p"
+    assert [one["metadata"]["name"] for one in install(on).select("PodMonitor")] == ["x-observability-stack-events"]
+    assert not install({"events": {"enabled": True}}).select("PodMonitor")
+
+
+def test_rules_are_offered_to_prometheus_operator(install: Callable[..., Manifests]) -> None:
+    """The PrometheusRule has the groups of the rule files, also where the chart's own Prometheus does not run."""
+    values = {"rules": {"prometheusRule": {"enabled": True, "labels": {"release": "p"}}}}
+    made = install(values)
+    rule = made.one("PrometheusRule", "x-observability-stack-rules")
+    files = made.texts("x-observability-stack-rules").values()
+    assert rule["spec"]["groups"] == [group for text in files for group in yaml.safe_load(text)["groups"]]
+    assert rule["metadata"]["labels"]["release"] == "p"
+    assert install({**values, "metrics": {"enabled": False}}).one("PrometheusRule")["spec"] == rule["spec"]
+    assert not install().select("PrometheusRule")
+
+
+def test_monitors_without_pods_or_rules_are_rejected(rejection: Callable[..., str]) -> None:
+    """A PodMonitor or a PrometheusRule that would be empty is rejected."""
+    assert "neither `logs` nor `events` is enabled" in rejection({"podMonitor": {"enabled": True}})
+    nothing = {"rules": {"enabled": False, "prometheusRule": {"enabled": True}}}
+    assert "`rules.prometheusRule.enabled` is true, but there are no rules." in rejection(nothing)

@@ -24,3 +24,10 @@
 {{- end -}}
 {{- end -}}
 {{- end -}}
+
+{{- define "observability-stack.checkMonitors" -}}
+{{- include "observability-stack.reject" (list (and .Values.podMonitor.enabled (not (or .Values.logs.enabled .Values.events.enabled)))
+  "`podMonitor.enabled` is true, but neither `logs` nor `events` is enabled, so there is no pod to scrape." "logs.enabled" true) }}
+{{- include "observability-stack.reject" (list (and .Values.rules.prometheusRule.enabled (include "observability-stack.ruleFiles" . | fromJson | empty))
+  "`rules.prometheusRule.enabled` is true, but there are no rules." "rules.enabled" true) }}
+{{- end -}}
