@@ -49,6 +49,7 @@ class Node:
         values: further values of the chart.
         node_ip: address of the node.
         ca: file of the CA certificates that `caBundle` of the values mounts.
+        credentials: variables that EKS adds to the pod.
         logs: `logs` of the chart's values.
     """
 
@@ -62,6 +63,7 @@ class Node:
         values: dict[str, Any] | None = None,
         node_ip: str = HOST,
         ca: Path | None = None,
+        credentials: Mapping[str, str] = CREDENTIALS,
         **logs: Any,
     ) -> None:
         program = images.fluent_bit()
@@ -99,7 +101,7 @@ class Node:
         self._url = f"http://{HOST}:{config['service']['http_port']}"
         command = [str(program), "-q", "-c", str(folder / "fluent-bit.yaml")]
         [container] = made.containers("logs")
-        pod = {"HOST_NAME": "node-1", "NODE_IP": node_ip, "POD_IP": HOST, **LOGIN, **CREDENTIALS}
+        pod = {"HOST_NAME": "node-1", "NODE_IP": node_ip, "POD_IP": HOST, **LOGIN, **credentials}
         environment = {**os.environ, **expanded(container["env"], pod)}
         with open(folder / "agent.log", "ab") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

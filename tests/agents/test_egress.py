@@ -64,7 +64,7 @@ def wait(ready: Callable[[], object], log: Path) -> None:
 def test_logs_arrive_through_the_proxy(tmp_path: Path) -> None:
     """With the rendered environment, only the backend outside is a destination of the proxy.
 
-    The kubelet, a backend in `noProxy`, and instance metadata, which Fluent Bit asks at its start, are not.
+    The kubelet and a backend in `noProxy` are not.
     """
     outside: dict[str, tuple[str, int]] = {}
     with (
@@ -143,7 +143,7 @@ def test_metrics_arrive_through_the_proxy(tmp_path: Path) -> None:
 def test_cloudwatch_logs_behind_a_private_ca(tmp_path: Path, trusted: bool) -> None:
     """A proxy that inspects TLS has certificates of a private CA: the agent trusts them with `caBundle` only.
 
-    No other request goes to the proxy, not even for credentials, whose address Fluent Bit asks at its start.
+    No other request goes to the proxy. Without 169.254.169.254 in NO_PROXY, Fluent Bit would exit (flb_aws_imds_create of 5.1.1).
     """
     name = f"logs.{REGION}.amazonaws.com"
     group = "/aws/containerinsights/eks/application"
@@ -339,7 +339,15 @@ def send_segment(port: int, trace: str) -> None:
 
 
 @contextlib.contextmanager
-def trace_agent(folder: Path, binary: str, values: dict[str, Any], port: int, *, ca: Path | None) -> Iterator[None]:
+def trace_agent(
+    folder: Path,
+    binary: str,
+    values: dict[str, Any],
+    port: int,
+    *,
+    ca: Path | None,
+    credentials: Mapping[str, str] = CREDENTIALS,
+) -> Iterator[None]:
     """Run the rendered trace agent with this port instead of 2000."""
     made = Helm().render(CHART, values=values)
     text = made.one("ConfigMap", component="traces")["data"]["config.yaml"]
@@ -350,7 +358,7 @@ def trace_agent(folder: Path, binary: str, values: dict[str, Any], port: int, *,
     [container] = made.containers("traces")
     arguments = [argument.replace(":2000", f":{port}") for argument in container["args"]]
     command = [binary, *(argument.replace("/etc/traces", str(folder)) for argument in arguments)]
-    given = {"KUBERNETES_SERVICE_HOST": "10.100.0.1", **CREDENTIALS}
+    given = {"KUBERNETES_SERVICE_HOST": "10.100.0.1", **credentials}
     environment = {name: text.replace(BUNDLE, str(ca)) for name, text in expanded(container["env"], given).items()}
     with running(command, folder / "log", environment):
         yield
@@ -363,7 +371,14 @@ def log_of(message: str) -> str:
 
 
 @contextlib.contextmanager
-def prometheus(folder: Path, binary: str, values: dict[str, Any], *, ca: Path | None = None) -> Iterator[None]:
+def prometheus(
+    folder: Path,
+    binary: str,
+    values: dict[str, Any],
+    *,
+    ca: Path | None = None,
+    credentials: Mapping[str, str] = CREDENTIALS,
+) -> Iterator[None]:
     """Run the rendered Prometheus, which scrapes only itself, on an address that is in no NO_PROXY by itself."""
     made = Helm().render(CHART, values=values)
     config = yaml.safe_load(made.texts("test-observability-stack-server")["prometheus-0-0.yaml"])
@@ -373,7 +388,7 @@ def prometheus(folder: Path, binary: str, values: dict[str, Any], *, ca: Path | 
     [pod] = [pod for pod in made.pods() if str(pod).startswith("StatefulSet/")]
     [container] = pod.spec["containers"]
     command = [binary, f"--config.file={folder / 'prometheus.yaml'}", "--agent", f"--web.listen-address={listen}"]
-    given = {"KUBERNETES_SERVICE_HOST": "10.100.0.1", **CREDENTIALS}
+    given = {"KUBERNETES_SERVICE_HOST": "10.100.0.1", **credentials}
     env = expanded(container.get("env", []), given)
     environment = {name: text.replace(BUNDLE, str(ca)) for name, text in env.items()}
     with running([*command, f"--storage.agent.path={folder / 'data'}"], folder / "log", environment):
