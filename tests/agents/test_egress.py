@@ -143,7 +143,7 @@ def test_metrics_arrive_through_the_proxy(tmp_path: Path) -> None:
 def test_cloudwatch_logs_behind_a_private_ca(tmp_path: Path, trusted: bool) -> None:
     """A proxy that inspects TLS has certificates of a private CA: the agent trusts them with `caBundle` only.
 
-    No other request goes to the proxy. Without 169.254.169.254 in NO_PROXY, Fluent Bit would exit (flb_aws_imds_create of 5.1.1).
+    No other request does. Without 169.254.169.254 in NO_PROXY, Fluent Bit would exit (flb_aws_imds_create of 5.1.1).
     """
     name = f"logs.{REGION}.amazonaws.com"
     group = "/aws/containerinsights/eks/application"

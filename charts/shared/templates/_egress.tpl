@@ -103,7 +103,7 @@ and, as an alternative to listing them, "instead" <path and value>.
 {{- $url := get $given "HTTP_PROXY" | toString }}
 {{- $direct := get $given "NO_PROXY" | toString | splitList "," }}
 {{- include "shared.reject" (list (and $url (not (has "169.254.169.254" $direct)) (not (has "from elsewhere" $direct)))
-  (printf "`%s` sets HTTP_PROXY without 169.254.169.254 in NO_PROXY. Fluent Bit exits if its client for instance metadata has a proxy. Remove these variables." .path)
+  (printf "`%s` sets HTTP_PROXY without 169.254.169.254 in NO_PROXY. Fluent Bit exits if it would use a proxy to reach the instance metadata service. Remove these variables." .path)
   "proxy.httpProxy" (contains "://" $url | ternary $url "http://proxy.example.com:3128")) }}
 {{- end -}}
 
