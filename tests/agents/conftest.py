@@ -21,6 +21,7 @@ from harness import images
 from harness.backends.aws import CREDENTIALS
 from harness.backends.ports import free_port
 from harness.backends.receivers import JsonReceiver, Trouble
+from harness.backends.samples import total
 from harness.loss.follow import ProcessFollower
 from harness.loss.measure import finish_writer, run_writer
 from harness.render.helm import Helm
@@ -91,13 +92,8 @@ class Sidecar(ProcessFollower):
         return self._process.wait
 
     def metric(self, metric: str, /, **labels: str) -> float:
-        """Return the value of a Fluent Bit metric, 0 if it does not exist."""
-        wanted = [f'{key}="{value}"' for key, value in labels.items()]
-        found = 0.0
-        for line in (self._get("/api/v2/metrics/prometheus") or "").splitlines():
-            if re.match(rf"{metric}\b", line) and all(label in line for label in wanted):
-                found += float(line.rpartition(" ")[2])
-        return found
+        """Return the sum of a Fluent Bit metric; 0 if it does not exist, or the agent does not answer."""
+        return total(self._get("/api/v2/metrics/prometheus") or "", metric, **labels)
 
     @property
     def state(self) -> Path:

@@ -21,6 +21,7 @@ from harness.backends.aws import CREDENTIALS, REGION
 from harness.backends.pki import Authority
 from harness.backends.ports import free_port
 from harness.backends.receivers import HOST
+from harness.backends.samples import total
 from harness.render.helm import Helm
 
 CHART = Path(__file__).parents[2] / "charts" / "observability-stack"
@@ -130,14 +131,13 @@ class Node:
             assert time.monotonic() < until, (self.folder / "agent.log").read_text(encoding="utf-8")[-2000:]
             time.sleep(0.1)
 
-    def metric(self, start: str) -> float:
-        """Return the sum of the agent's metrics with a prefix."""
+    def metric(self, metric: str, /, **labels: str) -> float:
+        """Return the sum of a Fluent Bit metric; 0 if it does not exist, or the agent does not answer."""
         try:
             with urllib.request.urlopen(f"{self._url}/api/v2/metrics/prometheus", timeout=5) as answer:
-                lines = answer.read().decode().splitlines()
+                return total(answer.read().decode(), metric, **labels)
         except OSError:
             return 0
-        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(start))
 
     def status(self, path: str) -> int:
         """Return the status of the HTTP server's response to a probe."""

@@ -19,6 +19,7 @@ from harness.backends.aws import CREDENTIALS
 from harness.backends.ports import free_port
 from harness.backends.receivers import HOST
 from harness.backends.remote_write import PATH, RemoteWriteReceiver
+from harness.backends.samples import total
 from harness.errors import HarnessError
 from harness.render.helm import Helm
 
@@ -144,10 +145,7 @@ class Prometheus:
 
     def own(self, metric: str, pod: int = 0) -> float:
         """Return the sum of one of a pod's own metrics."""
-        lines = [
-            line for line in self.get("/metrics", pod).splitlines() if line.startswith((f"{metric}{{", f"{metric} "))
-        ]
-        return sum(float(line.rpartition(" ")[2]) for line in lines)
+        return total(self.get("/metrics", pod), metric)
 
     def log(self) -> str:
         """Return the end of the pods' logs."""

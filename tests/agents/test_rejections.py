@@ -78,7 +78,7 @@ def test_bucket_that_refuses_costs_nothing(kind: str, killed: bool, aws: Aws, no
     made = node(**archive(aws))
     aws.fail(kind)
     lines = written(made, "{}", until=lambda: output(made, "errors") >= 2)
-    assert made.metric('fluentbit_output_errors_total{name="backend.s3"') == output(made, "errors")
+    assert made.metric("fluentbit_output_errors_total", name="backend.s3") == output(made, "errors")
     if killed:
         made.kill()
         made = node(**archive(aws))

@@ -21,6 +21,7 @@ from harness import images
 from harness.backends.aws import CREDENTIALS, REGION
 from harness.backends.ports import free_port
 from harness.backends.receivers import HOST, Receiver, Request
+from harness.backends.samples import total
 from harness.loss import Exit, Measurement, Report, Usage
 from harness.render.helm import Helm
 
@@ -146,10 +147,9 @@ class _Agent:
         try:
             url = f"http://{HOST}:{self._port}/api/v2/metrics/prometheus"
             with urllib.request.urlopen(url, timeout=20) as answer:
-                lines = answer.read().decode().splitlines()
+                return int(total(answer.read().decode(), metric))
         except OSError:
             return 0
-        return int(sum(float(line.rpartition(" ")[2]) for line in lines if re.match(rf"{metric}\b", line)))
 
     def wait_until_read(self) -> None:
         """Wait until the agent has read all written lines.

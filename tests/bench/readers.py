@@ -12,6 +12,7 @@ from typing import Any
 from bench.cases import Case
 from harness import images
 from harness.backends.ports import free_port
+from harness.backends.samples import total
 from harness.render.helm import Helm
 
 CHART = Path(__file__).parents[2] / "charts" / "log-sidecar"
@@ -109,9 +110,5 @@ def metrics_port() -> int:
 def counted_losses() -> int:
     """Return the lines that the chart's Fluent Bit read but did not deliver, from its metrics."""
     with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port()}/api/v2/metrics/prometheus", timeout=5) as answer:
-        lines = answer.read().decode().splitlines()
-
-    def total(metric: str) -> int:
-        return int(sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{metric}{{")))
-
-    return total("fluentbit_processor_items_in_total") - total("fluentbit_output_proc_records_total")
+        text = answer.read().decode()
+    return int(total(text, "fluentbit_processor_items_in_total") - total(text, "fluentbit_output_proc_records_total"))

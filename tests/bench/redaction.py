@@ -18,6 +18,7 @@ import yaml
 
 from harness import images
 from harness.backends.ports import free_port
+from harness.backends.samples import total
 from harness.render.helm import Helm
 
 CHART = Path(__file__).parents[2] / "charts" / "log-sidecar"
@@ -74,11 +75,9 @@ def delivered(port: int) -> bool:
     """Return whether the output has received all lines."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v2/metrics/prometheus", timeout=5) as answer:
-            lines = answer.read().decode().splitlines()
+            return total(answer.read().decode(), "fluentbit_output_proc_records_total") >= LINES
     except OSError:
         return False
-    counts = [line for line in lines if line.startswith("fluentbit_output_proc_records_total")]
-    return sum(float(line.rpartition(" ")[2]) for line in counts) >= LINES
 
 
 def main() -> None:

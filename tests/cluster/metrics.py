@@ -15,6 +15,7 @@ from cluster.stage import Stage
 from harness.backends.aws import CREDENTIALS
 from harness.backends.ports import in_url
 from harness.backends.remote_write import PATH, Labels, RemoteWriteReceiver
+from harness.backends.samples import total
 
 CHART = Path("charts/observability-stack")
 RELEASE = "m"
@@ -79,9 +80,9 @@ class Metrics:
 
     def own(self, metric: str) -> float:
         """Return the current sum of one of Prometheus' own metrics."""
-        lines = [line for line in self.get("metrics").splitlines() if line.startswith((f"{metric}{{", f"{metric} "))]
-        assert lines, f"Prometheus does not tell {metric}"
-        return sum(float(line.rpartition(" ")[2]) for line in lines)
+        text = self.get("metrics")
+        assert f"\n{metric}" in text, f"Prometheus does not tell {metric}"
+        return total(text, metric)
 
     def stored(self, names: set[str], since: float, until: float) -> dict[Labels, Points]:
         """Return the samples in Prometheus between two times (s since the epoch)."""

@@ -14,6 +14,7 @@ from typing import Any
 from harness import fluentbit
 from harness.backends.aws import CREDENTIALS, HOST
 from harness.backends.ports import free_port
+from harness.backends.samples import total
 from harness.render.manifests import Manifests
 
 from .wine import PATIENCE_SECONDS, Windows, wait_for
@@ -205,11 +206,10 @@ class Node:
         """Wait until a condition holds; fail with the log of the agent if it never does."""
         wait_for(condition, lambda: f"{self.outputs()}\n{self.log()[-3000:]}")
 
-    def metric(self, start: str) -> float:
-        """Return the sum of the agent's metrics with a prefix."""
+    def metric(self, metric: str) -> float:
+        """Return the sum of a Fluent Bit metric; 0 if it does not exist."""
         with urllib.request.urlopen(f"http://{HOST}:{self.port}/api/v2/metrics/prometheus", timeout=5) as answer:
-            lines = answer.read().decode().splitlines()
-        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(start))
+            return total(answer.read().decode(), metric)
 
     def positions(self) -> dict[str, int]:
         """Return the position in each file that the agent knows, after it was ended."""
