@@ -4,7 +4,7 @@ import base64
 import functools
 import json
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +24,21 @@ _SHARDING = 3
 _NUMBERS = {"secrets": 0, "configmaps": 1}
 
 
-def generate(objects: Iterable[Mapping[str, Any]], role: str = "EndpointSlice") -> dict[str, list[Job] | str]:
+def generate(
+    objects: Iterable[Mapping[str, Any]], role: str = "EndpointSlice", classes: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, list[Job] | str]:
     """Return the jobs, or the error, that the operator's own code makes of each object.
 
     Args:
         objects: monitors and rules; the Secrets and ConfigMaps that they refer to exist.
         role: how it discovers endpoints: EndpointSlice or Endpoints.
+        classes: scrape classes of its Prometheus object.
 
     Returns:
         By kind, namespace and name, for example `Probe shop/api`: jobs, or groups of a PrometheusRule, or the error.
     """
     listed = list(objects)
-    request = {"role": role, "version": VERSION, "objects": [*listed, *_referenced(listed)]}
+    request = {"role": role, "version": VERSION, "classes": list(classes), "objects": [*listed, *_referenced(listed)]}
     done = subprocess.run([_program()], input=json.dumps(request), capture_output=True, text=True, check=True)
     return {one["name"]: one.get("error") or _parts(one["config"]) for one in json.loads(done.stdout)}
 
@@ -60,7 +63,8 @@ def _program() -> Path:
 def _parts(text: str) -> list[dict[str, Any]]:
     config = yaml.load(text, Loader=yaml.CSafeLoader)
     if "scrape_configs" not in config:
-        groups: list[dict[str, Any]] = config.get("groups") or []
+        # Groups without rules do nothing.
+        groups: list[dict[str, Any]] = [group for group in config.get("groups") or [] if group.get("rules")]
         for rule in (rule for group in groups for rule in group["rules"]):
             rule["expr"] = str(rule["expr"])  # Prometheus reads a number as text
         return groups

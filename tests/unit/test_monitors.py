@@ -114,7 +114,7 @@ BROKEN = {
     ),
     "scrape class": (
         service(scrapeClass="tls"),
-        "no Prometheus object defines it: copy the settings of the class here",
+        "which no Prometheus object in the input defines: add the Prometheus object",
     ),
     "operator": (
         service(selector={"matchExpressions": [{"key": "a", "operator": "Is"}]}),
@@ -257,6 +257,7 @@ SCRAPER = {
     "target": (scrape(staticConfigs=[{"targets": ["a:1"]}]), "the scraper resolves no names, and a:1 has one"),
     "http": (scrape(httpSDConfigs=[{"url": "http://a"}]), "the scraper does not support http_sd_configs"),
     "other cluster": (discovery(role="Pod", apiServer="https://a"), "the scraper does not support api_server"),
+    "slices": (discovery(role="EndpointSlice"), "permits no endpoint slices: write `role: Endpoints`"),
 }
 
 
@@ -377,3 +378,19 @@ def test_output_is_the_same_in_any_order() -> None:
     """The order of the input does not matter, so that an unchanged cluster makes no changes."""
     objects = [endpoint(), probe(), monitor("PodMonitor", {"selector": {}, "podMetricsEndpoints": [{"port": "a"}]})]
     assert compile_(*objects).stdout == compile_(*reversed(objects)).stdout
+
+
+def test_scrape_classes_come_from_the_input() -> None:
+    """Classes are in Prometheus objects; a monitor that breaks with its class is reported, or names an unknown one."""
+    classes = [
+        {"name": "tls", "tlsConfig": {"caFile": "/ca.crt"}},
+        {"name": "bad", "relabelings": [{"action": "keep", "regex": "("}]},
+    ]
+    prometheus = {"kind": "Prometheus", "metadata": {"name": "p"}, "spec": {"scrapeClasses": classes}}
+    [job] = yaml.safe_load(compile_(prometheus, service(scrapeClass="tls")).stdout)["scrape"]["extraConfigs"]
+    assert job["tls_config"] == {"ca_file": "/ca.crt"}
+    broken = compile_(prometheus, service(scrapeClass="bad"))
+    assert "with its scrape class, spec.endpoints[0].relabelings[0].regex is" in broken.stderr
+    assert "use one of bad, tls" in compile_(prometheus, service(scrapeClass="other")).stderr
+    other = {**prometheus, "spec": {"scrapeClasses": [{"name": "tls"}]}}
+    assert "the scrape class tls is defined twice: pass one Prometheus object" in compile_(prometheus, other).stderr

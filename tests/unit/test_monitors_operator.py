@@ -1,6 +1,6 @@
 """Compiled monitors: equal to what prometheus-operator's own code generates from the same objects."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +37,16 @@ SHAPES = named("shapes.yaml")
 FIELDS = named("fields.yaml")
 
 
-def compiled(one: dict[str, Any], role: str) -> list[Job] | str:
+def compiled(one: dict[str, Any], role: str, classes: Sequence[dict[str, Any]] = ()) -> list[Job] | str:
     """Return the jobs of an object in the operator's form, or why it is left out."""
     monitor = Object(one["kind"], one["metadata"]["namespace"], one["metadata"]["name"], one)
     data = prometheus_operator.data_of([one])
     try:
         if monitor.kind == "PrometheusRule":
             return rules.groups(monitor)
-        found = outputs.COMPILERS[monitor.kind](monitor, Context(role.lower(), outputs.INTERVAL, data))
+        named = {key: one for one in classes for key in (one["name"], *([""] if one.get("default") else []))}
+        context = Context(role.lower(), outputs.INTERVAL, data)
+        found = outputs.compiled_with_class(monitor, context, named)
     except Invalid as error:
         return str(error)
     return [prometheus_operator.as_operator(job) for job in found.jobs]
@@ -95,3 +97,33 @@ def test_operator_rejects_other_broken_objects_too() -> None:
         if not isinstance(result, str):
             accepted.add(name)
     assert accepted == {name for names in ACCEPTED.values() for name in names}
+
+
+STEP = {"sourceLabels": ["__meta_kubernetes_namespace"], "targetLabel": "team"}
+CLASSES = [
+    {
+        "name": "standard",
+        "default": True,
+        "tlsConfig": {"caFile": "/tls/ca.crt", "certFile": "/tls/tls.crt", "keyFile": "/tls/tls.key"},
+        "relabelings": [STEP],
+        "metricRelabelings": [{"action": "labeldrop", "regex": "tmp_.*"}],
+        "attachMetadata": {"node": True},
+        "fallbackScrapeProtocol": "PrometheusText0.0.4",
+    },
+    {"name": "token", "authorization": {"type": "Bearer", "credentialsFile": "/tls/token"}},
+]
+LOGINS = ("basicAuth", "bearerToken", "oauth2")
+
+
+def test_scrape_classes_are_merged_as_by_the_operator() -> None:
+    """The default class applies to every monitor that names none; own settings take precedence over the class."""
+    named = []
+    for one in (one for one in SHAPES.values() if not any(word in str(one["spec"]) for word in LOGINS)):
+        meta = {**one["metadata"], "name": f"token-{one['metadata']['name']}"}
+        named.append({**one, "metadata": meta, "spec": {**one["spec"], "scrapeClass": "token"}})
+    monitors = [one for one in (*SHAPES.values(), *FIELDS.values(), *named) if one["kind"] != "PrometheusRule"]
+    expected = prometheus_operator.generate(monitors, classes=CLASSES)
+    assert len(named) > 30
+    for one in monitors:
+        key = f"{one['kind']} {one['metadata']['namespace']}/{one['metadata']['name']}"
+        assert compiled(one, "EndpointSlice", CLASSES) == expected[key], key

@@ -196,10 +196,11 @@ def _authorization(fields: Fields | None, files: Files) -> dict[str, Any] | None
     if fields is None or fields.empty:
         return None
     kind, credentials = (fields.text("type") or "Bearer").strip(), fields.fields("credentials")
+    path = _one(fields, "credentials", files.path(credentials) if credentials else None, "credentialsFile")
     fields.done()
     if kind.lower() == "basic":
         raise fields.invalid("type", "but a password requires basicAuth: use it instead of authorization")
-    return given({"type": kind, "credentials_file": files.path(credentials) if credentials else None})
+    return given({"type": kind, "credentials_file": path})
 
 
 def _oauth2(fields: Fields | None, files: Files) -> dict[str, Any] | None:

@@ -145,7 +145,7 @@ def _monitor(
     discovery = {"role": roles[0], **_namespaces(spec.fields("namespaceSelector"), monitor), **_attached(spec)}
     if by_role:
         discovery["selectors"] = [{"role": one, "label": str(selector)} for one in roles]
-    reject_scrape_class(spec)
+    spec.ignore("scrapeClass")
     shared, jobs = options.limits(spec), []
     prefix = f"{role}Monitor/{monitor.namespace}/{monitor.name}"
     for index, fields in enumerate(spec.each(endpoints)):
@@ -189,7 +189,7 @@ def of_probe(monitor: Object, context: Context) -> Compiled:
     found = _HOST.fullmatch(url)
     if not found or int(found["port"] or 1) not in range(1, 65536):
         raise prober.invalid("url", "but must be a host, or a host and a port, without a scheme")
-    reject_scrape_class(spec)
+    spec.ignore("scrapeClass")
     static, ingress = targets.fields("staticConfig"), targets.fields("ingress")
     if static:
         discovery, relabelings = _static(static, monitor)
@@ -222,16 +222,6 @@ def of_probe(monitor: Object, context: Context) -> Compiled:
         if fields is not None:
             fields.done()
     return Compiled([job], files.used)
-
-
-def reject_scrape_class(spec: Fields) -> None:
-    """Reject a scrape class: its settings are part of a Prometheus object, which nobody reads here.
-
-    Raises:
-        Invalid: the monitor has one.
-    """
-    if spec.text("scrapeClass"):
-        raise spec.invalid("scrapeClass", "but no Prometheus object defines it: copy the settings of the class here")
 
 
 def _static(fields: Fields, monitor: Object) -> tuple[dict[str, Any], list[Step]]:

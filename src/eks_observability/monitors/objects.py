@@ -43,11 +43,13 @@ class Objects:
 
     Attributes:
         monitors: by kind, in the order of `KINDS`, then by namespace and name.
+        classes: scrape classes of Prometheus objects by name; the default one is also at an empty name.
         data: the values of Secrets and ConfigMaps by kind, namespace, name and key.
     """
 
     monitors: list[Object] = field(default_factory=list)
     data: dict[tuple[str, str, str, str], str] = field(default_factory=dict)
+    classes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def read(files: Iterable[IO[str]], namespace: str) -> Objects:
@@ -70,6 +72,8 @@ def read(files: Iterable[IO[str]], namespace: str) -> Objects:
             place = str(meta.get("namespace") or namespace)
             if kind in ("Secret", "ConfigMap"):
                 objects.data |= {(kind, place, name, key): value for key, value in _data(item)}
+            elif kind in ("Prometheus", "PrometheusAgent"):
+                _add_classes(objects, item)
             elif kind in KINDS and str(item.get("apiVersion", "")).startswith(f"{GROUP}/"):
                 one = Object(kind, place, name, item)
                 if not name:
@@ -102,6 +106,17 @@ def _items(file: IO[str]) -> Iterator[Mapping[str, Any]]:
             yield from (_with_kind(item, document) for item in items if isinstance(item, Mapping))
         else:
             yield document
+
+
+def _add_classes(objects: Objects, item: Mapping[str, Any]) -> None:
+    spec = item.get("spec")
+    for one in (spec.get("scrapeClasses") or []) if isinstance(spec, Mapping) else []:
+        if not isinstance(one, Mapping) or not one.get("name"):
+            raise CommandError(f"a {item['kind']} has a scrape class without a name: set it")
+        for name in [str(one["name"]), *([""] if one.get("default") else [])]:
+            if objects.classes.setdefault(name, one) != one:
+                what = f"the scrape class {name}" if name else "the default scrape class"
+                raise CommandError(f"{what} is defined twice: pass one Prometheus object")
 
 
 def _with_kind(item: Mapping[str, Any], listed: Mapping[str, Any]) -> Mapping[str, Any]:

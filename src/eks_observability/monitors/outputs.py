@@ -13,6 +13,7 @@ from eks_observability.monitors.clients import FOLDER
 from eks_observability.monitors.fields import Invalid, milliseconds
 from eks_observability.monitors.jobs import Compiled, Context, Job, of_pod_monitor, of_probe, of_service_monitor
 from eks_observability.monitors.objects import Object, Objects
+from eks_observability.monitors.scrape_classes import applied
 from eks_observability.monitors.scrape_configs import of_scrape_config
 
 # Scrape interval of the chart and of the scraper.
@@ -63,7 +64,7 @@ def compile_all(objects: Objects, *, scraper: bool) -> Result:
             if one.kind == "PrometheusRule":
                 result.groups[one] = rules.groups(one)
                 continue
-            compiled = COMPILERS[one.kind](one, context)
+            compiled = compiled_with_class(one, context, objects.classes)
             if scraper:
                 result.notes += [f"{one}: {note}" for note in _limit(compiled)]
         except Invalid as error:
@@ -72,6 +73,27 @@ def compile_all(objects: Objects, *, scraper: bool) -> Result:
             result.jobs += compiled.jobs
             result.files |= compiled.files
     return result
+
+
+def compiled_with_class(one: Object, context: Context, classes: Mapping[str, Mapping[str, Any]]) -> Compiled:
+    """Compile a monitor with its scrape class.
+
+    Args:
+        one: the monitor.
+        context: see `Context`.
+        classes: scrape classes, see `Objects`.
+
+    Raises:
+        Invalid: the monitor is broken, with or without its class.
+    """
+    compiled = COMPILERS[one.kind](one, context)
+    if not classes and "scrapeClass" not in one.content["spec"]:
+        return compiled
+    content = applied(one.kind, one.content, classes)
+    try:
+        return COMPILERS[one.kind](Object(one.kind, one.namespace, one.name, content), context)
+    except Invalid as error:
+        raise Invalid(f"with its scrape class, {error}") from error
 
 
 def values(result: Result, namespace: str, own: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
@@ -176,6 +198,8 @@ def _limit(compiled: Compiled) -> Iterable[str]:
             unsupported.append("proxy_from_environment")
         for one in job.get("kubernetes_sd_configs", ()):
             unsupported += [name for name in ("api_server", *_CLIENT) if name in one]
+        if any(one["role"] == "endpointslice" for one in job.get("kubernetes_sd_configs", ())):
+            raise Invalid("the scraper's ClusterRole permits no endpoint slices: write `role: Endpoints`")
         if unsupported:
             raise Invalid(f"the scraper does not support {unsupported[0]}: use the chart for this monitor")
         _check_login(job)

@@ -6,7 +6,7 @@ from typing import Any
 
 from eks_observability.monitors import clients, options
 from eks_observability.monitors.fields import Fields, Invalid, durations, given
-from eks_observability.monitors.jobs import Compiled, Context, reject_scrape_class, start
+from eks_observability.monitors.jobs import Compiled, Context, start
 from eks_observability.monitors.objects import Object
 from eks_observability.monitors.relabeling import Step, is_label, steps
 from eks_observability.monitors.selectors import LABEL_SELECTOR
@@ -42,7 +42,7 @@ def of_scrape_config(monitor: Object, context: Context) -> Compiled:
             is not supported.
     """
     spec, files = start(monitor), clients.Files(monitor.namespace, context.data)
-    reject_scrape_class(spec)
+    spec.ignore("scrapeClass")
     relabelings: list[Step] = [{"source_labels": ["job"], "target_label": "__tmp_prometheus_job_name"}]
     name = spec.text("jobName")
     if name is not None:

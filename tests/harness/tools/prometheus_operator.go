@@ -29,6 +29,7 @@ import (
 type request struct {
 	Role    monitoringv1.ServiceDiscoveryRole `json:"role"`
 	Version string                            `json:"version"`
+	Classes []monitoringv1.ScrapeClass        `json:"classes"`
 	Objects []json.RawMessage                 `json:"objects"`
 }
 
@@ -86,7 +87,7 @@ func configuration(asked request, raw json.RawMessage, data []interface{}) strin
 	all := &metav1.LabelSelector{}
 	server := &monitoringv1.Prometheus{ObjectMeta: metav1.ObjectMeta{Name: "test", Namespace: "test"}}
 	server.Spec.CommonPrometheusFields = monitoringv1.CommonPrometheusFields{
-		Version: asked.Version, ScrapeInterval: "60s", ServiceDiscoveryRole: &asked.Role,
+		Version: asked.Version, ScrapeInterval: "60s", ServiceDiscoveryRole: &asked.Role, ScrapeClasses: asked.Classes,
 		ServiceMonitorSelector: all, PodMonitorSelector: all, ProbeSelector: all, ScrapeConfigSelector: all,
 	}
 	var log strings.Builder
