@@ -178,6 +178,7 @@ def test_outputs_use_the_chosen_endpoints(
     assert hosts(made) == {expected[name]}
 
 
+@pytest.mark.environment("private", "sidecar", "node-logs", "windows")
 @pytest.mark.parametrize(
     ("names", "services"),
     [

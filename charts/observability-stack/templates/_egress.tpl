@@ -100,6 +100,7 @@ itself, also for its tokens (`oauth2`); as JSON. dict "root" $ "client" <map>.
 {{- if or $output.roleArn (not (hasPrefix "sts" .)) }}{{ $router = append $router . }}{{ end }}
 {{- end }}
 {{- end }}
+{{- if and .Values.fargate.logging.enabled .Values.fargate.logging.flbLogCw }}{{ $router = append $router (include "observability-stack.awsHost" (dict "aws" .Values.aws "service" "logs" "region" .Values.cluster.region)) }}{{ end }}
 {{- include "observability-stack.rejectDirect" (dict "root" $ "hosts" $router
   "problem" "`fargate.logging.enabled` is true, and Fargate's log router does not support proxies" "instead" (list "fargate.logging.enabled" false)) }}
 {{- range list "logs" "events" -}}

@@ -91,6 +91,15 @@ def router(**options: Any) -> dict[str, Any]:
             ["logs.us-east-1.amazonaws.com"],
         ),
         (
+            {
+                "fargate": {"logging": {"enabled": True, "flbLogCw": True}},
+                "outputs": {"cloudwatch": {"enabled": False}, "stream": {"type": "firehose", "deliveryStream": "logs"}},
+            },
+            [],
+            "Fargate's log router does not support proxies",
+            ["firehose.us-east-1.amazonaws.com", "logs.us-east-1.amazonaws.com"],
+        ),
+        (
             router(roleArn="arn:aws:iam::111122223333:role/logs", endpoint="vpce-1.logs.example.com"),
             ["vpce-1.logs.example.com"],
             "Fargate's log router does not support proxies",
@@ -109,7 +118,16 @@ def router(**options: Any) -> dict[str, Any]:
             [f"{service}.us-east-1.amazonaws.com" for service in ("ec2", "xray")] + [STS],
         ),
     ],
-    ids=["kafka", "ignored", "email", "log-router", "log-router-role", "x-ray-daemon", "cloudwatch-agent"],
+    ids=[
+        "kafka",
+        "ignored",
+        "email",
+        "log-router",
+        "log-router-itself",
+        "log-router-role",
+        "x-ray-daemon",
+        "cloudwatch-agent",
+    ],
 )
 def test_connections_that_would_bypass_the_proxy_are_rejected(
     install: Callable[..., Manifests],

@@ -103,6 +103,7 @@ PRIVATE = {
 }
 
 
+@pytest.mark.environment("private", "events", "metrics", "traces", "insights")
 @pytest.mark.parametrize(("parts", "services"), PRIVATE.values(), ids=PRIVATE)
 def test_notes_name_the_vpc_endpoints_of_the_parts(
     notes: Callable[..., str], parts: dict[str, Any], services: str | None
