@@ -52,10 +52,14 @@ class Sidecar(ProcessFollower):
         self._probe = "/api/plugins.json" if engine == "fluentd" else "/api/v2/metrics/prometheus"
         self.file = folder / "logs" / "app.log"
         self.port = free_port()
-        for part in ("logs", "state", "config"):
-            (folder / part).mkdir()
         rendered = Helm().render(CHART, values=_local(values, self.port, engine))
         [container] = rendered.containers("sidecar")
+        # Folders have the names of volumes.
+        self._places = {
+            mount["mountPath"]: folder / mount["name"] / mount.get("subPath", "") for mount in container["volumeMounts"]
+        }
+        for place in self._places.values():
+            place.mkdir(parents=True, exist_ok=True)
         for item in rendered.select("ConfigMap", component="sidecar"):
             for name, text in item["data"].items():
                 (folder / "config" / name).write_text(self._moved(text, ca))
@@ -126,13 +130,8 @@ class Sidecar(ProcessFollower):
 
     def _moved(self, text: str, ca: Path | None) -> str:
         text = re.sub(r"/etc/(log-sidecar-ca/[a-z0-9-]+|ca-bundle)/ca\.crt", str(ca), text)
-        places = {
-            "/var/log/app": str(self.folder / "logs"),
-            "/var/lib/log-sidecar": str(self.folder / "state"),
-            "/etc/log-sidecar": str(self.folder / "config"),
-        }
-        for inside, outside in places.items():
-            text = text.replace(inside, outside)
+        for inside, outside in self._places.items():
+            text = text.replace(inside, str(outside))
         return text
 
 

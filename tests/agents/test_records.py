@@ -7,6 +7,7 @@ import pytest
 
 from harness.backends.receivers import HOST, JsonReceiver
 from harness.loss.count import count
+from harness.loss.measure import finish_writer, run_writer
 
 from .conftest import Sidecar
 from .traces import CAUSED, GO, JAVA, OWN, PYTHON, RUBY
@@ -84,6 +85,22 @@ def test_polled_files_are_read_before_they_are_deleted(sidecar: Start) -> None:
     """Without inotify, no line is lost at 0.5 MB/s although each rotated file exists for a second only."""
     started = sidecar({"sidecar": {"fluentBit": {"inotifyWatcher": False}}})
     written = started.write("--lines 30000 --rate 5000 --rotate rename --rotate-bytes 500000 --keep 1")
+    assert started.terminating()() == 0
+    report = count(started.lines(), written)
+    assert report.once, report
+
+
+def test_files_in_several_directories(sidecar: Start) -> None:
+    """Every line of files with the same name in two directories arrives once, also across rotations."""
+    listed = [{"name": "app", "path": "/var/log/app/app.log"}, {"name": "tomcat", "path": "/opt/tomcat/logs/*.log"}]
+    logs = {"files": listed, "extraDirectories": {"tomcat": {"path": "/opt/tomcat/logs"}}}
+    started = sidecar({"logs": logs})
+    other = started.folder / "logs-tomcat" / "app.log"
+    options = ["--lines", "20000", "--rate", "10000", "--rotate", "rename", "--rotations", "3"]
+    writers = [
+        run_writer(file, [*options, "--first", str(first)]) for file, first in ((started.file, 0), (other, 20000))
+    ]
+    written = sum(finish_writer(writer).written for writer in writers)
     assert started.terminating()() == 0
     report = count(started.lines(), written)
     assert report.once, report

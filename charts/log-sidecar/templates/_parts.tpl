@@ -43,7 +43,7 @@ rejects invalid values.
 {{- define "log-sidecar.parts.volumes" -}}
 {{- include "log-sidecar.parts.validate" . -}}
 {{- $scope := dict "root" . "volumes" (include "log-sidecar.parts.volumeNames" . | fromJson) -}}
-{{- $volumes := include "log-sidecar.logsVolume" $scope | fromYamlArray -}}
+{{- $volumes := include "log-sidecar.logsVolumes" $scope | fromYamlArray -}}
 {{- if .Values.sidecar.enabled }}{{ $volumes = concat $volumes (include "log-sidecar.sidecarVolumes" $scope | fromYamlArray) }}{{ end -}}
 {{- with $volumes }}{{ toYaml . }}{{ end -}}
 {{- end -}}
@@ -51,7 +51,7 @@ rejects invalid values.
 {{/* The mounts of the container that writes the log files. */}}
 {{- define "log-sidecar.parts.volumeMounts" -}}
 {{- include "log-sidecar.parts.validate" . -}}
-{{- list (include "log-sidecar.logsMount" (dict "root" . "volumes" (include "log-sidecar.parts.volumeNames" . | fromJson)) | fromYaml) | toYaml -}}
+{{- include "log-sidecar.logsMounts" (dict "root" . "volumes" (include "log-sidecar.parts.volumeNames" . | fromJson)) | fromYamlArray | toYaml -}}
 {{- end -}}
 
 {{/* A security context for the pod that lets the sidecar read the application's files. */}}

@@ -8,9 +8,9 @@
 {{- $command := pick $app "args" "command" -}}
 {{- $handlers := dict -}}
 {{- $mounts := list -}}
-{{- $own := false -}}
-{{- range $app.extraVolumeMounts }}{{ if eq .mountPath $.Values.logs.directory }}{{ $own = true }}{{ end }}{{ end -}}
-{{- if not $own }}{{ $mounts = append $mounts (include "log-sidecar.logsMount" (dict "root" .) | fromYaml) }}{{ end -}}
+{{- $own := list -}}
+{{- range $app.extraVolumeMounts }}{{ $own = append $own .mountPath }}{{ end -}}
+{{- range include "log-sidecar.logsMounts" (dict "root" .) | fromYamlArray }}{{ if not (has .mountPath $own) }}{{ $mounts = append $mounts . }}{{ end }}{{ end -}}
 {{- if $demo -}}
 {{- $env = concat (include "log-sidecar.demoEnv" . | fromYamlArray) $env -}}
 {{- $command = dict "args" (ternary list (list "batch") $serves) "command" (list "python3" "-u" "-B" "/opt/demo/app.py") -}}
@@ -44,12 +44,16 @@
 {{- list (dict "name" .name "emptyDir" $settings) | toYaml -}}
 {{- end -}}
 
-{{/* The volume of the log files, unless the pod has it already: dict "root" $ and "volumes" as for `log-sidecar.volumeName`; returns a YAML list. */}}
-{{- define "log-sidecar.logsVolume" -}}
+{{/* The volumes of the log files that the pod does not have already: dict "root" $ and "volumes" as for `log-sidecar.volumeName`; returns a YAML list. */}}
+{{- define "log-sidecar.logsVolumes" -}}
 {{- $volume := .root.Values.logs.volume -}}
 {{- $name := include "log-sidecar.volumeName" (merge (dict "volume" "logs") .) -}}
 {{- if eq $volume.type "emptyDir" -}}
-{{- include "log-sidecar.emptyDir" (dict "name" $name "settings" $volume.emptyDir) -}}
+{{- $existing := list -}}
+{{- range .root.Values.logs.extraDirectories }}{{ with .existing }}{{ $existing = append $existing .name }}{{ end }}{{ end -}}
+{{- range include "log-sidecar.logsMounts" . | fromYamlArray }}{{ if not (has .name $existing) }}
+{{ include "log-sidecar.emptyDir" (dict "name" .name "settings" $volume.emptyDir) }}
+{{- end }}{{ end -}}
 {{- else if eq $volume.type "persistentVolumeClaim" -}}
 {{- list (dict "name" $name "persistentVolumeClaim" (dict "claimName" (include "log-sidecar.claimName" .root))) | toYaml -}}
 {{- end -}}
@@ -69,7 +73,7 @@
 {{- define "log-sidecar.podVolumes" -}}
 {{- $name := include "log-sidecar.fullname" . -}}
 {{- $volumes := list -}}
-{{- if not (include "log-sidecar.claimTemplates" .) }}{{ $volumes = include "log-sidecar.logsVolume" (dict "root" .) | fromYamlArray }}{{ end -}}
+{{- if not (include "log-sidecar.claimTemplates" .) }}{{ $volumes = include "log-sidecar.logsVolumes" (dict "root" .) | fromYamlArray }}{{ end -}}
 {{- $config := include "log-sidecar.volumeName" (dict "root" . "volume" "config") -}}
 {{- $tmp := dict "emptyDir" (pick .Values.app.tmp "sizeLimit") -}}
 {{- if include "log-sidecar.hasDemo" . }}{{ $volumes = append $volumes (dict "name" "demo" "configMap" (dict "name" (printf "%s-demo" $name))) }}{{ end -}}
@@ -122,6 +126,9 @@
   (dict "path" (printf "%s.name" $path) "block" (dict "" (list (dict "name" .name))))
   (dict "path" "logs.directory" "block" (dict "" (list (dict "mountPath" $values.logs.directory))) "container" .name)
 ) -}}
+{{- range $key, $directory := $values.logs.extraDirectories -}}
+{{- $blocks = append $blocks (dict "path" (printf "logs.extraDirectories.%s.path" $key) "block" (dict "" (list (dict "mountPath" .path))) "container" $container.name) -}}
+{{- end -}}
 {{- end -}}
 {{- $selector := dict "labelSelector" (dict "matchLabels" (include "log-sidecar.selectorLabels" (dict "root" . "component" "app") | fromYaml)) -}}
 {{- $constraints := list -}}

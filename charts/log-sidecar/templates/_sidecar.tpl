@@ -64,12 +64,23 @@ only lines that were already read.
 {{- and (eq .volume "logs") (eq .root.Values.logs.volume.type "existing") | ternary .root.Values.logs.volume.existing.name $name -}}
 {{- end -}}
 
-{{/* The mount of the log files, without `readOnly`; arguments as above. */}}
-{{- define "log-sidecar.logsMount" -}}
-{{- $volume := .root.Values.logs.volume -}}
-{{- $mount := dict "name" (include "log-sidecar.volumeName" (merge (dict "volume" "logs") .)) "mountPath" .root.Values.logs.directory -}}
-{{- if and (eq $volume.type "existing") $volume.existing.subPath }}{{ $_ := set $mount "subPath" $volume.existing.subPath }}{{ end -}}
-{{- toYaml $mount -}}
+{{/*
+The mounts of the log files, without `readOnly`, as a YAML list, that of `logs.directory` first; arguments as above. On a claim, other
+directories have hidden names, which no glob below `logs.directory` matches.
+*/}}
+{{- define "log-sidecar.logsMounts" -}}
+{{- $logs := .root.Values.logs -}}
+{{- $name := include "log-sidecar.volumeName" (merge (dict "volume" "logs") .) -}}
+{{- $mounts := list (dict "name" $name "mountPath" $logs.directory "subPath" (eq $logs.volume.type "existing" | ternary $logs.volume.existing.subPath "")) -}}
+{{- range $key, $directory := $logs.extraDirectories -}}
+{{- $mount := dict "name" (printf "%s-%s" (trunc 41 $name) $key) -}}
+{{- if eq $logs.volume.type "persistentVolumeClaim" }}{{ $mount = dict "name" $name "subPath" (printf ".logs-%s" $key) }}{{ end -}}
+{{- with .existing }}{{ $mount = pick . "name" "subPath" }}{{ end -}}
+{{- $mounts = append $mounts (merge (dict "mountPath" .path) $mount) -}}
+{{- end -}}
+{{- range $mounts }}
+- {{ include "log-sidecar.nonEmpty" . }}
+{{- end -}}
 {{- end -}}
 
 {{/* Directory of a sidecar's positions and buffers. */}}
@@ -183,8 +194,9 @@ env:
 {{/* The mounts of a sidecar's container: dict "root" $ "sidecar" <map>; returns a YAML list. */}}
 {{- define "log-sidecar.sidecarMounts" -}}
 {{- $scope := dict "root" .root "volumes" .sidecar.volumes -}}
-{{- $logs := include "log-sidecar.logsMount" $scope | fromYaml -}}
-{{- $mounts := list (merge (dict "readOnly" true) $logs) -}}
+{{- $logs := include "log-sidecar.logsMounts" $scope | fromYamlArray -}}
+{{- $mounts := list -}}
+{{- range $logs }}{{ $mounts = append $mounts (merge (dict "readOnly" true) .) }}{{ end -}}
 {{- if and (ne .root.Values.sidecar.engine "tail") (not .sidecar.inline) -}}
 {{- $config := include "log-sidecar.volumeName" (merge (dict "volume" "config") $scope) -}}
 {{- $mounts = append $mounts (dict "name" $config "mountPath" "/etc/log-sidecar" "readOnly" true) -}}
@@ -192,7 +204,7 @@ env:
 {{- if include "log-sidecar.engineKeepsState" .root -}}
 {{- $state := dict "name" (include "log-sidecar.volumeName" (merge (dict "volume" "state") $scope)) -}}
 {{- /* Stored on the claim of the log files, the state lets a new pod resume where the old one stopped. */ -}}
-{{- if eq .root.Values.logs.volume.type "persistentVolumeClaim" }}{{ $state = dict "name" $logs.name "subPath" ".log-sidecar" }}{{ end -}}
+{{- if eq .root.Values.logs.volume.type "persistentVolumeClaim" }}{{ $state = dict "name" (first $logs).name "subPath" ".log-sidecar" }}{{ end -}}
 {{- $mounts = append $mounts (merge (dict "mountPath" "/var/lib/log-sidecar") $state) -}}
 {{- end -}}
 {{- $certificates := include "log-sidecar.caMounts" (dict "root" .root "outputs" (include "log-sidecar.sidecarOutputs" . | fromJsonArray) "volumes" .sidecar.volumes) -}}

@@ -2,27 +2,46 @@
 
 {{- define "log-sidecar.checkFiles" -}}
 {{- $directory := .Values.logs.directory -}}
+{{- $directories := dict "logs.directory" $directory -}}
+{{- range $key, $extra := .Values.logs.extraDirectories }}
+{{- $_ := set $directories (printf "logs.extraDirectories.%s.path" $key) .path }}
+{{- $volume := printf "logs.extraDirectories.%s.existing" $key }}
+{{- include "log-sidecar.reject" (list (and (eq $.Values.logs.volume.type "existing") (not .existing))
+  (printf "`logs.volume.type` is existing, but `%s` does not name the volume of %s." $volume .path) (printf "%s.name" $volume) $.Values.logs.volume.existing.name) }}
+{{- end }}
 {{- $files := .Values.logs.files -}}
-{{- include "log-sidecar.reject" (list (or (not (isAbs $directory)) (ne (clean $directory) $directory) (eq $directory "/"))
-  (printf "`logs.directory` is %q, but it must be an absolute path other than \"/\", without \"..\" or a trailing slash. Write for example:" $directory)
-  "logs.directory" "/var/log/app") }}
+{{- range $path, $one := $directories }}
+{{- include "log-sidecar.reject" (list (or (not (isAbs .)) (ne (clean .) .) (eq . "/"))
+  (printf "`%s` is %q, but it must be an absolute path other than \"/\", without \"..\" or a trailing slash. Write for example:" $path .)
+  $path "/var/log/app") }}
+{{- if eq . "/" }}{{ $directory = "/var/log/app" }}{{ end }}
+{{- range $other, $outer := $directories }}
+{{- include "log-sidecar.reject" (list (and (ne $other $path) (hasPrefix (printf "%s/" .) (printf "%s/" $one)) (or (ne . $one) (lt $other $path)))
+  (printf "`%s` is %q, which `%s` (%s) contains. Remove it." $path $one $other .)) }}
+{{- end }}
+{{- end }}
 {{- include "log-sidecar.reject" (list (not $files) "`logs.files` is empty, but the sidecar requires at least one log file."
   "logs.files" (list (dict "name" "app" "path" (printf "%s/app.log" $directory)))) }}
 {{- range $index, $file := $files }}
 {{- $where := printf "`logs.files[%d]` (%s)" $index .name }}
 {{- range $path := prepend (.rotated | default list) .path }}
 {{- $rotated := ne . $file.path }}
-{{- $outside := and (isAbs .) (not (hasPrefix (printf "%s/" $directory) (clean .))) }}
+{{- $outside := isAbs . }}
+{{- range $directories }}{{ if hasPrefix (printf "%s/" .) (clean $path) }}{{ $outside = false }}{{ end }}{{ end }}
 {{- $problem := "" }}
 {{- if not (isAbs .) }}{{ $problem = "is relative. Write the absolute path in the container:" }}
-{{- else if $outside }}{{ $problem = "is outside `logs.directory`, the only directory that both containers mount." }}
+{{- else if $outside }}{{ $problem = "is outside `logs.directory` and `logs.extraDirectories`, the directories that both containers mount." }}
 {{- else if contains "**" . }}{{ $problem = "contains \"**\", which matches one directory level only, like \"*\". Write a pattern for each level." }}
 {{- else if ne (clean .) . }}{{ $problem = "contains \"..\", \".\" or a double slash." }}{{ end }}
 {{- $inside := ternary (printf "%s/%s" $directory (base .)) (clean .) (or $outside (not (isAbs .))) }}
 {{- $fixed := dict "name" $file.name "path" (ternary $file.path $inside $rotated) }}
 {{- if $rotated }}{{ $_ := set $fixed "rotated" (list $inside) }}{{ end }}
+{{- /* The path's directory above the first glob. A directory above `logs.directory` can only replace it. */}}
+{{- $parent := regexFind "^[^*?\\[]*/" (clean .) | trimSuffix "/" }}
+{{- $extra := list (printf "logs.extraDirectories.%s.path" ($file.name | trunc 20 | trimSuffix "-")) $parent }}
+{{- if hasPrefix (printf "%s/" $parent) $directory }}{{ $extra = list "logs.directory" $parent }}{{ end }}
 {{- include "log-sidecar.reject" (concat (list $problem (printf "%s: the path %q %s" $where . $problem) "logs.files" (list $fixed))
-  (ternary (list "logs.directory" (dir (clean .))) list $outside)) }}
+  (ternary $extra list (and $outside (ne $parent "")))) }}
 {{- end }}
 {{- range $earlier, $other := slice $files 0 $index }}
 {{- include "log-sidecar.reject" (list (eq .name $file.name)
@@ -82,6 +101,13 @@ nothing, a letter, or a part of the other one, which finds such a path for globs
 {{- $own := include "log-sidecar.volumeName" (dict "root" . "volume" "logs") -}}
 {{- $names := list -}}
 {{- range .Values.extraVolumes }}{{ $names = append $names .name }}{{ end -}}
+{{- range $key, $directory := .Values.logs.extraDirectories }}
+{{- with .existing }}
+{{- include "log-sidecar.reject" (list (not (has .name $names))
+  (printf "`logs.extraDirectories.%s.existing.name` is %q, but `extraVolumes` has no volume with that name." $key .name)
+  "extraVolumes" (list (dict "name" .name "emptyDir" dict))) }}
+{{- end }}
+{{- end }}
 {{- include "log-sidecar.reject" (list (and $existing (not (has $volume.existing.name $names)))
   (printf "`logs.volume.existing.name` is %q, but `extraVolumes` has no volume with that name." $volume.existing.name)
   "extraVolumes" (list (dict "name" $volume.existing.name "emptyDir" dict))) }}

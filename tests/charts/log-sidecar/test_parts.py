@@ -139,6 +139,15 @@ def test_volume_may_be_the_other_charts(helm: Helm, example: Path) -> None:
     assert {**mount, "readOnly": True} in pod.spec["initContainers"][0]["volumeMounts"]
 
 
+def test_several_directories_have_volumes(take: Take) -> None:
+    """Each directory has a volume, which both containers mount."""
+    [pod] = take({"logs": {"extraDirectories": {"tomcat": {"path": "/opt/tomcat/logs"}}}}).pods()
+    assert {"name": "log-sidecar-logs-tomcat", "emptyDir": {"sizeLimit": "1Gi"}} in pod.spec["volumes"]
+    mount = {"name": "log-sidecar-logs-tomcat", "mountPath": "/opt/tomcat/logs"}
+    assert mount in pod.spec["containers"][0]["volumeMounts"]
+    assert {**mount, "readOnly": True} in pod.spec["initContainers"][0]["volumeMounts"]
+
+
 def test_claim_keeps_files_and_positions(take: Take) -> None:
     """A claim of the other chart contains the files and the engine's state."""
     volume = {"type": "persistentVolumeClaim", "persistentVolumeClaim": {"existingClaim": "data"}}

@@ -49,6 +49,37 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         'the path "/var/log/app//a.log" contains "..", "." or a double slash',
         "logs:\n  files:\n  - name: a\n    path: /var/log/app/a.log",
     ),
+    "path in another directory": (
+        files(A, {"name": "tomcat", "path": "/opt/tomcat/logs/*.log"}),
+        'the path "/opt/tomcat/logs/*.log" is outside `logs.directory` and `logs.extraDirectories`',
+        "logs:\n  extraDirectories:\n    tomcat:\n      path: /opt/tomcat/logs",
+    ),
+    "path below the root": (
+        {"logs": {"directory": "/", "files": [{"name": "a", "path": "/a.log"}]}},
+        '`logs.directory` is "/", but it must be an absolute path other than "/"',
+        "logs:\n  files:\n  - name: a\n    path: /var/log/app/a.log",
+    ),
+    "directory in another one": (
+        {"logs": {"extraDirectories": {"old": {"path": "/var/log/app/old"}}}},
+        '`logs.extraDirectories.old.path` is "/var/log/app/old", which `logs.directory` (/var/log/app) contains',
+        "",
+    ),
+    "directory without a volume": (
+        {
+            "logs": {
+                "extraDirectories": {"web": {"path": "/srv"}},
+                "volume": {"type": "existing", "existing": {"name": "data"}},
+            },
+            "extraVolumes": [{"name": "data", "emptyDir": {}}],
+        },
+        "`logs.volume.type` is existing, but `logs.extraDirectories.web.existing` does not name the volume of /srv",
+        "logs:\n  extraDirectories:\n    web:\n      existing:\n        name: data",
+    ),
+    "directory with an unknown volume": (
+        {"logs": {"extraDirectories": {"web": {"path": "/srv", "existing": {"name": "data"}}}}},
+        '`logs.extraDirectories.web.existing.name` is "data", but `extraVolumes` has no volume with that name',
+        "extraVolumes:\n- emptyDir: {}\n  name: data",
+    ),
     "relative directory": (
         {"logs": {"directory": "var/log/app"}},
         '`logs.directory` is "var/log/app", but it must be an absolute path',

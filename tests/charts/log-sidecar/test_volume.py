@@ -35,6 +35,43 @@ def test_directory_is_mounted_in_both_containers(pod_spec: PodSpec) -> None:
     assert mounts(spec["initContainers"][0])["/srv/logs"] == {"name": "logs", "readOnly": True}
 
 
+TOMCAT = {"tomcat": {"path": "/opt/tomcat/logs"}}
+DIRECTORIES: dict[str, tuple[dict[str, Any], dict[str, str], dict[str, Object]]] = {
+    "emptyDir": (
+        {"logs": {"extraDirectories": TOMCAT, "volume": {"emptyDir": {"sizeLimit": "64Mi"}}}},
+        {"name": "logs-tomcat"},
+        {"logs": {"emptyDir": {"sizeLimit": "64Mi"}}, "logs-tomcat": {"emptyDir": {"sizeLimit": "64Mi"}}},
+    ),
+    "claim": (
+        {"logs": {"extraDirectories": TOMCAT, "volume": CLAIM}},
+        {"name": "logs", "subPath": ".logs-tomcat"},
+        {"logs": {"persistentVolumeClaim": {"claimName": "x-log-sidecar-logs"}}},
+    ),
+    "existing": (
+        {
+            "logs": {
+                "extraDirectories": {"tomcat": {**TOMCAT["tomcat"], "existing": {"name": "data", "subPath": "a"}}}
+            },
+            "extraVolumes": [{"name": "data", "emptyDir": {}}],
+        },
+        {"name": "data", "subPath": "a"},
+        {"logs": {"emptyDir": {"sizeLimit": "1Gi"}}, "data": {"emptyDir": {}}},
+    ),
+}
+
+
+@pytest.mark.parametrize(("values", "mount", "expected"), DIRECTORIES.values(), ids=DIRECTORIES)
+def test_several_directories(
+    pod_spec: PodSpec, values: dict[str, Any], mount: dict[str, str], expected: dict[str, Object]
+) -> None:
+    """Both containers mount each directory: a volume of its own, a hidden directory of the claim, or your volume."""
+    spec = pod_spec(values)
+    assert mounts(spec["containers"][0])["/opt/tomcat/logs"] == mount
+    assert mounts(spec["initContainers"][0])["/opt/tomcat/logs"] == {**mount, "readOnly": True}
+    made = volumes(spec)
+    assert {name: made[name] for name in made if name.startswith(("logs", "data"))} == expected
+
+
 def test_claim_of_a_deployment(install: Callable[..., Manifests], pod_spec: PodSpec) -> None:
     """A Deployment has one claim, and recreates its pod instead of running two on the same claim."""
     claim = {"storageClassName": "gp3", "size": "5Gi", "annotations": {"helm.sh/resource-policy": "keep"}}
