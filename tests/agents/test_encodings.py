@@ -1,8 +1,13 @@
 """Log files in other encodings than UTF-8: every line arrives once, as it was written."""
 
+import json
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
+from harness import images
 
 from .conftest import Sidecar
 
@@ -34,6 +39,26 @@ def test_lines_arrive_once_as_written(sidecar: Callable[..., Sidecar], encoding:
             started.file.rename(started.file.with_name(f"app.log.{rotation}"))
     started.wait_for(lambda: len(started) >= len(written))
     assert sorted(started.lines()) == sorted(line.encode() for line in written)
+
+
+def test_option_for_utf_16_discards_parts_of_lines(tmp_path: Path) -> None:
+    """With `unicode.encoding`, Fluent Bit discards what it has read of an unfinished line: the chart rejects UTF-16."""
+    agent = images.fluent_bit()
+    if agent is None:
+        pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
+    log = tmp_path / "app.log"
+    log.write_bytes("first\nsec".encode("utf-16-le"))
+    source = ["-i", "tail", "-p", f"path={log}", "-p", "read_from_head=true", "-p", "unicode.encoding=UTF-16LE"]
+    command = [str(agent), "-q", "-f", "0.2", *source, "-o", "stdout", "-p", "format=json_lines"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
+        assert running.stdout is not None
+        try:
+            assert json.loads(running.stdout.readline())["log"] == "first"
+            with log.open("ab") as file:
+                file.write("ond\n".encode("utf-16-le"))
+            assert json.loads(running.stdout.readline())["log"] == "ond"
+        finally:
+            running.kill()
 
 
 def test_broken_characters_of_two_bytes_are_visible(sidecar: Callable[..., Sidecar]) -> None:

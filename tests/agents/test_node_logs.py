@@ -336,6 +336,25 @@ def test_records_are_joined_parsed_and_bounded(node: Callable[..., Node], backen
     assert len(backend.records) < 2000
 
 
+def test_own_processors_change_records(node: Callable[..., Node], backend: JsonReceiver) -> None:
+    """Processors of the values change traces and lines of their pipeline that meet a condition, before filters."""
+    condition = {"op": "or", "rules": [{"field": "$log", "op": "regex", "value": "at a.b|^warn"}]}
+    insert = {"name": "content_modifier", "action": "insert", "key": "team", "value": "shop", "condition": condition}
+    delete = {"name": "content_modifier", "action": "delete", "key": "stream"}
+    renamed = {"name": "modify", "match": "application.*", "rename": "team owner"}
+    made = node(
+        metadata={"from": "tag"},
+        application={"multiline": ["java"]},
+        extraProcessors={"application": [insert, delete]},
+        extraFilters=[renamed],
+    )
+    trace = "java.lang.Exception: a\n\tat a.b(C.java:1)"
+    made.write("web-1", *trace.split("\n"), "warn", "plain")
+    made.wait(lambda: len(backend) >= 3)
+    owners = [(record["log"], record.get("owner"), "stream" in record) for record in backend.records]
+    assert owners == [(trace, "shop", False), ("warn", "shop", False), ("plain", None, False)]
+
+
 @pytest.mark.parametrize("join", [True, False], ids=["joined", "apart"])
 def test_parts_of_a_line(join: bool, node: Callable[..., Node], backend: JsonReceiver) -> None:
     """Parts of a line are joined, or one record each; without joining, an endless line uses no additional memory."""

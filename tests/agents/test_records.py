@@ -128,6 +128,24 @@ def test_own_parser_adds_fields(sidecar: Start, kind: str) -> None:
     assert "level" not in records["plain"]
 
 
+@pytest.mark.parametrize("multiline", ["", "java"], ids=["lines", "traces"])
+def test_own_processors_change_records(sidecar: Start, backend: JsonReceiver, multiline: str) -> None:
+    """A processor of the values changes the records that meet its condition, whole traces too, before redaction."""
+    condition = {"op": "and", "rules": [{"field": "$log", "op": "regex", "value": "^(java|warn)"}]}
+    insert = {"name": "content_modifier", "action": "insert", "key": "team", "value": "shop", "condition": condition}
+    chosen = values("http", backend.port, **({"multiline": multiline} if multiline else {}))
+    chosen["sidecar"] = {"fluentBit": {"extraProcessors": {"app": [insert]}}}
+    chosen["redaction"] = {"patterns": {"warn": {"regex": "warn"}}}
+    started = sidecar(chosen)
+    trace = "java.lang.Exception: a\n\tat a.b(C.java:1)"
+    # The last trace is complete only after a time.
+    started.file.write_text(f"{trace}\nwarn\nplain\n{trace}\n" if multiline else "warn\nplain\n")
+    started.wait_for(lambda: len(backend) >= (4 if multiline else 2))
+    teams = [(record["log"], record.get("team")) for record in backend.records]
+    lines = [("[REDACTED:warn]", "shop"), ("plain", None)]
+    assert teams == ([(trace, "shop"), *lines, (trace, "shop")] if multiline else lines)
+
+
 @pytest.mark.parametrize("kind", ["stdout", "http"])
 def test_lines_of_a_megabyte(sidecar: Start, kind: str) -> None:
     """A line up to the limit arrives whole; a longer one is truncated and counted, and the next line follows."""

@@ -50,6 +50,7 @@ FREE_FORM = {
     "extraContainers",
     "extraInitContainers",
     "extraFilters",
+    "extraProcessors",
     "extraConfigs",
     "groups",  # rules, in which Prometheus expands nothing
 }

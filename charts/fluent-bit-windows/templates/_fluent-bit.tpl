@@ -109,6 +109,7 @@ which every node has, is one of them. A filter drops its events unless a user li
 {{- range include "fluent-bit-windows.eventSources" . | fromJsonArray -}}
 {{- $inputs = append $inputs (include "fluent-bit-windows.events" (merge (dict "root" $) .) | fromJson) -}}
 {{- end -}}
+{{- $inputs = include "fluent-bit-windows.withProcessors" (dict "inputs" $inputs "processors" .Values.logs.extraProcessors) | fromJsonArray -}}
 {{- concat $inputs (include "fluent-bit-windows.redactionInputs" (dict "root" . "tenants" true) | fromJsonArray) | toJson -}}
 {{- end -}}
 

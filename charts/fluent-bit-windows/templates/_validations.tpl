@@ -69,8 +69,8 @@
 {{- if include "fluent-bit-windows.isLegacy" . }}
 {{- include "fluent-bit-windows.reject" (list (ne .Values.logs.host.eventQuery "*")
   "`logs.host.eventQuery` is set, but Fluent Bit 1.9.10 cannot select events." "profile" "upstream") }}
-{{- include "fluent-bit-windows.reject" (list (or .Values.logs.extraFilters .Values.logs.extraParsers .Values.logs.extraMultilineParsers)
-  "`logs.extraFilters`, `logs.extraParsers` or `logs.extraMultilineParsers` is in Fluent Bit's YAML format, but Fluent Bit 1.9.10 reads only the classic format." "profile" "upstream") }}
+{{- include "fluent-bit-windows.reject" (list (or .Values.logs.extraFilters .Values.logs.extraProcessors .Values.logs.extraParsers .Values.logs.extraMultilineParsers)
+  "`logs.extraFilters`, `logs.extraProcessors`, `logs.extraParsers` or `logs.extraMultilineParsers` is in Fluent Bit's YAML format, but Fluent Bit 1.9.10 reads only the classic format." "profile" "upstream") }}
 {{- include "fluent-bit-windows.reject" (list (include "fluent-bit-windows.redacts" .)
   "`redaction` has rules, but the chart does not support them with Fluent Bit 1.9.10." "profile" "upstream") }}
 {{- end }}

@@ -59,7 +59,7 @@ can fill requires a processor, even one that changes nothing.
 {{- $given := dict "name" (printf "records-of-%s" .file.name) "milliseconds" 500 -}}
 {{- $others = include "log-sidecar.multilineProcessors" $given | fromJsonArray | concat $others -}}
 {{- end -}}
-{{- $others | toYaml -}}
+{{- get .root.Values.sidecar.fluentBit.extraProcessors .file.name | default list | concat $others | toYaml -}}
 {{- end -}}
 
 {{/*

@@ -43,7 +43,9 @@ instead. All messages are shown at once, separated by form feeds, which no value
 {{- end -}}
 {{- $encodings := .Files.Get "files/sidecar/encodings.yaml" | fromYaml -}}
 {{- $all := dict -}}
-{{- range $index, $file := .Values.logs.files }}{{ $_ := set $all (printf "logs.files[%d]" $index) . }}{{ end -}}
+{{- /* All files of an injected sidecar have the name logs. */ -}}
+{{- $names := ternary (list "logs") list .Values.injection.enabled -}}
+{{- range $index, $file := .Values.logs.files }}{{ $_ := set $all (printf "logs.files[%d]" $index) . }}{{ $names = append $names .name }}{{ end -}}
 {{- range $name, $profile := .Values.injection.profiles }}{{ $_ := set $all (printf "injection.profiles.%s" $name) . }}{{ end -}}
 {{- range $path, $file := $all -}}
 {{- $formats = append $formats (dict "path" (printf "%s.multiline" $path) "formats" (list (.multiline | default "")) "also" $also) -}}
@@ -62,8 +64,14 @@ instead. All messages are shown at once, separated by form feeds, which no value
 {{- end }}
 {{- end -}}
 {{- include "log-sidecar.checkMultiline" (dict "path" "sidecar.fluentBit.extraMultilineParsers" "own" $settings.extraMultilineParsers "used" $formats) -}}
-{{- include "log-sidecar.reject" (list (and $settings.extraFilters (ne .Values.sidecar.engine "fluent-bit"))
-  (printf "`sidecar.fluentBit.extraFilters` has filters, but `sidecar.engine` is %s, which runs none." .Values.sidecar.engine) "sidecar.engine" "fluent-bit") }}
+{{- range $key := list "extraFilters" "extraProcessors" }}
+{{- include "log-sidecar.reject" (list (and (get $settings .) (ne $.Values.sidecar.engine "fluent-bit"))
+  (printf "`sidecar.fluentBit.%s` is set, but the %s engine runs none." . $.Values.sidecar.engine) "sidecar.engine" "fluent-bit") }}
+{{- end }}
+{{- range $name, $processors := $settings.extraProcessors }}
+{{- include "log-sidecar.reject" (list (not (has $name $names))
+  (printf "`sidecar.fluentBit.extraProcessors.%s` is not the name of a file (%s)." $name (join ", " $names)) (printf "sidecar.fluentBit.extraProcessors.%s" (first $names)) .) }}
+{{- end }}
 {{- range $index, $filter := $settings.extraFilters }}
 {{- include "log-sidecar.reject" (list (and $stdout (eq .name "parser") (eq .key_name "log") (ne (toString .preserve_key) "true"))
   (printf "`sidecar.fluentBit.extraFilters[%d]` replaces the field log, which the output %s prints. Keep it, and the other fields." $index (first $stdout))

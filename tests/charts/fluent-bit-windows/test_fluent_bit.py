@@ -211,6 +211,32 @@ def test_dry_run_finds_a_wrong_option(install: Install, tmp_path: Path) -> None:
         dry_run(wrong, tmp_path)
 
 
+PROCESSORS = {
+    pipeline: [{"name": "content_modifier", "action": "insert", "key": "pipeline", "value": pipeline}]
+    for pipeline in ("application", "dataplane", "host")
+}
+
+
+def test_own_processors_run_after_lines_are_joined(agent_config: Configs) -> None:
+    """Each input of a pipeline has its processors, after those that join lines."""
+    logs = {**ALL_LOGS, "application": {"multiline": ["java"]}, "extraProcessors": PROCESSORS}
+    inputs = agent_config({**HOST_PROCESS, "logs": logs})["pipeline"]["inputs"]
+    own = {
+        plugin["alias"]: [unit.get("value", unit["name"]) for unit in plugin["processors"]["logs"]] for plugin in inputs
+    }
+    assert own == {
+        "application": ["multiline", "multiline", "application"],
+        "dataplane": ["dataplane"],
+        "dataplane-events": ["dataplane"],
+        "host": ["host"],
+    }
+
+
+def test_dry_run_accepts_own_processors(install: Install, tmp_path: Path) -> None:
+    """Fluent Bit starts with processors of the values."""
+    dry_run(install({"logs": {"extraProcessors": {"application": PROCESSORS["application"]}}}), tmp_path)
+
+
 ALL_LOGS = {"host": {"enabled": True}, "dataplane": {"enabled": True, "channels": ["EKS"]}}
 
 

@@ -58,7 +58,7 @@ SECRET = {"name": "backend", "key": "password"}
 LOGIN = {"httpUser": "agent", "httpPasswd": SECRET}
 # Values of ci/all-values.yaml that 1.9.10 does not support.
 WITHOUT_NEWER = {
-    "logs": {"extraFilters": [], "host": {"eventQuery": "*"}},
+    "logs": {"extraFilters": [], "extraProcessors": {}, "host": {"eventQuery": "*"}},
     "outputs": {"cloudwatch": {"logGroupClass": "STANDARD", "roleArn": "", "externalId": ""}},
 }
 

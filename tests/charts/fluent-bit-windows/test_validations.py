@@ -144,8 +144,18 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "legacy filters": (
         {**LEGACY, "logs": {"extraFilters": [{"name": "modify", "match": "*"}]}},
-        "`logs.extraFilters`, `logs.extraParsers` or `logs.extraMultilineParsers` is in Fluent Bit's YAML format",
+        "`logs.extraFilters`, `logs.extraProcessors`, `logs.extraParsers` or `logs.extraMultilineParsers` is in Fluent",
         "profile: upstream",
+    ),
+    "legacy processors": (
+        {**LEGACY, "logs": {"extraProcessors": {"application": [{"name": "content_modifier", "action": "insert"}]}}},
+        "in Fluent Bit's YAML format, but Fluent Bit 1.9.10 reads only the classic format.",
+        "profile: upstream",
+    ),
+    "processor of metrics": (
+        {"logs": {"extraProcessors": {"host": [{"name": "tda"}]}}},
+        "`logs.extraProcessors.host[0]` is tda, which processes metrics or traces and ignores logs.",
+        "logs:\n  extraProcessors:\n    host:\n    - action: insert",
     ),
     "nothing to read": (
         logs(application={"enabled": False}),

@@ -9,6 +9,7 @@ from .conftest import written
 
 JSON = {"name": "json", "format": "json", "time_key": "ts", "time_format": "%s"}
 PARSE = {"name": "parser", "match": "app", "key_name": "log", "parser": "json", "reserve_data": True}
+INSERT = {"name": "content_modifier", "action": "insert", "key": "team", "value": "shop"}
 HTTP = {"outputs": {"stdout": {"enabled": False}, "http": {"type": "http", "host": "logs.example.com"}}}
 
 
@@ -63,8 +64,23 @@ REJECTED: dict[str, tuple[dict[str, Any], str, Any]] = {
     ),
     "tail": (
         own({"name": "modify", "match": "app", "add": "a b"}, engine="tail"),
-        "`sidecar.fluentBit.extraFilters` has filters, but `sidecar.engine` is tail, which runs none.",
+        "`sidecar.fluentBit.extraFilters` is set, but the tail engine runs none.",
         {"sidecar": {"engine": "fluent-bit"}},
+    ),
+    "processor of another engine": (
+        {"sidecar": {"engine": "tail", "fluentBit": {"extraProcessors": {"app": [INSERT]}}}},
+        "`sidecar.fluentBit.extraProcessors` is set, but the tail engine runs none.",
+        {"sidecar": {"engine": "fluent-bit"}},
+    ),
+    "processor of an unknown file": (
+        {"sidecar": {"fluentBit": {"extraProcessors": {"web": [INSERT]}}}},
+        "`sidecar.fluentBit.extraProcessors.web` is not the name of a file (app).",
+        {"sidecar": {"fluentBit": {"extraProcessors": {"app": [INSERT]}}}},
+    ),
+    "processor that emits": (
+        {**HTTP, "sidecar": {"fluentBit": {"extraProcessors": {"app": [{"name": "rewrite_tag"}]}}}},
+        "`sidecar.fluentBit.extraProcessors.app[0]` is a rewrite_tag: no output matches its new tags",
+        {"outputs": {"shop": {"type": "cloudwatch", "match": {"files": ["app"]}}}},
     ),
 }
 

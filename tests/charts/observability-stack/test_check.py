@@ -13,11 +13,13 @@ from .test_logs import values
 Install = Callable[..., Manifests]
 FILTER = {"extraFilters": [{"name": "grep", "match": "application.*", "exclude": "log ^DEBUG"}]}
 PARSER = {"extraParsers": [{"name": "shop", "format": "json"}]}
+PROCESSOR = {"extraProcessors": {"application": [{"name": "content_modifier", "action": "delete", "key": "stream"}]}}
 CUSTOM = {"outputs": {"x": {"type": "custom", "plugin": "nats", "options": {"host": "nats.example.com"}}}}
 # name: (values, whether there is a Job)
 CASES: dict[str, tuple[dict[str, Any], bool]] = {
     "filter": (values(**FILTER), True),
     "parser": (values(**PARSER), True),
+    "processor": (values(**PROCESSOR), True),
     "custom output": (values(**CUSTOM), True),
     "only the chart's own": (values(), False),
     "switched off": (values(**FILTER, checkConfig=False), False),

@@ -345,6 +345,37 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         "`logs.extraFilters[0]` is a rewrite_tag: no output matches its new tags",
         "outputs:\n  shop:\n    match:\n      namespaces:\n        include:\n        - shop",
     ),
+    "processor of an unknown parser": (
+        {"extraProcessors": {"host": [{"name": "parser", "key_name": "message", "parser": "level"}]}},
+        "`logs.extraProcessors.host[0]` requires the parser level, which does not exist.",
+        "logs:\n  extraParsers:\n  - format: json\n    name: level",
+    ),
+    "processor of metrics": (
+        {"extraProcessors": {"application": [{"name": "labels", "update": "a b"}]}},
+        "`logs.extraProcessors.application[0]` is labels, which processes metrics or traces and ignores logs.",
+        "logs:\n  extraProcessors:\n    application:\n    - action: insert\n      key: team",
+    ),
+    "processor that emits": (
+        {"extraProcessors": {"application": [{"name": "rewrite_tag", "rule": "$log ^ new true"}]}},
+        "`logs.extraProcessors.application[0]` is a rewrite_tag: no output matches its new tags",
+        "outputs:\n  shop:",
+    ),
+    "processor of an unknown pipeline": (
+        {"extraProcessors": {"events": []}},
+        "at '/logs/extraProcessors': additional properties 'events' not allowed",
+        "",
+    ),
+    "unknown operator of a condition": (
+        {
+            "extraProcessors": {
+                "host": [
+                    {"name": "modify", "condition": {"op": "and", "rules": [{"field": "$a", "op": "is", "value": 1}]}}
+                ]
+            }
+        },
+        "at '/logs/extraProcessors/host/0/condition/rules/0/op': value must be one of 'eq'",
+        "",
+    ),
     "memory": (
         {"storage": {"maxChunksUp": 100}},
         "`logs.storage.maxChunksUp` is 100, so the container can use 264Mi, but `logs.resources.limits.memory` is",

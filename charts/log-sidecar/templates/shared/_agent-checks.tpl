@@ -60,8 +60,8 @@ with records that have no field `log`> and, for Fluent Bit 1.9.10, "legacy" true
 {{- end -}}
 
 {{/*
-Messages about filters and parsers of the values: dict "path" <of the block with extraFilters and extraParsers> "settings" <this
-block>, "multiline" <what selects multiline formats: a path and a value> and, where they apply, "parsers" <names of the chart's
+Messages about filters, processors and parsers of the values: dict "path" <of the block with extraFilters, extraProcessors and
+extraParsers> "settings" <this block>, "multiline" <what selects multiline formats: a path and a value> and, where they apply, "parsers" <names of the chart's
 parsers> and "match" <of an output, other than namespaces>.
 */}}
 {{- define "log-sidecar.checkAgentFilters" -}}
@@ -73,17 +73,39 @@ parsers> and "match" <of an output, other than namespaces>.
 {{- $parsers = append $parsers .name }}
 {{- include "log-sidecar.checkParser" (dict "path" (printf "%s.extraParsers" $.path) "place" (printf "%s.extraParsers[%d]" $.path $index) "parser" .) }}
 {{- end }}
-{{- range $index, $filter := .settings.extraFilters }}
+{{- $plugins := dict -}}
+{{- range $index, $filter := .settings.extraFilters }}{{ $_ := set $plugins (printf "%s.extraFilters[%d]" $.path $index) . }}{{ end -}}
+{{- range $input, $processors := .settings.extraProcessors -}}
+{{- range $index, $processor := . -}}
+{{- $place := printf "%s.extraProcessors.%s[%d]" $.path $input $index -}}
+{{- $_ := set $plugins $place . -}}
+{{- include "log-sidecar.reject" (list (has .name (list "cumulative_to_delta" "labels" "metrics_selector" "sampling" "tda"))
+  (printf "`%s` is %s, which processes metrics or traces and ignores logs. Write for example:" $place .name)
+  (printf "%s.extraProcessors.%s" $.path $input) (list (dict "name" "content_modifier" "action" "insert" "key" "team" "value" "shop"))) }}
+{{- end -}}
+{{- end -}}
+{{- range $place, $plugin := $plugins }}
 {{- include "log-sidecar.reject" (list (eq .name "rewrite_tag")
-  (printf "`%s.extraFilters[%d]` is a rewrite_tag: no output matches its new tags, and records that it keeps would be delivered twice. Select records in outputs instead." $.path $index)
+  (printf "`%s` is a rewrite_tag: no output matches its new tags, and records that it keeps would be delivered twice. Select records in outputs instead." $place)
   "outputs.shop" (dict "type" "cloudwatch" "match" $match)) }}
 {{- include "log-sidecar.reject" (concat (list (eq .name "multiline")
-  (printf "`%s.extraFilters[%d]` is a multiline filter, which loses records when its buffer of 10 MB is full. Select the formats of records instead." $.path $index)) $.multiline) }}
+  (printf "`%s` is a multiline filter, which loses records when its buffer of 10 MB is full. Select the formats of records instead." $place)) $.multiline) }}
 {{- if eq .name "parser" }}
 {{- range without (kindIs "slice" .parser | ternary .parser (list .parser)) nil }}
-{{- include "log-sidecar.reject" (list (not (has . $parsers)) (printf "`%s.extraFilters[%d]` requires the parser %v, which does not exist." $.path $index .)
+{{- include "log-sidecar.reject" (list (not (has . $parsers)) (printf "`%s` requires the parser %v, which does not exist." $place .)
   (printf "%s.extraParsers" $.path) (list (dict "name" . "format" "json"))) }}
 {{- end }}
 {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/*
+The inputs of a node agent with the processors of the values, as a JSON list: dict "inputs" <list> "processors" <extraProcessors, by
+pipeline>. Tags begin with their pipeline. The processors run after the chart's own, which join records.
+*/}}
+{{- define "log-sidecar.withProcessors" -}}
+{{- range $input := .inputs -}}
+{{- with get $.processors (splitList "." .tag | first) }}{{ $_ := set $input "processors" (dict "logs" (concat (dig "processors" "logs" list $input) .)) }}{{ end -}}
+{{- end -}}
+{{- toJson .inputs -}}
 {{- end -}}

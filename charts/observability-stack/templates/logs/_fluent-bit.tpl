@@ -157,6 +157,7 @@ kube_url: https://127.0.0.1:443
 {{- range include "observability-stack.logSources" . | fromJsonArray -}}
 {{- $inputs = append $inputs (include "observability-stack.logInput" (dict "root" $ "source" .) | fromJson) -}}
 {{- end -}}
+{{- $inputs = include "observability-stack.withProcessors" (dict "inputs" $inputs "processors" .Values.logs.extraProcessors) | fromJsonArray -}}
 {{- $inputs = concat $inputs (include "observability-stack.redactionInputs" (dict "root" . "tenants" true) | fromJsonArray) -}}
 {{- $inputs = append $inputs (include "observability-stack.positionsInput" . | fromJson) -}}
 {{- $pipeline := dict "inputs" $inputs "outputs" (include "observability-stack.fluentBitOutputs" (dict "root" . "component" "logs") | fromJsonArray) -}}

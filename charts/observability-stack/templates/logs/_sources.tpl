@@ -9,7 +9,7 @@
 {{- define "observability-stack.checksLogs" -}}
 {{- $custom := "" -}}
 {{- range include "observability-stack.receivers" (dict "root" . "component" "logs") | fromJsonArray }}{{ if eq .type "custom" }}{{ $custom = "true" }}{{ end }}{{ end -}}
-{{- if and .Values.logs.checkConfig (include "observability-stack.logsByFluentBit" .) (or .Values.logs.extraFilters .Values.logs.extraParsers .Values.logs.extraMultilineParsers $custom) }}true{{ end -}}
+{{- if and .Values.logs.checkConfig (include "observability-stack.logsByFluentBit" .) (or .Values.logs.extraFilters .Values.logs.extraProcessors .Values.logs.extraParsers .Values.logs.extraMultilineParsers $custom) }}true{{ end -}}
 {{- end -}}
 
 {{- /* Metadata of that Job and its ConfigMap: dict "root" $ "weight" <order of the hooks>. */ -}}

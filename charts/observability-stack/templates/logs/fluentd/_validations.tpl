@@ -24,7 +24,7 @@
   "logs.fluentd.image.tag" (ternary "v1.19.3-debian-elasticsearch8-1.1" "v1.19.3-debian-opensearch-1.1" $elastic)) }}
 {{- end }}
 {{- end }}
-{{- range list "application.multiline" "application.parseJson" "application.rateLimit" "dataplane.rateLimit" "host.rateLimit" "metadata.labels" "metadata.annotations" "metadata.fields" "metadata.k8sLogging.exclude" "metadata.k8sLogging.parser" "extraFilters" "extraParsers" "extraMultilineParsers" }}
+{{- range list "application.multiline" "application.parseJson" "application.rateLimit" "dataplane.rateLimit" "host.rateLimit" "metadata.labels" "metadata.annotations" "metadata.fields" "metadata.k8sLogging.exclude" "metadata.k8sLogging.parser" "extraFilters" "extraProcessors" "extraParsers" "extraMultilineParsers" }}
 {{- include "observability-stack.reject" (list (include "observability-stack.at" (dict "values" $values "path" .) | fromJson).value
   (printf "`logs.%s` is set, but fluentd does not support it. Remove it, or switch the engine." .) "logs.engine" "fluent-bit") }}
 {{- end }}
