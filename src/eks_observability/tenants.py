@@ -1,7 +1,8 @@
 """The outputs that namespaces choose by annotation, as values of the charts with node agents."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any, TextIO
 
 import click
@@ -32,10 +33,43 @@ def chosen(namespaces: Mapping[str, Any], *, annotation: str = ANNOTATION) -> di
     return {name: output for name, output in sorted(found.items()) if output}
 
 
+def void(choices: Mapping[str, str], permitted: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return the choices that have no effect, so that the default output receives the records of these namespaces.
+
+    Args:
+        choices: output by namespace.
+        permitted: globs of namespaces by output, `tenants.outputs` of the values.
+    """
+    return {
+        namespace: output
+        for namespace, output in choices.items()
+        if not any(fnmatchcase(namespace, glob) for glob in permitted.get(output, ()))
+    }
+
+
+def _permitted(files: Iterable[TextIO]) -> dict[str, Sequence[str]]:
+    found: dict[str, Sequence[str]] = {}
+    for file in files:
+        try:
+            given = yaml.safe_load(file) or {}
+            found |= (given.get("tenants") or {}).get("outputs") or {}
+        except (yaml.YAMLError, AttributeError, TypeError) as error:
+            raise CommandError(
+                f"{file.name} has no values of a chart: pass the files of `helm upgrade --values`"
+            ) from error
+    return found
+
+
 @click.command("tenants")
 @click.argument("namespaces", type=click.File(encoding="utf-8"), default="-")
 @click.option("--annotation", default=ANNOTATION, show_default=True, help="Annotation that names the output.")
-def command(namespaces: TextIO, annotation: str) -> None:
+@click.option(
+    "--values",
+    type=click.File(encoding="utf-8"),
+    multiple=True,
+    help="Values of the release, with `tenants.outputs`: count choices that they do not permit, on standard error.",
+)
+def command(namespaces: TextIO, annotation: str, values: Sequence[TextIO]) -> None:
     """Print `tenants.namespaces`: the output that each namespace chooses.
 
     NAMESPACES is the output of `kubectl get namespaces -o json`; default: standard input.
@@ -45,4 +79,8 @@ def command(namespaces: TextIO, annotation: str) -> None:
     except ValueError as error:
         raise CommandError("this is no JSON: pass the output of `kubectl get namespaces -o json`") from error
     choices = chosen(listed if isinstance(listed, dict) else {}, annotation=annotation)
+    if values:
+        rejected = void(choices, _permitted(values))
+        named = "".join(f"\n  {namespace}: {output}" for namespace, output in rejected.items())
+        click.echo(f"choices: {len(choices)}, not permitted (default output): {len(rejected)}{named}", err=True)
     click.echo(_HEAD + yaml.safe_dump({"tenants": {"namespaces": choices}}), nl=False)

@@ -1,6 +1,7 @@
 """Choices of namespaces: from their annotations to values of the charts."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,6 +36,28 @@ def test_annotation_can_be_another() -> None:
     given = listed(a={tenants.ANNOTATION: "one", "example.com/logs": "two"})
     found = CliRunner().invoke(program, ["tenants", "--annotation", "example.com/logs"], input=json.dumps(given))
     assert yaml.safe_load(found.output) == {"tenants": {"namespaces": {"a": "two"}}}
+
+
+def test_choices_that_are_not_permitted_are_counted(tmp_path: Path) -> None:
+    """With --values, choices of unknown outputs and of others' outputs are named and counted; the values keep them."""
+    (tmp_path / "base.yaml").write_text("tenants: {outputs: {shop: [shop, shop-*], bank: [bank]}}\n")
+    (tmp_path / "prod.yaml").write_text("tenants: {outputs: {shop: [shop-*]}}\n")
+    files = [word for name in ("base", "prod") for word in ("--values", str(tmp_path / f"{name}.yaml"))]
+    choices = {"bank": "bank", "shop": "shop", "shop-1": "shop", "evil": "bank", "other": "none"}
+    given = listed(**{name: {tenants.ANNOTATION: output} for name, output in choices.items()})
+    found = CliRunner().invoke(program, ["tenants", *files], input=json.dumps(given))
+    assert found.stderr == "choices: 5, not permitted (default output): 3\n  evil: bank\n  other: none\n  shop: shop\n"
+    assert yaml.safe_load(found.stdout) == {"tenants": {"namespaces": choices}}
+
+
+@pytest.mark.parametrize("text", ["[", "x"], ids=["invalid", "text"])
+def test_values_of_something_else_are_rejected(tmp_path: Path, text: str) -> None:
+    """A file without values of a chart ends with a message about it."""
+    (tmp_path / "values.yaml").write_text(text)
+    given = json.dumps(listed(a={tenants.ANNOTATION: "one"}))
+    found = CliRunner().invoke(program, ["tenants", "--values", str(tmp_path / "values.yaml")], input=given)
+    assert found.exit_code == 2
+    assert "has no values of a chart: pass the files of `helm upgrade --values`" in found.output
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ both_majors = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids
 PASSED_ON = ("securityContext", "podSecurityContext", "lifecycle", "affinity", "updateStrategy")
 FREE = (*PASSED_ON, "annotations", "labels", "nodeSelector", "commonLabels", "commonAnnotations")
 FREE += ("podLabels", "podAnnotations", "requests", "limits", "global", "namespaceSelector", "profiles")
-# Names of the user; test_output_rejections.py, test_redaction.py and test_validations.py have what each entry accepts.
-FREE += ("outputs", "source", "patterns", "extraDirectories")
+# Names of the user. Tests of filters, outputs, redaction and validations have what each entry accepts.
+FREE += ("outputs", "source", "patterns", "extraDirectories", "extraProcessors")
 
 
 def blocks(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -51,6 +51,29 @@ def test_job_runs_the_configuration_and_sees_nothing_of_the_node(install: Instal
     assert "serviceAccountName" not in job
 
 
+@pytest.mark.parametrize(
+    ("outputs", "switch", "checked"),
+    [(CUSTOM["outputs"], True, True), (CUSTOM["outputs"], False, False), ({}, True, False)],
+    ids=["custom output", "switched off", "only the chart's own"],
+)
+def test_collector_of_events_is_checked(outputs: dict[str, Any], switch: bool, checked: bool, install: Install) -> None:
+    """With outputs that a user wrote, a Job starts the collector of events, without its claim and token."""
+    events = {"enabled": True, "checkConfig": switch, "persistence": {"type": "persistentVolumeClaim"}}
+    made = install(values(enabled=False) | {"events": events, "outputs": outputs})
+    found = [item for item in made if item["metadata"]["name"] == "x-observability-stack-events-check"]
+    assert sorted(item["kind"] for item in found) == (["ConfigMap", "Job"] if checked else [])
+    for item in found:
+        assert item["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+    for job in made.select("Job"):
+        spec = job["spec"]["template"]["spec"]
+        assert not any("persistentVolumeClaim" in volume for volume in spec["volumes"])
+        assert (spec["automountServiceAccountToken"], "serviceAccountName" in spec) == (False, False)
+        [data] = [item["data"] for item in found if item["kind"] == "ConfigMap"]
+        assert (
+            data["fluent-bit.yaml"] == made.one("ConfigMap", "x-observability-stack-events")["data"]["fluent-bit.yaml"]
+        )
+
+
 def test_hook_comes_before_the_release(install: Install) -> None:
     """The ConfigMap precedes its Job, and no pod of the Job matches the selector of the DaemonSet."""
     made = install(values(**FILTER))

@@ -362,7 +362,7 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "processor of an unknown pipeline": (
         {"extraProcessors": {"events": []}},
-        "at '/logs/extraProcessors': additional properties 'events' not allowed",
+        "invalid propertyName 'events'",
         "",
     ),
     "unknown operator of a condition": (

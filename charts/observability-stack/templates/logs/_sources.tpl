@@ -5,19 +5,6 @@
 {{- if and .Values.logs.enabled (eq .Values.logs.engine "fluent-bit") }}true{{ end -}}
 {{- end -}}
 
-{{- /* Whether a Job tries the configuration first: it contains what only Fluent Bit can check. */ -}}
-{{- define "observability-stack.checksLogs" -}}
-{{- $custom := "" -}}
-{{- range include "observability-stack.receivers" (dict "root" . "component" "logs") | fromJsonArray }}{{ if eq .type "custom" }}{{ $custom = "true" }}{{ end }}{{ end -}}
-{{- if and .Values.logs.checkConfig (include "observability-stack.logsByFluentBit" .) (or .Values.logs.extraFilters .Values.logs.extraProcessors .Values.logs.extraParsers .Values.logs.extraMultilineParsers $custom) }}true{{ end -}}
-{{- end -}}
-
-{{- /* Metadata of that Job and its ConfigMap: dict "root" $ "weight" <order of the hooks>. */ -}}
-{{- define "observability-stack.checkMetadata" -}}
-{{- $hook := dict "helm.sh/hook" "pre-install,pre-upgrade" "helm.sh/hook-weight" .weight "helm.sh/hook-delete-policy" "before-hook-creation,hook-succeeded" -}}
-{{- include "observability-stack.componentMetadata" (dict "root" .root "component" "logs-check" "annotations" $hook) -}}
-{{- end -}}
-
 {{- define "observability-stack.readsJournal" -}}
 {{- $logs := .Values.logs -}}
 {{- if or (and $logs.dataplane.enabled $logs.dataplane.journal) (and $logs.host.enabled $logs.host.journal) }}true{{ end -}}
