@@ -3,7 +3,7 @@
 import dataclasses
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench import volumes
@@ -34,6 +34,7 @@ class Case:
         only: readers to measure; empty: all.
         lucky: readers for which a loss depends on chance, and is not a regression.
         priced: show CPU and memory.
+        limits: largest ratio of CPU to Fluent Bit with defaults, by reader.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Case:
     only: tuple[str, ...] = EVERYBODY
     lucky: tuple[str, ...] = ()
     priced: bool = False
+    limits: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def mounts(self) -> bool:
@@ -78,8 +80,16 @@ class Case:
 
 LOAD = "--lines 120000 --rate 20000"
 RENAMES = f"{LOAD} --rotate rename --rotations 10"
+LINE_BY_LINE = Case(
+    "steady 10,000/s, line by line",
+    "--lines 60000 --rate 10000 --per-write 1",
+    "--lines 600000 --rate 10000 --per-write 1",
+    priced=True,
+    limits={"chart: fluent-bit": 2.0},
+)
 CASES = (
     Case("steady 10,000/s", "--lines 60000 --rate 10000", "--lines 600000 --rate 10000", priced=True),
+    LINE_BY_LINE,
     Case("steady 20,000/s", LOAD, "--lines 1200000 --rate 20000", priced=True),
     Case("burst 100,000/s, 3 s", "--lines 300000 --rate 100000", priced=True),
     Case("10 renames", RENAMES, priced=True),

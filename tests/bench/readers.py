@@ -19,7 +19,8 @@ CHART = Path(__file__).parents[2] / "charts" / "log-sidecar"
 YARDSTICK = "GNU tail -F"
 FLUENT_BIT = "chart: fluent-bit"
 OURS = ("chart: tail", FLUENT_BIT)
-NAMES = ("busybox tail -f", YARDSTICK, "Fluent Bit, defaults", *OURS, "chart: fluentd")
+DEFAULTS = "Fluent Bit, defaults"
+NAMES = ("busybox tail -f", YARDSTICK, DEFAULTS, *OURS, "chart: fluentd")
 
 AS_IT_COMES = """
 pipeline:
@@ -45,7 +46,7 @@ def make(name: str, folder: Path, case: Case) -> Reader | None:
         return Reader([busybox, "tail", "-n+1", "-f", "{file}"])
     if name == YARDSTICK:
         return Reader(["tail", "-n", "+1", "-F", "{file}"])
-    if name == "Fluent Bit, defaults" and fluent_bit:
+    if name == DEFAULTS and fluent_bit:
         config = AS_IT_COMES.replace("LOGS", f"{folder}/logs").replace("STATE", f"{folder}/state")
         (folder / "fluent-bit.yaml").write_text(config)
         return Reader([str(fluent_bit), "-q", "-c", f"{folder}/fluent-bit.yaml"])

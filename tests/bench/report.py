@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import nodes, outage, readers
-from bench.cases import CASES
+from bench.cases import CASES, LINE_BY_LINE
 from harness import images
 from harness.loss import Measurement
 
@@ -135,6 +135,8 @@ the engines of log-sidecar: `chart: tail`, `chart: fluent-bit` and, where it is 
   can fill.
 - In the backend outage, the chart's Fluent Bit sends to an Elasticsearch that answers 503, answers 429, and refuses
   connections, in turn{f", for {outage.FULL_SECONDS / 60:.0f} minutes" if full else ""}.
+- *Line by line*: one write for each line. The other cases write 50 lines at a time. `make bench` fails when the chart
+  uses more than {LINE_BY_LINE.limits[readers.FLUENT_BIT]:.0f} times the CPU of Fluent Bit's defaults.
 - [Ends of a node](#ends-of-a-node) measures the log agent of observability-stack with its default values, lines of
   1 KB, and a CloudWatch that responds within {nodes.LATENCY_SECONDS} s. It answers 503 until the backlog waits.
   *Drained*: then the preStop hook, SIGTERM, and SIGKILL after the pod's grace period. *Spot notice*: applications write
@@ -168,18 +170,34 @@ def worse(results: Results) -> list[str]:
     """Return the cases in which the chart's engines lost or duplicated lines, and the committed results show none."""
     luck = {(name, case.name) for case in CASES for name in case.lucky}
     before = committed(FOLDER / "README.md", LOST)
-    return [
-        f"{name}, {row}: {fate(measured)}, was 0 / 0"
-        for (name, row), measured in results.items()
-        if name in readers.OURS
-        and (name, row) not in luck
-        and before.get((name, row)) == "0 / 0"
-        and fate(measured) != "0 / 0"
-    ] + [
-        f"{row}: {fate(measured)}, but every lost line must be counted"
-        for (name, row), measured in results.items()
-        if name == nodes.AGENT and measured.report.lost != (measured.counted or 0)
-    ]
+    return (
+        [
+            f"{name}, {row}: {fate(measured)}, was 0 / 0"
+            for (name, row), measured in results.items()
+            if name in readers.OURS
+            and (name, row) not in luck
+            and before.get((name, row)) == "0 / 0"
+            and fate(measured) != "0 / 0"
+        ]
+        + [
+            f"{row}: {fate(measured)}, but every lost line must be counted"
+            for (name, row), measured in results.items()
+            if name == nodes.AGENT and measured.report.lost != (measured.counted or 0)
+        ]
+        + [
+            f"{name}, {case.name}: {ratio:.1f} times the CPU of {readers.DEFAULTS}, at most {limit:.1f}"
+            for case in CASES
+            for name, limit in case.limits.items()
+            if (ratio := _ratio(results, name, case.name)) and ratio > limit
+        ]
+    )
+
+
+def _ratio(results: Results, name: str, row: str) -> float | None:
+    """Return the cost of a reader relative to that of Fluent Bit with defaults; None if one is unknown."""
+    one, other = results.get((name, row)), results.get((readers.DEFAULTS, row))
+    costs = [unit_cost(measured) for measured in (one, other) if measured]
+    return costs[0] / costs[1] if len(costs) == 2 and costs[0] and costs[1] else None
 
 
 def committed(page: Path, title: str) -> dict[tuple[str, str], str]:

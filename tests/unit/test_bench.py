@@ -76,6 +76,17 @@ def test_costs_are_for_10000_lines_and_ratios_to_the_yardstick() -> None:
     assert "| 0.050 core, 8 MB | -, 8 MB | 0.200 core (4.0 x), 8 MB |" in report.tables(found)
 
 
+def test_a_cost_above_its_limit_is_a_regression() -> None:
+    """Line by line, the chart's engine is compared with Fluent Bit's defaults of the same run."""
+    row = "steady 10,000/s, line by line"
+    ours, other = (readers.FLUENT_BIT, row), (readers.DEFAULTS, row)
+    assert report.worse({ours: measured(cpu=2.0), other: measured(cpu=1.0)}) == []
+    assert report.worse({ours: measured(cpu=9.0)}) == []
+    assert report.worse({ours: measured(cpu=2.1), other: measured(cpu=1.0)}) == [
+        f"{readers.FLUENT_BIT}, {row}: 2.1 times the CPU of {readers.DEFAULTS}, at most 2.0"
+    ]
+
+
 def test_a_reader_that_had_to_be_killed_is_shown_as_such() -> None:
     """`never` instead of the seconds that somebody was patient."""
     row = "Job ends, 500 last lines"

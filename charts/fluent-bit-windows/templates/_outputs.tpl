@@ -28,6 +28,7 @@
   "pipeline" $pipeline
   "alias" $alias
   "prefix" $prefix
+  "labels" (and (eq $pipeline "application") (ne $.Values.logs.metadata.from "tag"))
   "types" $types
   "names" $names
   "aws" $.Values.aws

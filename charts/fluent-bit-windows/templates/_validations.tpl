@@ -96,8 +96,8 @@
   "logs.metadata.from" "api") }}
 {{- end }}
 {{- range dig "match" "namespaces" "include" list $output }}
-{{- $excluded := has . $namespaces.exclude }}
-{{- include "fluent-bit-windows.reject" (list (and (not (contains "*" .)) (or $excluded (and $namespaces.include (not (has . $namespaces.include)))))
+{{- $excluded := ne "" (include "fluent-bit-windows.matchesGlob" (dict "name" . "globs" $namespaces.exclude)) }}
+{{- include "fluent-bit-windows.reject" (list (and (not (contains "*" .)) (or $excluded (and $namespaces.include (not (include "fluent-bit-windows.matchesGlob" (dict "name" . "globs" $namespaces.include))))))
   (printf "`outputs.%s.match` includes namespace %s, but `logs.application.namespaces` skips it." $output.name .)
   (printf "logs.application.namespaces.%s" (ternary "exclude" "include" $excluded)) (ternary (without $namespaces.exclude .) (append $namespaces.include .) $excluded)) }}
 {{- end }}

@@ -100,6 +100,7 @@
   "pipeline" $pipeline
   "alias" $alias
   "prefix" "application\\.pods\\."
+  "labels" (and (has $pipeline (list "application" "dataplane")) (or $root.Values.logs.metadata.labels $root.Values.logs.metadata.annotations))
   "types" $types
   "names" $names
   "aws" $root.Values.aws

@@ -19,9 +19,12 @@
 {{- define "shared.checkReadNamespaces" -}}
 {{- $namespaces := .Values.logs.application.namespaces -}}
 {{- range $namespaces.include }}
-{{- include "shared.reject" (list (has . $namespaces.exclude)
+{{- $name := replace "*" "~" . }}
+{{- $rest := list }}
+{{- range $namespaces.exclude }}{{ if not (include "shared.matchesGlob" (dict "name" $name "globs" (list .))) }}{{ $rest = append $rest . }}{{ end }}{{ end }}
+{{- include "shared.reject" (list (ne (len $rest) (len $namespaces.exclude))
   (printf "Namespace %s is in both `include` and `exclude` of `logs.application.namespaces`. Remove it from one of them." .)
-  "logs.application.namespaces.exclude" (without $namespaces.exclude .)) }}
+  "logs.application.namespaces.exclude" $rest) }}
 {{- end }}
 {{- end -}}
 

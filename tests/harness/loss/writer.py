@@ -212,6 +212,7 @@ class Writer:
         self.most_rotations = 0
         self.late = 0
         self.pause = 0.0
+        self.per_write = LARGEST_WRITE
         self._in_file = 0
         self._torn = b""  # terminates a partially written line
 
@@ -225,7 +226,7 @@ class Writer:
             if self.file.late and self._in_file >= self.late:
                 self.file.reopen()
                 self._in_file = 0
-            batch = min(count, max(1, LARGEST_WRITE // self.size))
+            batch = min(count, max(1, LARGEST_WRITE // self.size), self.per_write)
             if self.lines_per_file and self.file.rotations < self.most_rotations:
                 batch = min(batch, self.lines_per_file - self._in_file)
             if self.file.late:
@@ -277,6 +278,7 @@ def run(options: argparse.Namespace) -> int:
         size=options.size,
         first=options.first,
     )
+    writer.per_write = options.per_write
     if options.rotate != "none":
         writer.late = options.late
         writer.pause = options.pause
@@ -364,6 +366,7 @@ def parser() -> argparse.ArgumentParser:
     add("--forever", action="store_true", help="write until SIGTERM, instead of --lines")
     add("--rate", type=float, default=0, metavar="R", help="lines per second (0: full speed)")
     add("--burst", type=int, default=0, metavar="N", help="write N lines at a time, at the same average rate")
+    add("--per-write", type=int, default=LARGEST_WRITE, metavar="N", help="at most N lines per write; 1: line by line")
     add("--size", type=int, default=101, metavar="B", help="bytes per line including the newline (default 101)")
     add("--stream", default="w", help="name of the stream (default w)")
     add("--first", type=int, default=0, metavar="N", help="number of the first line (default 0)")

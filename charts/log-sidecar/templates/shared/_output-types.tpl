@@ -85,6 +85,7 @@
   "opensearch": {"plugin": "opensearch", "fixed": {"suppress_type_name": true, "time_key": "@timestamp", "time_key_nanos": true, "buffer_size": "False", "net.io_timeout": "60s"}, "destination": ["host", "port", "path", "index", "logstashFormat", "logstashPrefix"], "logRouter": "es", "options": {
     "port": {"option": "port", "default": 443},
     "compress": {"option": "compress", "default": "gzip", "since5": true},
+    "replaceDots": {"option": "replace_dots", "default": "auto"},
     "awsAuth": {"option": "aws_auth", "default": false},
     "awsServiceName": {"option": "aws_service_name", "default": "es", "when": "awsAuth"},
     "region": {"option": "aws_region", "default": "{region}", "placeholders": true, "when": "awsAuth"},
@@ -112,6 +113,7 @@
   }},
   "elasticsearch": {"plugin": "opensearch", "fixed": {"suppress_type_name": true, "time_key": "@timestamp", "time_key_nanos": true, "buffer_size": "False", "net.io_timeout": "60s"}, "destination": ["host", "port", "path", "index", "logstashFormat", "logstashPrefix"], "logRouter": "es", "options": {
     "compress": {"option": "compress", "default": "gzip", "since5": true},
+    "replaceDots": {"option": "replace_dots", "default": "auto"},
     "port": {"option": "port", "default": 9200},
     "retryLimit": {"option": "retry_limit", "default": "no_limits"},
     "storage.totalLimitSize": {"option": "storage.total_limit_size", "default": "128M"},

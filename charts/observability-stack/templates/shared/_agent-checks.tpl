@@ -20,9 +20,12 @@
 {{- define "observability-stack.checkReadNamespaces" -}}
 {{- $namespaces := .Values.logs.application.namespaces -}}
 {{- range $namespaces.include }}
-{{- include "observability-stack.reject" (list (has . $namespaces.exclude)
+{{- $name := replace "*" "~" . }}
+{{- $rest := list }}
+{{- range $namespaces.exclude }}{{ if not (include "observability-stack.matchesGlob" (dict "name" $name "globs" (list .))) }}{{ $rest = append $rest . }}{{ end }}{{ end }}
+{{- include "observability-stack.reject" (list (ne (len $rest) (len $namespaces.exclude))
   (printf "Namespace %s is in both `include` and `exclude` of `logs.application.namespaces`. Remove it from one of them." .)
-  "logs.application.namespaces.exclude" (without $namespaces.exclude .)) }}
+  "logs.application.namespaces.exclude" $rest) }}
 {{- end }}
 {{- end -}}
 

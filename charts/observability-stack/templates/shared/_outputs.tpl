@@ -102,7 +102,7 @@ chunk that is dropped: alerts tell them apart by this name.
 {{/*
 One output as Fluent Bit's section, without alias and match; returns JSON. dict "output" <of observability-stack.outputs> "types" <data
 of observability-stack.outputTypes> "names" <texts by placeholder> "caDirectory" <where observability-stack.outputMounts mounts> and, where they
-apply, "aws" (the values of that name), "separator" (of paths), "legacy" (Fluent Bit 1.9.10), "storeDir" (of the s3 output),
+apply, "labels" (whether records have those of pods), "aws" (the values of that name), "separator" (of paths), "legacy" (Fluent Bit 1.9.10), "storeDir" (of the s3 output),
 "limit" (of the storage, if the output sets none), "trust" (of observability-stack.trust).
 */}}
 {{- define "observability-stack.fluentBitOutput" -}}
@@ -167,6 +167,7 @@ apply, "aws" (the values of that name), "separator" (of paths), "legacy" (Fluent
 {{- if and .aws.useDualStackEndpoints (not .legacy) }}{{ $_ := set $hosts "net.dns.prefer_ipv6" true }}{{ end -}}
 {{- $section = merge $section $hosts -}}
 {{- end -}}
+{{- if eq (get $section "replace_dots" | toString) "auto" }}{{ $_ := unset $section "replace_dots" }}{{ if .labels }}{{ $_ := set $section "replace_dots" true }}{{ end }}{{ end -}}
 {{- /* A request over a connection that gRPC has used hangs until it times out (5.1.1). */ -}}
 {{- if $section.grpc }}{{ $_ := set $section "net.keepalive" false }}{{ end -}}
 {{- if $section.shared_key }}{{ $_ := set $section "self_hostname" (get .names "pod" | default (get .names "node")) }}{{ end -}}
