@@ -121,6 +121,16 @@ def test_a_burst_comes_at_once(tmp_path: Path) -> None:
     assert 0.4 < report["seconds"] < 3
 
 
+def test_each_line_can_be_a_write_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --per-write 1, the kernel gets one line at a time."""
+    writes: list[int] = []
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: writes.append(len(data)) or real(descriptor, data))
+    writer.main(["--file", str(tmp_path / "app.log"), "--lines", "20", "--per-write", "1"])
+    assert [size for size in writes if size == 101] == [101] * 20
+    assert count(lines_of(tmp_path / "app.log"), 20).exact
+
+
 def test_the_last_millisecond(tmp_path: Path) -> None:
     """The report comes first: after the lines there is nothing but the end of the process."""
     file = tmp_path / "app.log"
