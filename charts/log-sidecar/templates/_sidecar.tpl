@@ -211,6 +211,21 @@ env:
 {{- concat $mounts (fromYamlArray $certificates) .root.Values.sidecar.extraVolumeMounts | toYaml -}}
 {{- end -}}
 
+{{/*
+Security context of a sidecar, as JSON; arguments as below. It runs as the user of the application, unless it has its own, so that it
+can read files that only their owner can. For pods of other charts, the application is unknown.
+*/}}
+{{- define "log-sidecar.sidecarSecurity" -}}
+{{- $sidecar := .root.Values.sidecar -}}
+{{- $context := (get $sidecar (include "log-sidecar.engineKey" .root)).securityContext | default $sidecar.securityContext -}}
+{{- $user := pick .root.Values.app.securityContext "runAsUser" "runAsGroup" -}}
+{{- if and $user (not .sidecar.inline) -}}
+{{- $context = merge (dict) $context $user -}}
+{{- if eq (toString $context.runAsUser) "0" }}{{ $_ := set $context "runAsNonRoot" false }}{{ end -}}
+{{- end -}}
+{{- toJson $context -}}
+{{- end -}}
+
 {{/* The container of a sidecar: dict "root" $ "sidecar" <map>. */}}
 {{- define "log-sidecar.sidecarContainer" -}}
 {{- $sidecar := .root.Values.sidecar -}}
@@ -226,7 +241,7 @@ env:
   "env" (include "log-sidecar.sidecarEnv" (merge (dict "engine" $engine) .) | fromYamlArray)
   "envFrom" $sidecar.extraEnvFrom
   "resources" ($settings.resources | default $sidecar.resources)
-  "securityContext" ($settings.securityContext | default $sidecar.securityContext)
+  "securityContext" (include "log-sidecar.sidecarSecurity" . | fromJson)
   "volumeMounts" (include "log-sidecar.sidecarMounts" . | fromYamlArray)
 -}}
 {{- $handler := dict -}}

@@ -79,6 +79,24 @@ def test_sidecar_may_do_nothing_but_read(sidecars: Sidecars, engine: str) -> Non
     assert writable == ({"state"} if engine == "fluent-bit" else set())
 
 
+USERS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    "of the pod": ({}, {}, {"runAsNonRoot": True}),
+    "root": ({"runAsUser": 0, "runAsNonRoot": False}, {}, {"runAsUser": 0, "runAsNonRoot": False}),
+    "another": ({"runAsUser": 7, "runAsGroup": 8}, {}, {"runAsUser": 7, "runAsGroup": 8, "runAsNonRoot": True}),
+    "its own": ({"runAsUser": 0, "runAsNonRoot": False}, {"runAsUser": 9}, {"runAsUser": 9, "runAsNonRoot": True}),
+}
+
+
+@pytest.mark.parametrize(("app", "own", "expected"), USERS.values(), ids=USERS)
+def test_sidecar_runs_as_the_user_of_the_application(
+    sidecars: Sidecars, app: dict[str, Any], own: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    """It can read files that only their owner can; a user of its own has precedence."""
+    [container] = sidecars({"app": {"securityContext": app}, "sidecar": {"securityContext": own}})
+    context = container["securityContext"]
+    assert {name: context[name] for name in context if name.startswith("runAs")} == expected
+
+
 def test_fluent_bit_container(sidecars: Sidecars, pod_spec: Callable[..., Object]) -> None:
     """Fluent Bit has its configuration and state, the metrics port, and a liveness probe as the only probe."""
     [container] = sidecars()
