@@ -47,8 +47,9 @@ service account's role, "irsa" <path and value that select other ones>.
   $place (dict "headers" (dict $header nil) "secretHeaders" (dict $header (dict "name" "my-secret" "key" "header")))) }}
 {{- end }}
 {{- if eq .type "kafka" }}{{ include "shared.checkKafkaOutput" (dict "root" $.root "output" . "place" $place "irsa" $.irsa) }}{{ end }}
-{{- $ignores := has (dig "options" "net.proxy_env_ignore" "" . | toString | lower) (list "1" "on" "true" "yes") }}
-{{- include "shared.rejectDirect" (dict "root" $.root "hosts" (ternary (list (dig "options" "host" "127.0.0.1" . | toString)) list $ignores)
+{{- $options := get . "options" | default dict }}
+{{- $ignores := has (dig "net.proxy_env_ignore" "" $options | toString | lower) (list "1" "on" "true" "yes") }}
+{{- include "shared.rejectDirect" (dict "root" $.root "hosts" (ternary (list (dig "host" "127.0.0.1" $options | toString)) list $ignores)
   "problem" (printf "`%s` sets net.proxy_env_ignore, so that it bypasses the proxy" $place)) }}
 {{- if eq .type "custom" }}{{ include "shared.checkCustomOutput" (dict "output" . "place" $place "types" $.types) }}{{ end }}
 {{- include "shared.reject" (list (and .licenseKey .apiKey) (printf "`%s` has a licenseKey and an apiKey, and a request carries one of them. Remove one of them, for example:" $place)
