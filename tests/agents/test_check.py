@@ -9,6 +9,7 @@ import pytest
 
 from harness import images
 from harness.backends.pki import Authority
+from harness.backends.ports import free_port
 from harness.render.helm import Helm
 
 from .node import CHART
@@ -50,6 +51,8 @@ def test_check_starts_the_agent(
     events = "name: kubernetes_events"
     for name, data in config["data"].items():
         moved = data if valid else data.replace(text, wrong)
+        # A pod has its own port; here, tests run in parallel.
+        moved = moved.replace("http_port: 2020", f"http_port: {free_port()}")
         moved = moved.replace(events, f"{events}\n    kube_ca_file: {tmp_path}/authority/ca.crt")
         for inside, outside in sorted(places.items(), reverse=True):
             moved = moved.replace(f"{inside}\\", f"{outside}/").replace(inside, str(outside))
