@@ -10,7 +10,9 @@
 {{- if not .alert -}}
 {{- $kept = append $kept . -}}
 {{- else if not (has .alert $rules.disabledAlerts) -}}
-{{- $kept = append $kept (mergeOverwrite (dict) . (dict "labels" (mergeOverwrite (dict) .labels $rules.labels))) -}}
+{{- $alert := mergeOverwrite (dict) . (dict "labels" (mergeOverwrite (dict) .labels $rules.labels)) -}}
+{{- if $rules.runbookUrl }}{{ $_ := set $alert "annotations" (merge (dict "runbook_url" (printf "%s/%s.md#%s" (trimSuffix "/" $rules.runbookUrl) $.file (lower .alert))) .annotations) }}{{ end -}}
+{{- $kept = append $kept $alert -}}
 {{- end -}}
 {{- end -}}
 {{- if $kept }}{{ $groups = append $groups (dict "name" .name "rules" $kept) }}{{ end -}}

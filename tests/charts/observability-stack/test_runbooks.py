@@ -1,0 +1,100 @@
+"""The runbooks: each alert has a section with a query and commands, and an annotation that leads there."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from eks_observability import allow_list
+from eks_observability.promql import reads
+from harness.render.helm import Helm
+
+ROOT = Path(__file__).parents[3]
+CHART = ROOT / "charts" / "observability-stack"
+RUNBOOKS = ROOT / "docs" / "runbooks"
+FILES = sorted(CHART.glob("files/rules/*.yaml"))
+SECTION = re.compile(r"^## (\w+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PROGRAMS = {"kubectl", "aws", "helm", "curl"}
+each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+
+
+def groups(file: Path) -> list[dict[str, list[dict[str, str]]]]:
+    found: list[dict[str, list[dict[str, str]]]] = yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
+    return found
+
+
+def alerts(file: Path) -> list[str]:
+    return [rule["alert"] for group in groups(file) for rule in group["rules"] if "alert" in rule]
+
+
+def sections(file: Path) -> dict[str, str]:
+    """Return the text of each section of a rule file's runbook, by alert."""
+    return dict(SECTION.findall((RUNBOOKS / f"{file.stem}.md").read_text(encoding="utf-8")))
+
+
+@each_file
+def test_each_alert_has_a_section(file: Path) -> None:
+    """A runbook has the alerts of its rule file in their order, and no others."""
+    assert list(sections(file)) == alerts(file)
+
+
+def test_each_runbook_has_rules() -> None:
+    """There is no runbook without a rule file."""
+    assert sorted(page.stem for page in RUNBOOKS.glob("*.md")) == [file.stem for file in FILES]
+
+
+@each_file
+def test_queries_read_what_is_sent(file: Path) -> None:
+    """Each section has a query of series that the allow-list sends, or that a rule records."""
+    sent = {(job, metric) for job, metrics in allow_list.collect(CHART).items() for metric in metrics}
+    recorded = {
+        rule["record"] for file in FILES for group in groups(file) for rule in group["rules"] if "record" in rule
+    }
+    for alert, text in sections(file).items():
+        queries = [query for language, query in BLOCK.findall(text) if language == "promql"]
+        assert len(queries) == 1, alert
+        for read in reads(queries[0], allow_list.JOBS):
+            known = read.metric in recorded or any(
+                read.metric == metric and read.job in ("", job) for job, metric in sent
+            )
+            assert known, f"{alert}: {read.metric} of job {read.job or 'any'} is not sent"
+
+
+@each_file
+def test_sections_say_what_to_do(file: Path) -> None:
+    """Each section explains the alert in words, and has commands that exist on an operator's machine."""
+    for alert, text in sections(file).items():
+        assert len(text.partition("```")[0].split()) >= 20, f"{alert} is hardly explained"
+        lines = [line for language, block in BLOCK.findall(text) if language == "sh" for line in block.splitlines()]
+        assert lines, f"{alert} has no command"
+        assert {line.split()[0] for line in lines if not line.startswith(" ")} <= PROGRAMS, alert
+
+
+@pytest.mark.parametrize("mode", ["server", "agent"])
+def test_alerts_lead_to_their_runbook(helm: Helm, mode: str) -> None:
+    """The annotation of each alert of the chart names its file and section; those of users' alerts stay."""
+    own = {"name": "own", "rules": [{"alert": "Own", "expr": "vector(1)"}]}
+    values = {
+        "alertmanager": {"enabled": mode == "server"},
+        "rules": {"runbookUrl": "https://wiki.example.com/books/", "groups": [own]},
+        "server": {"mode": mode, "remoteWrite": [{"url": "https://metrics.example.com/write"}]},
+    }
+    config = helm.render(CHART, values=values).one("ConfigMap", component="rules")["data"]
+    made = [rule for text in config.values() for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
+    found = {rule["alert"]: rule.get("annotations", {}).get("runbook_url") for rule in made if "alert" in rule}
+    wanted = {
+        alert: f"https://wiki.example.com/books/{file.stem}.md#{alert.lower()}"
+        for file in FILES
+        for alert in alerts(file)
+        if mode == "server" or file.stem != "alertmanager"
+    }
+    assert found == {**wanted, "Own": None}
+
+
+def test_default_address_is_that_of_the_repository() -> None:
+    """Without a value, alerts lead to the runbooks of this repository."""
+    home = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))["home"]
+    values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
+    assert values["rules"]["runbookUrl"] == f"{home}/blob/main/docs/runbooks"
