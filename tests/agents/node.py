@@ -23,6 +23,7 @@ from harness.backends.ports import free_port
 from harness.backends.receivers import HOST
 from harness.backends.samples import total
 from harness.render.helm import Helm
+from harness.render.manifests import load_yaml
 
 CHART = Path(__file__).parents[2] / "charts" / "observability-stack"
 NOW = "2026-11-21T10:00:00.000000001Z"
@@ -95,7 +96,7 @@ class Node:
         }
         for inside, outside in places.items():
             text = text.replace(inside, outside)
-        config = yaml.safe_load(text)
+        config = load_yaml(text)
         [metadata] = [plugin for plugin in config["pipeline"]["filters"] if plugin["name"] == "kubernetes"]
         metadata.update(changed or {})
         (folder / "fluent-bit.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")

@@ -22,6 +22,7 @@ from harness.backends.remote_write import PATH, RemoteWriteReceiver
 from harness.backends.samples import total
 from harness.errors import HarnessError
 from harness.render.helm import Helm
+from harness.render.manifests import load_yaml
 
 CHART = Path(__file__).parents[2] / "charts" / "observability-stack"
 AMP = "https://aps-workspaces.us-east-1.amazonaws.com"
@@ -185,7 +186,7 @@ class Prometheus:
 
     def _local(self, text: str) -> str:
         text = text.replace(AMP, f"http://{HOST}:{self._receiver.port}")
-        config = yaml.safe_load(text.replace("/etc/prometheus-rules/", f"{self.folder}/rules/"))
+        config = load_yaml(text.replace("/etc/prometheus-rules/", f"{self.folder}/rules/"))
         for alertmanager in config.get("alerting", {}).get("alertmanagers", ()):
             alertmanager.pop("kubernetes_sd_configs")
             alertmanager.pop("relabel_configs")

@@ -23,6 +23,7 @@ from harness.backends.vendors import DatadogReceiver, LokiReceiver, NewRelicRece
 from harness.backends.xray import XRay
 from harness.images import machine_program, variable_of
 from harness.render.helm import Helm
+from harness.render.manifests import load_yaml
 
 from .conftest import Sidecar
 from .node import BUNDLE, Kubelet, Node, expanded
@@ -381,7 +382,7 @@ def prometheus(
 ) -> Iterator[None]:
     """Run the rendered Prometheus, which scrapes only itself, on an address that is in no NO_PROXY by itself."""
     made = Helm().render(CHART, values=values)
-    config = yaml.safe_load(made.texts("test-observability-stack-server")["prometheus-0-0.yaml"])
+    config = load_yaml(made.texts("test-observability-stack-server")["prometheus-0-0.yaml"])
     listen = f"127.0.0.7:{free_port('127.0.0.7')}"
     config["scrape_configs"] = [{"job_name": "self", "static_configs": [{"targets": [listen]}]}]
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from eks_observability.cli import program
 from harness.backends.remote_write import RemoteWriteReceiver
+from harness.render.manifests import load_yaml
 
 from .prometheus import Exporter, amp, running
 
@@ -63,7 +64,7 @@ MONITORS = [
 def test_prometheus_scrapes_as_with_the_operator(tmp_path: Path) -> None:
     """Targets have the operator's labels. A monitor whose Secret is missing does not affect the others."""
     done = CliRunner().invoke(program, ["monitors", "compile"], input=yaml.safe_dump_all(MONITORS))
-    values = yaml.safe_load(done.stdout)
+    values = load_yaml(done.stdout)
     with contextlib.ExitStack() as stack:
         receiver = stack.enter_context(RemoteWriteReceiver(region="us-east-1"))
         exporter = stack.enter_context(Exporter({"/m": 'a{drop="x"} 1\n', "/metrics": "b 1\n"}))

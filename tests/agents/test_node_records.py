@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from harness.backends.receivers import HOST, BulkReceiver, JsonReceiver
+from harness.render.manifests import load_yaml
 
 from .node import Kubelet, Node
 
@@ -87,7 +87,7 @@ def test_filter_of_the_docs_drops_last_words_of_sidecars(node: Callable[..., Nod
     """The filter of docs/loss.md drops what Fluent Bit prints when it stops, and no other line."""
     page = (Path(__file__).parents[2] / "docs" / "loss.md").read_text(encoding="utf-8")
     block = page.partition("a filter drops them:\n\n```yaml\n")[2].partition("```")[0]
-    made = node(metadata={"from": "tag"}, extraFilters=yaml.safe_load(block)["logs"]["extraFilters"])
+    made = node(metadata={"from": "tag"}, extraFilters=load_yaml(block)["logs"]["extraFilters"])
     stops = "[ warn] [engine] service will shutdown in max 3 seconds"
     made.write("web-1", "[2026/11/28 19:47:10] [engine] caught signal (SIGTERM)", f"[2026/11/28 19:47:10.307] {stops}")
     made.write("web-1", stops, "last")

@@ -17,6 +17,7 @@ from harness.backends.otlp import OtlpGrpcReceiver, OtlpReceiver
 from harness.backends.receivers import HOST, BulkReceiver, JsonReceiver, Receiver
 from harness.backends.vendors import DatadogReceiver, LokiReceiver, NewRelicReceiver, SplunkReceiver
 from harness.render.helm import Helm
+from harness.render.manifests import load_yaml
 
 from .conftest import Sidecar
 from .test_windows import wait_for
@@ -166,7 +167,7 @@ def test_events_of_windows(backend: JsonReceiver, tmp_path: Path) -> None:
     http = {"type": "http", "host": HOST, "port": backend.port, "tls": {"enabled": False}}
     values = {"mode": "hostProcess", "logs": logs, "outputs": {"cloudwatch": {"enabled": False}, "http": http}}
     made = Helm().render(WINDOWS, values=values).one("ConfigMap", "test-fluent-bit-windows")["data"]
-    config = yaml.safe_load(made["fluent-bit.yaml"])
+    config = load_yaml(made["fluent-bit.yaml"])
     # The record of an event, as the input makes it.
     event = {"TimeCreated": "2026-06-01 12:00:00 +0200", "Channel": "Application", "Message": "hello"}
     dummy = {"name": "dummy", "tag": "host.events", "dummy": json.dumps(event), "samples": 1}

@@ -14,6 +14,7 @@ from harness import images
 from harness.backends.aws import REGION, Aws
 from harness.backends.ports import own_address
 from harness.render.helm import Helm
+from harness.render.manifests import load_yaml
 
 CHART = Path(__file__).parents[2] / "charts" / "fluent-bit-windows"
 # Fluent Bit requests credentials from port 443 only.
@@ -39,7 +40,7 @@ def test_credential_chain_verifies_with_the_ca_file(tmp_path: Path, trusted: boo
     output = {"endpoint": HOST, "stsEndpoint": HOST, "logGroupName": "/windows", "logGroupTemplate": ""}
     made = Helm().render(CHART, values={"outputs": {"cloudwatch": output}})
     data = made.one("ConfigMap", "test-fluent-bit-windows")["data"]
-    config: dict[str, Any] = yaml.safe_load(data["fluent-bit.yaml"])
+    config: dict[str, Any] = load_yaml(data["fluent-bit.yaml"])
     [sent] = config["pipeline"]["outputs"]
     with Aws(tmp_path / "pki", host=HOST, port=PORT) as api:
         shipped = tmp_path / "amazon-root-certificates.pem"

@@ -25,9 +25,10 @@ from harness.backends.receivers import HOST, Receiver, Request
 from harness.errors import HarnessError
 from harness.loss import ProcessFollower, runtime
 from harness.render.helm import Helm
+from harness.render.manifests import load_yaml
 
 CHART = Path(__file__).parents[2] / "charts" / "observability-stack"
-OTHERS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("node_agents.yaml").read_text(encoding="utf-8"))
+OTHERS: dict[str, Any] = load_yaml(Path(__file__).with_name("node_agents.yaml").read_text(encoding="utf-8"))
 DEFAULT = "chart: defaults"
 POLLING = "chart: polling"
 ADD_ON = "CloudWatch add-on"
@@ -180,7 +181,7 @@ def _ours(logs: dict[str, Any], folder: Path) -> tuple[dict[str, Any], int, int]
     text = made.one("ConfigMap", component="logs")["data"]["fluent-bit.yaml"]
     text = text.replace("/var/log/", f"{folder}/").replace("/var/lib/fluent-bit", f"{folder}/state")
     grace = pod.spec["terminationGracePeriodSeconds"] - container["lifecycle"]["preStop"]["sleep"]["seconds"]
-    return yaml.safe_load(text), grace, int(memory.removesuffix("Mi")) * MEBIBYTE
+    return load_yaml(text), grace, int(memory.removesuffix("Mi")) * MEBIBYTE
 
 
 def _connect(config: dict[str, Any], folder: Path, backend: CloudWatch, kubelet: Kubelet) -> None:

@@ -20,6 +20,7 @@ from harness import images
 from harness.backends.ports import free_port
 from harness.backends.samples import total
 from harness.render.helm import Helm
+from harness.render.manifests import load_yaml
 
 CHART = Path(__file__).parents[2] / "charts" / "log-sidecar"
 LINES = 100_000
@@ -45,7 +46,7 @@ def config(values: dict[str, Any], folder: Path, port: int) -> str:
     made = Helm().render(CHART, values={"redaction": values})
     text = made.one("ConfigMap", component="sidecar")["data"]["sidecar.yaml"]
     text = text.replace("/var/log/app", str(folder)).replace("/var/lib/log-sidecar", str(folder / "state"))
-    data = yaml.safe_load(text)
+    data = load_yaml(text)
     data["service"] |= {"http_listen": "127.0.0.1", "http_port": port}
     data["pipeline"]["outputs"] = [{"name": "null", "match": "*"}]
     return yaml.safe_dump(data)

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from harness.render import supported
 from harness.render.helm import Helm, HelmError
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 
 CHARTS = Path(__file__).parents[2] / "charts"
 # Where the documentation installs each chart.
@@ -27,7 +26,7 @@ def chart(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture
 def defaults(chart: Path) -> dict[str, Any]:
     """The chart's own values."""
-    values: dict[str, Any] = yaml.safe_load((chart / "values.yaml").read_text(encoding="utf-8"))
+    values: dict[str, Any] = load_yaml((chart / "values.yaml").read_text(encoding="utf-8"))
     return values
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import promql_parser
-import yaml
 
 from cluster.metrics import CHART, INTERVAL, Metrics
 from eks_observability.dashboards import panel_queries
+from harness.render.manifests import load_yaml
 
 # Metrics that no test cluster has, with the reason.
 ABSENT = {
@@ -28,7 +28,7 @@ def empty_panels(metrics: Metrics) -> set[str]:
 def rules() -> Iterator[dict[str, Any]]:
     """Yield every rule of the chart."""
     for file in sorted(Path(CHART, "files", "rules").glob("*.yaml")):
-        for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]:
+        for group in load_yaml(file.read_text(encoding="utf-8"))["groups"]:
             yield from group["rules"]
 
 

@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import pytest
-import yaml
 
 from cluster import metrics_queries as queries
 from cluster.metrics import (
@@ -34,6 +33,7 @@ from harness.backends.ports import free_port
 from harness.backends.remote_write import PATH, RemoteWriteReceiver
 from harness.clusters import Cluster
 from harness.render.helm import Helm
+from harness.render.manifests import load_yaml
 
 pytestmark = [pytest.mark.cluster, pytest.mark.minutes(4), pytest.mark.environment("ipv4", "metrics")]
 # Duration of each kind of failure, in seconds.
@@ -83,7 +83,7 @@ def test_signed_samples_of_every_job_arrive(metrics: Metrics) -> None:
 
 def test_only_what_is_used_is_sent(metrics: Metrics) -> None:
     """Of the chart's jobs, exactly the existing metrics of the allow-list arrive; of pods, all metrics."""
-    allowed = yaml.safe_load((CHART / "files" / "allow-list.yaml").read_text())
+    allowed = load_yaml((CHART / "files" / "allow-list.yaml").read_text())
     yours = {"pods", "pushgateway"}
     scraped, sent = defaultdict(set), defaultdict(set)
 

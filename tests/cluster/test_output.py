@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from cluster.stage import CHART, Stage
+from harness.render.manifests import load_yaml
 
 pytestmark = pytest.mark.cluster
 RECEIVER = """\
@@ -36,7 +36,7 @@ Server(("", 8080), Handler).serve_forever()
 def receiver() -> list[dict[str, Any]]:
     """A pod that prints received records, its Service, and the Secret with its credentials."""
     locked = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True}
-    image = yaml.safe_load((Path(CHART) / "values.yaml").read_text())["app"]["image"]
+    image = load_yaml((Path(CHART) / "values.yaml").read_text())["app"]["image"]
     container = {
         "name": "receiver",
         "image": f"{image['registry']}/{image['repository']}:{image['tag']}",

@@ -23,7 +23,7 @@ from harness.backends.xray import XRay
 from harness.clusters import Cluster, LocalCluster
 from harness.images import machine_program, variable_of
 from harness.render.helm import Helm
-from harness.render.manifests import Object
+from harness.render.manifests import Object, load_yaml
 
 pytestmark = [pytest.mark.cluster, pytest.mark.minutes(2), pytest.mark.environment("ipv4", "traces")]
 CHART = Path("charts/observability-stack")
@@ -101,7 +101,7 @@ class World:
     @contextmanager
     def printers(self) -> Iterator[None]:
         """Run a pod on each node that the Service selects, and that prints the received traces."""
-        image = yaml.safe_load(Path("charts/log-sidecar/values.yaml").read_text(encoding="utf-8"))["app"]["image"]
+        image = load_yaml(Path("charts/log-sidecar/values.yaml").read_text(encoding="utf-8"))["app"]["image"]
         name = f"{image['registry']}/{image['repository']}:{image['tag']}"
         self.release.load_images([name])
         [service] = self.release.get("services")

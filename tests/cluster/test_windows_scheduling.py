@@ -16,7 +16,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import yaml
 from kubernetes import client, config, watch
 
 from cluster.metrics import until
@@ -25,7 +24,7 @@ from harness import fluentbit, images
 from harness.clusters import LocalCluster
 from harness.clusters.kube import wait_ready
 from harness.render.helm import Helm
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 
 pytestmark = [
     pytest.mark.cluster,
@@ -237,7 +236,7 @@ def token_of(core: client.CoreV1Api, account: str, namespace: str) -> str:
 def on_this_machine(made: Manifests, cluster: LocalCluster, folder: Path, token: str) -> dict[str, Any]:
     """Return the agent's configuration with paths and addresses of this machine, and a file output."""
     folder.mkdir()
-    api = yaml.safe_load(cluster.kubeconfig.read_text(encoding="utf-8"))["clusters"][0]["cluster"]
+    api = load_yaml(cluster.kubeconfig.read_text(encoding="utf-8"))["clusters"][0]["cluster"]
     (folder / "token").write_text(token, encoding="utf-8")
     config = fluentbit.read(made.one("ConfigMap")["data"]["fluent-bit.yaml"])
     config["service"]["http_server"] = False

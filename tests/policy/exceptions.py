@@ -12,7 +12,11 @@ EXCEPTIONS: dict[str, list[tuple[str, str]]] = {
         (r"DaemonSet/.*: hostProcess is true", "mode hostProcess: the event log of the node has no other reader"),
         (r"DaemonSet/.*: a hostPort is set", "a port in the host's network is one of the host"),
         (r"DaemonSet/.*: automountServiceAccountToken is not false", "metadata from the API server or the kubelet"),
-        (r"DaemonSet/.*: the value of AWS_WEB_IDENTITY_TOKEN_FILE is written out", "the path of a token, not a token"),
+        (
+            r"(DaemonSet|Job)/.*: the value of AWS_WEB_IDENTITY_TOKEN_FILE is written out",
+            "the path of a token, not a token",
+        ),
+        (r"Job/.*-check check: runAsNonRoot is not true", "the agent's image runs as an administrator"),
         (
             r"Deployment/.*: runAsNonRoot is not true",
             "a workload that asks for it: IIS starts as an administrator only",

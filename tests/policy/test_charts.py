@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from eks_observability.monitors.objects import KINDS, Object, Objects
 from eks_observability.monitors.outputs import compile_all
@@ -15,7 +14,7 @@ from harness.generate import generate
 from harness.generate.templates import defined
 from harness.render import supported
 from harness.render.helm import Helm
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 from harness.render.schemas import object_errors, value_errors
 
 from .conftest import ROOT, Case, charts
@@ -266,7 +265,7 @@ def test_chart_metadata_is_complete(chart: Path) -> None:
 def test_listed_images_are_those_of_the_values(chart: Path) -> None:
     """The images for Artifact Hub's scan are exactly the chart's; a tag may have a prefix or suffix of the system."""
     metadata = read(chart / "Chart.yaml")
-    listed = {entry["image"] for entry in yaml.safe_load(metadata["annotations"]["artifacthub.io/images"])}
+    listed = {entry["image"] for entry in load_yaml(metadata["annotations"]["artifacthub.io/images"])}
     blocks = [block for key, block in _walk(read(chart / "values.yaml")) if key == "image"]
     build = re.compile(r"windows-\d+-|-ltsc\d+")
     assert {build.sub("", image) for image in listed} == {

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from harness.render.helm import Helm
+from harness.render.manifests import load_yaml
 
 from .conftest import ROOT, charts
 
@@ -56,7 +57,7 @@ def parent_of(folders: list[Path], parent: Path) -> Path:
     dependencies = []
     for folder in folders:
         shutil.copytree(folder, parent / "charts" / folder.name)
-        version = yaml.safe_load((folder / "Chart.yaml").read_text(encoding="utf-8"))["version"]
+        version = load_yaml((folder / "Chart.yaml").read_text(encoding="utf-8"))["version"]
         dependencies.append({"name": folder.name, "version": version})
     metadata = {"apiVersion": "v2", "name": "parent", "version": "1.0.0", "dependencies": dependencies}
     (parent / "Chart.yaml").write_text(yaml.safe_dump(metadata), encoding="utf-8")

@@ -8,12 +8,11 @@ from typing import Any
 
 import botocore.session
 import pytest
-import yaml
 from botocore.endpoint_provider import EndpointProvider
 from botocore.exceptions import EndpointProviderError
 
 from harness.render.helm import Helm
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 
 # Helm renders one document for each region, all in one go.
 TEMPLATE = """
@@ -147,7 +146,7 @@ EXPECTED = {
 
 def values_with(chart: Path, outputs: Mapping[str, Any], aws: Mapping[str, bool]) -> dict[str, Any]:
     """Return values that enable these outputs of a chart, and no others."""
-    own = yaml.safe_load((chart / "values.yaml").read_text(encoding="utf-8"))["outputs"]
+    own = load_yaml((chart / "values.yaml").read_text(encoding="utf-8"))["outputs"]
     on = {"logs": {"enabled": True}, "metrics": {"enabled": False}} if chart.name == "observability-stack" else {}
     return {"aws": aws, "outputs": {**{name: {"enabled": False} for name in own}, **outputs}, **on}
 
@@ -156,7 +155,7 @@ def hosts(made: Manifests) -> set[tuple[Any, Any, Any]]:
     """Return endpoint, endpoint of STS, and preference for IPv6 of each output in the agents' configuration."""
     texts = [text for item in made.select("ConfigMap") for text in item["data"].values()]
     texts += [entry.get("value", "") for box in made.containers() for entry in box.get("env", [])]
-    agents = [yaml.safe_load(text) for text in texts if "pipeline:" in text]
+    agents = [load_yaml(text) for text in texts if "pipeline:" in text]
     sections = [section for agent in agents for section in agent["pipeline"]["outputs"]]
     return {
         (

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from harness.render import supported
 from harness.render.helm import Helm
+from harness.render.manifests import load_yaml
 
 from .conftest import ROOT
 
@@ -111,7 +111,7 @@ RIGHT: dict[str, dict[str, Any]] = {
             {"name": "a", "emptyDir": {"sizeLimit": "1.5Gi"}},
             {"name": "b", "emptyDir": {"sizeLimit": 5}},
         ],
-        "extraObjects": [TEXT, yaml.safe_load(TEXT)],
+        "extraObjects": [TEXT, load_yaml(TEXT)],
         "app": {
             "updateStrategy": {"rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0}},
             "livenessProbe": {"tcpSocket": {"port": "http"}},

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from harness.render.helm import Helm, HelmError
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 
 CHARTS_FOLDER = Path(__file__).parents[2] / "charts"
 CHARTS = ("fluent-bit-windows", "observability-stack")
@@ -53,7 +53,7 @@ def render(request: pytest.FixtureRequest, helm: Helm) -> Render:
 def removed(made: Manifests) -> dict[str, Any]:
     """Return the filters that remove fields, by alias."""
     [text] = [entry["data"]["fluent-bit.yaml"] for entry in made if "fluent-bit.yaml" in entry.get("data", {})]
-    filters = yaml.safe_load(text)["pipeline"].get("filters", [])
+    filters = load_yaml(text)["pipeline"].get("filters", [])
     return {plugin["alias"]: plugin for plugin in filters if plugin["alias"].startswith("fields")}
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from harness.render import supported
 from harness.render.helm import Helm
+from harness.render.manifests import load_yaml
 
 from .conftest import charts
 from .values_tree import Path_, dotted, merged, nested
@@ -92,7 +92,7 @@ def test_defaults_of_kubernetes_objects_can_be_removed(helm: Helm, name: str, pa
 
 def test_required_paths_are_those_of_the_values() -> None:
     """The walk skips null defaults and Kubernetes fields, and includes groups and lists."""
-    values = yaml.safe_load("{a: {b: 1, c: null, resources: {limits: {}}}, d: []}")
+    values = load_yaml("{a: {b: 1, c: null, resources: {limits: {}}}, d: []}")
     assert [dotted(path) for path in required(values)] == ["a", "a.b", "a.resources", "d"]
     assert set_to_null([("a", "b"), ("d",)]) == {"a": {"b": None}, "d": None}
     message = "- at '': missing property 'd'\n  - at '/a/e': missing properties 'b', 'c'\n"

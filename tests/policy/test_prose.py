@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
-import yaml
 
 from harness.cli import prose
+from harness.render.manifests import load_yaml
 
 from .conftest import ROOT
 
@@ -113,7 +113,7 @@ LEAVE = (
 
 def keys(style: str) -> Iterator[str]:
     """Return the patterns of a style, with lookbehinds that Python understands."""
-    rules = yaml.safe_load((ROOT / ".vale" / "House" / f"{style}.yml").read_text(encoding="utf-8"))
+    rules = load_yaml((ROOT / ".vale" / "House" / f"{style}.yml").read_text(encoding="utf-8"))
     for pattern in rules["swap"]:
         yield re.sub(r"\(\?<!([^)]*)\)", lambda found: "".join(f"(?<!{one})" for one in found[1].split("|")), pattern)
 

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import yaml
 
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 
 from .conftest import Case, cases
 from .exceptions import EXCEPTIONS, unexplained
@@ -142,7 +141,7 @@ def test_exception_is_needed(excused: str, pattern: str, rendered: Callable[...,
 @pytest.fixture
 def sound() -> list[dict[str, Any]]:
     """Return independent objects that violate no policy."""
-    objects: list[dict[str, Any]] = json.loads(json.dumps(yaml.safe_load(SOUND)))
+    objects: list[dict[str, Any]] = json.loads(json.dumps(load_yaml(SOUND)))
     return objects
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from jsonschema import Draft7Validator
 
 from harness.render.helm import Helm
+from harness.render.manifests import load_yaml
 from harness.render.schemas import value_errors
 
 from .conftest import cases, charts
@@ -327,5 +327,5 @@ def _combine(below: Any, above: Any) -> None:
 
 def test_documented_values_are_found() -> None:
     """The walk covers groups, plain values, empty ones and Kubernetes objects."""
-    values = yaml.safe_load("{a: {b: 1, c: {}}, d: [], e: null, f: {startupProbe: {enabled: true}}}")
+    values = load_yaml("{a: {b: 1, c: {}}, d: [], e: null, f: {startupProbe: {enabled: true}}}")
     assert [dotted(path) for path in _documented(values)] == ["a.b", "a.c", "d", "e", "f.startupProbe"]

@@ -16,6 +16,7 @@ import yaml
 
 from harness.backends import iam
 from harness.render.helm import Helm, HelmError
+from harness.render.manifests import load_yaml
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("charts/*/*.md"))]
@@ -182,7 +183,7 @@ def overrides(helm: Helm, command: Command) -> dict[str, Any]:
     done = subprocess.run(
         [str(helm.binary), "template", "x", str(echo), *command.sets], capture_output=True, text=True, check=True
     )
-    values: dict[str, Any] = yaml.safe_load(done.stdout)
+    values: dict[str, Any] = load_yaml(done.stdout)
     return values
 
 
@@ -199,7 +200,7 @@ def test_a_command_that_does_not_render_is_noticed(helm: Helm) -> None:
 
 def test_each_service_account_has_an_identity() -> None:
     """The eksctl file prepares a role for each chart's service account, once, and what these roles need."""
-    cluster = yaml.safe_load((ROOT / "docs/eks/cluster.yaml").read_text(encoding="utf-8"))
+    cluster = load_yaml((ROOT / "docs/eks/cluster.yaml").read_text(encoding="utf-8"))
     assert (cluster["apiVersion"], cluster["kind"]) == ("eksctl.io/v1alpha5", "ClusterConfig")
     assert cluster["iam"]["withOIDC"] is True
     assert "eks-pod-identity-agent" in {addon["name"] for addon in cluster["addons"]}
@@ -212,14 +213,14 @@ def test_each_service_account_has_an_identity() -> None:
 
 def test_the_cluster_enforces_network_policies() -> None:
     """What the charts close is closed on the cluster of the eksctl file: the VPC CNI takes a text, not a boolean."""
-    cluster = yaml.safe_load((ROOT / "docs/eks/cluster.yaml").read_text(encoding="utf-8"))
+    cluster = load_yaml((ROOT / "docs/eks/cluster.yaml").read_text(encoding="utf-8"))
     [values] = [addon["configurationValues"] for addon in cluster["addons"] if addon["name"] == "vpc-cni"]
     assert json.loads(values) == {"enableNetworkPolicy": "true"}
 
 
 def test_identities_may_do_little() -> None:
     """No role of the eksctl file is allowed a whole service, and none all resources where its actions know some."""
-    identities = yaml.safe_load((ROOT / "docs/eks/cluster.yaml").read_text(encoding="utf-8"))["iam"]
+    identities = load_yaml((ROOT / "docs/eks/cluster.yaml").read_text(encoding="utf-8"))["iam"]
     policies = [each["permissionPolicy"] for each in identities["podIdentityAssociations"]]
     policies += [each["attachPolicy"] for each in identities["serviceAccounts"]]
     allowed = [each for policy in policies for each in policy["Statement"] if each["Effect"] == "Allow"]
@@ -231,7 +232,7 @@ def test_identities_may_do_little() -> None:
 @pytest.mark.slow
 def test_identities_are_what_aws_takes() -> None:
     """Each policy of the eksctl file has actions that exist and resources that fit them."""
-    identities = yaml.safe_load((ROOT / "docs/eks/cluster.yaml").read_text(encoding="utf-8"))["iam"]
+    identities = load_yaml((ROOT / "docs/eks/cluster.yaml").read_text(encoding="utf-8"))["iam"]
     policies = [each["permissionPolicy"] for each in identities["podIdentityAssociations"]]
     policies += [each["attachPolicy"] for each in identities["serviceAccounts"]]
     assert [fault for policy in policies for fault in iam.faults(policy)] == []

@@ -13,7 +13,7 @@ from harness import images
 from harness.fluentbit import Mount, container_log, deliveries, faults, inputs_of, mounts_of, parse, pod_log, tag_of
 from harness.fluentbit.mounts import mount_at
 from harness.fluentbit.patterns import meeting
-from harness.render.manifests import Pod
+from harness.render.manifests import Pod, load_yaml
 
 TAG = tag_of(parse("[INPUT]\n  Name tail\n  Tag application.*\n").inputs[0], container_log("shop", "web-1"))
 META = {"name": "kubernetes", "match": "*", "kube_tag_prefix": "application.C.var.log.containers."}
@@ -60,7 +60,7 @@ def test_tag_is_made_from_the_path_by_an_expression() -> None:
         outputs=[cloudwatch(region="us-east-1", log_group_template="/x/$kubernetes['namespace_name']")],
     )
     parser = {"name": "pods", "format": "regex", "regex": r"^pods\.(?<namespace_name>[^_]+)_(?<pod_name>.+)$"}
-    config = parse(yaml.safe_dump({**yaml.safe_load(text), "parsers": [parser]}))
+    config = parse(yaml.safe_dump({**load_yaml(text), "parsers": [parser]}))
     tag = tag_of(config.inputs[0], pod_log("shop", "web-1.eu-west-1"))
     assert tag == "application.pods.shop_web-1.eu-west-1"
     [delivery] = deliveries(config, tag)

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-import yaml
 
 from harness import tools
 from harness.clusters import KindCluster
 from harness.errors import HarnessError
+from harness.render.manifests import load_yaml
 
 
 class Calls:
@@ -50,7 +50,7 @@ def test_one_node_has_the_ip_family(calls: Calls, ip_family: str) -> None:
         "kind get clusters",
         f"kind create cluster --wait 120s --kubeconfig {cluster.kubeconfig} --config - --name x",
     ]
-    given = yaml.safe_load((calls.folder / "stdin").read_text(encoding="utf-8"))
+    given = load_yaml((calls.folder / "stdin").read_text(encoding="utf-8"))
     assert given["networking"] == {"ipFamily": ip_family}
     assert [node["role"] for node in given["nodes"]] == ["control-plane"]
 
@@ -64,9 +64,9 @@ def test_workers_are_nodes_of_the_configuration(calls: Calls) -> None:
         f"kind create cluster --wait 120s --kubeconfig {cluster.kubeconfig} --config - --name x",
         f"kubectl --kubeconfig {cluster.kubeconfig} wait --for=condition=Ready nodes --all --timeout=120s",
     ]
-    given = yaml.safe_load((calls.folder / "stdin").read_text(encoding="utf-8"))
+    given = load_yaml((calls.folder / "stdin").read_text(encoding="utf-8"))
     [patch] = given["nodes"][0].pop("kubeadmConfigPatches")
-    assert yaml.safe_load(patch) == {"kind": "InitConfiguration", "nodeRegistration": {"taints": []}}
+    assert load_yaml(patch) == {"kind": "InitConfiguration", "nodeRegistration": {"taints": []}}
     assert given == {
         "kind": "Cluster",
         "apiVersion": "kind.x-k8s.io/v1alpha4",

@@ -10,6 +10,7 @@ import yaml
 from click.testing import CliRunner
 
 from eks_observability import cli
+from harness.render.manifests import load_yaml
 
 GROUP = "monitoring.coreos.com/v1"
 LOGIN = {"username": {"name": "login", "key": "user"}, "password": {"name": "login", "key": "password"}}
@@ -84,7 +85,7 @@ def compile_(*objects: Any, options: tuple[str, ...] = ()) -> Done:
 
 def jobs(done: Done) -> list[str]:
     """Return the names of the compiled jobs."""
-    found = yaml.safe_load(done.stdout) or {}
+    found = load_yaml(done.stdout) or {}
     return [one["job_name"] for one in found.get("scrape", found).get("extraConfigs", found.get("scrape_configs", []))]
 
 
@@ -276,7 +277,7 @@ def test_scraper_scrapes_every_30_seconds_at_most() -> None:
     done = compile_(endpoint(interval="10s"), options=("--format", "amp-scraper"))
     assert done.exit_code == 0
     assert done.stderr == "note: ServiceMonitor shop/api: the scraper's shortest interval is 30s, instead of 10s\n"
-    [job] = yaml.safe_load(done.stdout)["scrape_configs"]
+    [job] = load_yaml(done.stdout)["scrape_configs"]
     assert (job["scrape_interval"], job["kubernetes_sd_configs"][0]["role"]) == ("30s", "endpoints")
 
 
@@ -297,7 +298,7 @@ def test_secrets_become_files() -> None:
     done = compile_(secret, endpoint(basicAuth=LOGIN), options=("--release-namespace", "metrics"))
     assert done.stderr == "note: copy the Secret shop/login to metrics/shop-login\n"
     assert "hidden" not in done.stdout
-    values = yaml.safe_load(done.stdout)
+    values = load_yaml(done.stdout)
     folder = "/etc/monitors/secrets/shop/login"
     assert values["scrape"]["extraConfigs"][0]["basic_auth"] == {
         "username_file": f"{folder}/user",
@@ -326,7 +327,7 @@ def test_own_lists_are_kept(tmp_path: Path) -> None:
     first.write_text("scrape: {extraConfigs: [{job_name: a}]}\nserver: {extraVolumes: [{name: v}]}", encoding="utf-8")
     second.write_text("scrape: {extraConfigs: [{job_name: b}]}\nrules:\n", encoding="utf-8")
     options = ("--values", str(first), "--values", str(second))
-    values = yaml.safe_load(compile_(endpoint(basicAuth=LOGIN), options=options).stdout)
+    values = load_yaml(compile_(endpoint(basicAuth=LOGIN), options=options).stdout)
     assert [one["job_name"] for one in values["scrape"]["extraConfigs"]] == ["b", "serviceMonitor/shop/api/0"]
     assert [one["name"] for one in values["server"]["extraVolumes"]] == ["v", "monitors"]
     first.write_text("- a", encoding="utf-8")
@@ -338,7 +339,7 @@ def test_rules_become_groups_with_unique_names() -> None:
     groups = [{"name": "a", "interval": "", "rules": [{"record": "x", "expr": 1}]}, {"name": "b"}]
     done = compile_(monitor("PrometheusRule", {"groups": groups}), monitor("PrometheusRule", None, "empty"))
     expected = {"rules": {"groups": [{"name": "shop/api/a", "rules": [{"record": "x", "expr": "1"}]}]}}
-    assert (done.exit_code, yaml.safe_load(done.stdout)) == (0, expected)
+    assert (done.exit_code, load_yaml(done.stdout)) == (0, expected)
 
 
 def test_input_can_be_files_lists_and_json(tmp_path: Path) -> None:
@@ -387,7 +388,7 @@ def test_scrape_classes_come_from_the_input() -> None:
         {"name": "bad", "relabelings": [{"action": "keep", "regex": "("}]},
     ]
     prometheus = {"kind": "Prometheus", "metadata": {"name": "p"}, "spec": {"scrapeClasses": classes}}
-    [job] = yaml.safe_load(compile_(prometheus, service(scrapeClass="tls")).stdout)["scrape"]["extraConfigs"]
+    [job] = load_yaml(compile_(prometheus, service(scrapeClass="tls")).stdout)["scrape"]["extraConfigs"]
     assert job["tls_config"] == {"ca_file": "/ca.crt"}
     broken = compile_(prometheus, service(scrapeClass="bad"))
     assert "with its scrape class, spec.endpoints[0].relabelings[0].regex is" in broken.stderr

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from eks_observability.monitors import outputs, rules
 from eks_observability.monitors.fields import Invalid
 from eks_observability.monitors.jobs import Context, Job
 from eks_observability.monitors.objects import Object
+from harness.render.manifests import load_yaml
 
 from . import prometheus_operator
 from .test_monitors import BROKEN
@@ -21,7 +21,7 @@ ROLES = ("EndpointSlice", "Endpoints")
 
 def objects(file: str) -> Iterator[dict[str, Any]]:
     """Yield the objects of a file of specs by kind and name."""
-    for kind, specs in yaml.safe_load((FOLDER / file).read_text(encoding="utf-8")).items():
+    for kind, specs in load_yaml((FOLDER / file).read_text(encoding="utf-8")).items():
         version = "v1alpha1" if kind == "ScrapeConfig" else "v1"
         for name, spec in specs.items():
             meta = {"name": name, "namespace": file.removesuffix(".yaml")}

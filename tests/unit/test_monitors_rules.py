@@ -14,6 +14,7 @@ from eks_observability import cli
 from eks_observability.monitors import amp
 from eks_observability.monitors.objects import Object
 from harness.backends.aws import CREDENTIALS
+from harness.render.manifests import load_yaml
 
 REGION = "eu-west-1"
 Run = Callable[..., tuple[int, str, str]]
@@ -64,9 +65,7 @@ def stored(client: Any, workspace: str) -> Callable[[], dict[str, Any]]:
             one["name"] for one in client.list_rule_groups_namespaces(workspaceId=workspace)["ruleGroupsNamespaces"]
         ]
         described = [client.describe_rule_groups_namespace(workspaceId=workspace, name=name) for name in names]
-        return {
-            name: yaml.safe_load(one["ruleGroupsNamespace"]["data"]) for name, one in zip(names, described, strict=True)
-        }
+        return {name: load_yaml(one["ruleGroupsNamespace"]["data"]) for name, one in zip(names, described, strict=True)}
 
     return found
 

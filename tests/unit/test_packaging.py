@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from packaging.requirements import Requirement
 
 from harness.render import supported
 from harness.render.helm import Helm
+from harness.render.manifests import load_yaml
 
 ROOT = Path(__file__).parents[2]
 CHARTS = sorted(path.parent for path in (ROOT / "charts").glob("*/Chart.yaml"))
@@ -23,7 +23,7 @@ each_chart = pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.na
 
 
 def load(name: str) -> Any:
-    return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
+    return load_yaml((ROOT / name).read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from click.testing import CliRunner
 
 from eks_observability import tenants
 from eks_observability.cli import program
+from harness.render.manifests import load_yaml
 
 
 def listed(**annotations: dict[str, str] | None) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def test_choices_become_values() -> None:
     given = listed(b={key: "two"}, a={key: "one"}, none=None, empty={key: ""})
     found = CliRunner().invoke(program, ["tenants"], input=json.dumps(given))
     assert found.exit_code == 0
-    assert yaml.safe_load(found.output) == {"tenants": {"namespaces": {"a": "one", "b": "two"}}}
+    assert load_yaml(found.output) == {"tenants": {"namespaces": {"a": "one", "b": "two"}}}
     assert found.output.index("a: one") < found.output.index("b: two")
 
 
@@ -35,7 +35,7 @@ def test_annotation_can_be_another() -> None:
     """With --annotation, only that annotation counts."""
     given = listed(a={tenants.ANNOTATION: "one", "example.com/logs": "two"})
     found = CliRunner().invoke(program, ["tenants", "--annotation", "example.com/logs"], input=json.dumps(given))
-    assert yaml.safe_load(found.output) == {"tenants": {"namespaces": {"a": "two"}}}
+    assert load_yaml(found.output) == {"tenants": {"namespaces": {"a": "two"}}}
 
 
 def test_choices_that_are_not_permitted_are_counted(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_choices_that_are_not_permitted_are_counted(tmp_path: Path) -> None:
     given = listed(**{name: {tenants.ANNOTATION: output} for name, output in choices.items()})
     found = CliRunner().invoke(program, ["tenants", *files], input=json.dumps(given))
     assert found.stderr == "choices: 5, not permitted (default output): 3\n  evil: bank\n  other: none\n  shop: shop\n"
-    assert yaml.safe_load(found.stdout) == {"tenants": {"namespaces": choices}}
+    assert load_yaml(found.stdout) == {"tenants": {"namespaces": choices}}
 
 
 @pytest.mark.parametrize("text", ["[", "x"], ids=["invalid", "text"])

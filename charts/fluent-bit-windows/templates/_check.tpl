@@ -9,10 +9,14 @@ first build, without the files of the node and a token. It is a container, also 
 {{- if and $logs.checkConfig (compact $written) (not (include "fluent-bit-windows.isLegacy" .)) }}true{{ end -}}
 {{- end -}}
 
+{{- define "fluent-bit-windows.checkName" -}}
+{{- include "fluent-bit-windows.fullname" . | trunc 57 | trimSuffix "-" }}-check
+{{- end -}}
+
 {{/* Metadata of the Job and its ConfigMap: dict "root" $ "weight" <order of the hooks>. */}}
 {{- define "fluent-bit-windows.checkMetadata" -}}
 {{- $hook := dict "helm.sh/hook" "pre-install,pre-upgrade" "helm.sh/hook-weight" .weight "helm.sh/hook-delete-policy" "before-hook-creation,hook-succeeded" -}}
-{{- include "fluent-bit-windows.metadata" (dict "root" .root "component" "check" "name" (printf "%s-check" (include "fluent-bit-windows.fullname" .root)) "annotations" $hook) -}}
+{{- include "fluent-bit-windows.metadata" (dict "root" .root "component" "check" "name" (include "fluent-bit-windows.checkName" .root) "annotations" $hook) -}}
 {{- end -}}
 
 {{/* The configuration, with a first record that ends the agent, as YAML. */}}
@@ -30,8 +34,8 @@ first build, without the files of the node and a token. It is a container, also 
 {{- $spec := (include "fluent-bit-windows.podTemplate" (dict "root" . "set" $set) | fromJson).spec -}}
 {{- $volumes := list -}}
 {{- range $volume := $spec.volumes -}}
-{{- if hasKey . "hostPath" }}{{ $volume = dict "name" .name "emptyDir" dict }}{{ end -}}
-{{- if eq .name "config" }}{{ $volume = dict "name" "config" "configMap" (dict "name" (printf "%s-check" (include "fluent-bit-windows.fullname" $))) }}{{ end -}}
+{{- if hasKey . "hostPath" }}{{ $volume = dict "name" .name "emptyDir" (dict "sizeLimit" "64Mi") }}{{ end -}}
+{{- if eq .name "config" }}{{ $volume = dict "name" "config" "configMap" (dict "name" (include "fluent-bit-windows.checkName" $)) }}{{ end -}}
 {{- $volumes = append $volumes $volume -}}
 {{- end -}}
 {{- $container := omit (first $spec.containers) "livenessProbe" "ports" "readinessProbe" "startupProbe" -}}

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from harness.render.helm import HelmError
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 
 from .workloads import workload
 
@@ -44,7 +43,7 @@ def agent_config(install: Callable[..., Manifests]) -> Callable[..., dict[str, A
 
     def config(values: Values | None = None, **options: Any) -> dict[str, Any]:
         data = install(values, **options).one("ConfigMap", "x-fluent-bit-windows")["data"]
-        made: dict[str, Any] = yaml.safe_load(data["fluent-bit.yaml"])
+        made: dict[str, Any] = load_yaml(data["fluent-bit.yaml"])
         return made
 
     return config

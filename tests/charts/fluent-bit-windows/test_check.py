@@ -4,9 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import yaml
 
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 
 Install = Callable[..., Manifests]
 FILTER = {"extraFilters": [{"name": "grep", "match": "application.*", "exclude": "log ^DEBUG"}], "checkConfig": True}
@@ -41,8 +40,8 @@ def test_job_runs_the_configuration_and_sees_nothing_of_the_node(mode: str, inst
     [container] = job["containers"]
     agent = next(item for item in made if item["kind"] == "DaemonSet")["spec"]["template"]["spec"]["containers"][0]
     assert container["image"] == agent["image"]
-    checked = yaml.safe_load(made.one("ConfigMap", "x-fluent-bit-windows-check")["data"]["check.yaml"])
-    rendered = yaml.safe_load(made.one("ConfigMap", "x-fluent-bit-windows")["data"]["fluent-bit.yaml"])
+    checked = load_yaml(made.one("ConfigMap", "x-fluent-bit-windows-check")["data"]["check.yaml"])
+    rendered = load_yaml(made.one("ConfigMap", "x-fluent-bit-windows")["data"]["fluent-bit.yaml"])
     assert checked["pipeline"]["inputs"].pop()["alias"] == "_check"
     assert checked == rendered
     assert not any("hostPath" in volume for volume in job["volumes"])

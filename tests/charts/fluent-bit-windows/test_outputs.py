@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from harness import fluentbit
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 
 Configs = Callable[..., dict[str, Any]]
 Install = Callable[..., Manifests]
@@ -96,7 +95,7 @@ def test_examples_of_the_readme(install: Install, chart: Path, sentence: str) ->
     """The examples of the README, with one log group or several, deliver each record once."""
     text = (chart / "README.md").read_text(encoding="utf-8")
     [block] = re.findall(rf"^{sentence}.*?```yaml\n(.*?)```", text, re.MULTILINE | re.DOTALL)
-    config = config_of(install(yaml.safe_load(block)))
+    config = config_of(install(load_yaml(block)))
     found = {}
     for name in SHOWN[sentence]:
         [arrived] = fluentbit.deliveries(config, fluentbit.tag_of(config.inputs[0], log_of(name)))

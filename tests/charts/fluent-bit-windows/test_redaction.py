@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-import yaml
-
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 
 RULE: dict[str, Any] = {"redaction": {"rules": ["jwt"]}}
 
@@ -16,7 +14,7 @@ def test_filters(install: Callable[..., Manifests]) -> None:
 
     def pipeline(values: dict[str, Any]) -> dict[str, Any]:
         text = install({**values, "logs": {"extraFilters": own}}).one("ConfigMap", "x-fluent-bit-windows")["data"]
-        found: dict[str, Any] = yaml.safe_load(text["fluent-bit.yaml"])["pipeline"]
+        found: dict[str, Any] = load_yaml(text["fluent-bit.yaml"])["pipeline"]
         return found
 
     made = pipeline(RULE)

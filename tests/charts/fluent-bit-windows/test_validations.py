@@ -5,10 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import yaml
 
 from harness.render import supported
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 
 both_majors = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids=lambda major: f"helm-{major}")
 HOST_PROCESS = {"mode": "hostProcess"}
@@ -204,7 +203,7 @@ def test_message_shows_the_yaml_to_write(
     message = rejection(values)
     assert says in message
     assert shows in message
-    yaml.safe_load(textwrap.dedent(shows))
+    load_yaml(textwrap.dedent(shows))
 
 
 # Complete messages.

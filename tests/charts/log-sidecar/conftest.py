@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from harness.render import supported
-from harness.render.manifests import Manifests, Object
+from harness.render.manifests import Manifests, Object, load_yaml
 
 from .demo import Demo
 
@@ -59,14 +58,14 @@ def agent_config(install: Callable[..., Manifests]) -> Callable[..., dict[str, A
 
     def configs(values: Values | None = None) -> dict[str, Any]:
         data = install(values).one("ConfigMap", "x-log-sidecar-sidecar")["data"]
-        return {name.removesuffix(".yaml"): yaml.safe_load(text) for name, text in data.items()}
+        return {name.removesuffix(".yaml"): load_yaml(text) for name, text in data.items()}
 
     return configs
 
 
 def written(message: str) -> Any:
     """Return the YAML that the first message of a rejection says to write."""
-    return yaml.safe_load(message.partition("Write:\n")[2].partition("\n\n")[0])
+    return load_yaml(message.partition("Write:\n")[2].partition("\n\n")[0])
 
 
 def tails(pipeline: Mapping[str, Any]) -> list[dict[str, Any]]:

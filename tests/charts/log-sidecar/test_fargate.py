@@ -5,9 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import yaml
 
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 
 from .conftest import CHART
 
@@ -47,7 +46,7 @@ def test_pod_is_one_that_fargate_runs(install: Install, kind: str) -> None:
     assert {key for volume in pod.spec["volumes"] for key in volume} == {"name", "configMap", "emptyDir"}
     assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.spec.keys()
     # The filter `aws` would ask the instance metadata service, and so would an output without a region.
-    config = yaml.safe_load(made.one("ConfigMap", component="sidecar")["data"]["sidecar.yaml"])["pipeline"]
+    config = load_yaml(made.one("ConfigMap", component="sidecar")["data"]["sidecar.yaml"])["pipeline"]
     assert "aws" not in [plugin["name"] for plugin in config.get("filters", [])]
     assert [output["region"] for output in config["outputs"]] == ["eu-west-1"]
 

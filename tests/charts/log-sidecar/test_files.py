@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from harness import tools
 from harness.backends.ports import free_port
 from harness.generate import readme as docs
-from harness.render.manifests import Manifests, Object
+from harness.render.manifests import Manifests, Object, load_yaml
 
 ROOT = Path(__file__).parents[3]
 CHART = ROOT / "charts" / "log-sidecar"
@@ -43,7 +42,7 @@ def test_ci_values_install_on_a_plain_cluster(install: Install, file: Path) -> N
 
 def test_ci_values_cover_every_choice() -> None:
     """The files in `ci/` cover every kind, both engines, and each form of the sidecar."""
-    every = [yaml.safe_load(file.read_text(encoding="utf-8")) or {} for file in CI]
+    every = [load_yaml(file.read_text(encoding="utf-8")) or {} for file in CI]
     assert {values.get("app", {}).get("kind", "Deployment") for values in every} == {
         "Deployment",
         "StatefulSet",

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import yaml
 
 from harness.render import supported
 from harness.render.helm import Helm, HelmError
-from harness.render.manifests import Manifests, Object
+from harness.render.manifests import Manifests, Object, load_yaml
 from harness.render.schemas import value_errors
 
 from .conftest import CHART, tails, written
@@ -202,7 +201,7 @@ def test_configuration_comes_in_the_environment(injected: Callable[..., Object])
     env = {entry["name"]: entry.get("value") for entry in injected()["env"]}
     assert env["LOG_PATHS"] == "cel: variables.logPaths"
     # The kubelet reads "$$" as "$".
-    config = yaml.safe_load(env["CONFIG_DATA"].replace("$$", "$"))
+    config = load_yaml(env["CONFIG_DATA"].replace("$$", "$"))
     [tail] = tails(config["pipeline"])
     assert (tail["path"], tail["db"]) == ("${LOG_PATHS}", "/var/lib/log-sidecar/log-sidecar/logs.db")
     assert re.search(r"(?<!\$)\$(?!\$)", env["CONFIG_DATA"].replace("$$", "")) is None
@@ -227,7 +226,7 @@ def test_profile_goes_over_the_charts_settings(injected: Callable[..., Object]) 
     values = on(profiles={"big": big}) | {"sidecar": {"extraEnv": [{"name": "OWN", "value": "x"}]}}
     made = injected(values, profile="big")
     env = {entry["name"]: entry for entry in made["env"]}
-    config = yaml.safe_load(env["CONFIG_DATA"]["value"])
+    config = load_yaml(env["CONFIG_DATA"]["value"])
     assert made["resources"]["limits"] == {"memory": "3Mi"}
     assert made["ports"] == [{"name": "metrics", "containerPort": 3020}]
     assert made["livenessProbe"]["httpGet"]["port"] == config["service"]["http_port"] == 3020
@@ -253,7 +252,7 @@ def test_profile_sends_to_several_outputs(install: Install, injected: Callable[.
     }
     made = injected(values, profile="two")
     env = {entry["name"]: entry.get("value") for entry in made["env"]}
-    outputs = yaml.safe_load(env["CONFIG_DATA"].replace("$$", "$"))["pipeline"]["outputs"]
+    outputs = load_yaml(env["CONFIG_DATA"].replace("$$", "$"))["pipeline"]["outputs"]
     assert [(output["alias"], output["match"]) for output in outputs] == [("b", "*"), ("c", "*"), ("stdout", "*")]
     volumes = [f"log-sidecar-ca-{name}" for name in "bc"]
     assert [name for name in volumes if name in made["volumeMounts"]] == volumes
@@ -335,9 +334,7 @@ def test_profile_that_cannot_work_is_rejected(
     assert says in message
     if write is None:
         return
-    written = yaml.safe_load(
-        re.split(r"Write.*:\n", message, maxsplit=1)[1].partition("\n\n")[0].split("\ninjection:")[0]
-    )
+    written = load_yaml(re.split(r"Write.*:\n", message, maxsplit=1)[1].partition("\n\n")[0].split("\ninjection:")[0])
     profile = written["injection"]["profiles"]["a"]
     assert profile.items() >= write["a"].items()
     assert install(on(profiles={"a": profile}))

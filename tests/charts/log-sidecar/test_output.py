@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from harness.generate import outputs
-from harness.render.manifests import Manifests, Object
+from harness.render.manifests import Manifests, Object, load_yaml
 
 from .conftest import tails
 
@@ -390,7 +389,7 @@ def test_ca_certificate_is_mounted(install: Callable[..., Manifests], tls: Value
     [box] = [box for box in pod.spec["initContainers"] if box["name"] == "sidecar"]
     mount = {"name": "output-ca-a", "mountPath": "/etc/log-sidecar-ca/a", "readOnly": True}
     assert mount in box["volumeMounts"]
-    config = yaml.safe_load(made.one("ConfigMap", "x-log-sidecar-sidecar")["data"]["sidecar.yaml"])
+    config = load_yaml(made.one("ConfigMap", "x-log-sidecar-sidecar")["data"]["sidecar.yaml"])
     files = {found["alias"]: found.get("tls.ca_file") for found in config["pipeline"]["outputs"]}
     assert files == {"a": "/etc/log-sidecar-ca/a/ca.crt", "b": None, "stdout": None}
 

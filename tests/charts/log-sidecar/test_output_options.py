@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from harness import images
+from harness.render.manifests import load_yaml
 
 from .test_output import BACKENDS, DATA, to
 
@@ -32,7 +32,7 @@ def test_every_option_is_one_that_fluent_bit_has(agent_config: Configs, chart: A
     known = json.loads(table.read_text(encoding="utf-8"))
     values = to(kind)
     for file in ("opensearch", "cloudwatch"):
-        given = yaml.safe_load((chart / "ci" / f"{file}-values.yaml").read_text(encoding="utf-8"))
+        given = load_yaml((chart / "ci" / f"{file}-values.yaml").read_text(encoding="utf-8"))
         if kind in given["outputs"]:
             values["outputs"][kind] = given["outputs"][kind] | {"enabled": True, "match": {}}
     values["sidecar"] = {"state": {"sizeLimit": "1Gi"}}

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from harness.render import supported
 from harness.render.helm import Helm
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 from harness.render.schemas import object_errors
 from policy.rules import RULES
 
@@ -87,7 +86,7 @@ def test_configuration_is_that_of_the_chart(take: Take, agent_config: Callable[.
     [data] = [entry["value"] for entry in sidecar["env"] if entry["name"] == "CONFIG_DATA"]
     assert not {"CONFIG"} & {entry["name"] for entry in sidecar["env"]}
     # The value in the container, after Kubernetes has expanded it.
-    assert yaml.safe_load(data.replace("$$", "$")) == agent_config(values)["sidecar"]
+    assert load_yaml(data.replace("$$", "$")) == agent_config(values)["sidecar"]
 
 
 def test_dollars_are_escaped(take: Take) -> None:

@@ -5,10 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import yaml
 
 from harness.render import supported
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 
 OWN = {"demo": {"enabled": False}, "command": ["serve"]}
 both_majors = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids=lambda major: f"helm-{major}")
@@ -302,7 +301,7 @@ def test_message_says_what_is_wrong_and_what_to_write(
     message = textwrap.dedent(rejection(values))
     assert says in message
     assert write in message
-    yaml.safe_load(write)
+    load_yaml(write)
     assert "nil pointer" not in message
 
 

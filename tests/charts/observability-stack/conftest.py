@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 
 ROOT = Path(__file__).parents[3]
 CHART = ROOT / "charts" / "observability-stack"
@@ -27,7 +26,7 @@ def prometheus(install: Callable[..., Manifests]) -> Callable[..., dict[str, Any
 
     def config(values: Values | None = None, *, shard: int = 0, replica: int = 0, **options: Any) -> dict[str, Any]:
         data = install(values, **options).texts("x-observability-stack-server")
-        made: dict[str, Any] = yaml.safe_load(data[f"prometheus-{shard}-{replica}.yaml"])
+        made: dict[str, Any] = load_yaml(data[f"prometheus-{shard}-{replica}.yaml"])
         return made
 
     return config

@@ -4,9 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import yaml
 
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 
 from .test_logs import values
 
@@ -45,7 +44,7 @@ def test_job_runs_the_configuration_and_sees_nothing_of_the_node(install: Instal
     assert container["image"] == agent["image"]
     data = made.one("ConfigMap", "x-observability-stack-logs-check")["data"]
     assert data["fluent-bit.yaml"] == made.one("ConfigMap", "x-observability-stack-logs")["data"]["fluent-bit.yaml"]
-    assert yaml.safe_load(data["check.yaml"])["includes"] == ["fluent-bit.yaml"]
+    assert load_yaml(data["check.yaml"])["includes"] == ["fluent-bit.yaml"]
     assert not any("hostPath" in volume for volume in job["volumes"])
     assert (job["automountServiceAccountToken"], job["securityContext"]["runAsNonRoot"]) == (False, True)
     assert "serviceAccountName" not in job

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from eks_observability.dashboards import BOARDS
 from eks_observability.dashboards.grafana import FILES, as_json, write
 from harness.render.helm import Helm, HelmError
+from harness.render.manifests import load_yaml
 
 CHART = Path(__file__).parents[3] / "charts" / "observability-stack"
 UIDS = sorted(board.uid for board in BOARDS)
@@ -123,5 +123,5 @@ def test_invalid_values_are_rejected(helm: Helm, dashboards: dict[str, Any], say
 
 def test_defaults_match_the_sidecar() -> None:
     """The defaults match the sidecar of Grafana's chart."""
-    values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))["dashboards"]
+    values = load_yaml((CHART / "values.yaml").read_text(encoding="utf-8"))["dashboards"]
     assert (values["label"], values["labelValue"], values["enabled"]) == ("grafana_dashboard", "1", False)

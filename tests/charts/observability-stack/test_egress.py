@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-import yaml
 
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 
 Values = Mapping[str, Any]
 URL = "http://proxy.example.com:3128"
@@ -154,7 +153,7 @@ def test_alertmanager_uses_the_proxy_of_the_environment(install: Callable[..., M
     def client(**config: Any) -> Any:
         values = {"alertmanager": {"enabled": True, "config": config}, "proxy": {"httpProxy": URL}}
         data = install(values).texts(component="alertmanager")["alertmanager.yml"]
-        return yaml.safe_load(data)["global"]["http_config"]
+        return load_yaml(data)["global"]["http_config"]
 
     assert client() == {"proxy_from_environment": True}
     assert client(**{"global": {"http_config": {"proxy_url": "http://other:3128"}}}) == {
@@ -171,7 +170,7 @@ def test_receivers_with_a_client_of_their_own_use_the_proxy(install: Callable[..
 
     def found(**values: Any) -> list[dict[str, Any]]:
         made = install({"alertmanager": {"enabled": True, "config": config}, **values})
-        data = yaml.safe_load(made.texts(component="alertmanager")["alertmanager.yml"])
+        data = load_yaml(made.texts(component="alertmanager")["alertmanager.yml"])
         return [hook["http_config"] for hook in data["receivers"][0]["webhook_configs"]]
 
     on = {"proxy_from_environment": True}
@@ -265,7 +264,7 @@ def test_no_component_has_a_bundle_by_default(install: Callable[..., Manifests])
 
 def sections(made: Manifests, component: str) -> dict[str, dict[str, Any]]:
     """Return Fluent Bit's outputs by alias."""
-    config = yaml.safe_load(made.one("ConfigMap", component=component)["data"]["fluent-bit.yaml"])
+    config = load_yaml(made.one("ConfigMap", component=component)["data"]["fluent-bit.yaml"])
     return {output["alias"]: output for output in config["pipeline"]["outputs"]}
 
 

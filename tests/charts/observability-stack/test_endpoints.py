@@ -5,9 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import yaml
 
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 
 Install = Callable[..., Manifests]
 FIPS = {"useFipsEndpoints": True}
@@ -135,7 +134,7 @@ def test_traces_and_sampling_rules_have_one_endpoint(
     chosen = {"aws": aws, "cluster": {"region": region}, "metrics": {"enabled": False}}
     for engine in ("xray-daemon", "otel"):
         made = install({**chosen, "traces": {"enabled": True, "engine": engine}})
-        read = yaml.safe_load(made.one("ConfigMap", "x-observability-stack-traces")["data"]["config.yaml"])
+        read = load_yaml(made.one("ConfigMap", "x-observability-stack-traces")["data"]["config.yaml"])
         if engine == "xray-daemon":
             assert read["Endpoint"] == endpoint
         else:
@@ -172,7 +171,7 @@ def test_prometheus_signs_with_conforming_credentials(install: Install) -> None:
     def option(aws: dict[str, bool], host: str) -> Any:
         made = install(values(aws, **remote(host)))
         [text] = made.texts("x-observability-stack-server").values()
-        read = yaml.safe_load(text)
+        read = load_yaml(text)
         return read["remote_write"][0]["sigv4"].get("use_fips_sts_endpoint")
 
     assert option({}, "aps-workspaces.us-west-2.amazonaws.com") is None

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from harness import fluentbit, images
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 
 from .test_notes import policies
 
@@ -32,7 +31,7 @@ def values(**events: Any) -> dict[str, Any]:
 
 
 def config_of(made: Manifests) -> dict[str, Any]:
-    config: dict[str, Any] = yaml.safe_load(made.one("ConfigMap", NAME)["data"]["fluent-bit.yaml"])
+    config: dict[str, Any] = load_yaml(made.one("ConfigMap", NAME)["data"]["fluent-bit.yaml"])
     return config
 
 

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from harness import tools
 from harness.errors import HarnessError
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -19,7 +18,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 def examples(page: str, section: str) -> list[dict[str, Any]]:
     """Return the YAML blocks of a section."""
     text = (DOCS / page).read_text(encoding="utf-8").partition(f"\n## {section}\n")[2].partition("\n## ")[0]
-    return [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+    return [load_yaml(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.render.manifests import Manifests, Pod
+from harness.render.manifests import Manifests, Pod, load_yaml
 
 from .conftest import ROOT
 from .test_logs import config_of as fluent_bit_config
@@ -103,8 +103,8 @@ def test_sources_are_those_of_fluent_bit(article: Callable[..., Manifests], inst
     tails = {name: one["path"] for name, one in others.items() if one["name"] == "tail"}
     assert {name: one["path"] for name, one in fluentd.items() if one["$type"] == "tail"} == tails
     assert set(fluentd) - {"metrics", "metrics-outputs"} == set(others)
-    assert yaml.safe_load(fluentd["dataplane-journal"]["matches"]) == [{"_SYSTEMD_UNIT": "kubelet.service"}]
-    assert yaml.safe_load(fluentd["application"]["exclude_path"]) == [
+    assert load_yaml(fluentd["dataplane-journal"]["matches"]) == [{"_SYSTEMD_UNIT": "kubelet.service"}]
+    assert load_yaml(fluentd["application"]["exclude_path"]) == [
         "/var/log/pods/logging_fluentd-logs-*/*/*",
         "/var/log/pods/kube-system_aws-node-*/*/*",
         "/var/log/pods/test_*/*/*",

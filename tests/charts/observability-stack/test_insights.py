@@ -10,9 +10,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 
 Install = Callable[..., Manifests]
 Notes = Callable[..., str]
@@ -151,7 +150,7 @@ def test_agent_translates_the_configuration(install: Install, tmp_path: Path, va
     command = [translator, "--input-dir", given, "--output", made / "agent.toml", "--mode", "withIRSA", "--os", "linux"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert "Configuration validation first phase succeeded" in done.stdout + done.stderr
-    translated = yaml.safe_load((made / "amazon-cloudwatch-agent.yaml").read_text(encoding="utf-8"))
+    translated = load_yaml((made / "amazon-cloudwatch-agent.yaml").read_text(encoding="utf-8"))
     pipeline = translated["service"]["pipelines"]["metrics/containerinsights"]
     assert (pipeline["receivers"], pipeline["exporters"]) == (
         ["awscontainerinsightreceiver"],

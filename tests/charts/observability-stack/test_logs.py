@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from harness import fluentbit, images
-from harness.render.manifests import Manifests, Pod
+from harness.render.manifests import Manifests, Pod, load_yaml
 
 from .conftest import CHART
 from .test_notes import policies
@@ -50,7 +49,7 @@ def text_of(made: Manifests) -> str:
 
 
 def config_of(made: Manifests) -> dict[str, Any]:
-    config: dict[str, Any] = yaml.safe_load(text_of(made))
+    config: dict[str, Any] = load_yaml(text_of(made))
     return config
 
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from eks_observability.cli import program
 from harness import tools
 from harness.errors import HarnessError
-from harness.render.manifests import Manifests, Pod
+from harness.render.manifests import Manifests, Pod, load_yaml
 
 FIXTURES = Path(__file__).parents[2] / "unit" / "fixtures" / "monitors"
 # Discovery that the harness's Prometheus does not contain.
@@ -34,7 +34,7 @@ def monitors() -> list[dict[str, Any]]:
     """Return the fixtures of the command line as objects, and the objects that have client IDs."""
     found: list[dict[str, Any]] = []
     for file in ("shapes", "fields"):
-        for kind, specs in yaml.safe_load((FIXTURES / f"{file}.yaml").read_text(encoding="utf-8")).items():
+        for kind, specs in load_yaml((FIXTURES / f"{file}.yaml").read_text(encoding="utf-8")).items():
             for name, spec in specs.items():
                 meta = {"name": f"{file}-{name}", "namespace": "shop"}
                 found.append({"apiVersion": "monitoring.coreos.com/v1", "kind": kind, "metadata": meta, "spec": spec})
@@ -48,7 +48,7 @@ def compiled(objects: list[dict[str, Any]], *options: str) -> dict[str, Any]:
     """Return the output for objects, none of which is left out."""
     done = CliRunner().invoke(program, ["monitors", "compile", *options], input=yaml.safe_dump_all(objects))
     assert done.exit_code == 0 and "left out" not in done.stderr, done.stderr
-    found: dict[str, Any] = yaml.safe_load(done.stdout)
+    found: dict[str, Any] = load_yaml(done.stdout)
     return found
 
 
@@ -71,7 +71,7 @@ def test_chart_and_prometheus_accept_every_monitor(
     values = compiled(monitors())
     made = install(values)
     [text] = made.texts("x-observability-stack-server").values()
-    config = yaml.safe_load(text)
+    config = load_yaml(text)
     jobs = {job["job_name"] for job in config["scrape_configs"]}
     assert {job["job_name"] for job in values["scrape"]["extraConfigs"]} < jobs
     check(promtool, config, tmp_path)
@@ -151,7 +151,7 @@ def test_rules_are_offered_to_prometheus_operator(install: Callable[..., Manifes
     made = install(values)
     rule = made.one("PrometheusRule", "x-observability-stack-rules")
     files = made.texts("x-observability-stack-rules").values()
-    assert rule["spec"]["groups"] == [group for text in files for group in yaml.safe_load(text)["groups"]]
+    assert rule["spec"]["groups"] == [group for text in files for group in load_yaml(text)["groups"]]
     assert rule["metadata"]["labels"]["release"] == "p"
     assert install({**values, "metrics": {"enabled": False}}).one("PrometheusRule")["spec"] == rule["spec"]
     assert not install().select("PrometheusRule")

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from harness.render.manifests import Manifests, key_of
+from harness.render.manifests import Manifests, key_of, load_yaml
 
 from .relabel import sent
 
@@ -86,7 +85,7 @@ def test_rejected(rejection: Callable[..., str], values: dict[str, Any], says: s
     message = rejection(values)
     assert says in message
     assert shows in message
-    yaml.safe_load(textwrap.dedent(shows))
+    load_yaml(textwrap.dedent(shows))
 
 
 ACCEPTED = {
@@ -110,8 +109,8 @@ def test_accepted(install: Callable[..., Manifests], values: dict[str, Any]) -> 
 
 def test_added_parts_of_exporters(prometheus: Callable[..., dict[str, Any]]) -> None:
     """The remote receives all metrics of each kind and collector beyond the defaults, which the chart's data lists."""
-    values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
-    known = yaml.safe_load((CHART / "files/exporters.yaml").read_text(encoding="utf-8"))
+    values = load_yaml((CHART / "values.yaml").read_text(encoding="utf-8"))
+    known = load_yaml((CHART / "files/exporters.yaml").read_text(encoding="utf-8"))
     assert known["kinds"] == values["kubeStateMetrics"]["resourceKinds"]
     assert known["windowsCollectors"] == values["windowsExporter"]["collectors"]
     # Metrics of kube-state-metrics, node-exporter and windows_exporter, from their source.

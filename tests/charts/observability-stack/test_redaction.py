@@ -4,9 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import yaml
 
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 
 RULE = {"redaction": {"rules": ["jwt"]}}
 BASE: dict[str, Any] = {"metrics": {"enabled": False}, "cluster": {"name": "shop", "region": "eu-west-1"}}
@@ -19,9 +18,9 @@ def test_filters(install: Callable[..., Manifests], component: str) -> None:
     own = [{"name": "modify", "match": "*", "add": "team platform"}]
     values = {**BOTH, **RULE, "logs": {"enabled": True, "extraFilters": own}}
     pipelines = [
-        yaml.safe_load(
-            install(given).one("ConfigMap", f"x-observability-stack-{component}")["data"]["fluent-bit.yaml"]
-        )["pipeline"]
+        load_yaml(install(given).one("ConfigMap", f"x-observability-stack-{component}")["data"]["fluent-bit.yaml"])[
+            "pipeline"
+        ]
         for given in (values, BOTH)
     ]
     redacting = [plugin.get("alias", plugin["name"]) for plugin in pipelines[0]["filters"]]
@@ -75,7 +74,7 @@ def test_tenants_that_nobody_chose_have_no_filter(install: Callable[..., Manifes
         made = install({**BOTH, "outputs": outputs, "tenants": {**tenants, "namespaces": chosen}})
         for component in ("logs", "events"):
             text = made.one("ConfigMap", f"x-observability-stack-{component}")["data"]["fluent-bit.yaml"]
-            found = [plugin["alias"] for plugin in yaml.safe_load(text)["pipeline"].get("filters", [])]
+            found = [plugin["alias"] for plugin in load_yaml(text)["pipeline"].get("filters", [])]
             assert [name for name in found if name.startswith("redact")] == (names if component == "logs" else [])
             assert ("_redactions" in text) == bool(names and component == "logs")
 

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from harness.render.manifests import load_yaml
 
 from .relabel import relabel, sent
 
 Config = Callable[..., dict[str, Any]]
 ROOT = Path(__file__).parents[3]
-LIST = yaml.safe_load((ROOT / "charts/observability-stack/files/allow-list.yaml").read_text(encoding="utf-8"))
+LIST = load_yaml((ROOT / "charts/observability-stack/files/allow-list.yaml").read_text(encoding="utf-8"))
 OURS = [
     "alertmanager",
     "apiserver",
@@ -29,7 +30,7 @@ MIMIR = {"url": "https://mimir.example.com/api/v1/push"}
 def test_the_articles_values(prometheus: Config, article: Path) -> None:
     """The article's values configure exactly their remote, and also retries of requests rejected with 429."""
     [remote] = prometheus(files=[article])["remote_write"]
-    given = yaml.safe_load(article.read_text(encoding="utf-8"))["server"]["remoteWrite"][0]
+    given = load_yaml(article.read_text(encoding="utf-8"))["server"]["remoteWrite"][0]
     relabelling = remote.pop("write_relabel_configs")
     assert relabelling
     assert remote == {**given, "queue_config": {**given["queue_config"], "retry_on_http_429": True}}

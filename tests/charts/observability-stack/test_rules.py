@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from eks_observability import allow_list
 from harness import tools
 from harness.errors import HarnessError
 from harness.render.helm import Helm
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 
 CHART = Path(__file__).parents[3] / "charts" / "observability-stack"
 FILES = sorted(CHART.glob("files/rules/*.yaml"))
@@ -25,7 +24,7 @@ each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
 
 def load(text: str) -> Any:
-    return yaml.safe_load(text)
+    return load_yaml(text)
 
 
 def rules_of(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from eks_observability import allow_list
 from eks_observability.promql import reads
 from harness.render.helm import Helm
+from harness.render.manifests import load_yaml
 
 ROOT = Path(__file__).parents[3]
 CHART = ROOT / "charts" / "observability-stack"
@@ -21,7 +21,7 @@ each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
 
 def groups(file: Path) -> list[dict[str, list[dict[str, str]]]]:
-    found: list[dict[str, list[dict[str, str]]]] = yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
+    found: list[dict[str, list[dict[str, str]]]] = load_yaml(file.read_text(encoding="utf-8"))["groups"]
     return found
 
 
@@ -82,7 +82,7 @@ def test_alerts_lead_to_their_runbook(helm: Helm, mode: str) -> None:
         "server": {"mode": mode, "remoteWrite": [{"url": "https://metrics.example.com/write"}]},
     }
     config = helm.render(CHART, values=values).one("ConfigMap", component="rules")["data"]
-    made = [rule for text in config.values() for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
+    made = [rule for text in config.values() for group in load_yaml(text)["groups"] for rule in group["rules"]]
     found = {rule["alert"]: rule.get("annotations", {}).get("runbook_url") for rule in made if "alert" in rule}
     wanted = {
         alert: f"https://wiki.example.com/books/{file.stem}.md#{alert.lower()}"
@@ -95,6 +95,6 @@ def test_alerts_lead_to_their_runbook(helm: Helm, mode: str) -> None:
 
 def test_default_address_is_that_of_the_repository() -> None:
     """Without a value, alerts lead to the runbooks of this repository."""
-    home = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))["home"]
-    values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
+    home = load_yaml((CHART / "Chart.yaml").read_text(encoding="utf-8"))["home"]
+    values = load_yaml((CHART / "values.yaml").read_text(encoding="utf-8"))
     assert values["rules"]["runbookUrl"] == f"{home}/blob/main/docs/runbooks"

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from harness import tools
 from harness.errors import HarnessError
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 
 from .relabel import relabel
 
@@ -23,7 +22,7 @@ FILES = [
         *sorted((ROOT / "values").glob("*/observability-stack.yaml")),
         ROOT / "values" / "examples" / "amp.yaml",
     )
-    if (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("metrics", {}).get("enabled", True)
+    if (load_yaml(file.read_text(encoding="utf-8")) or {}).get("metrics", {}).get("enabled", True)
 ]
 ALL = {name: {"enabled": True} for name in ("alertmanager", "pushgateway", "windowsExporter")}
 OWN = {"alertmanager", "kube-state-metrics", "node-exporter", "prometheus", "pushgateway", "windows-exporter"}

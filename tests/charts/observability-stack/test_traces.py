@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from harness.backends import iam
-from harness.render.manifests import Manifests, Object
+from harness.render.manifests import Manifests, Object, load_yaml
 
 Install = Callable[..., Manifests]
 ROOT = Path(__file__).parents[3]
@@ -33,7 +32,7 @@ def traces(engine: str = "xray-daemon", **settings: Any) -> dict[str, Any]:
 
 
 def config(made: Manifests) -> Object:
-    read: Object = yaml.safe_load(made.one("ConfigMap", NAME)["data"]["config.yaml"])
+    read: Object = load_yaml(made.one("ConfigMap", NAME)["data"]["config.yaml"])
     return read
 
 
@@ -204,9 +203,7 @@ def test_invalid_values_are_rejected(
     """The message shows the problem and YAML that fixes it; disabled traces are not checked."""
     message = rejection(traces(**settings))
     assert said in message
-    written = [
-        yaml.safe_load(text) for text in message.partition("\n\n`")[2].partition("\n\n")[0].split("\ntraces:\n")[1:]
-    ]
+    written = [load_yaml(text) for text in message.partition("\n\n`")[2].partition("\n\n")[0].split("\ntraces:\n")[1:]]
     assert shown in written
     for alternative in written:
         mended = {key: {**settings.get(key, {}), **value} for key, value in alternative.items()}

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from harness.render import supported
-from harness.render.manifests import Manifests
+from harness.render.manifests import Manifests, load_yaml
 
 both_majors = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids=lambda major: f"helm-{major}")
 REGION = {"cluster": {"region": "eu-west-1"}}
@@ -231,7 +230,7 @@ def test_message_shows_yaml_to_write(
     assert says in message
     assert shows in message
     assert "hunter2" not in message
-    yaml.safe_load(textwrap.dedent(shows))
+    load_yaml(textwrap.dedent(shows))
 
 
 @pytest.mark.parametrize(

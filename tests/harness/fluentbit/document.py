@@ -5,6 +5,8 @@ from typing import Any
 
 import yaml
 
+from harness.render.manifests import load_yaml
+
 _SECTIONS = {"input": "inputs", "filter": "filters", "output": "outputs"}
 
 
@@ -16,7 +18,7 @@ def read(text: str) -> dict[str, Any]:
             includes and repeated options are not supported.
     """
     if not text.lstrip().startswith("["):
-        document: dict[str, Any] = yaml.safe_load(text)
+        document: dict[str, Any] = load_yaml(text)
         return document
     made: dict[str, Any] = {"service": {}, "pipeline": {}}
     options: dict[str, Any] = {}

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from harness.errors import HarnessError
+from harness.render.manifests import load_yaml
 
 # Tests by environment and part.
 Proofs = Mapping[tuple[str, str], list[str]]
@@ -35,7 +34,7 @@ def reference(root: Path) -> dict[Path, str]:
     Raises:
         HarnessError: a part has neither a proof nor a reason, or a name is unknown.
     """
-    data = yaml.safe_load((root / "docs" / "environments.yaml").read_text(encoding="utf-8"))
+    data = load_yaml((root / "docs" / "environments.yaml").read_text(encoding="utf-8"))
     return {root / "docs" / "environments.md": page(data, proofs(root / "tests"))}
 
 

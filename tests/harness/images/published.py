@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from harness import tools
 from harness.errors import HarnessError
+from harness.render.manifests import load_yaml
 
 # Builds of Windows by the year in an image's name, as `os.version` of a manifest has them. Source:
 # https://learn.microsoft.com/virtualization/windowscontainers/deploy-containers/version-compatibility
@@ -57,8 +56,8 @@ def listed(chart: Path) -> list[Listed]:
     Args:
         chart: the chart's folder.
     """
-    metadata = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))
-    entries = yaml.safe_load(metadata["annotations"]["artifacthub.io/images"])
+    metadata = load_yaml((chart / "Chart.yaml").read_text(encoding="utf-8"))
+    entries = load_yaml(metadata["annotations"]["artifacthub.io/images"])
     return [Listed(chart.name, entry["name"], entry["image"], tuple(entry["platforms"])) for entry in entries]
 
 
@@ -115,7 +114,7 @@ def pins(chart: Path) -> dict[str, Any]:
         HarnessError: a registry does not answer.
     """
     names = {entry.image for entry in listed(chart)}
-    return _pinned(yaml.safe_load((chart / "values.yaml").read_text(encoding="utf-8")), names)
+    return _pinned(load_yaml((chart / "values.yaml").read_text(encoding="utf-8")), names)
 
 
 def _pinned(values: Any, names: set[str]) -> dict[str, Any]:

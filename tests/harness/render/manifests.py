@@ -26,6 +26,11 @@ class ManifestError(AssertionError):
     """Rendered text that is not a list of objects, or an ambiguous or empty selection."""
 
 
+def load_yaml(text: str | bytes) -> Any:
+    """Return a YAML document, like `yaml.safe_load`, but parsed by libyaml in a tenth of the time."""
+    return yaml.load(text, Loader=yaml.CSafeLoader)
+
+
 class _Loader(yaml.CSafeLoader):
     """YAML as Kubernetes parses it: dates are strings, and repeated keys are errors."""
 
