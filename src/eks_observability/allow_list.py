@@ -121,7 +121,7 @@ def command(chart: Path, check: bool) -> int:
 
 
 def _rules(file: Path) -> Iterable[dict[str, Any]]:
-    groups = yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
+    groups = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)["groups"]
     return [rule for group in groups for rule in group["rules"]]
 
 

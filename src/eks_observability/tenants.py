@@ -51,7 +51,7 @@ def _permitted(files: Iterable[TextIO]) -> dict[str, Sequence[str]]:
     found: dict[str, Sequence[str]] = {}
     for file in files:
         try:
-            given = yaml.safe_load(file) or {}
+            given = yaml.load(file, Loader=yaml.CSafeLoader) or {}
             found |= (given.get("tenants") or {}).get("outputs") or {}
         except (yaml.YAMLError, AttributeError, TypeError) as error:
             raise CommandError(

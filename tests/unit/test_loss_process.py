@@ -13,6 +13,9 @@ from harness.errors import HarnessError
 from harness.loss import ProcessFollower, measure_process
 from harness.loss.writer import encode
 
+# These tests measure real processes: they wait rather than compute.
+pytestmark = pytest.mark.slow
+
 # A reader without faults: it never rotates, so it may simply poll. Run with -u, it prints at once.
 READER = """
 import os, signal, sys, time

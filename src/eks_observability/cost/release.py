@@ -128,7 +128,7 @@ def _images(made: Sequence[Object]) -> Iterator[str]:
 
 def _prometheus(made: Sequence[Object]) -> Iterator[dict[str, Any]]:
     """Yield each Prometheus configuration."""
-    return (yaml.safe_load(text) for text in _texts(made) if "scrape_configs:" in text)
+    return (yaml.load(text, Loader=yaml.CSafeLoader) for text in _texts(made) if "scrape_configs:" in text)
 
 
 def _groups(made: Sequence[Object]) -> Iterator[LogGroup]:
@@ -136,7 +136,7 @@ def _groups(made: Sequence[Object]) -> Iterator[LogGroup]:
     for text in _texts(made):
         if "name: cloudwatch_logs" not in text:
             continue
-        for output in yaml.safe_load(text)["pipeline"]["outputs"]:
+        for output in yaml.load(text, Loader=yaml.CSafeLoader)["pipeline"]["outputs"]:
             if output["name"] == "cloudwatch_logs":
                 infrequent = output.get("log_group_class") == "INFREQUENT_ACCESS"
                 yield LogGroup(days=int(output.get("log_retention_days", 0)), infrequent=infrequent)
