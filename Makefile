@@ -22,7 +22,7 @@ test: lint  ## run every test that this machine supports; the last lines list sk
 
 fast: lint  ## run lint and the quick tests, which need no cluster
 	@$(BIN)/python -m harness tools --build helm helm3 vale
-	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not cluster and not slow" $(ARGS)
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal --ignore tests/cluster -m "not cluster and not slow" $(ARGS)
 
 bench: $(READY)  ## measure the engines and compare with docs/benchmarks (ARGS=--write updates it)
 	@$(BIN)/python -m bench $(ARGS)

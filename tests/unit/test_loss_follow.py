@@ -13,6 +13,9 @@ from harness.loss import ApiFollower, DirectoryFollower, _directory, container_d
 from harness.loss._api import State
 from harness.loss.writer import encode
 
+# These tests wait for files to be read rather than compute.
+pytestmark = pytest.mark.slow
+
 
 class Runtime:
     """Writes and rotates log files as containerd and the kubelet do."""
