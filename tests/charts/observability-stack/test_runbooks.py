@@ -16,6 +16,7 @@ RUNBOOKS = ROOT / "docs" / "runbooks"
 FILES = sorted(CHART.glob("files/rules/*.yaml"))
 SECTION = re.compile(r"^## (\w+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+VARIABLE = re.compile(r"\$([A-Z_]+)")
 PROGRAMS = {"kubectl", "aws", "helm", "curl"}
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
@@ -98,3 +99,15 @@ def test_default_address_is_that_of_the_repository() -> None:
     home = load_yaml((CHART / "Chart.yaml").read_text(encoding="utf-8"))["home"]
     values = load_yaml((CHART / "values.yaml").read_text(encoding="utf-8"))
     assert values["rules"]["runbookUrl"] == f"{home}/blob/main/docs/runbooks"
+
+
+@each_file
+def test_variables_are_labels_of_the_alert(file: Path) -> None:
+    """A command has variables for labels of its alert only, or those that the page explains."""
+    page = (RUNBOOKS / f"{file.stem}.md").read_text(encoding="utf-8")
+    explained = set(re.findall(r"`\$([A-Z_]+)`", page))
+    exprs = {rule["alert"]: rule["expr"] for group in groups(file) for rule in group["rules"] if "alert" in rule}
+    for alert, text in sections(file).items():
+        used = {name for language, block in BLOCK.findall(text) if language == "sh" for name in VARIABLE.findall(block)}
+        unknown = {name for name in used - explained if not re.search(rf"\b{name.lower()}\b", exprs[alert])}
+        assert not unknown, f"{alert} has no label for {unknown}"
