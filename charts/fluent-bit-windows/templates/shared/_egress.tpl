@@ -24,7 +24,7 @@ Hosts to which Fluent Bit sends records and requests for credentials, as a JSON 
 {{- $types := include "fluent-bit-windows.outputTypes" .root | fromJson -}}
 {{- range $output := .outputs -}}
 {{- range list "host" "endpoint" "stsEndpoint" }}{{ $hosts = append $hosts (get $output .) }}{{ end -}}
-{{- $hosts = append $hosts (get $output "options" | default dict | dig "host" "" | toString) -}}
+{{- $hosts = append $hosts (get $output "options" | default dict | dig "host" "" | toString | regexFind "^[A-Za-z0-9._:-]+$") -}}
 {{- $hosts = append $hosts (get $output "baseUri" | trimPrefix "https://" | regexFind "^[^/:]+") -}}
 {{- $region := get . "region" | default "" | replace "{region}" ($.region | default "") -}}
 {{- $service := (get $types .type).service | default "" -}}
