@@ -57,6 +57,15 @@ def helm(request: pytest.FixtureRequest) -> Helm:
     return made
 
 
+@pytest.fixture(scope="session")
+def promtool() -> Path:
+    """promtool of the Prometheus version that the chart runs."""
+    try:
+        return tools.path("promtool")
+    except HarnessError as error:
+        pytest.skip(f"needs promtool: {error}")
+
+
 @pytest.fixture
 def render(helm: Helm) -> Render:
     """Render a chart with ``helm``; renders are cached."""

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from harness.render.manifests import load_yaml
 
 Path_ = tuple[str | int, ...]
 
@@ -22,7 +22,7 @@ def merged(chart: Path, file: Path | None) -> dict[str, Any]:
 
 def read(file: Path) -> dict[str, Any]:
     """Return the values of a file."""
-    return yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) or {}
+    return load_yaml(file.read_text(encoding="utf-8")) or {}
 
 
 def leaves(values: Any, above: Path_ = ()) -> Iterator[tuple[Path_, Any]]:

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 import trustme
-import yaml
 
 from eks_observability.monitors.clients import FOLDER
 from eks_observability.monitors.jobs import Job
 from harness import tools
 from harness.errors import HarnessError
+from harness.render.manifests import load_yaml
 
 # The version of the chart's Prometheus.
 VERSION = "3.14.0"
@@ -61,7 +61,7 @@ def _program() -> Path:
 
 
 def _parts(text: str) -> list[dict[str, Any]]:
-    config = yaml.load(text, Loader=yaml.CSafeLoader)
+    config = load_yaml(text)
     if "scrape_configs" not in config:
         # Groups without rules do nothing.
         groups: list[dict[str, Any]] = [group for group in config.get("groups") or [] if group.get("rules")]

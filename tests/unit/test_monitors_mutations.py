@@ -11,8 +11,6 @@ import pytest
 
 from eks_observability.monitors import outputs
 from eks_observability.monitors.objects import KINDS, Object, Objects
-from harness import tools
-from harness.errors import HarnessError
 
 from . import prometheus_operator
 from .test_monitors_operator import FIELDS, SHAPES
@@ -57,15 +55,6 @@ def mutated() -> Objects:
 def result() -> outputs.Result:
     """What is compiled of them, and what is left out."""
     return outputs.compile_all(mutated(), scraper=False)
-
-
-@pytest.fixture
-def promtool() -> Path:
-    """promtool of the Prometheus version that the chart runs."""
-    try:
-        return tools.path("promtool")
-    except HarnessError as error:
-        pytest.skip(f"needs promtool: {error}")
 
 
 def test_some_mistakes_are_harmless(result: outputs.Result) -> None:

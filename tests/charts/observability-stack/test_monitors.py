@@ -10,8 +10,6 @@ import yaml
 from click.testing import CliRunner
 
 from eks_observability.cli import program
-from harness import tools
-from harness.errors import HarnessError
 from harness.render.manifests import Manifests, Pod, load_yaml
 
 FIXTURES = Path(__file__).parents[2] / "unit" / "fixtures" / "monitors"
@@ -19,15 +17,6 @@ FIXTURES = Path(__file__).parents[2] / "unit" / "fixtures" / "monitors"
 CLOUDS = ("consul_sd_configs", "dns_sd_configs", "ec2_sd_configs", "http_sd_configs")
 CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "client", "namespace": "shop"}}
 RULES = [{"name": "api", "rules": [{"alert": "ApiDown", "expr": 'up{job="api"} == 0', "labels": {"severity": "page"}}]}]
-
-
-@pytest.fixture
-def promtool() -> Path:
-    """promtool of the Prometheus version that the chart runs."""
-    try:
-        return tools.path("promtool")
-    except HarnessError as error:
-        pytest.skip(f"needs promtool: {error}")
 
 
 def monitors() -> list[dict[str, Any]]:

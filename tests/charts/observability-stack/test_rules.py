@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 
 from eks_observability import allow_list
-from harness import tools
-from harness.errors import HarnessError
 from harness.render.helm import Helm
 from harness.render.manifests import Manifests, load_yaml
 
@@ -23,23 +21,19 @@ UNCHANGED = {"rules": {"runbookUrl": ""}}
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
 
-def load(text: str) -> Any:
-    return load_yaml(text)
-
-
 def rules_of(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [rule for group in groups for rule in group["rules"]]
 
 
 def data(made: Manifests) -> dict[str, list[dict[str, Any]]]:
     """Return the rule groups of each file of the ConfigMap."""
-    return {name: load(text)["groups"] for name, text in made.one("ConfigMap", component="rules")["data"].items()}
+    return {name: load_yaml(text)["groups"] for name, text in made.one("ConfigMap", component="rules")["data"].items()}
 
 
 def expected(file: Path) -> dict[str, list[str]]:
     """Return the labels of expected samples in a test file, by series name."""
     found: dict[str, list[str]] = {}
-    for test in load(file.read_text(encoding="utf-8"))["tests"]:
+    for test in load_yaml(file.read_text(encoding="utf-8"))["tests"]:
         for case in test["promql_expr_test"]:
             for sample in case["exp_samples"]:
                 name, _, labels = sample["labels"].rstrip("}").partition("{")
@@ -47,15 +41,6 @@ def expected(file: Path) -> dict[str, list[str]]:
                     name = dict(pair.split("=") for pair in labels.split(","))["alertname"].strip('"')
                 found.setdefault(name, []).append(labels)
     return found
-
-
-@pytest.fixture(scope="module")
-def promtool() -> Path:
-    """promtool, Prometheus' tool for rules."""
-    try:
-        return tools.path("promtool")
-    except HarnessError as error:
-        pytest.skip(f"needs promtool: {error}")
 
 
 def run(*command: object) -> subprocess.CompletedProcess[str]:
@@ -74,12 +59,12 @@ def test_rules_fire_when_they_should(promtool: Path) -> None:
 def test_every_rule_is_tested(file: Path) -> None:
     """Each alert fires in a test of its file with its severity, and each recorded series has an expected value."""
     found = expected(CASES / file.name)
-    for rule in rules_of(load(file.read_text(encoding="utf-8"))["groups"]):
+    for rule in rules_of(load_yaml(file.read_text(encoding="utf-8"))["groups"]):
         name = rule.get("alert") or rule["record"]
         assert name in found, f"no test in rules/{file.name} expects {name}"
         if "alert" in rule:
             assert all(f'severity="{rule["labels"]["severity"]}"' in labels for labels in found[name]), name
-    assert load((CASES / file.name).read_text(encoding="utf-8"))["rule_files"] == [
+    assert load_yaml((CASES / file.name).read_text(encoding="utf-8"))["rule_files"] == [
         f"../../../../charts/observability-stack/files/rules/{file.name}"
     ]
 
@@ -88,7 +73,7 @@ def test_every_rule_is_tested(file: Path) -> None:
 def test_alerts_explain_themselves(file: Path) -> None:
     """Each alert has severity, summary and description, which use only labels of the alert."""
     found = expected(CASES / file.name)
-    for rule in rules_of(load(file.read_text(encoding="utf-8"))["groups"]):
+    for rule in rules_of(load_yaml(file.read_text(encoding="utf-8"))["groups"]):
         if "alert" not in rule:
             continue
         assert rule["labels"].keys() == {"severity"}, rule
@@ -106,7 +91,7 @@ def test_document_lists_every_alert() -> None:
     listed = [
         row.strip("| ").split(" | ") for row in shown.splitlines() if row.startswith("| ") and row.count("|") == 4
     ]
-    rules = rules_of([group for file in FILES for group in load(file.read_text(encoding="utf-8"))["groups"]])
+    rules = rules_of([group for file in FILES for group in load_yaml(file.read_text(encoding="utf-8"))["groups"]])
     alerts = [
         [rule["alert"], rule["labels"]["severity"], rule.get("for", "at once")] for rule in rules if "alert" in rule
     ]
@@ -115,7 +100,7 @@ def test_document_lists_every_alert() -> None:
 
 def test_names_are_unique() -> None:
     """Names of groups and rules are unique across files, because AMP receives them in one file."""
-    groups = [group for file in FILES for group in load(file.read_text(encoding="utf-8"))["groups"]]
+    groups = [group for file in FILES for group in load_yaml(file.read_text(encoding="utf-8"))["groups"]]
     for names in ([group["name"] for group in groups], [r.get("alert") or r["record"] for r in rules_of(groups)]):
         assert sorted(names) == sorted(set(names))
 
@@ -131,12 +116,12 @@ SHARDS = (
 def test_server_evaluates_rules(helm: Helm) -> None:
     """A server mounts each rule file unchanged, and a change of the rules does not replace its pods."""
     made = helm.render(CHART, values={**WITH_ALERTMANAGER, **UNCHANGED})
-    assert data(made) == {file.name: load(file.read_text(encoding="utf-8"))["groups"] for file in FILES}
+    assert data(made) == {file.name: load_yaml(file.read_text(encoding="utf-8"))["groups"] for file in FILES}
     pod = made.one("StatefulSet", component="server")["spec"]["template"]
     [mount] = [mount for mount in pod["spec"]["containers"][0]["volumeMounts"] if mount["name"] == "rules"]
     [volume] = [volume for volume in pod["spec"]["volumes"] if volume["name"] == "rules"]
     assert volume["configMap"]["name"] == made.one("ConfigMap", component="rules")["metadata"]["name"]
-    config = load(made.texts(component="server")["prometheus-0-0.yaml"])
+    config = load_yaml(made.texts(component="server")["prometheus-0-0.yaml"])
     assert config["rule_files"] == [f"{mount['mountPath']}/*.yaml"]
     changed = {**WITH_ALERTMANAGER, "rules": {"disabledAlerts": ["NodeNotReady"]}}
     other = helm.render(CHART, values=changed).one("StatefulSet", component="server")
@@ -151,10 +136,10 @@ def test_agent_leaves_rules_to_amp(helm: Helm) -> None:
             group
             for file in FILES
             if file.stem != "alertmanager"
-            for group in load(file.read_text(encoding="utf-8"))["groups"]
+            for group in load_yaml(file.read_text(encoding="utf-8"))["groups"]
         ]
     }
-    assert "rule_files" not in load(made.texts(component="server")["prometheus-0-0.yaml"])
+    assert "rule_files" not in load_yaml(made.texts(component="server")["prometheus-0-0.yaml"])
     assert "prometheus-rules" not in str(made.one("StatefulSet"))
     notes = helm.notes(CHART, values=AGENT, release="x")
     arguments = "--region us-east-1 --workspace-id ws-1234-abcd --name x"
@@ -214,7 +199,7 @@ def test_rules_for_alertmanager_require_it(helm: Helm) -> None:
 
 def test_metrics_of_rules_are_scraped(helm: Helm) -> None:
     """Every job of the allow-list exists, and kube-state-metrics exports the metrics that the list expects of it."""
-    wanted = load((CHART / "files" / "allow-list.yaml").read_text(encoding="utf-8"))
+    wanted = load_yaml((CHART / "files" / "allow-list.yaml").read_text(encoding="utf-8"))
     everything = {
         **WITH_ALERTMANAGER,
         "pushgateway": {"enabled": True},
@@ -222,7 +207,7 @@ def test_metrics_of_rules_are_scraped(helm: Helm) -> None:
         "scrape": {"jobs": {"controlPlane": True}},
     }
     made = helm.render(CHART, values=everything)
-    config = load(made.texts(component="server")["prometheus-0-0.yaml"])
+    config = load_yaml(made.texts(component="server")["prometheus-0-0.yaml"])
     assert set(allow_list.JOBS) == {job["job_name"] for job in config["scrape_configs"]} >= wanted.keys()
     [container] = made.one("Deployment", component="kube-state-metrics")["spec"]["template"]["spec"]["containers"]
     [kinds] = [arg.partition("=")[2].split(",") for arg in container["args"] if arg.startswith("--resources=")]

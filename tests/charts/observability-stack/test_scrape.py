@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from harness import tools
-from harness.errors import HarnessError
 from harness.render.manifests import Manifests, load_yaml
 
 from .relabel import relabel
@@ -29,15 +27,6 @@ OWN = {"alertmanager", "kube-state-metrics", "node-exporter", "prometheus", "pus
 CLUSTER = {"apiserver", "cadvisor", "kubelet"}
 CONTROL_PLANE = {"kube-controller-manager", "kube-scheduler"}
 USERS = {"endpoints", "pods"}
-
-
-@pytest.fixture(scope="module")
-def promtool() -> Path:
-    """promtool of the Prometheus version that the chart runs."""
-    try:
-        return tools.path("promtool")
-    except HarnessError as error:
-        pytest.skip(f"needs promtool: {error}")
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}-{file.stem}")
