@@ -1,10 +1,13 @@
 """The runbooks: each alert has a section with a query and commands, and an annotation that leads there."""
 
 import functools
+import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from eks_observability import allow_list
 from eks_observability.promql import reads
@@ -19,6 +22,8 @@ SECTION = re.compile(r"^## (\w+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 VARIABLE = re.compile(r"\$([A-Z_]+)")
 PROGRAMS = {"kubectl", "aws", "helm", "curl"}
+CASES = Path(__file__).parent / "rules"
+FIRING = re.compile(r'alertname="(\w+)",alertstate="firing"')
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
 
@@ -36,6 +41,12 @@ def groups(file: Path) -> list[dict[str, list[dict[str, str]]]]:
 
 def alerts(file: Path) -> list[str]:
     return [rule["alert"] for group in groups(file) for rule in group["rules"] if "alert" in rule]
+
+
+def query(section: str) -> str:
+    """Return the only query of a section."""
+    [found] = [text for language, text in BLOCK.findall(section) if language == "promql"]
+    return str(found).strip()
 
 
 def sections(file: Path) -> dict[str, str]:
@@ -61,13 +72,40 @@ def test_queries_read_what_is_sent(file: Path) -> None:
         rule["record"] for file in FILES for group in groups(file) for rule in group["rules"] if "record" in rule
     }
     for alert, text in sections(file).items():
-        queries = [query for language, query in BLOCK.findall(text) if language == "promql"]
-        assert len(queries) == 1, alert
-        for read in reads(queries[0], allow_list.JOBS):
+        for read in reads(query(text), allow_list.JOBS):
             known = read.metric in recorded or any(
                 read.metric == metric and read.job in ("", job) for job, metric in sent()
             )
             assert known, f"{alert}: {read.metric} of job {read.job or 'any'} is not sent"
+
+
+@pytest.mark.slow
+@each_file
+def test_queries_have_results_while_the_alert_fires(file: Path, promtool: Path, tmp_path: Path) -> None:
+    """In each promtool test in which an alert fires, the query of its section returns at least one series."""
+    text = (CASES / file.name).read_text(encoding="utf-8")
+    # As texts: to YAML, the series `0x40` is a number.
+    cases = yaml.load(text.replace("../../../..", str(ROOT)), Loader=yaml.CBaseLoader)
+    for test in cases["tests"]:
+        fired = {
+            (alert, expected["eval_time"])
+            for expected in test.pop("promql_expr_test")
+            for sample in expected["exp_samples"]
+            for alert in FIRING.findall(sample["labels"])
+        }
+        test["promql_expr_test"] = [
+            {
+                "expr": f"count({query(sections(file)[alert])}) > bool 0 # {alert}",
+                "eval_time": when,
+                "exp_samples": [{"labels": "{}", "value": 1}],
+            }
+            for alert, when in sorted(fired)
+        ]
+    asked = {expected["expr"] for test in cases["tests"] for expected in test["promql_expr_test"]}
+    assert {expr.rpartition(" # ")[2] for expr in asked} == set(alerts(file))
+    (tmp_path / "cases.yaml").write_text(json.dumps(cases), encoding="utf-8")
+    done = subprocess.run([promtool, "test", "rules", tmp_path / "cases.yaml"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @each_file
