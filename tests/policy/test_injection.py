@@ -76,9 +76,9 @@ _rejected_alone: set[tuple[Case, Path_]] = set()
 
 
 # Texts of a quick run, in the file with most features.
-QUICK = ("newline", "template", "mapping", "command")
+QUICK = ("newline", "template")
 # Texts for environments, which change only a few values.
-FOR_ENVIRONMENTS = (*QUICK, "octal", "variable of an agent", "variable of Kubernetes")
+FOR_ENVIRONMENTS = (*QUICK, "mapping", "command", "octal", "variable of an agent", "variable of Kubernetes")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -321,6 +321,7 @@ def test_document_shows_what_is_printed(command: Command) -> None:
         assert shown.strip() == output.strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", document_commands())
 def test_commands_of_the_document_run(
     command: Command, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

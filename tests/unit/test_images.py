@@ -35,6 +35,7 @@ def test_image_has_exactly_the_name_asked_for() -> None:
 
 
 @needs_apt
+@pytest.mark.slow
 def test_image_is_assembled_once_and_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second call takes the cached archive; an empty cache gives the same bytes again."""
     first = images.archive(BUSYBOX)

@@ -44,6 +44,7 @@ def run(script: str, folder: Path, agent_text: str = AGENT) -> "subprocess.Compl
     return subprocess.run(["sh", "-c", text], env=environment, capture_output=True, text=True, timeout=20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", START)
 def test_signal_before_the_agent_starts_still_drains(engine: str, tmp_path: Path) -> None:
     """After a SIGTERM just before it has a process ID, the agent starts, drains and exits, and no process remains."""
@@ -53,6 +54,7 @@ def test_signal_before_the_agent_starts_still_drains(engine: str, tmp_path: Path
     assert (ended.returncode, ended.stdout.split(), ended.stderr) == (0, ["started", "ended"], "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["fluent-bit", "fluentd"])
 def test_signal_while_the_configuration_is_prepared_still_drains(engine: str, tmp_path: Path) -> None:
     """After a SIGTERM while the script creates its folder, the agent starts, drains and exits."""
