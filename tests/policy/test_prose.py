@@ -1,10 +1,14 @@
 """Vale checks all texts against the word list and the spelling of this project (.vale)."""
 
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from harness import tools
 from harness.cli import prose
 from harness.render.manifests import load_yaml
 
@@ -160,3 +164,30 @@ def test_other_words_are_left_alone(suffix: str) -> None:
 def test_every_kind_of_text_is_read(suffix: str, text: str) -> None:
     """Texts in YAML, docstrings, comments and messages of templates are read; names in Python are not."""
     assert len(prose.findings(ROOT, [], text=text, suffix=suffix)) == 1
+
+
+def test_changed_file_or_rule_is_checked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file without findings is not checked again until it or a rule changes; a file with findings always is."""
+    vale = tools.path("vale")
+    monkeypatch.setattr(tools, "path", lambda _: vale)
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    root = tmp_path / "checkout"
+    shutil.copytree(ROOT / ".vale", root / ".vale")
+    shutil.copy(ROOT / ".vale.ini", root)
+    [text, rule] = [root / "a.md", root / ".vale" / "House" / "American.yml"]
+    runs = []
+    run = subprocess.run
+    monkeypatch.setattr(subprocess, "run", lambda command, **options: runs.append(command) or run(command, **options))
+
+    def check() -> tuple[int, int]:
+        runs.clear()
+        return len(prose.findings(root, [Path("a.md")])), len(runs)
+
+    text.write_text("The color.\n", encoding="utf-8")
+    assert [check(), check()] == [(0, 1), (0, 0)]
+    text.write_text("The colour.\n", encoding="utf-8")
+    assert [check(), check()] == [(1, 1), (1, 1)]
+    text.write_text("The color.\n", encoding="utf-8")
+    rules = rule.read_text(encoding="utf-8")
+    rule.write_text(rules.replace("'colour(?:s|ed)?': color", "color: hue"), encoding="utf-8")
+    assert check() == (1, 1)

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import stat
 import tarfile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,13 @@ def test_changed_chart_is_rendered_again(counting: Helm, tiny: Path, tmp_path: P
     assert runs(tmp_path) == 2
 
 
+def test_order_of_values_does_not_count(counting: Helm, tiny: Path, tmp_path: Path) -> None:
+    """The same values in another order are the same render."""
+    counting.render(tiny, values={"replicas": 2, "image": "x"})
+    counting.render(tiny, values={"image": "x", "replicas": 2})
+    assert runs(tmp_path) == 1
+
+
 def test_changed_values_file_is_read_again(counting: Helm, tiny: Path, tmp_path: Path) -> None:
     """A values file counts by its content, not by its name."""
     file = tmp_path / "values.yaml"
@@ -196,9 +204,9 @@ def _render_into_shared_cache(binary: Path, tiny: Path) -> int:
 
 def test_processes_may_share_the_cache(counting: Helm, tiny: Path, tmp_path: Path) -> None:
     """Many processes that ask at once all get the whole answer, and leave no unfinished file."""
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        counts = pool.starmap(_render_into_shared_cache, [(counting.binary, tiny)] * 12)
-    assert counts == [4] * 12
+    with ProcessPoolExecutor(4, mp_context=multiprocessing.get_context("spawn")) as pool:
+        counts = pool.map(_render_into_shared_cache, [counting.binary] * 12, [tiny] * 12)
+        assert list(counts) == [4] * 12
     files = [path for path in (tmp_path / "cache" / "renders").rglob("*") if path.is_file()]
     assert [path.suffix for path in files] == [".json"]
     assert set(json.loads(files[0].read_text(encoding="utf-8"))) == {"exit_code", "stdout", "stderr"}

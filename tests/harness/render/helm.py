@@ -12,9 +12,9 @@ from typing import Any
 from harness import tools
 from harness.errors import HarnessError
 from harness.render import supported
-from harness.render._cache import Rendered, file_hash, remembered, tree_hash
+from harness.render._cache import Rendered, remembered
 from harness.render.manifests import Manifests
-from harness.tools.cache import cache_dir
+from harness.tools.cache import cache_dir, file_hash, tree_hash
 
 __all__ = ["Helm", "HelmError", "Rendered"]
 
@@ -368,8 +368,8 @@ class Helm:
 
 
 def _as_text(values: Mapping[str, Any]) -> str:
-    """Return values as JSON that is also valid YAML: without surrogate pairs and raw control characters."""
-    text = json.dumps(values, ensure_ascii=False)
+    """Return values as ordered JSON that is also valid YAML: without surrogate pairs and raw control characters."""
+    text = json.dumps(values, ensure_ascii=False, sort_keys=True)
     return _NOT_PRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
