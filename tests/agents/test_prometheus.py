@@ -1,5 +1,6 @@
 """What the documentation promises about every series, against applications and rules that contradict it."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -206,3 +207,29 @@ def test_annotations_of_pods(tmp_path: Path, receiver: RemoteWriteReceiver) -> N
         with running(tmp_path, values, {"pods": [exporter.target(**found)]}, receiver) as prometheus:
             prometheus.wait(lambda: receiver.select("a"), "the metric")
     assert set(exporter.requests) == {"/probe?module=http_2xx&target=a+b"}
+
+
+@pytest.mark.parametrize("mode", ["agent", "server"])
+def test_annotated_intervals(tmp_path: Path, receiver: RemoteWriteReceiver, mode: str) -> None:
+    """Targets are scraped at permitted intervals of their annotations, and at the default with any other annotation."""
+    chosen = {"fast": "1s", "slow": "2s", "below": "500ms", "above": "1h", "wrong": "fast"}
+    expected = {"fast": ("1s", "1s"), "slow": ("2s", "1s"), "plain": ("3s", "3s"), "service": ("1s", "1s")}
+    expected |= dict.fromkeys(("below", "above", "wrong"), ("3s", "3s"))
+    values = {"scrape": {"interval": "3s", "timeout": "3s", "minInterval": "1s"}}
+    with Exporter("a 1\n") as exporter:
+        pods = [exporter.target(**pod("plain"))]
+        pods += [exporter.target(**pod(name, interval=interval)) for name, interval in chosen.items()]
+        start = "service_annotation_prometheus_io_"
+        service = {f"{start}scrape": "true", f"{start}interval": "1s", "pod_name": "service"}
+        targets = {"pods": pods, "endpoints": [exporter.target(**service)]}
+        remote = {"server": {"mode": mode, "remoteWrite": [amp()]}}
+        with running(tmp_path, {**values, **remote}, targets, receiver) as prometheus:
+
+            def scraped() -> bool:
+                points = receiver.select("a").values()
+                return len(points) == len(expected) and all(len(of_one) >= 3 for of_one in points)
+
+            prometheus.wait(scraped, "three scrapes of each target")
+            active = json.loads(prometheus.get("/api/v1/targets"))["data"]["activeTargets"]
+            found = {one["labels"]["pod"]: (one["scrapeInterval"], one["scrapeTimeout"]) for one in active}
+            assert found == expected

@@ -52,6 +52,11 @@
   "scrape.timeout" $scrape.interval) }}
 {{- include "observability-stack.reject" (list (eq 0 (int $timeout))
   (printf "`scrape.timeout` is %s, so every scrape would fail." $scrape.timeout) "scrape.timeout" "15s") }}
+{{- with $scrape.minInterval }}
+{{- $shortest := include "observability-stack.milliseconds" . | int64 }}
+{{- include "observability-stack.reject" (list (or (lt $shortest 1000) (gt $shortest 240000))
+  (printf "`scrape.minInterval` is %s, but must be between 1s and 4m." .) "scrape.minInterval" "15s") }}
+{{- end }}
 {{- range $scrape.podLabels }}
 {{- include "observability-stack.reject" (list (has . (list "cluster" "container" "instance" "job" "namespace" "node" "pod" "service"))
   (printf "`scrape.podLabels` has %s, which is a label of the target. Remove it, or copy a label of a different name." .)) }}

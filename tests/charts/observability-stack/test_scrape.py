@@ -240,6 +240,35 @@ def test_annotated_services(scrapes: Scrapes) -> None:
     assert relabel(steps, {**found, f"{start}scrape": "false"}) is None
 
 
+INTERVALS = [*(f"{second}s" for second in range(330)), *(f"{minute}m" for minute in range(9))]
+# Not in whole seconds or minutes, or no durations.
+OTHERS = ["90000ms", "1m30s", "1h", "05s", "60", "-60s", "60s ", "sixty"]
+
+
+@pytest.mark.parametrize(
+    ("shortest", "seconds", "timeout"),
+    [("", 60, None), ("61s", 61, None), ("15s", 15, None), ("5s", 5, "5s"), ("1500ms", 2, "1500ms"), ("4m", 240, None)],
+)
+def test_annotated_intervals(scrapes: Scrapes, shortest: str, seconds: int, timeout: str | None) -> None:
+    """Annotations choose intervals from `scrape.minInterval` to 5m, never one shorter than the timeout."""
+    jobs = scrapes({"scrape": {"minInterval": shortest}})
+    service = {"__meta_kubernetes_service_annotation_prometheus_io_scrape": "true", "__address__": "10.0.0.7:8080"}
+    for job, found, kind in (("pods", POD, "pod"), ("endpoints", service, "service")):
+        for interval in (*INTERVALS, *OTHERS):
+            given = {**found, f"__meta_kubernetes_{kind}_annotation_prometheus_io_interval": interval}
+            made = relabel(jobs[job]["relabel_configs"], given)
+            assert made is not None
+            known = int(interval[:-1]) * {"s": 1, "m": 60}[interval[-1]] if interval in INTERVALS else 0
+            permitted = seconds <= known <= 300
+            assert made.get("__scrape_interval__") == (interval if permitted else None), interval
+            assert made.get("__scrape_timeout__") == (timeout if permitted else None), interval
+
+
+def test_no_annotated_interval_is_shorter(scrapes: Scrapes) -> None:
+    """By default, annotations have no effect where the scrape interval of all targets is longer than they permit."""
+    assert "prometheus_io_interval" not in str(scrapes({"scrape": {"interval": "5m"}}))
+
+
 def test_pod_labels_are_selected(scrapes: Scrapes) -> None:
     """Only pod labels in `scrape.podLabels` are copied to metrics."""
     plain = relabel(scrapes()["pods"]["relabel_configs"], POD)

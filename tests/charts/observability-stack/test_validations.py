@@ -198,6 +198,16 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         "`scrape.interval` is 0s, which is less than a second",
         "scrape:\n  interval: 60s",
     ),
+    "shortest interval": (
+        {"scrape": {"minInterval": "500ms"}},
+        "`scrape.minInterval` is 500ms, but must be between 1s and 4m",
+        "scrape:\n  minInterval: 15s",
+    ),
+    "longest shortest interval": (
+        {"scrape": {"minInterval": "5m"}},
+        "`scrape.minInterval` is 5m, but must be between 1s and 4m",
+        "scrape:\n  minInterval: 15s",
+    ),
     "job twice": (
         {"scrape": {"extraConfigs": [{"job_name": "kubelet"}]}},
         '`scrape.extraConfigs[0].job_name` is "kubelet", which another job uses',

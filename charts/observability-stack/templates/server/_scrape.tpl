@@ -22,6 +22,23 @@
 {{- include "observability-stack.enabledJobs" . | fromJson | keys | sortAlpha | toJson -}}
 {{- end -}}
 
+{{/*
+Relabeling by the annotation `prometheus.io/interval`, a JSON list: dict "scrape" <values> "from" <label of the annotation>. Whole
+seconds or minutes from `minInterval` to 5m are accepted; others change nothing, since Prometheus drops a target with an invalid
+interval, or one shorter than its timeout. Longer intervals leave gaps in queries, which look back for 5m.
+*/}}
+{{- define "observability-stack.annotatedInterval" -}}
+{{- $shortest := .scrape.minInterval | default .scrape.interval -}}
+{{- $ms := include "observability-stack.milliseconds" $shortest | int -}}
+{{- $seconds := div (add $ms 999) 1000 | int -}}
+{{- $tens := div $seconds 10 | int -}}
+{{- $longer := untilStep (add1 $tens | int) 30 1 | join "|" -}}
+{{- $regex := printf "((?:%s[%d-9]|(?:%s)[0-9]|300)s|[%d-5]m)" (ternary (toString $tens) "" (gt $tens 0)) (mod $seconds 10) $longer (div (add $seconds 59) 60) -}}
+{{- $steps := list (dict "source_labels" (list .from) "regex" $regex "target_label" "__scrape_interval__") -}}
+{{- if lt $ms (include "observability-stack.milliseconds" .scrape.timeout | int) }}{{ $steps = append $steps (dict "source_labels" (list .from) "regex" $regex "target_label" "__scrape_timeout__" "replacement" $shortest) }}{{ end -}}
+{{- ternary $steps list (le $seconds 240) | toJson -}}
+{{- end -}}
+
 {{/* All scrape configurations of a pod of Prometheus: dict "root" $ "instance" <item of prometheusInstances>; a JSON list. */}}
 {{- define "observability-stack.scrapeConfigs" -}}
 {{- $root := .root -}}
@@ -41,6 +58,8 @@
 {{- $_ := set $job "kubernetes_sd_configs" (include "observability-stack.ownPods" (dict "root" $root "components" $components) | fromJsonArray) -}}
 {{- end -}}
 {{- if has $name (list "endpoints" "pods") -}}
+{{- $annotation := printf "__meta_kubernetes_%s_annotation_prometheus_io_interval" (ternary "pod" "service" (eq $name "pods")) -}}
+{{- $_ := set $job "relabel_configs" (concat $job.relabel_configs (include "observability-stack.annotatedInterval" (dict "scrape" $scrape "from" $annotation) | fromJsonArray)) -}}
 {{- range $scrape.podLabels -}}
 {{- $label := regexReplaceAll "[^A-Za-z0-9_]" . "_" -}}
 {{- $_ := set $job "relabel_configs" (append $job.relabel_configs (dict "source_labels" (list (printf "__meta_kubernetes_pod_label_%s" $label)) "target_label" $label)) -}}
