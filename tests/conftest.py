@@ -66,6 +66,15 @@ def promtool() -> Path:
         pytest.skip(f"needs promtool: {error}")
 
 
+@pytest.fixture(scope="session")
+def fluent_bit() -> Path:
+    """Fluent Bit, which cannot be built from a registry."""
+    found = images.fluent_bit()
+    if found is None:
+        pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
+    return found
+
+
 @pytest.fixture
 def render(helm: Helm) -> Render:
     """Render a chart with ``helm``; renders are cached."""

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from harness import images
 from harness.backends.aws import CloudWatchLogs, Kinesis
 from harness.backends.ports import free_port
 from harness.backends.receivers import HOST, BulkReceiver, JsonReceiver, Receiver, Trouble
@@ -262,15 +261,14 @@ def test_group_of_each_day(sidecar: Start, tmp_path: Path) -> None:
     assert groups == {f"/shop/{time[:10]}": [f"{time} line"] for time in times}
 
 
-def test_forward_gets_every_record(sidecar: Start, tmp_path: Path) -> None:
+def test_forward_gets_every_record(sidecar: Start, tmp_path: Path, fluent_bit: Path) -> None:
     """Another Fluent Bit accepts the shared key, acknowledges each chunk, and receives unchanged bytes."""
-    agent = images.fluent_bit()
     port = free_port()
     server = {"name": "forward", "listen": HOST, "port": port, "shared_key": "a b$", "self_hostname": "server"}
     taken = {"name": "file", "match": "*", "path": str(tmp_path), "file": "taken", "format": "plain"}
     config = tmp_path / "server.yaml"
     config.write_text(json.dumps({"service": {"flush": 0.2}, "pipeline": {"inputs": [server], "outputs": [taken]}}))
-    with subprocess.Popen([str(agent), "--quiet", "--config", str(config)]) as process:
+    with subprocess.Popen([fluent_bit, "--quiet", "--config", str(config)]) as process:
         try:
             block = {"tls": {"enabled": False}, "sharedKey": SECRET}
             started = sidecar(to("forward", port, **block), secrets={"OUTPUT_FORWARD__SHARED_KEY": "a b$"})

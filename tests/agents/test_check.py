@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from harness import images
 from harness.backends.pki import Authority
 from harness.backends.ports import free_port
 from harness.render.helm import Helm
@@ -32,12 +31,16 @@ AGENTS: dict[str, tuple[Path, dict[str, Any], str, str, str]] = {
 @pytest.mark.parametrize("valid", [True, False], ids=["valid", "wrong"])
 @pytest.mark.parametrize(("chart", "values", "text", "wrong", "reason"), AGENTS.values(), ids=AGENTS)
 def test_check_starts_the_agent(
-    tmp_path: Path, chart: Path, values: dict[str, Any], text: str, wrong: str, reason: str, valid: bool
+    tmp_path: Path,
+    chart: Path,
+    values: dict[str, Any],
+    text: str,
+    wrong: str,
+    reason: str,
+    valid: bool,
+    fluent_bit: Path,
 ) -> None:
     """The Job's command ends by itself with the rendered configuration, without logs, token or API server."""
-    program = images.fluent_bit()
-    if program is None:
-        pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
     made = Helm().render(chart, values=values)
     [container] = made.one("Job")["spec"]["template"]["spec"]["containers"]
     [config] = [item for item in made.select("ConfigMap") if item["metadata"]["name"].endswith("-check")]
@@ -58,7 +61,7 @@ def test_check_starts_the_agent(
             moved = moved.replace(f"{inside}\\", f"{outside}/").replace(inside, str(outside))
         (tmp_path / "config" / name).write_text(moved)
     environment = {**os.environ, "HOST_NAME": "node-1", "NODE_IP": "127.0.0.1", "POD_IP": "127.0.0.1"}
-    command = [str(program), f"--config={tmp_path}/config/check.yaml"]
+    command = [str(fluent_bit), f"--config={tmp_path}/config/check.yaml"]
     ended = subprocess.run(
         command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import images, tools
+from harness import tools
 from harness.backends.aws import CREDENTIALS, REGION, CloudWatchLogs
 from harness.backends.otlp import OtlpGrpcReceiver, OtlpReceiver
 from harness.backends.ports import free_port
@@ -100,14 +100,11 @@ def test_logs_arrive_through_the_proxy(tmp_path: Path) -> None:
     [(ELSEWHERE, False), ("127.0.0.0/8", True), (".0.0.9", True), (f"[{ELSEWHERE}]", True), ("", True)],
     ids=["address", "network", "suffix", "brackets", "empty"],
 )
-def test_fluent_bit_compares_whole_entries(tmp_path: Path, listed: str, proxied: bool) -> None:
+def test_fluent_bit_compares_whole_entries(tmp_path: Path, listed: str, proxied: bool, fluent_bit: Path) -> None:
     """Fluent Bit 5.1.1 compares each entry of NO_PROXY with strcmp (flb_upstream_needs_proxy)."""
-    agent = images.fluent_bit()
-    if agent is None:
-        pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
     with JsonReceiver(host=ELSEWHERE) as backend, Proxy({ELSEWHERE: (ELSEWHERE, backend.port)}) as proxy:
         target = ["-o", "http", "-p", f"host={ELSEWHERE}", "-p", f"port={backend.port}", "-p", "format=json"]
-        command = [str(agent), "-q", "-i", "dummy", *target, "-f", "1"]
+        command = [str(fluent_bit), "-q", "-i", "dummy", *target, "-f", "1"]
         log = tmp_path / "log"
         with running(command, log, {"HTTP_PROXY": proxy.url, "HTTPS_PROXY": "http://192.0.2.1", "NO_PROXY": listed}):
             wait(lambda: backend.records, log)

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from harness import images
-
 from .conftest import Sidecar
 
 pytestmark = pytest.mark.slow
@@ -41,15 +39,12 @@ def test_lines_arrive_once_as_written(sidecar: Callable[..., Sidecar], encoding:
     assert sorted(started.lines()) == sorted(line.encode() for line in written)
 
 
-def test_option_for_utf_16_discards_parts_of_lines(tmp_path: Path) -> None:
+def test_option_for_utf_16_discards_parts_of_lines(tmp_path: Path, fluent_bit: Path) -> None:
     """With `unicode.encoding`, Fluent Bit discards what it has read of an unfinished line: the chart rejects UTF-16."""
-    agent = images.fluent_bit()
-    if agent is None:
-        pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
     log = tmp_path / "app.log"
     log.write_bytes("first\nsec".encode("utf-16-le"))
     source = ["-i", "tail", "-p", f"path={log}", "-p", "read_from_head=true", "-p", "unicode.encoding=UTF-16LE"]
-    command = [str(agent), "-q", "-f", "0.2", *source, "-o", "stdout", "-p", "format=json_lines"]
+    command = [str(fluent_bit), "-q", "-f", "0.2", *source, "-o", "stdout", "-p", "format=json_lines"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
         assert running.stdout is not None
         try:

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from harness import images
 from harness.backends.aws import CREDENTIALS, REGION, CloudWatchLogs
 from harness.backends.receivers import HOST, BulkReceiver
 from harness.render.helm import Helm
@@ -56,11 +55,8 @@ def write(tmp_path: Path) -> Write:
 
 
 @pytest.fixture
-def router(tmp_path: Path) -> Iterator[Callable[..., None]]:
+def router(tmp_path: Path, fluent_bit: Path) -> Iterator[Callable[..., None]]:
     """Start the log router with values of the chart, and further options of its outputs."""
-    program = images.fluent_bit()
-    if program is None:
-        pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
     with ExitStack() as stack:
         api = stack.enter_context(HTTPServer(HOST, 0, threaded=True))
         api.expect_request("/api/v1/namespaces/shop/pods/web-1").respond_with_json(POD)
@@ -79,7 +75,7 @@ def router(tmp_path: Path) -> Iterator[Callable[..., None]]:
             text = "\n".join((head, INPUT.format(folder=tmp_path), filters, destinations))
             (tmp_path / "fluent-bit.conf").write_text(text, encoding="utf-8")
             log = stack.enter_context((tmp_path / "agent.log").open("wb"))
-            command = [str(program), "-q", "-c", str(tmp_path / "fluent-bit.conf")]
+            command = [str(fluent_bit), "-q", "-c", str(tmp_path / "fluent-bit.conf")]
             agent = subprocess.Popen(command, env={**os.environ, **CREDENTIALS}, stdout=log, stderr=log)
             stack.callback(agent.wait, PATIENCE_SECONDS)
             stack.callback(agent.terminate)

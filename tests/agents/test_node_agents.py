@@ -3,18 +3,16 @@
 import pytest
 
 from bench.node_agents import NAMES, OURS, node, written_by
-from harness import images
 from harness.loss import count
 
 pytestmark = pytest.mark.slow
 ROTATED = ["--rotate-seconds", "1.1", "--late", "3"]
 
 
+@pytest.mark.usefixtures("fluent_bit")
 @pytest.mark.parametrize("name", NAMES)
 def test_every_line_arrives_once(name: str) -> None:
     """Each agent sends every line with its pod; this chart's also do through rotations as the kubelet's."""
-    if images.fluent_bit() is None:
-        pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
     options = ["--containers", "3", "--lines", "3000", "--rate", "1000", "--lead", "3"]
     with node(name, containers=3) as made:
         writer = made.write([*options, *(ROTATED if name in OURS else [])])

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from harness import images
 from harness.generate import outputs
 
 ROOT = Path(__file__).parents[2]
@@ -31,12 +30,9 @@ OF_THE_CHART = {"alias", "match", "match_regex", "retry_limit", "tls", "tls.ca_f
 OF_THE_CHART |= {"tls.verify_hostname", "tls.vhost"}
 
 
-def test_custom_knows_the_plugins_of_the_program() -> None:
+def test_custom_knows_the_plugins_of_the_program(fluent_bit: Path) -> None:
     """Every other plugin of the program is accepted with exactly its options, apart from those that the chart sets."""
-    agent = images.fluent_bit()
-    if agent is None:
-        pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
-    told = json.loads(subprocess.run([agent, "-J"], capture_output=True, text=True, check=True).stdout)
+    told = json.loads(subprocess.run([fluent_bit, "-J"], capture_output=True, text=True, check=True).stdout)
     groups, accepted = DATA["plugins"]["groups"], DATA["plugins"]["plugins"]
     typed = {"es"}.union(*map(plugins_of, DATA["types"].values()))
     named = {plugin["name"]: plugin["properties"] for plugin in told["outputs"]}
@@ -51,12 +47,9 @@ def test_custom_knows_the_plugins_of_the_program() -> None:
 
 
 @pytest.mark.parametrize("plugin", sorted(set().union(*map(plugins_of, DATA["types"].values()))))
-def test_every_option_of_an_output_exists(plugin: str) -> None:
+def test_every_option_of_an_output_exists(plugin: str, fluent_bit: Path) -> None:
     """All options and fixed settings of an output type are options of its plugin."""
-    agent = images.fluent_bit()
-    if agent is None:
-        pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
-    described = subprocess.run([agent, "-o", plugin, "--help"], capture_output=True, text=True, check=True).stdout
+    described = subprocess.run([fluent_bit, "-o", plugin, "--help"], capture_output=True, text=True, check=True).stdout
     known = ANY_OUTPUT | set(re.findall(r"^(?:\x1b\[\d*m)*([a-z][\w.]*) ", described, re.MULTILINE))
     options: set[str] = set()
     for name, kind in DATA["types"].items():

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import images
 from harness.backends.aws import CloudWatchLogs, Kinesis
 from harness.backends.otlp import OtlpGrpcReceiver, OtlpReceiver
 from harness.backends.receivers import HOST, BulkReceiver, JsonReceiver, Receiver
@@ -158,11 +157,8 @@ def test_forms_of_times(sidecar: Callable[..., Sidecar], backend: JsonReceiver) 
     assert found["json"]["level"] == "warn"
 
 
-def test_events_of_windows(backend: JsonReceiver, tmp_path: Path) -> None:
+def test_events_of_windows(backend: JsonReceiver, tmp_path: Path, fluent_bit: Path) -> None:
     """Events have the time at which Windows created them, also if the agent reads them later."""
-    program = images.fluent_bit()
-    if program is None:
-        pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
     logs = {"host": {"enabled": True}, "application": {"enabled": False}}
     http = {"type": "http", "host": HOST, "port": backend.port, "tls": {"enabled": False}}
     values = {"mode": "hostProcess", "logs": logs, "outputs": {"cloudwatch": {"enabled": False}, "http": http}}
@@ -175,7 +171,7 @@ def test_events_of_windows(backend: JsonReceiver, tmp_path: Path) -> None:
     (tmp_path / "fluent-bit.yaml").write_text(
         yaml.safe_dump({**config, "service": {"flush": 0.2}, "pipeline": pipeline})
     )
-    command = [str(program), "--quiet", "--config", str(tmp_path / "fluent-bit.yaml")]
+    command = [str(fluent_bit), "--quiet", "--config", str(tmp_path / "fluent-bit.yaml")]
     log = tmp_path / "log"
     with log.open("w") as out, subprocess.Popen(command, env={"HOST_NAME": "node-1"}, stdout=out, stderr=out) as agent:
         try:

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import images
 from harness.backends.aws import REGION, Aws
 from harness.backends.ports import own_address
 from harness.render.helm import Helm
@@ -32,11 +31,8 @@ def wait_for(condition: Callable[[], bool], log: Path) -> None:
 
 
 @pytest.mark.parametrize("trusted", [True, False], ids=["in-ca-file", "not-in-ca-file"])
-def test_credential_chain_verifies_with_the_ca_file(tmp_path: Path, trusted: bool) -> None:
+def test_credential_chain_verifies_with_the_ca_file(tmp_path: Path, trusted: bool, fluent_bit: Path) -> None:
     """The CA file of a CloudWatch output alone decides whether its requests for credentials (IRSA) reach STS."""
-    program = images.fluent_bit()
-    if program is None:
-        pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
     output = {"endpoint": HOST, "stsEndpoint": HOST, "logGroupName": "/windows", "logGroupTemplate": ""}
     made = Helm().render(CHART, values={"outputs": {"cloudwatch": output}})
     data = made.one("ConfigMap", "test-fluent-bit-windows")["data"]
@@ -59,7 +55,7 @@ def test_credential_chain_verifies_with_the_ca_file(tmp_path: Path, trusted: boo
         }
         log = tmp_path / "log"
         with log.open("w") as stream:
-            command = [str(program), "--config", str(tmp_path / "fluent-bit.yaml")]
+            command = [str(fluent_bit), "--config", str(tmp_path / "fluent-bit.yaml")]
             agent = subprocess.Popen(command, env=environment, stdout=stream, stderr=stream)
         try:
             # The stand-in's answer has no credentials, as the request has no signature, but the connection is verified.

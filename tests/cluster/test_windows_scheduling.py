@@ -20,7 +20,7 @@ from kubernetes import client, config, watch
 
 from cluster.metrics import until
 from cluster.stage import own_name
-from harness import fluentbit, images
+from harness import fluentbit
 from harness.clusters import LocalCluster
 from harness.clusters.kube import wait_ready
 from harness.render.helm import Helm
@@ -196,12 +196,9 @@ METADATA = {
 
 @pytest.mark.parametrize("metadata", METADATA)
 def test_role_is_enough_for_metadata(
-    cluster: LocalCluster, core: client.CoreV1Api, helm: Helm, tmp_path: Path, metadata: str
+    cluster: LocalCluster, core: client.CoreV1Api, helm: Helm, tmp_path: Path, metadata: str, fluent_bit: Path
 ) -> None:
     """A real Fluent Bit reads a pod's labels with the chart's role, and none without it."""
-    program = images.fluent_bit()
-    if program is None:
-        pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
     space, labels = f"meta-{metadata}", {"app": "shop"}
     helm.install("m", CHART, namespace=space, kubeconfig=cluster.kubeconfig, values=METADATA[metadata], wait=False)
     made = helm.render(CHART, release="m", namespace=space, values=METADATA[metadata], kube_version="1.36.0")
@@ -218,7 +215,7 @@ def test_role_is_enough_for_metadata(
         folder = tmp_path / account
         until(lambda name=account: is_there(core, name, space), f"there is no service account {account}")
         config = on_this_machine(made, cluster, folder, token_of(core, account, space))
-        found[account] = first_record(program, config, folder, space)
+        found[account] = first_record(fluent_bit, config, folder, space)
     assert found["m-fluent-bit-windows"]["kubernetes"]["labels"] == labels
     assert "kubernetes" not in found["default"] and found["default"]["log"] == "a line"
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import images
 from harness.fluentbit import Mount, container_log, deliveries, faults, inputs_of, mounts_of, parse, pod_log, tag_of
 from harness.fluentbit.mounts import mount_at
 from harness.fluentbit.patterns import meeting
@@ -158,15 +157,6 @@ def test_host_process_sees_its_nodes_disk() -> None:
     places = {path: mount_at(mounts, path) for path in ("C:\\hpc\\etc\\a", "C:\\hpc\\b", "C:\\var\\c")}
     assert [bool(place and place.lasting) for place in places.values()] == [False, False, True]
     assert (place := places["C:\\hpc\\etc\\a"]) and place.read_only
-
-
-@pytest.fixture(scope="module")
-def fluent_bit() -> Path:
-    """The real program."""
-    found = images.fluent_bit()
-    if found is None:
-        pytest.skip("needs fluent-bit on PATH (or in $FLUENT_BIT)")
-    return found
 
 
 @pytest.mark.slow
