@@ -25,6 +25,7 @@ JOBS = (
     "kubelet",
     "node-exporter",
     "pods",
+    "probes",
     "prometheus",
     "pushgateway",
     "windows-exporter",

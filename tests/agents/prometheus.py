@@ -89,6 +89,7 @@ class Prometheus:
         receiver: takes the place of the remotes' address.
         base: scheme and prefix of its pages, with `{}` for its address.
         opener: opens these pages.
+        places: addresses in the cluster, each with the one that takes its place.
     """
 
     def __init__(
@@ -99,10 +100,12 @@ class Prometheus:
         receiver: RemoteWriteReceiver,
         base: str = "http://{}",
         opener: urllib.request.OpenerDirector | None = None,
+        places: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
+        self._places = {AMP: f"http://{HOST}:{receiver.port}", **(places or {})}
         self._base, self._opener = base, opener or urllib.request.build_opener()
-        self._targets, self._receiver = targets, receiver
+        self._targets = targets
         self._processes: list[subprocess.Popen[bytes]] = []
         self.ports: list[int] = []
         self.args: list[list[str]] = []
@@ -185,7 +188,8 @@ class Prometheus:
         return argument
 
     def _local(self, text: str) -> str:
-        text = text.replace(AMP, f"http://{HOST}:{self._receiver.port}")
+        for inside, outside in self._places.items():
+            text = text.replace(inside, outside)
         config = load_yaml(text.replace("/etc/prometheus-rules/", f"{self.folder}/rules/"))
         for alertmanager in config.get("alerting", {}).get("alertmanagers", ()):
             alertmanager.pop("kubernetes_sd_configs")
@@ -196,7 +200,7 @@ class Prometheus:
         for job in config["scrape_configs"]:
             if job.pop("kubernetes_sd_configs", None):
                 found = self._targets.get(job["job_name"], ())
-                job["static_configs"] = [
+                job["static_configs"] = job.get("static_configs", []) + [
                     {"targets": [one["__address__"]], "labels": {k: v for k, v in one.items() if k != "__address__"}}
                     for one in found
                 ]

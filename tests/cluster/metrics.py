@@ -26,6 +26,12 @@ FLUENT_BIT = "public.ecr.aws/aws-observability/aws-for-fluent-bit:3.4.17"
 INTERVAL = 5
 # Label of sent samples, which a server does not add to its own storage.
 EXTERNAL = ("cluster", "shop")
+# The API server answers its health check to everyone, with a certificate of the cluster's CA.
+PROBES = {
+    "enabled": True,
+    "modules": {"api": {"prober": "http", "http": {"tls_config": {"insecure_skip_verify": True}}}},
+    "targets": {"api": {"target": "https://kubernetes.default.svc/livez", "module": "api"}},
+}
 Points = dict[int, float]
 T = TypeVar("T")
 
@@ -58,6 +64,7 @@ class Metrics:
             "scrape": {"interval": f"{INTERVAL}s", "timeout": f"{INTERVAL}s", "kubelet": {"insecureSkipVerify": True}},
             "alertmanager": {"enabled": True},
             "pushgateway": {"enabled": True},
+            "blackboxExporter": PROBES,
             **values,
         }
         self.stage.install(RELEASE, chosen, chart=CHART)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from cluster.metrics import CHART, apply, until
+from cluster.metrics import CHART, PROBES, apply, until
 from cluster.pods import PYTHON
 from cluster.stage import Stage, namespace, own_name
 from harness import tools
@@ -50,6 +50,7 @@ ANSWERS = {
     "node-exporter/http": NOBODY,
     "alertmanager/http": NOBODY,
     "pushgateway/http": EVERYBODY,
+    "blackbox-exporter/http": NOBODY,
     "logs/http": NOBODY,
     "events/http": NOBODY,
     "traces/xray-udp": EVERYBODY,
@@ -63,7 +64,8 @@ ANSWERS = {
     "container-insights/health": NOBODY,
 }
 # Ports with configurable peers; only the Pushgateway is open without one, and closed to others with one.
-NAMED = {f"{part}/http": {FRIEND} for part in ("server", "alertmanager", "pushgateway", "logs", "events")}
+NAMED_PARTS = ("server", "alertmanager", "blackbox-exporter", "pushgateway", "logs", "events")
+NAMED = {f"{part}/http": {FRIEND} for part in NAMED_PARTS}
 NAMED |= {f"{part}/{port}": {OWN, FRIEND} for part, port in zip(STOOD_IN, ("xray-tcp", "xray-proxy"), strict=True)}
 STAND_IN = """\
 import socket, socketserver, sys, threading
@@ -142,6 +144,7 @@ class World:
             "scrape": {"interval": "3s", "timeout": "3s", "kubelet": {"insecureSkipVerify": True}},
             "nodeExporter": {"hostNetwork": False},
             "alertmanager": {"enabled": True, **named},
+            "blackboxExporter": {**PROBES, **named},
             "pushgateway": {"enabled": True, **named},
             "logs": {"enabled": True, **sends, **trusted, **named},
             "events": {"enabled": True, **trusted, **named},
@@ -265,7 +268,7 @@ def test_release_does_its_job(world: World) -> None:
     jobs = {one["labels"]["job"] for one in world.query(targets)["activeTargets"]}
     assert jobs == {
         *("kubelet", "cadvisor", "apiserver", "node-exporter", "kube-state-metrics"),
-        *("prometheus", "alertmanager", "pushgateway", "pods"),
+        *("prometheus", "alertmanager", "pushgateway", "pods", "probes"),
     }
     assert len(world.query("alertmanagers")["activeAlertmanagers"]) == 1
 

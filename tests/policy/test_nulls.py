@@ -16,7 +16,7 @@ from .values_tree import Path_, dotted, merged, nested
 
 both_helms = pytest.mark.parametrize("helm", supported.HELM, indirect=True, ids=lambda major: f"helm-{major}")
 # Inside these, fields belong to the user or Kubernetes, and null may remove a default.
-PASSED_ON = re.compile(r"^(resources|securityContext|podSecurityContext|nodeSelector|outputs)$")
+PASSED_ON = re.compile(r"^(resources|securityContext|podSecurityContext|modules|nodeSelector|outputs)$")
 MISSING = re.compile(r"at '(\S*)': missing propert(?:y|ies) ('.*')$", re.MULTILINE)
 
 

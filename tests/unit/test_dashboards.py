@@ -16,6 +16,7 @@ JOBS = {
     "kubelet",
     "node-exporter",
     "pods",
+    "probes",
     "prometheus",
     "windows-exporter",
 }
@@ -86,7 +87,7 @@ def test_a_variable_without_value_is_rejected() -> None:
 
 def test_panels_have_names_of_their_own() -> None:
     """A dashboard has one panel of a title, and there is one dashboard of a uid."""
-    assert len({board.uid for board in BOARDS}) == len(BOARDS) == 5
+    assert len({board.uid for board in BOARDS}) == len(BOARDS) == 6
     for board in BOARDS:
         titles = [panel.title for panel in board.panels]
         assert sorted(set(titles)) == sorted(titles)

@@ -55,7 +55,7 @@ observability-stack.podTemplate. Agents that ignore NO_PROXY have no proxy where
 {{- $mounts := include "observability-stack.outputMounts" $bundle | fromYamlArray -}}
 {{- $volumes := list -}}
 {{- range include "observability-stack.outputVolumes" $bundle | fromYamlArray }}{{ $volumes = append $volumes (set . "mounts" $mounts) }}{{ end -}}
-{{- has $component (list "alertmanager" "container-insights" "events" "logs" "server" "traces") | ternary (dict "env" $env "volumes" $volumes) dict | toJson -}}
+{{- has $component (list "alertmanager" "blackbox-exporter" "container-insights" "events" "logs" "server" "traces") | ternary (dict "env" $env "volumes" $volumes) dict | toJson -}}
 {{- end -}}
 
 {{/* Directory of the CA certificates of `caBundle`. */}}

@@ -13,7 +13,7 @@ that each helper names, and, for an object with the values of another component 
 {{- $values := .root.Values -}}
 {{- $component := .owner | default .component -}}
 {{- $block := get $values (include "observability-stack.valuesKey" $component) -}}
-{{- $measures := has $component (list "alertmanager" "kube-state-metrics" "node-exporter" "pushgateway" "server" "windows-exporter") -}}
+{{- $measures := has $component (list "alertmanager" "blackbox-exporter" "kube-state-metrics" "node-exporter" "pushgateway" "server" "windows-exporter") -}}
 {{- $addOn := and (eq $component "container-insights") (ne $block.installer "chart") -}}
 {{- if and $block.enabled (or $values.metrics.enabled (not $measures)) (not $addOn) }}true{{ end -}}
 {{- end -}}

@@ -15,6 +15,7 @@ BLOCKS = {
     "windowsExporter": "windows-exporter",
     "alertmanager": "alertmanager",
     "pushgateway": "pushgateway",
+    "blackboxExporter": "blackbox-exporter",
 }
 ON: dict[str, dict[str, Any]] = {name: {"enabled": True} for name in BLOCKS}
 each = pytest.mark.parametrize("block", BLOCKS)

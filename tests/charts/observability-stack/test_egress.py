@@ -12,6 +12,7 @@ URL = "http://proxy.example.com:3128"
 AMP = {"url": "https://aps-workspaces.us-east-1.amazonaws.com/workspaces/ws-1/api/v1/remote_write", "sigv4": {}}
 EVERYTHING = {
     "alertmanager": {"enabled": True},
+    "blackboxExporter": {"enabled": True},
     "containerInsights": {"enabled": True, "windows": {"enabled": True}},
     "events": {"enabled": True},
     "logs": {"enabled": True},
@@ -54,6 +55,7 @@ def test_components_that_send_data_have_the_proxy(install: Callable[..., Manifes
     fluent_bit, go = {"HTTP_PROXY", "NO_PROXY"}, VARIABLES
     assert {component: set(env) for component, env in found.items()} == {
         "alertmanager": go,
+        "blackbox-exporter": go,
         "container-insights": go,
         "container-insights-windows": go,
         "events": fluent_bit,
@@ -228,7 +230,16 @@ def test_entries_that_no_program_understands_are_rejected(rejection: Callable[..
 
 BUNDLE = "/etc/ca-bundle/ca.crt"
 CORPORATE = {"name": "corporate", "key": "ca.pem"}
-SENDERS = {"alertmanager", "container-insights", "container-insights-windows", "events", "logs", "server", "traces"}
+SENDERS = {
+    "alertmanager",
+    "blackbox-exporter",
+    "container-insights",
+    "container-insights-windows",
+    "events",
+    "logs",
+    "server",
+    "traces",
+}
 
 
 @pytest.mark.parametrize("source", ["configMap", "secret"])

@@ -48,6 +48,13 @@ COMPONENTS = {
         ("Service", f"{NAME}-pushgateway"),
         ("ServiceAccount", f"{NAME}-pushgateway"),
     },
+    "blackboxExporter": {
+        ("Deployment", f"{NAME}-blackbox-exporter"),
+        ("NetworkPolicy", f"{NAME}-blackbox-exporter"),
+        ("Secret", f"{NAME}-blackbox-exporter"),
+        ("Service", f"{NAME}-blackbox-exporter"),
+        ("ServiceAccount", f"{NAME}-blackbox-exporter"),
+    },
 }
 EXPORTERS = COMPONENTS["kubeStateMetrics"] | COMPONENTS["nodeExporter"]
 
@@ -207,7 +214,8 @@ def test_policies_admit_only_required_traffic(install: Install) -> None:
     every = {name: {"enabled": True} for name in COMPONENTS}
     peer = {"podSelector": {"matchLabels": {"app": "grafana"}}}
     for chosen in ([], [peer]):
-        parts = {name: {"networkPolicy": {"from": chosen}} for name in ("server", "alertmanager", "pushgateway")}
+        blocks = ("server", "alertmanager", "blackboxExporter", "pushgateway")
+        parts = {name: {"networkPolicy": {"from": chosen}} for name in blocks}
         made = install({name: {**every.get(name, {}), **parts.get(name, {})} for name in {*every, *parts}})
         peers = {}
         for item in made.select("NetworkPolicy"):
@@ -221,6 +229,7 @@ def test_policies_admit_only_required_traffic(install: Install) -> None:
         assert peers == {
             "server": chosen,
             "alertmanager": chosen,
+            "blackbox-exporter": chosen,
             "kube-state-metrics": [],
             "pushgateway": chosen or [{"namespaceSelector": {}}],
         }
@@ -255,6 +264,7 @@ def test_identity_types(install: Install, values: dict[str, Any], annotations: s
 def test_service_accounts_are_configurable(install: Install) -> None:
     """Each service account can have a name and annotations, or be an existing one."""
     keys = ["server", "kubeStateMetrics", "nodeExporter", "windowsExporter", "alertmanager", "pushgateway"]
+    keys.append("blackboxExporter")
     on = {name: {"enabled": True} for name in COMPONENTS}
     named = {key: {"create": False, "name": f"own-{key.lower()}"} for key in keys}
     made = install({**on, "serviceAccounts": named})

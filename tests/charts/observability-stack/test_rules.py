@@ -203,6 +203,7 @@ def test_metrics_of_rules_are_scraped(helm: Helm) -> None:
     everything = {
         **WITH_ALERTMANAGER,
         "pushgateway": {"enabled": True},
+        "blackboxExporter": {"enabled": True},
         "windowsExporter": {"enabled": True},
         "scrape": {"jobs": {"controlPlane": True}},
     }

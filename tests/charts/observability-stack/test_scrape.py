@@ -22,7 +22,8 @@ FILES = [
     )
     if (load_yaml(file.read_text(encoding="utf-8")) or {}).get("metrics", {}).get("enabled", True)
 ]
-ALL = {name: {"enabled": True} for name in ("alertmanager", "pushgateway", "windowsExporter")}
+ALL = {name: {"enabled": True} for name in ("alertmanager", "blackboxExporter", "pushgateway", "windowsExporter")}
+PROBES = {"probes"}
 OWN = {"alertmanager", "kube-state-metrics", "node-exporter", "prometheus", "pushgateway", "windows-exporter"}
 CLUSTER = {"apiserver", "cadvisor", "kubelet"}
 CONTROL_PLANE = {"kube-controller-manager", "kube-scheduler"}
@@ -50,15 +51,15 @@ def test_prometheus_accepts_the_configuration(
 def test_jobs(scrapes: Scrapes) -> None:
     """There is a job for each enabled component, and no other; each job can be disabled."""
     assert scrapes().keys() == CLUSTER | USERS | {"kube-state-metrics", "node-exporter", "prometheus"}
-    assert scrapes(ALL).keys() == CLUSTER | USERS | OWN
+    assert scrapes(ALL).keys() == CLUSTER | USERS | OWN | PROBES
     keys = {
         "kubeStateMetrics": "kube-state-metrics",
         "nodeExporter": "node-exporter",
         "windowsExporter": "windows-exporter",
     }
-    for name in CLUSTER | USERS | OWN:
+    for name in CLUSTER | USERS | OWN | PROBES:
         key = {job: key for key, job in keys.items()}.get(name, name)
-        assert scrapes({**ALL, "scrape": {"jobs": {key: False}}}).keys() == (CLUSTER | USERS | OWN) - {name}
+        assert scrapes({**ALL, "scrape": {"jobs": {key: False}}}).keys() == (CLUSTER | USERS | OWN | PROBES) - {name}
 
 
 def test_apiserver_is_read_for_what_is_used(scrapes: Scrapes) -> None:
@@ -100,11 +101,11 @@ def test_control_plane(scrapes: Scrapes, install: Callable[..., Manifests]) -> N
 
 
 def test_targets_are_endpoints(scrapes: Scrapes) -> None:
-    """No target is the address of a Service, and jobs of the release select only its own pods."""
+    """No target but those of probes is the address of a Service, and jobs of the release select only its own pods."""
     for name, job in scrapes(ALL).items():
         [discovery] = job["kubernetes_sd_configs"]
-        assert discovery["role"] in ("node", "pod", "endpointslice")
-        assert "static_configs" not in job
+        assert discovery["role"] in (("service",) if name in PROBES else ("node", "pod", "endpointslice"))
+        assert not job.get("static_configs")
         if name in OWN:
             component = "server" if name == "prometheus" else name
             assert discovery["namespaces"] == {"names": ["prometheus"]}
@@ -269,6 +270,62 @@ def test_no_annotated_interval_is_shorter(scrapes: Scrapes) -> None:
     assert "prometheus_io_interval" not in str(scrapes({"scrape": {"interval": "5m"}}))
 
 
+SERVICE = {
+    "__address__": "cart.shop.svc:8080",
+    "__meta_kubernetes_namespace": "shop",
+    "__meta_kubernetes_service_name": "cart",
+    "__meta_kubernetes_service_annotation_prometheus_io_probe": "true",
+}
+
+
+def probe(**annotations: str) -> dict[str, str]:
+    return {
+        f"__meta_kubernetes_service_annotation_prometheus_io_probe_{name}": value for name, value in annotations.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("found", "target", "module"),
+    [
+        (SERVICE, "cart.shop.svc:8080", "http_2xx"),
+        ({**SERVICE, **probe(port="9090", path="/healthz")}, "cart.shop.svc:9090/healthz", "http_2xx"),
+        ({**SERVICE, **probe(scheme="https", module="own")}, "https://cart.shop.svc:8080", "own"),
+        ({**SERVICE, **probe(scheme="ftp", port="http")}, "cart.shop.svc:8080", "http_2xx"),
+        ({**SERVICE, "__meta_kubernetes_service_annotation_prometheus_io_probe": "yes"}, None, None),
+        (
+            {"__address__": "https://shop.example.com/a?b=c", "__param_module": "own"},
+            "https://shop.example.com/a?b=c",
+            "own",
+        ),
+    ],
+    ids=["service", "port-and-path", "scheme-and-module", "invalid", "not-annotated", "static"],
+)
+def test_targets_of_probes(scrapes: Scrapes, found: dict[str, str], target: str | None, module: str | None) -> None:
+    """blackbox_exporter receives target and module, which are labels, too; static targets keep their labels."""
+    job = scrapes({"blackboxExporter": {"enabled": True}})["probes"]
+    made = relabel(job["relabel_configs"], {**found, "namespace": "own"})
+    if target is None:
+        assert made is None
+        return
+    assert made is not None
+    assert made["__address__"] == "x-observability-stack-blackbox-exporter.prometheus.svc:9115"
+    assert (made["__param_target"], made["__param_module"]) == (target, module)
+    assert (made["instance"], made["module"]) == (target, module)
+    service = ("shop", "cart") if "__meta_kubernetes_namespace" in found else ("own", None)
+    assert (made["namespace"], made.get("service")) == service
+
+
+def test_shards_split_the_probes(scrapes: Scrapes) -> None:
+    """Probes are split by their targets, since all have the address of blackbox_exporter."""
+    values = {"blackboxExporter": {"enabled": True}, "server": {"shards": 2}}
+    parts = [scrapes(values, shard=shard)["probes"]["relabel_configs"] for shard in range(2)]
+    for shard, other in ((0, 1), (1, 0)):
+        targets = [f"https://{number}.example.com" for number in range(20)]
+        of_shard = {one for one in targets if relabel(parts[shard], {"__address__": one})}
+        assert of_shard == set(targets) - {one for one in targets if relabel(parts[other], {"__address__": one})}
+        assert of_shard
+
+
 def test_pod_labels_are_selected(scrapes: Scrapes) -> None:
     """Only pod labels in `scrape.podLabels` are copied to metrics."""
     plain = relabel(scrapes()["pods"]["relabel_configs"], POD)
@@ -300,7 +357,7 @@ def test_shards_split_the_targets(scrapes: Scrapes) -> None:
     """With three shards, exactly one shard scrapes each target of each job, additional ones included."""
     values = {**ALL, "server": {"shards": 3}, "scrape": {"extraConfigs": [{"job_name": "outside"}]}}
     parts = [scrapes(values, shard=shard) for shard in range(3)]
-    for name in parts[0]:
+    for name in parts[0].keys() - PROBES:
         taken = []
         for address in (f"10.0.0.{number}:9100" for number in range(30)):
             steps = [job[name]["relabel_configs"][-2:] for job in parts]

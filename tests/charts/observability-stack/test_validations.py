@@ -208,6 +208,11 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         "`scrape.minInterval` is 5m, but must be between 1s and 4m",
         "scrape:\n  minInterval: 15s",
     ),
+    "unknown module": (
+        {"blackboxExporter": {"enabled": True, "targets": {"shop": {"target": "shop:80", "module": "http"}}}},
+        '`blackboxExporter.targets.shop` uses the module "http", which `blackboxExporter.modules` does not contain',
+        "blackboxExporter:\n  modules:\n    http:\n      prober: http",
+    ),
     "job twice": (
         {"scrape": {"extraConfigs": [{"job_name": "kubelet"}]}},
         '`scrape.extraConfigs[0].job_name` is "kubelet", which another job uses',

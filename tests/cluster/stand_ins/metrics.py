@@ -62,6 +62,11 @@ RECIPES = (
         programs={"bin/node_exporter": "node_exporter"},
         config={"Entrypoint": ["/bin/node_exporter"], **_NOBODY},
     ),
+    Recipe(
+        r"quay\.io/prometheus/blackbox-exporter:.+",
+        programs={"bin/blackbox_exporter": "blackbox_exporter"},
+        config={"Entrypoint": ["/bin/blackbox_exporter"], **_NOBODY},
+    ),
     # Neither a module that builds (its web UI is missing) nor a newer package is available.
     Recipe(
         r"quay\.io/prometheus/alertmanager:.+",

@@ -3,6 +3,7 @@
 {{/* Jobs of which only allowed metrics are sent, as a JSON list. A scrape configuration of yours replaces one by its name. */}}
 {{- define "observability-stack.listedJobs" -}}
 {{- $jobs := list "alertmanager" "apiserver" "cadvisor" "kube-state-metrics" "kubelet" "node-exporter" "prometheus" "windows-exporter" -}}
+{{- if .Values.blackboxExporter.enabled }}{{ $jobs = append $jobs "probes" }}{{ end -}}
 {{- range .Values.scrape.extraConfigs }}{{ $jobs = without $jobs (toString .job_name) }}{{ end -}}
 {{- $jobs | toJson -}}
 {{- end -}}

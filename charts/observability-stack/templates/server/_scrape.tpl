@@ -11,8 +11,9 @@
 {{- $jobs := dict -}}
 {{- range $name, $job := .Files.Get "files/scrape-jobs.yaml" | fromYaml -}}
 {{- $key := $job.switch | default (include "observability-stack.valuesKey" $name) -}}
-{{- $component := ternary "server" $key (eq $name "prometheus") -}}
-{{- if and (get $.Values.scrape.jobs $key) (or $job.kubernetes_sd_configs (get $.Values $component).enabled) }}{{ $_ := set $jobs $name (omit $job "switch") }}{{ end -}}
+{{- $component := $job.component | default (ternary "server" $key (eq $name "prometheus")) -}}
+{{- $cluster := and $job.kubernetes_sd_configs (not $job.component) -}}
+{{- if and (get $.Values.scrape.jobs $key) (or $cluster (get $.Values $component).enabled) }}{{ $_ := set $jobs $name (omit $job "component" "switch") }}{{ end -}}
 {{- end -}}
 {{- $jobs | toJson -}}
 {{- end -}}
@@ -67,6 +68,7 @@ interval, or one shorter than its timeout. Longer intervals leave gaps in querie
 {{- with int $scrape.sampleLimit }}{{ $_ := set $job "sample_limit" . }}{{ end -}}
 {{- end -}}
 {{- if has $name (list "endpoints" "pods" "pushgateway") }}{{ with int $scrape.labelLimit }}{{ $_ := set $job "label_limit" . }}{{ end }}{{ end -}}
+{{- if eq $name "probes" }}{{ $job = include "observability-stack.probesJob" (dict "root" $root "job" $job) | fromJson }}{{ end -}}
 {{- if eq $name "pushgateway" }}{{ $_ := set $job "metric_relabel_configs" (include "observability-stack.reservedJobs" (dict "root" $root "job" $name) | fromJsonArray) }}{{ end -}}
 {{- with get $allowed $name -}}
 {{- $keep := dict "source_labels" (list "__name__") "regex" (concat . $chosen | join "|") "action" "keep" -}}
@@ -84,10 +86,14 @@ interval, or one shorter than its timeout. Longer intervals leave gaps in querie
 {{- $configs = append $configs (merge (dict "metric_relabel_configs" (concat (.metric_relabel_configs | default list) $reserved)) . $limit) -}}
 {{- end -}}
 {{- if gt $shards 1 -}}
-{{- $mine := list (dict "source_labels" (list "__address__") "modulus" $shards "target_label" "__tmp_shard" "action" "hashmod") (dict "source_labels" (list "__tmp_shard") "regex" (toString .instance.shard) "action" "keep") -}}
+{{- $instance := .instance -}}
 {{- $all := $configs -}}
 {{- $configs = list -}}
-{{- range $all }}{{ $configs = append $configs (merge (dict "relabel_configs" (concat (.relabel_configs | default list) $mine)) .) }}{{ end -}}
+{{- range $all -}}
+{{- /* All probes have the address of blackbox_exporter. */}}
+{{- $mine := list (dict "source_labels" (list (ternary "__param_target" "__address__" (eq .job_name "probes"))) "modulus" $shards "target_label" "__tmp_shard" "action" "hashmod") (dict "source_labels" (list "__tmp_shard") "regex" (toString $instance.shard) "action" "keep") -}}
+{{- $configs = append $configs (merge (dict "relabel_configs" (concat (.relabel_configs | default list) $mine)) .) -}}
+{{- end -}}
 {{- end -}}
 {{- $configs | toJson -}}
 {{- end -}}
