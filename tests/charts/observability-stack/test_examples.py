@@ -1,5 +1,6 @@
 """The examples of the documentation: they render, and Alertmanager accepts their receivers."""
 
+import json
 import re
 import subprocess
 from collections.abc import Callable
@@ -52,7 +53,19 @@ def test_receivers(install: Callable[..., Manifests], amtool: Path, tmp_path: Pa
     """amtool accepts the example of the chart's Alertmanager, and that of a workspace; files are mounted."""
     chart, workspace = examples("rules.md", "Route alerts")
     made = install(chart)
-    texts = [made.texts("x-observability-stack-alertmanager")["alertmanager.yml"], workspace["alertmanager_config"]]
+    config = load_yaml(workspace["alertmanager_config"])
+    for receiver in config["receivers"]:
+        # A workspace accepts no others, and replaces this mapping by the key.
+        assert receiver.keys() <= {"name", "sns_configs", "pagerduty_configs"}
+        for one in receiver.get("pagerduty_configs", []):
+            assert one["routing_key"].keys() == {"aws_secrets_manager"}
+            assert one["routing_key"]["aws_secrets_manager"].keys() == {"secret_arn", "secret_key", "refresh_interval"}
+            one["routing_key"] = "key"
+        assert all(one["sigv4"]["region"] and "api_url" not in one for one in receiver.get("sns_configs", []))
+    rendered = made.texts("x-observability-stack-alertmanager")["alertmanager.yml"]
+    kinds = {kind for receiver in load_yaml(rendered)["receivers"] for kind in receiver if kind != "name"}
+    assert kinds == {"slack_configs", "pagerduty_configs", "opsgenie_configs", "sns_configs"}
+    texts = [rendered, json.dumps(config)]
     for text in texts:
         (tmp_path / "config.yml").write_text(text, encoding="utf-8")
         done = subprocess.run(
