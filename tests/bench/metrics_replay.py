@@ -14,7 +14,7 @@ from harness import tools
 from harness.backends.remote_write import Labels, encode
 
 # Requirements of panels that an agent does not meet; the cluster tests cover these panels with a server.
-NOT_HERE = {"a server with rules", "a claim whose volume reports its size"}
+NOT_HERE = {"a server with rules", "a claim whose volume reports its size", "an Alertmanager"}
 _ADDRESS = "127.0.0.1:19090"
 
 

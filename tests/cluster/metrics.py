@@ -124,7 +124,11 @@ def world(stage: Stage) -> list[dict[str, Any]]:
     meta = {"namespace": stage.namespace}
     box = {"name": "box", "image": BUSYBOX}
     few = {"resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "50m", "memory": "32Mi"}}}
-    busy = {**box, **few, "command": ["sh", "-c", "while :; do :; done"]}
+    # Uses its CPU limit, and queries names.
+    loop = (
+        "i=0; while :; do i=$((i + 1)); [ $((i % 50000)) != 0 ] || nslookup kubernetes.default.svc.cluster.local; done"
+    )
+    busy = {**box, **few, "command": ["sh", "-c", loop]}
     failing = {**box, "command": ["sh", "-c", "sleep 2; exit 1"]}
     ends = {"spec": {"restartPolicy": "Never", "containers": [{**box, "command": ["false"]}]}}
     labels = {"app": "busy"}
@@ -152,6 +156,13 @@ def world(stage: Stage) -> list[dict[str, Any]]:
             "hourly",
             meta,
             spec={"schedule": "0 * * * *", "jobTemplate": {"spec": {"template": ends}}},
+        ),
+        _object(
+            "policy/v1",
+            "PodDisruptionBudget",
+            "busy",
+            meta,
+            spec={"minAvailable": 1, "selector": {"matchLabels": labels}},
         ),
         _object("v1", "ResourceQuota", "most", meta, spec={"hard": {"pods": "100"}}),
         *_log_agent(meta),

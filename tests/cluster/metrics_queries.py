@@ -11,9 +11,21 @@ from cluster.metrics import CHART, INTERVAL, Metrics
 from eks_observability.dashboards import panel_queries
 from harness.render.manifests import load_yaml
 
+NOT_EKS = "no test cluster runs this add-on of EKS"
+NO_UPSTREAM = "CoreDNS of a test cluster forwards no queries"
 # Metrics that no test cluster has, with the reason.
 ABSENT = {
-    "kube_node_spec_taint": "no node of a test cluster has a taint",
+    "aws_ebs_csi_api_request_errors_total": NOT_EKS,
+    "aws_ebs_csi_api_request_throttles_total": NOT_EKS,
+    "awscni_aws_api_error_count": NOT_EKS,
+    "awscni_no_available_ip_addresses": NOT_EKS,
+    "coredns_forward_healthcheck_broken_total": NO_UPSTREAM,
+    "coredns_proxy_healthcheck_failures_total": NO_UPSTREAM,
+    "coredns_proxy_request_duration_seconds_bucket": NO_UPSTREAM,
+    "karpenter_cloudprovider_errors_total": NOT_EKS,
+    "karpenter_nodepools_limit": NOT_EKS,
+    "karpenter_nodepools_usage": NOT_EKS,
+    "karpenter_scheduler_unschedulable_pods_count": NOT_EKS,
     "prometheus_agent_corruptions_total": "an agent tells it, and an agent answers no queries",
 }
 

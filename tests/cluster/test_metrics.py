@@ -40,7 +40,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.minutes(4), pytest.mark.environme
 OUTAGE = float(os.environ.get("METRICS_OUTAGE_SECONDS", "5"))
 JOBS = {
     *("kubelet", "cadvisor", "apiserver", "node-exporter", "kube-state-metrics"),
-    *("prometheus", "alertmanager", "pushgateway", "pods", "probes"),
+    *("prometheus", "alertmanager", "pushgateway", "pods", "endpoints", "probes"),
 }
 # A scrape's own metrics; only used ones are sent, even without the allow-list.
 META = {"scrape_duration_seconds", "scrape_samples_post_metric_relabeling", "scrape_samples_scraped"}
@@ -84,9 +84,9 @@ def test_signed_samples_of_every_job_arrive(metrics: Metrics) -> None:
 
 
 def test_only_what_is_used_is_sent(metrics: Metrics) -> None:
-    """Of the chart's jobs, exactly the existing metrics of the allow-list arrive; of pods, all metrics."""
+    """Of the chart's jobs, exactly the existing metrics of the allow-list arrive; of pods and Services, all."""
     allowed = load_yaml((CHART / "files" / "allow-list.yaml").read_text())
-    yours = {"pods", "pushgateway"}
+    yours = {"pods", "endpoints", "pushgateway"}
     scraped, sent = defaultdict(set), defaultdict(set)
 
     def difference() -> dict[str, set[str]]:

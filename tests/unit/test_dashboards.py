@@ -9,6 +9,7 @@ import pytest
 from eks_observability.dashboards import BOARDS, Board, PanelQuery, panel_queries, substitute
 
 JOBS = {
+    "alertmanager",
     "apiserver",
     "cadvisor",
     "endpoints",
@@ -20,6 +21,7 @@ JOBS = {
     "prometheus",
     "windows-exporter",
 }
+ADDONS = ("a CoreDNS that forwards queries", "the VPC CNI", "Karpenter", "the EBS CSI driver")
 ASKED = [query for query in panel_queries() if query.source == "prometheus"]
 each_board = pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
 
@@ -87,15 +89,17 @@ def test_a_variable_without_value_is_rejected() -> None:
 
 def test_panels_have_names_of_their_own() -> None:
     """A dashboard has one panel of a title, and there is one dashboard of a uid."""
-    assert len({board.uid for board in BOARDS}) == len(BOARDS) == 6
+    assert len({board.uid for board in BOARDS}) == len(BOARDS) == 7
     for board in BOARDS:
         titles = [panel.title for panel in board.panels]
         assert sorted(set(titles)) == sorted(titles)
 
 
 def test_only_aws_and_windows_are_out_of_reach() -> None:
-    """The panels that no test cluster can answer are exactly those of CloudWatch and of Windows nodes."""
-    missing = {query.name for query in panel_queries() if query.absent}
+    """The panels that no test cluster can answer are exactly those of CloudWatch, Windows nodes and add-ons of EKS."""
+    addons = {query.absent for query in panel_queries() if query.dashboard == "eks-addons"}
+    assert addons == {"", *(f"needs {name}" for name in ADDONS)}
+    missing = {query.name for query in panel_queries() if query.absent and query.dashboard != "eks-addons"}
     windows = {query.name for query in panel_queries() if "windows-exporter" in query.expr}
     assert windows == {f"eks-node: {what} of Windows nodes" for what in ("CPU", "Memory", "Traffic", "Volumes")}
     assert missing - windows == {

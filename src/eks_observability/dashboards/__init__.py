@@ -7,10 +7,13 @@ that the cluster tests send to a live Prometheus.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from eks_observability.dashboards import cluster, logs, node, probes, remote_write, workload
+from eks_observability.dashboards import addons, cluster, logs, node, probes, remote_write, workload
 from eks_observability.dashboards.model import Board, CloudWatch, Panel, Source, substitute
 
-BOARDS: tuple[Board, ...] = (cluster.BOARD, node.BOARD, workload.BOARD, logs.BOARD, probes.BOARD, remote_write.BOARD)
+BOARDS: tuple[Board, ...] = (
+    *(cluster.BOARD, node.BOARD, workload.BOARD, logs.BOARD),
+    *(probes.BOARD, remote_write.BOARD, addons.BOARD),
+)
 
 __all__ = ["BOARDS", "Board", "Panel", "PanelQuery", "panel_queries", "substitute"]
 

@@ -163,6 +163,15 @@ BOARD = Board(
                     Query(f"min by (namespace, pod) ({_agent('fluentbit_uptime')})", "{{namespace}} {{pod}}"),
                     description="A sawtooth indicates an agent that restarts repeatedly.",
                 ),
+                _graph(
+                    "Buffer left",
+                    "percent",
+                    Query(
+                        f"min by (name) ({_agent('fluentbit_output_chunk_available_capacity_percent')})",
+                        "{{name}}",
+                    ),
+                    description="When the buffer of an output is full, the oldest records are dropped.",
+                ),
             ),
         ),
         Row(

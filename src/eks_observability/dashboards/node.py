@@ -159,6 +159,35 @@ BOARD = Board(
             ),
         ),
         Row(
+            "Disk queue and clock",
+            (
+                _graph(
+                    "Disk queue",
+                    "short",
+                    Query(
+                        f"sum by (node, device) ({rate(node('node_disk_io_time_weighted_seconds_total', ON, DISKS))})",
+                        "{{node}} {{device}}",
+                    ),
+                    description="Mean number of requests in the queue, which is long if a volume reaches its IOPS.",
+                ),
+                _graph(
+                    "Clock offset",
+                    "s",
+                    Query(f"max by (node) (abs({node('node_timex_offset_seconds', ON)}))", "{{node}}"),
+                ),
+                _graph(
+                    "Changes of readiness",
+                    "short",
+                    Query(
+                        "max by (node) (changes("
+                        f"{kube('kube_node_status_condition', ON, condition='Ready', status='true')}[15m]))",
+                        "{{node}}",
+                    ),
+                    description="In 15 minutes. A node that alternates between Ready and NotReady loses its pods.",
+                ),
+            ),
+        ),
+        Row(
             "Network",
             (
                 _graph(

@@ -6,6 +6,9 @@ from eks_observability.dashboards.promql import CLUSTER, RATE, rate, series
 HOURS_PER_MONTH = 730
 SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600
 REMOTE = "a server with remote write"
+CONFIGS = 'config=~"kubelet|node-exporter|pods"'
+RULES = "a server with rules"
+ALERTMANAGER = "an Alertmanager"
 NO_AWS = "CloudWatch metrics exist only in AWS"
 
 # The first two billion samples of a month in us-east-1; `eks-observability cost` has the other tiers.
@@ -38,6 +41,14 @@ def _stat(title: str, expr: str, unit: str, description: str = "", *, alarm: flo
 
 def _graph(title: str, unit: str, *queries: Query, description: str = "", needs: tuple[str, ...] = ()) -> Panel:
     return Panel(title, "graph", queries, unit=unit, description=description, needs=needs)
+
+
+def _failures(title: str, *metrics: str, description: str = "", needs: tuple[str, ...] = ()) -> Panel:
+    """Count failures of the last hour by pod of Prometheus."""
+    total = " + ".join(f"increase({_own(metric)}[1h])" for metric in metrics)
+    return _graph(
+        title, "short", Query(f"sum by (instance) ({total})", "{{instance}}"), description=description, needs=needs
+    )
 
 
 def _jobs(expr: str) -> Query:
@@ -233,7 +244,100 @@ BOARD = Board(
                         "{{instance}}",
                     ),
                     description="Only a server evaluates rules; for an agent, the workspace does.",
-                    needs=("a server with rules",),
+                    needs=(RULES,),
+                ),
+            ),
+        ),
+        Row(
+            "Failures in the last hour",
+            (
+                _failures(
+                    "Scrapes over a limit",
+                    "prometheus_target_scrapes_exceeded_sample_limit_total",
+                    "prometheus_target_scrapes_exceeded_body_size_limit_total",
+                    "prometheus_target_scrape_pool_exceeded_label_limits_total",
+                    description="All samples of such a scrape are lost.",
+                ),
+                _failures("Duplicate samples", "prometheus_target_scrapes_sample_duplicate_timestamp_total"),
+                _failures("Failed discovery", "prometheus_sd_kubernetes_failures_total"),
+                _graph(
+                    "Samples dropped before sending",
+                    "cps",
+                    Query(f"sum by (reason) ({rate(_queue('samples_dropped_total'))})", "{{reason}}"),
+                    description="`dropped_series`: metrics that the allow-list drops. Other reasons are losses.",
+                    needs=(REMOTE,),
+                ),
+                _graph(
+                    "Watches of kube-state-metrics",
+                    "ops",
+                    Query(
+                        f"sum by (result) ({rate(series('kube_state_metrics_watch_total', 'kube-state-metrics'))})",
+                        "{{result}}",
+                    ),
+                ),
+                _graph(
+                    "Storage failures",
+                    "short",
+                    Query(
+                        f"sum by (instance) (increase({_own('prometheus_tsdb_compactions_failed_total')}[1h])"
+                        f" + increase({_own('prometheus_tsdb_reloads_failures_total')}[1h])"
+                        f" + increase({_own('prometheus_tsdb_wal_corruptions_total')}[1h]))"
+                        f" or sum by (instance) (increase({_own('prometheus_agent_corruptions_total')}[1h]))",
+                        "{{instance}}",
+                    ),
+                    description="Failed compactions and reloads, and damage of the write-ahead log.",
+                ),
+            ),
+        ),
+        Row(
+            "Alerts",
+            (
+                _graph(
+                    "Alerts not delivered",
+                    "short",
+                    Query(
+                        f"sum by (instance) (increase({_own('prometheus_notifications_dropped_total')}[1h]))",
+                        "{{instance}} dropped",
+                    ),
+                    Query(
+                        f"sum by (instance) (increase({_own('prometheus_notifications_errors_total')}[1h]))",
+                        "{{instance}} errors",
+                    ),
+                    description="From Prometheus to Alertmanager, in the last hour.",
+                    needs=(ALERTMANAGER,),
+                ),
+                _graph(
+                    "Alertmanagers and targets discovered",
+                    "short",
+                    Query(
+                        f"min by (instance) ({_own('prometheus_notifications_alertmanagers_discovered')})",
+                        "{{instance}} Alertmanagers",
+                    ),
+                    Query(
+                        f"max by (config) ({_own('prometheus_sd_discovered_targets', CONFIGS)})",
+                        "{{config}}",
+                    ),
+                    needs=(ALERTMANAGER,),
+                ),
+                _graph(
+                    "Notifications",
+                    "short",
+                    Query(
+                        "sum by (integration)"
+                        f" (increase({series('alertmanager_notifications_total', 'alertmanager')}[1h]))",
+                        "{{integration}} sent",
+                    ),
+                    Query(
+                        "sum by (integration)"
+                        f" (increase({series('alertmanager_notifications_failed_total', 'alertmanager')}[1h]))",
+                        "{{integration}} failed",
+                    ),
+                    Query(
+                        f"min by (instance) ({series('alertmanager_config_last_reload_successful', 'alertmanager')})",
+                        "{{instance}} configuration loaded",
+                    ),
+                    description="From Alertmanager to the receivers, in the last hour.",
+                    needs=(ALERTMANAGER,),
                 ),
             ),
         ),

@@ -16,7 +16,10 @@ from eks_observability.dashboards.promql import (
 
 IN = 'namespace=~"$namespace"'
 OF = 'pod=~"$pod"'
+STUCK = 'condition="Progressing",status="false"'
 CONTAINERS = 'container!=""'
+AUTOSCALER = "a HorizontalPodAutoscaler"
+CLAIM = "a claim whose volume reports its size"
 PER_POD = "sum by (cluster, namespace, pod)"
 
 POD = Variable("pod", "Pod", f'kube_pod_info{{job="kube-state-metrics",cluster=~"$cluster",{IN}}}', "pod")
@@ -60,8 +63,16 @@ def _replicas(kind: str, wanted: str, ready: str, needs: tuple[str, ...] = ()) -
     )
 
 
-def _table(title: str, expr: str, description: str = "", *, unit: str = "short", needs: tuple[str, ...] = ()) -> Panel:
-    return Panel(title, "table", (Query(expr),), unit=unit, description=description, width=12, needs=needs)
+def _table(
+    title: str,
+    expr: str,
+    description: str = "",
+    *,
+    unit: str = "short",
+    width: int = 12,
+    needs: tuple[str, ...] = (),
+) -> Panel:
+    return Panel(title, "table", (Query(expr),), unit=unit, description=description, width=width, needs=needs)
 
 
 BOARD = Board(
@@ -127,8 +138,32 @@ BOARD = Board(
                         f" / {kubelet('kubelet_volume_stats_capacity_bytes', IN)})",
                         "{{persistentvolumeclaim}}",
                     ),
-                    needs=("a claim whose volume reports its size",),
+                    needs=(CLAIM,),
                     top=1,
+                ),
+                _graph(
+                    "Inodes of volumes used",
+                    "percentunit",
+                    Query(
+                        "max by (namespace, persistentvolumeclaim)"
+                        f" (1 - {kubelet('kubelet_volume_stats_inodes_free', IN)}"
+                        f" / ({kubelet('kubelet_volume_stats_inodes', IN)} > 0))",
+                        "{{persistentvolumeclaim}}",
+                    ),
+                    needs=(CLAIM,),
+                    top=1,
+                ),
+                _graph(
+                    "Claims by phase",
+                    "short",
+                    Query(f"sum by (phase) ({kube('kube_persistentvolumeclaim_status_phase', IN)})", "{{phase}}"),
+                    needs=(CLAIM,),
+                ),
+                _graph(
+                    "Volumes of the cluster by phase",
+                    "short",
+                    Query(f"sum by (phase) ({kube('kube_persistentvolume_status_phase')})", "{{phase}}"),
+                    needs=(CLAIM,),
                 ),
             ),
         ),
@@ -172,8 +207,80 @@ BOARD = Board(
                         "{{horizontalpodautoscaler}}",
                     ),
                     description="At 1, an autoscaler cannot add pods.",
-                    needs=("a HorizontalPodAutoscaler",),
+                    needs=(AUTOSCALER,),
                     top=1,
+                ),
+                _graph(
+                    "Pods of an old version",
+                    "short",
+                    Query(
+                        f"sum by (namespace, statefulset) ({kube('kube_statefulset_status_replicas', IN)})"
+                        f" - sum by (namespace, statefulset) ({kube('kube_statefulset_status_replicas_updated', IN)})",
+                        "{{statefulset}}",
+                    ),
+                    Query(
+                        "sum by (namespace, daemonset)"
+                        f" ({kube('kube_daemonset_status_desired_number_scheduled', IN)})"
+                        " - sum by (namespace, daemonset)"
+                        f" ({kube('kube_daemonset_status_updated_number_scheduled', IN)})",
+                        "{{daemonset}}",
+                    ),
+                    Query(
+                        f"sum by (namespace, deployment) ({kube('kube_deployment_status_condition', IN, STUCK)})",
+                        "{{deployment}}: rollout stuck",
+                    ),
+                    description="Of StatefulSets and DaemonSets, and Deployments whose rollout is stuck.",
+                ),
+                _graph(
+                    "Autoscalers: missing replicas",
+                    "short",
+                    Query(
+                        "sum by (namespace, horizontalpodautoscaler)"
+                        f" ({kube('kube_horizontalpodautoscaler_status_desired_replicas', IN)}"
+                        f" - {kube('kube_horizontalpodautoscaler_status_current_replicas', IN)})",
+                        "{{horizontalpodautoscaler}}",
+                    ),
+                    needs=(AUTOSCALER,),
+                ),
+                _graph(
+                    "Disruption budgets: missing pods",
+                    "short",
+                    Query(
+                        "sum by (namespace, poddisruptionbudget)"
+                        f" ({kube('kube_poddisruptionbudget_status_desired_healthy', IN)}"
+                        f" - {kube('kube_poddisruptionbudget_status_current_healthy', IN)})",
+                        "{{poddisruptionbudget}}",
+                    ),
+                    description="Above 0, no pod can be evicted, so nodes cannot be drained.",
+                    needs=("a PodDisruptionBudget",),
+                ),
+                _graph(
+                    "Quota used",
+                    "percentunit",
+                    Query(
+                        "max by (namespace, resource)"
+                        f" ({kube('kube_resourcequota', IN, type='used')} / ignoring (type)"
+                        f" ({kube('kube_resourcequota', IN, type='hard')} > 0))",
+                        "{{namespace}} {{resource}}",
+                    ),
+                    needs=("a ResourceQuota",),
+                    top=1,
+                ),
+                _table(
+                    "Failed Jobs",
+                    f"max by (namespace, job_name) ({kube('kube_job_failed', IN, condition='true')})",
+                    width=8,
+                    needs=("a Job that fails",),
+                ),
+                _graph(
+                    "Until the next run of CronJobs",
+                    "s",
+                    Query(
+                        f"max by (namespace, cronjob) ({kube('kube_cronjob_next_schedule_time', IN)}) - time()",
+                        "{{cronjob}}",
+                    ),
+                    description="Below 0, a CronJob is late.",
+                    needs=("a CronJob",),
                 ),
             ),
         ),

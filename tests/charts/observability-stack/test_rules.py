@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from eks_observability import allow_list
+from eks_observability.dashboards import panel_queries
+from eks_observability.promql import reads
 from harness.render.helm import Helm
 from harness.render.manifests import Manifests, load_yaml
 
@@ -83,6 +85,31 @@ def test_alerts_explain_themselves(file: Path) -> None:
         used = {word.split()[0].strip("}/.,:;)") for word in text.split("$labels.")[1:]}
         for name in used:
             assert any(f"{name}=" in labels for labels in found[rule["alert"]]), f"{rule['alert']} has no label {name}"
+
+
+def test_no_alert_lacks_a_runbook_a_unit_test_or_a_panel() -> None:
+    """Each alert has a section in a runbook, a test in which it fires, and a panel with one of its metrics."""
+    rules = [(file, rule) for file in FILES for rule in rules_of(load_yaml(file.read_text(encoding="utf-8"))["groups"])]
+    recorded = {rule["record"]: rule["expr"] for _, rule in rules if "record" in rule}
+
+    def metrics(expr: str) -> set[str]:
+        found = {read.metric for read in reads(expr, allow_list.JOBS)}
+        return found.union(*(metrics(recorded[name]) for name in found & recorded.keys()))
+
+    shown = {metric for one in panel_queries() if one.source == "prometheus" for metric in metrics(one.expr)}
+    without: dict[str, set[str]] = {"runbook": set(), "unit test": set(), "panel": set()}
+    for file, rule in rules:
+        if "alert" not in rule:
+            continue
+        runbook = CHART.parents[1] / "docs" / "runbooks" / f"{file.stem}.md"
+        lacks = {
+            "runbook": f"\n## {rule['alert']}\n" not in runbook.read_text(encoding="utf-8"),
+            "unit test": rule["alert"] not in expected(CASES / file.name),
+            "panel": not metrics(rule["expr"]) & shown,
+        }
+        for what in (name for name, missing in lacks.items() if missing):
+            without[what].add(rule["alert"])
+    assert without == {"runbook": set(), "unit test": set(), "panel": set()}
 
 
 def test_document_lists_every_alert() -> None:

@@ -184,6 +184,14 @@ def persistentvolumes(item: Object) -> Iterator[Sample]:
         yield "kube_persistentvolume_status_phase", named, phase == item["status"].get("phase")
 
 
+def poddisruptionbudgets(item: Object) -> Iterator[Sample]:
+    labels, status = _named("poddisruptionbudget", item), item.get("status", {})
+    fields = {"current_healthy": "currentHealthy", "desired_healthy": "desiredHealthy"}
+    fields |= {"pod_disruptions_allowed": "disruptionsAllowed", "expected_pods": "expectedPods"}
+    for metric, field in fields.items():
+        yield f"kube_poddisruptionbudget_status_{metric}", labels, status.get(field, 0)
+
+
 def resourcequotas(item: Object) -> Iterator[Sample]:
     labels = _named("resourcequota", item)
     for kind in ("hard", "used"):
@@ -210,6 +218,7 @@ COLLECTORS: dict[str, tuple[str, Callable[[Object], Iterator[Sample]]]] = {
     "nodes": (_CORE, nodes),
     "persistentvolumeclaims": (_CORE, persistentvolumeclaims),
     "persistentvolumes": (_CORE, persistentvolumes),
+    "poddisruptionbudgets": ("/apis/policy/v1", poddisruptionbudgets),
     "pods": (_CORE, pods),
     "replicasets": (_APPS, replicasets),
     "resourcequotas": (_CORE, resourcequotas),

@@ -36,16 +36,18 @@ def kwok_addresses(layout: Layout) -> list[str]:
 
 
 def install(kubeconfig: Path, layout: Layout) -> None:
-    """Publish the first node's DNS server as the DNS Service of the cluster.
+    """Publish the first node's DNS server as the DNS Service of the cluster, annotated for scraping as on EKS.
 
     Args:
         kubeconfig: kubeconfig with administrator access.
         layout: the layout of the cluster.
     """
     ports = [{"name": f"dns-{protocol.lower()}", "port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
+    ports.append({"name": "metrics", "port": 9153, "protocol": "TCP"})
     labels = {"k8s-app": "kube-dns"}
+    scraped = {"prometheus.io/scrape": "true", "prometheus.io/port": "9153"}
     service = {
-        "metadata": {"name": "kube-dns", "labels": labels},
+        "metadata": {"name": "kube-dns", "labels": labels, "annotations": scraped},
         "spec": {"clusterIP": str(layout.dns_service), "ports": ports},
     }
     endpoints = {

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from harness.backends.pki import Authority
+from harness.backends.ports import in_url
 from harness.clusters.local.layout import API_PORT, Layout, Node
 
 # containerd uses this name; harness.images assembles an image with it.
@@ -235,6 +236,7 @@ def _write_dns(layout: Layout) -> None:
     text = f""".:53 {{
     bind {" ".join(map(str, layout.first.ips))}
     errors
+    prometheus {in_url(str(layout.first.ip))}:9153
     kubernetes cluster.local in-addr.arpa ip6.arpa {{
         kubeconfig {layout.path("admin.kubeconfig")}
         pods insecure
