@@ -10,7 +10,7 @@ import pytest
 from harness.render.helm import Helm
 
 KIBIBYTE = 1024
-LIMIT = 448 * KIBIBYTE
+LIMIT = 400 * KIBIBYTE
 
 
 def test_release_fits_into_a_secret(chart: Path, helm: Helm) -> None:
