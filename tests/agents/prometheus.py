@@ -1,4 +1,4 @@
-"""Runs the rendered Prometheus on this machine, without a cluster: tests name the targets that it would discover."""
+"""Runs the rendered Prometheus or vmagent on this machine, without a cluster: tests name what it would discover."""
 
 import contextlib
 import os
@@ -107,6 +107,7 @@ class Prometheus:
         self._base, self._opener = base, opener or urllib.request.build_opener()
         self._targets = targets
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._engine: str = values.get("server", {}).get("engine", "prometheus")
         self.ports: list[int] = []
         self.args: list[list[str]] = []
         rendered = self.configure(values)
@@ -121,23 +122,24 @@ class Prometheus:
             name = f"test-observability-stack-{part}"
             if made.names() & {("ConfigMap", name), ("Secret", name)}:
                 for file, text in made.texts(name).items():
-                    self._write(folder, file, self._local(text) if part == "server" else text)
-        return list(made.containers("prometheus"))
+                    scrapes = part == "server" and not file.startswith("relabel")
+                    self._write(folder, file, self._local(text) if scrapes else text)
+        return list(made.containers(self._engine))
 
     def start(self) -> "Prometheus":
         """Start the pods, and wait until they are ready."""
         for number, args in enumerate(self.args):
             with (self.folder / f"log-{number}").open("ab") as log:
-                command = [str(_program()), *args]
+                command = [str(program(self._engine)), *args]
                 environment = {**os.environ, **CREDENTIALS}
                 self._processes.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
-        self.wait(lambda: all(self._ready(port) for port in self.ports), "Prometheus to be ready")
+        self.wait(lambda: all(self._ready(port) for port in self.ports), f"{self._engine} to be ready")
         return self
 
-    def stop(self) -> None:
-        """Kill the pods. After SIGTERM, Prometheus would try to deliver for a minute."""
+    def stop(self, *, gently: bool = False) -> None:
+        """Kill the pods. After SIGTERM (`gently`), Prometheus would deliver for a minute, vmagent for five seconds."""
         for process in self._processes:
-            process.kill()
+            (process.terminate if gently else process.kill)()
             process.wait(timeout=60)
         self._processes.clear()
 
@@ -182,6 +184,8 @@ class Prometheus:
             "=/prometheus": f"={self.folder}/data-{number}",
             "=/etc/web/": f"={self.folder}/web/",
             "--web.listen-address=:9090": f"--web.listen-address={HOST}:{self.ports[number]}",
+            "--httpListenAddr=:9090": f"--httpListenAddr={HOST}:{self.ports[number]}",
+            **self._places,
         }
         for inside, outside in places.items():
             argument = argument.replace(inside, outside)
@@ -238,8 +242,9 @@ def _quick(values: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _program() -> Path:
+def program(engine: str) -> Path:
+    """Return the path of `prometheus` or `vmagent`, or skip the test."""
     try:
-        return tools.path("prometheus")
+        return tools.path(engine)
     except HarnessError as error:
-        pytest.skip(f"needs Prometheus: {error}")
+        pytest.skip(f"needs {engine}: {error}")

@@ -112,11 +112,9 @@ def test_fluent_bit_compares_whole_entries(tmp_path: Path, listed: str, proxied:
 
 
 @pytest.mark.environment("proxy", "metrics")
-def test_metrics_arrive_through_the_proxy(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["prometheus", "vmagent"])
+def test_metrics_arrive_through_the_proxy(tmp_path: Path, engine: str) -> None:
     """Prometheus sends to the remote outside through the proxy, and to one in `noProxy` and its targets directly."""
-    binary = tools.find("prometheus").path
-    if binary is None:
-        pytest.skip("needs prometheus")
     outside: dict[str, tuple[str, int]] = {}
     with (
         Proxy(outside) as proxy,
@@ -128,10 +126,10 @@ def test_metrics_arrive_through_the_proxy(tmp_path: Path) -> None:
         values = {
             "proxy": {"httpProxy": proxy.url, "noProxy": ["127.0.0.9/32"]},
             "scrape": {"interval": "1s", "timeout": "1s", "allowList": {"enabled": False}},
-            "server": {"remoteWrite": remotes},
+            "server": {"engine": engine, "remoteWrite": remotes},
         }
         log = tmp_path / "log"
-        with prometheus(tmp_path, str(binary), values):
+        with prometheus(tmp_path, values):
             wait(lambda: far.samples and near.samples, log)
     assert proxy.hosts() == {"metrics.example.com"}
 
@@ -241,11 +239,9 @@ def test_other_protocols_use_the_proxy(sidecar: Callable[..., Sidecar], output: 
 
 @pytest.mark.environment("private-ca", "metrics")
 @pytest.mark.parametrize("trusted", [True, False], ids=["ca-bundle", "public-cas"])
-def test_amp_behind_a_private_ca(tmp_path: Path, trusted: bool) -> None:
+@pytest.mark.parametrize("engine", ["prometheus", "vmagent"])
+def test_amp_behind_a_private_ca(tmp_path: Path, engine: str, trusted: bool) -> None:
     """Signed samples reach a workspace through a proxy that inspects TLS, with `caBundle` only."""
-    binary = tools.find("prometheus").path
-    if binary is None:
-        pytest.skip("needs prometheus")
     name = f"aps-workspaces.{REGION}.amazonaws.com"
     with (
         RemoteWriteReceiver(region=REGION, tls=tmp_path / "pki", names=[name]) as amp,
@@ -254,12 +250,12 @@ def test_amp_behind_a_private_ca(tmp_path: Path, trusted: bool) -> None:
         values: dict[str, Any] = {
             "proxy": {"httpProxy": proxy.url},
             "scrape": {"interval": "1s", "timeout": "1s", "allowList": {"enabled": False}},
-            "server": {"remoteWrite": [{"url": f"https://{name}{PATH}", "sigv4": {}}]},
+            "server": {"engine": engine, "remoteWrite": [{"url": f"https://{name}{PATH}", "sigv4": {}}]},
         }
         if trusted:
             values["caBundle"] = {"configMap": KEY}
         log = tmp_path / "log"
-        with prometheus(tmp_path, str(binary), values, ca=amp.ca):
+        with prometheus(tmp_path, values, ca=amp.ca):
             wait(lambda: amp.samples if trusted else b"certificate signed by unknown" in log.read_bytes(), log)
         assert bool(amp.samples) is trusted and amp.unauthorized == 0
     assert proxy.hosts() == {name}
@@ -371,23 +367,31 @@ def log_of(message: str) -> str:
 @contextlib.contextmanager
 def prometheus(
     folder: Path,
-    binary: str,
     values: dict[str, Any],
     *,
     ca: Path | None = None,
     credentials: Mapping[str, str] = CREDENTIALS,
 ) -> Iterator[None]:
-    """Run the rendered Prometheus, which scrapes only itself, on an address that is in no NO_PROXY by itself."""
+    """Run the rendered Prometheus or vmagent, which scrapes itself, on an address that is in no NO_PROXY by itself."""
+    engine = values["server"].get("engine", "prometheus")
+    binary = tools.find(engine).path
+    if binary is None:
+        pytest.skip(f"needs {engine}")
     made = Helm().render(CHART, values=values)
-    config = load_yaml(made.texts("test-observability-stack-server")["prometheus-0-0.yaml"])
     listen = f"127.0.0.7:{free_port('127.0.0.7')}"
-    config["scrape_configs"] = [{"job_name": "self", "static_configs": [{"targets": [listen]}]}]
-    (folder / "prometheus.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    for name, text in made.texts("test-observability-stack-server").items():
+        config = load_yaml(text)
+        if name == "prometheus-0-0.yaml":
+            config["scrape_configs"] = [{"job_name": "self", "static_configs": [{"targets": [listen]}]}]
+        (folder / name).write_text(yaml.safe_dump(config), encoding="utf-8")
     [pod] = [pod for pod in made.pods() if str(pod).startswith("StatefulSet/")]
     [container] = pod.spec["containers"]
-    command = [binary, f"--config.file={folder / 'prometheus.yaml'}", "--agent", f"--web.listen-address={listen}"]
+    places = {"/etc/prometheus/": f"{folder}/", "=/prometheus": f"={folder}/data", "=:9090": f"={listen}"}
+    args = list(container["args"])
+    for inside, outside in places.items():
+        args = [one.replace(inside, outside) for one in args]
     given = {"KUBERNETES_SERVICE_HOST": "10.100.0.1", **credentials}
     env = expanded(container.get("env", []), given)
     environment = {name: text.replace(BUNDLE, str(ca)) for name, text in env.items()}
-    with running([*command, f"--storage.agent.path={folder / 'data'}"], folder / "log", environment):
+    with running([str(binary), *args], folder / "log", environment):
         yield

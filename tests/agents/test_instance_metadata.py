@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from harness import tools
 from harness.backends.aws import REGION, CloudWatchLogs
 from harness.backends.ports import free_port
 from harness.backends.proxy import Proxy
@@ -127,11 +126,9 @@ def test_traces_do_not_wait_for_it(tmp_path: Path, kind: str, identity: str, eng
 
 @pytest.mark.parametrize("kind", NODES)
 @pytest.mark.parametrize("identity", IDENTITIES)
-def test_metrics_do_not_wait_for_it(tmp_path: Path, kind: str, identity: str) -> None:
+@pytest.mark.parametrize("engine", ["prometheus", "vmagent"])
+def test_metrics_do_not_wait_for_it(tmp_path: Path, kind: str, identity: str, engine: str) -> None:
     """The first signed sample arrives at once."""
-    binary = tools.find("prometheus").path
-    if binary is None:
-        pytest.skip("needs prometheus")
     name = f"aps-workspaces.{REGION}.amazonaws.com"
 
     def first_sample() -> None:
@@ -139,11 +136,11 @@ def test_metrics_do_not_wait_for_it(tmp_path: Path, kind: str, identity: str) ->
         with amp, pod(tmp_path, identity, name, amp) as given:
             values: dict[str, Any] = {
                 "scrape": {"interval": "1s", "timeout": "1s", "allowList": {"enabled": False}},
-                "server": {"remoteWrite": [{"url": f"https://{name}{PATH}", "sigv4": {}}]},
+                "server": {"engine": engine, "remoteWrite": [{"url": f"https://{name}{PATH}", "sigv4": {}}]},
                 **given.pop("values"),
             }
             began = time.monotonic()
-            with prometheus(tmp_path, str(binary), values, **given):
+            with prometheus(tmp_path, values, **given):
                 wait(lambda: amp.samples, tmp_path / "log")
             assert time.monotonic() - began < SECONDS and amp.unauthorized == 0
 

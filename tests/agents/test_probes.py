@@ -55,8 +55,12 @@ def receiver() -> Iterator[RemoteWriteReceiver]:
         yield made
 
 
-@pytest.mark.parametrize("mode", ["agent", "server"])
-def test_results_of_probes_arrive(tmp_path: Path, receiver: RemoteWriteReceiver, mode: str) -> None:
+@pytest.mark.parametrize(
+    "server",
+    [{"mode": "agent"}, {"mode": "server"}, {"mode": "agent", "engine": "vmagent"}],
+    ids=["agent", "server", "vmagent"],
+)
+def test_results_of_probes_arrive(tmp_path: Path, receiver: RemoteWriteReceiver, server: dict[str, Any]) -> None:
     """Results of probes arrive with their labels, also the expiry of certificates, and nothing that is not used."""
     with (
         Exporter({"/healthz": "a 1\n"}) as page,
@@ -71,7 +75,7 @@ def test_results_of_probes_arrive(tmp_path: Path, receiver: RemoteWriteReceiver,
         }
         modules = {"http_2xx": {"prober": "http"}, "tcp_connect": {"prober": "tcp"}, "tls": tls}
         exporter = {"enabled": True, "modules": modules, "targets": targets}
-        values = {"blackboxExporter": exporter, "server": {"mode": mode, "remoteWrite": [amp()]}}
+        values = {"blackboxExporter": exporter, "server": {**server, "remoteWrite": [amp()]}}
         start = "__meta_kubernetes_service_annotation_prometheus_io_probe"
         of_service = {"__meta_kubernetes_namespace": "shop", "__address__": page.address, start: "true"}
         services = [

@@ -43,6 +43,9 @@ observability-stack.podTemplate. Agents that ignore NO_PROXY have no proxy where
 {{- if and $fluentBit (eq $component "logs") }}{{ $_ := set $given "direct" (list "$(NODE_IP)") }}{{ end -}}
 {{- else if eq $component "container-insights" -}}
 {{- $_ := set $given "direct" (list "$(HOST_IP)") -}}
+{{- else if and (eq $component "server") (include "observability-stack.isVmagent" .root) -}}
+{{- /* vmagent uses the proxy for scrapes, too. Targets are discovered by their addresses, remotes have names. */ -}}
+{{- $_ := set $given "direct" (list "0.0.0.0/0" "::/0") -}}
 {{- end -}}
 {{- $env := list -}}
 {{- if not (include "observability-stack.bypassesProxy" (dict "root" .root "host" $service)) }}{{ $env = include "observability-stack.proxyEnv" (merge (dict "fluentBit" $fluentBit "fluentd" (and (eq $component "logs") (not $fluentBit))) $given) | fromJsonArray }}{{ end -}}

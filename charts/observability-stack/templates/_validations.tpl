@@ -3,7 +3,7 @@ Checks that the schema cannot express. Each returns messages (problem, place, YA
 together.
 */}}
 {{- define "observability-stack.validate" -}}
-{{- include "observability-stack.runChecks" (dict "root" . "checks" (list "Fullname" "Mode" "Region" "Remotes" "Labels" "Identity" "Proxy" "Scrape" "Probes" "Web" "AllowList" "Storage" "Kinds" "DisabledAlerts" "RuleGroups" "Monitors" "Traces" "Redaction" "Logs" "Fargate" "Insights")) -}}
+{{- include "observability-stack.runChecks" (dict "root" . "checks" (list "Fullname" "Mode" "Region" "Remotes" "Labels" "Identity" "Proxy" "Scrape" "Probes" "Web" "Vmagent" "AllowList" "Storage" "Kinds" "DisabledAlerts" "RuleGroups" "Monitors" "Traces" "Redaction" "Logs" "Fargate" "Insights")) -}}
 {{- end -}}
 
 {{- define "observability-stack.checkMode" -}}

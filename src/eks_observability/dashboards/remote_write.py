@@ -60,7 +60,10 @@ def _cloudwatch(title: str, unit: str, search: str, statistic: str, description:
     return Panel(title, "graph", (query,), unit=unit, description=description, absent=NO_AWS)
 
 
-_SENT = f"sum({rate(_queue('samples_total'))})"
+# vmagent counts the samples that it queues, and the requests that fail.
+_QUEUED = _own("vmagent_remotewrite_rows_pushed_after_relabel_total")
+_REFUSED = _own("vmagent_remotewrite_packets_dropped_total")
+_SENT = f"(sum({rate(_queue('samples_total'))}) or sum({rate(_QUEUED)}))"
 _KEPT = series("scrape_samples_post_metric_relabeling", ANY)
 _SCRAPED = series("scrape_samples_scraped", ANY)
 # Both are 0 (1970) until the first samples are sent.
@@ -94,9 +97,9 @@ BOARD = Board(
                 ),
                 _stat(
                     "Samples lost",
-                    f"sum(increase({_queue('samples_failed_total')}[1h]))",
+                    f"sum(increase({_queue('samples_failed_total')}[1h])) or sum(increase({_REFUSED}[1h]))",
                     "short",
-                    "In the last hour: rejected by the endpoint with an error that is not retried.",
+                    "In the last hour: rejected with an error that is not retried. For vmagent: requests.",
                     alarm=1,
                 ),
                 _stat("Waiting samples", f"sum({_queue('samples_pending')})", "short"),
@@ -115,7 +118,7 @@ BOARD = Board(
                 _graph(
                     "Samples",
                     "cps",
-                    Query(f"sum by (url) ({rate(_queue('samples_total'))})", "sent"),
+                    Query(f"sum by (url) ({rate(_queue('samples_total'))} or {rate(_QUEUED)})", "sent"),
                     Query(f"sum by (url) ({rate(_queue('samples_retried_total'))})", "sent again"),
                     Query(f"sum by (url) ({rate(_queue('samples_failed_total'))})", "lost"),
                     description="Retried samples: after 429 and 5xx responses.",
@@ -124,7 +127,11 @@ BOARD = Board(
                 _graph(
                     "Bytes sent",
                     "Bps",
-                    Query(f"sum by (url) ({rate(_queue('bytes_total'))})", "{{url}}"),
+                    Query(
+                        f"sum by (url) ({rate(_queue('bytes_total'))}"
+                        f" or {rate(_own('vmagent_remotewrite_bytes_sent_total'))})",
+                        "{{url}}",
+                    ),
                     needs=(REMOTE,),
                 ),
                 _graph(
@@ -229,12 +236,21 @@ BOARD = Board(
                 _graph(
                     "Write-ahead log",
                     "bytes",
-                    Query(f"sum by (instance) ({_own('prometheus_tsdb_wal_storage_size_bytes')})", "{{instance}}"),
+                    Query(
+                        f"sum by (instance) ({_own('prometheus_tsdb_wal_storage_size_bytes')}"
+                        f" or {_own('vmagent_remotewrite_pending_data_bytes')})",
+                        "{{instance}}",
+                    ),
+                    description="For vmagent: the data that waits to be sent.",
                 ),
                 _graph(
                     "Configuration loaded",
                     "bool",
-                    Query(f"min by (instance) ({_own('prometheus_config_last_reload_successful')})", "{{instance}}"),
+                    Query(
+                        f"min by (instance) ({_own('prometheus_config_last_reload_successful')}"
+                        f" or {_own('vm_promscrape_config_last_reload_successful')})",
+                        "{{instance}}",
+                    ),
                 ),
                 _graph(
                     "Failed rules",

@@ -70,7 +70,7 @@
 {{/* How to load the rules into AMP, for NOTES. */}}
 {{- define "observability-stack.rulesNotes" -}}
 {{- if and (include "observability-stack.hasRules" .) (include "observability-stack.prometheusIsAgent" .) }}
-Rules: Prometheus in agent mode evaluates no rules. Save them for the backend that stores the samples:
+Rules: {{ ne "" (include "observability-stack.isVmagent" .) | ternary "vmagent" "Prometheus in agent mode" }} evaluates no rules. Save them for the backend that stores the samples:
 
   kubectl get configmap {{ include "observability-stack.componentName" (dict "root" . "component" "rules") }} --namespace {{ .Release.Namespace }} -o jsonpath='{.data.amp-rules\.yaml}' > amp-rules.yaml
 {{- range include "observability-stack.remotesWithDefaults" . | fromJsonArray }}

@@ -43,8 +43,10 @@ alertmanagers:
 {{/* A configuration file for each instance, which differ in shard and replica. Argument: the root. */}}
 {{- define "observability-stack.prometheusConfigData" -}}
 {{- $files := dict -}}
+{{- if include "observability-stack.isVmagent" . }}{{ $files = include "observability-stack.vmagentFiles" . | fromYaml }}{{ else -}}
 {{- range include "observability-stack.prometheusInstances" . | fromJsonArray -}}
 {{- $_ := set $files .file (include "observability-stack.prometheusConfig" (dict "root" $ "instance" .)) -}}
+{{- end -}}
 {{- end -}}
 {{- $files | toYaml -}}
 {{- end -}}

@@ -1,6 +1,7 @@
 {{/* Values of the pods, as JSON. Several instances prefer different nodes, unless the values set an affinity. */}}
 {{- define "observability-stack.serverPodValues" -}}
 {{- $server := .Values.server -}}
+{{- if include "observability-stack.isVmagent" . }}{{ $server = merge (omit $server "image" "resources") $server.vmagent }}{{ end -}}
 {{- if or $server.affinity (le (mul $server.replicas $server.shards) 1) -}}
 {{- $server | toJson -}}
 {{- else -}}
@@ -16,6 +17,13 @@
 {{- $web := dict "root" .root "component" "server" -}}
 {{- $rules := include "observability-stack.evaluatesRules" .root -}}
 token: true
+{{- if include "observability-stack.isVmagent" .root }}
+annotations:
+  # It reads the configuration of scrapes again, but not that of remotes.
+  checksum/relabeling: {{ include "observability-stack.vmagentRelabeling" .root | sha256sum }}
+args:
+  {{- include "observability-stack.vmagentArgs" . | nindent 2 }}
+{{- else }}
 args:
   - --config.file=/etc/prometheus/{{ .instance.file }}
   # No checksum annotation: a restart during an outage would lose the samples that wait for a remote.
@@ -34,6 +42,7 @@ args:
   - --storage.tsdb.retention.size={{ . }}
   {{- end }}
   {{- end }}
+{{- end }}
 env:
   {{- include "observability-stack.awsEnv" .root | nindent 2 }}
 ports:
