@@ -32,6 +32,8 @@ PROBES = {
     "modules": {"api": {"prober": "http", "http": {"tls_config": {"insecure_skip_verify": True}}}},
     "targets": {"api": {"target": "https://kubernetes.default.svc/livez", "module": "api"}},
 }
+# The receiver's CA for engines that read it from a file.
+CA = {"name": "receiver", "key": "ca.crt"}
 Points = dict[int, float]
 T = TypeVar("T")
 
@@ -50,17 +52,25 @@ class Metrics:
     receiver: RemoteWriteReceiver
     address: str
 
-    def install(self, mode: str, **values: Any) -> None:
-        """Install or upgrade the release, as `server` or `agent`."""
+    def install(self, mode: str, engine: str = "prometheus", **values: Any) -> None:
+        """Install or upgrade the release, as `server` or `agent`, with an engine."""
         assert self.receiver.ca is not None
-        remote = {
+        remote: dict[str, Any] = {
             "url": f"https://{in_url(self.address)}:{self.receiver.port}{PATH}",
             "sigv4": {"region": REGION},
-            "tls_config": {"ca": self.receiver.ca.read_text(encoding="ascii")},
         }
+        if engine == "prometheus":
+            remote["tls_config"] = {"ca": self.receiver.ca.read_text(encoding="ascii")}
+        else:
+            values["caBundle"] = {"configMap": CA}
         chosen = {
             "cluster": {"name": EXTERNAL[1], "region": REGION},
-            "server": {"mode": mode, "remoteWrite": [remote], "extraEnvFrom": [{"secretRef": {"name": "aws"}}]},
+            "server": {
+                "mode": mode,
+                "engine": engine,
+                "remoteWrite": [remote],
+                "extraEnvFrom": [{"secretRef": {"name": "aws"}}],
+            },
             "scrape": {"interval": f"{INTERVAL}s", "timeout": f"{INTERVAL}s", "kubelet": {"insecureSkipVerify": True}},
             "alertmanager": {"enabled": True},
             "pushgateway": {"enabled": True},

@@ -16,6 +16,7 @@ import pytest
 from cluster import metrics_queries as queries
 from cluster.metrics import (
     BUSYBOX,
+    CA,
     CHART,
     FLUENT_BIT,
     INTERVAL,
@@ -35,7 +36,7 @@ from harness.clusters import Cluster
 from harness.render.helm import Helm
 from harness.render.manifests import load_yaml
 
-pytestmark = [pytest.mark.cluster, pytest.mark.minutes(4), pytest.mark.environment("ipv4", "metrics")]
+pytestmark = [pytest.mark.cluster, pytest.mark.minutes(5), pytest.mark.environment("ipv4", "metrics")]
 # Duration of each kind of failure, in seconds.
 OUTAGE = float(os.environ.get("METRICS_OUTAGE_SECONDS", "5"))
 JOBS = {
@@ -169,6 +170,26 @@ def test_another_region_is_rejected(metrics: Metrics) -> None:
     until(lambda: metrics.receiver.reasons, "a refusal")
     metrics.receiver.want(region=REGION)
     assert f"/{REGION}/aps/aws4_request, not for aps in us-west-2" in metrics.receiver.reasons[0]
+
+
+def test_vmagent_takes_the_place_of_prometheus(metrics: Metrics) -> None:
+    """vmagent finds the same targets and signs its requests; no sample is lost in an outage, or out of order."""
+    receiver = metrics.receiver
+    assert receiver.ca is not None
+    data = {CA["key"]: receiver.ca.read_text(encoding="ascii")}
+    apply(metrics.stage, [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": CA["name"]}, "data": data}])
+    faults = (len(receiver.reasons), receiver.late, receiver.repeated)
+    metrics.install("agent", "vmagent")
+    started = time.time()
+    until(lambda: metrics.caught_up(started + INTERVAL), f"samples of {sorted(JOBS)}")
+    since = time.time()
+    receiver.suffer(("refuse", "429", "500"), seconds=3 * OUTAGE)
+    healed = time.time()
+    until(lambda: metrics.caught_up(healed + INTERVAL), "what was held back to arrive", 120)
+    assert receiver.gaps(INTERVAL, since=since) == {}
+    assert metrics.own("vmagent_remotewrite_packets_dropped_total") == 0
+    assert (len(receiver.reasons), receiver.late, receiver.repeated) == faults
+    metrics.install("server")
 
 
 def test_change_of_mode_keeps_data_and_uninstall_the_claim(metrics: Metrics) -> None:

@@ -58,6 +58,11 @@ RECIPES = (
         config={"Entrypoint": ["/bin/prometheus"], "WorkingDir": "/prometheus", **_NOBODY},
     ),
     Recipe(
+        r"quay\.io/victoriametrics/vmagent:.+",
+        programs={"vmagent-prod": "vmagent"},
+        config={"Entrypoint": ["/vmagent-prod"]},
+    ),
+    Recipe(
         r"quay\.io/prometheus/node-exporter:.+",
         programs={"bin/node_exporter": "node_exporter"},
         config={"Entrypoint": ["/bin/node_exporter"], **_NOBODY},
