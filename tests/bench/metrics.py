@@ -144,7 +144,7 @@ def report(article: Side, ours: Side, empty: set[str], minutes: float) -> str:
         "",
         "In a Prometheus that has only our samples, "
         + (f"these panels are empty: {'; '.join(sorted(empty))}." if empty else "every panel's query returns data,"),
-        f"except for panels that need {' or '.join(sorted(metrics_replay.NOT_HERE))}: an agent has neither.",
+        f"except for panels that need {', or '.join(sorted(metrics_replay.NOT_HERE))}.",
         "",
     ]
     return "\n".join(lines)

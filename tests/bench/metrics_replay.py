@@ -14,7 +14,12 @@ from harness import tools
 from harness.backends.remote_write import Labels, encode
 
 # Requirements of panels that an agent does not meet; the cluster tests cover these panels with a server.
-NOT_HERE = {"a server with rules", "a claim whose volume reports its size", "an Alertmanager"}
+NOT_HERE = {
+    "a claim whose volume reports its size",
+    "a server that sends only the allow-list",
+    "a server with rules",
+    "an Alertmanager",
+}
 _ADDRESS = "127.0.0.1:19090"
 
 

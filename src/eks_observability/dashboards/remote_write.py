@@ -8,6 +8,8 @@ SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600
 REMOTE = "a server with remote write"
 CONFIGS = 'config=~"kubelet|node-exporter|pods"'
 RULES = "a server with rules"
+# An agent drops other metrics when it scrapes them.
+SENDS_SELECTED = "a server that sends only the allow-list"
 ALERTMANAGER = "an Alertmanager"
 NO_AWS = "CloudWatch metrics exist only in AWS"
 
@@ -281,7 +283,7 @@ BOARD = Board(
                     "cps",
                     Query(f"sum by (reason) ({rate(_queue('samples_dropped_total'))})", "{{reason}}"),
                     description="`dropped_series`: metrics that the allow-list drops. Other reasons are losses.",
-                    needs=(REMOTE,),
+                    needs=(SENDS_SELECTED,),
                 ),
                 _graph(
                     "Watches of kube-state-metrics",
