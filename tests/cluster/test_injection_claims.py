@@ -109,5 +109,6 @@ def _volume(stage: Stage, name: str) -> Iterator[str]:
         elsewhere.kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=60s")
         yield name
     finally:
-        elsewhere.kubectl("exec", name, "--", "rm", "-rf", f"/node/{name}")
+        # Pods that still run may write a file meanwhile.
+        elsewhere.kubectl("exec", name, "--", "sh", "-c", f"until rm -rf /node/{name}; do sleep 0.2; done")
         elsewhere.kubectl("delete", f"pod/{name}", f"persistentvolume/{name}", "--wait=false")

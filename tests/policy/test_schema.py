@@ -278,6 +278,7 @@ def _others(chart: Path, path: Path_) -> list[Any]:
         "x.invalid",
         "0.0.0.1",
         "sha256:" + "a" * 64,
+        "grpc",
     ]
     maps = [{"x": "y"}, {"x": 7}, {"requests": {"cpu": "7m"}}, {"enabled": True, "periodSeconds": 7}, {}]
     maps += [{"name": "x", "key": "y"}, {"docker.io": "x.invalid", "public.ecr.aws": "x.invalid"}]
