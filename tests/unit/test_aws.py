@@ -5,10 +5,13 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from harness.backends.aws import CloudWatchLogs, Kinesis
 from harness.backends.ports import own_address
 
 
+@pytest.mark.slow
 def test_one_stand_in_does_not_see_what_another_was_sent(tmp_path: Path) -> None:
     """Groups are there while it runs, and gone for the next one of the same process."""
     with CloudWatchLogs(tmp_path / "first") as api:

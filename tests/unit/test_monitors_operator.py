@@ -89,6 +89,7 @@ ACCEPTED = {
 }
 
 
+@pytest.mark.slow
 def test_operator_rejects_other_broken_objects_too() -> None:
     """Whatever the command rejects does not work with the operator either, apart from values without a file."""
     accepted = set()

@@ -53,6 +53,7 @@ def check(promtool: Path, config: dict[str, Any], folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_chart_and_prometheus_accept_every_monitor(
     install: Callable[..., Manifests], promtool: Path, tmp_path: Path
 ) -> None:
