@@ -130,7 +130,7 @@ class Prometheus:
         """Start the pods, and wait until they are ready."""
         for number, args in enumerate(self.args):
             with (self.folder / f"log-{number}").open("ab") as log:
-                command = [str(program(self._engine)), *args]
+                command = [str(built(self._engine)), *args]
                 environment = {**os.environ, **CREDENTIALS}
                 self._processes.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
         self.wait(lambda: all(self._ready(port) for port in self.ports), f"{self._engine} to be ready")
@@ -242,9 +242,9 @@ def _quick(values: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def program(engine: str) -> Path:
-    """Return the path of `prometheus` or `vmagent`, or skip the test."""
+def built(name: str) -> Path:
+    """Return the path of a program of tools.toml, or skip the test."""
     try:
-        return tools.path(engine)
+        return tools.path(name)
     except HarnessError as error:
-        pytest.skip(f"needs {engine}: {error}")
+        pytest.skip(f"needs {name}: {error}")

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import tools
 from harness.backends.aws import CREDENTIALS, REGION, CloudWatchLogs
 from harness.backends.otlp import OtlpGrpcReceiver, OtlpReceiver
 from harness.backends.ports import free_port
@@ -27,6 +26,7 @@ from harness.render.manifests import load_yaml
 
 from .conftest import Sidecar
 from .node import BUNDLE, Kubelet, Node, expanded
+from .prometheus import built
 
 pytestmark = pytest.mark.slow
 CHART = Path(__file__).parents[2] / "charts" / "observability-stack"
@@ -374,9 +374,7 @@ def prometheus(
 ) -> Iterator[None]:
     """Run the rendered Prometheus or vmagent, which scrapes itself, on an address that is in no NO_PROXY by itself."""
     engine = values["server"].get("engine", "prometheus")
-    binary = tools.find(engine).path
-    if binary is None:
-        pytest.skip(f"needs {engine}")
+    binary = built(engine)
     made = Helm().render(CHART, values=values)
     listen = f"127.0.0.7:{free_port('127.0.0.7')}"
     for name, text in made.texts("test-observability-stack-server").items():

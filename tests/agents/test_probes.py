@@ -10,15 +10,13 @@ from typing import Any
 
 import pytest
 
-from harness import tools
 from harness.backends.ports import free_port
 from harness.backends.receivers import HOST
 from harness.backends.remote_write import RemoteWriteReceiver
-from harness.errors import HarnessError
 from harness.render.helm import Helm
 from harness.render.manifests import load_yaml
 
-from .prometheus import CHART, Exporter, amp, running
+from .prometheus import CHART, Exporter, amp, built, running
 
 pytestmark = pytest.mark.slow
 NAME = "test-observability-stack-blackbox-exporter"
@@ -31,17 +29,17 @@ def blackbox_exporter(folder: Path, values: dict[str, Any]) -> Iterator[str]:
     Yields:
         The address.
     """
-    try:
-        program = tools.path("blackbox_exporter")
-    except HarnessError as error:
-        pytest.skip(f"needs blackbox_exporter: {error}")
+    exporter = built("blackbox_exporter")
     made = Helm().render(CHART, values=values)
     for file, text in made.texts(NAME).items():
         (folder / file).write_text(text, encoding="utf-8")
     address = f"{HOST}:{free_port()}"
     [box] = made.containers("blackbox-exporter")
     args = [one.replace("/etc/blackbox-exporter/", f"{folder}/").replace(":9115", address) for one in box["args"]]
-    with (folder / "exporter.log").open("wb") as log, subprocess.Popen([program, *args], stdout=log, stderr=log) as run:
+    with (
+        (folder / "exporter.log").open("wb") as log,
+        subprocess.Popen([exporter, *args], stdout=log, stderr=log) as run,
+    ):
         try:
             yield address
         finally:

@@ -12,7 +12,7 @@ from harness.backends.remote_write import RemoteWriteReceiver
 from harness.render.helm import Helm
 from harness.render.manifests import load_yaml
 
-from .prometheus import CHART, Exporter, amp, program, running
+from .prometheus import CHART, Exporter, amp, built, running
 from .test_prometheus import MODES, pod
 
 pytestmark = pytest.mark.slow
@@ -74,7 +74,7 @@ def test_listed_options_are_known(tmp_path: Path, unknown: set[str]) -> None:
     # The chart omits it.
     del scrape["fallback_scrape_protocol"]
     config.write_text(yaml.safe_dump({"scrape_configs": [scrape]}), encoding="utf-8")
-    command = [program("vmagent"), "-dryRun", f"-promscrape.config={config}"]
+    command = [built("vmagent"), "-dryRun", f"-promscrape.config={config}"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode == 0) is not bool(unknown)
     assert set(re.findall(r"field (\S+) not found", done.stderr)) == unknown
@@ -87,5 +87,5 @@ def test_rendered_files_are_valid(tmp_path: Path) -> None:
     for name, text in made.texts("test-observability-stack-server").items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     args = [one.replace("/etc/prometheus/", f"{tmp_path}/") for one in made.containers("vmagent")[0]["args"]]
-    done = subprocess.run([program("vmagent"), "-dryRun", *args], capture_output=True, text=True)
+    done = subprocess.run([built("vmagent"), "-dryRun", *args], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

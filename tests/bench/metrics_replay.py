@@ -9,17 +9,12 @@ import urllib.request
 from pathlib import Path
 
 from cluster.metrics import EXTERNAL
-from eks_observability.dashboards import panel_queries
+from eks_observability.dashboards import panel_queries, remote_write, workload
 from harness import tools
 from harness.backends.remote_write import Labels, encode
 
 # Requirements of panels that an agent does not meet; the cluster tests cover these panels with a server.
-NOT_HERE = {
-    "a claim whose volume reports its size",
-    "a server that sends only the allow-list",
-    "a server with rules",
-    "an Alertmanager",
-}
+NOT_HERE = {workload.CLAIM, remote_write.SENDS_SELECTED, remote_write.RULES, remote_write.ALERTMANAGER}
 _ADDRESS = "127.0.0.1:19090"
 
 

@@ -1,7 +1,7 @@
 """The dashboard of EKS add-ons: CoreDNS, the VPC CNI, Karpenter and the EBS CSI driver."""
 
 from eks_observability.dashboards.model import Board, Panel, Query, Row
-from eks_observability.dashboards.promql import CLUSTER, RATE, rate, series
+from eks_observability.dashboards.promql import CLUSTER, RATE, percentile, rate, series
 
 # Annotated Services, as EKS annotates that of CoreDNS, or annotated pods.
 ADDONS = "pods|endpoints"
@@ -25,10 +25,6 @@ def _graph(title: str, unit: str, absent: str, *queries: Query, description: str
     return Panel(title, "graph", queries, unit=unit, description=description, absent=absent)
 
 
-def _percentile(share: float, metric: str, by: str, *matchers: str) -> str:
-    return f"histogram_quantile({share}, sum by ({by}le) (rate({_addon(metric, *matchers)}[{RATE}])))"
-
-
 BOARD = Board(
     uid="eks-addons",
     title="EKS / DNS and add-ons",
@@ -47,8 +43,8 @@ BOARD = Board(
                 _dns(
                     "Query duration",
                     "s",
-                    Query(_percentile(0.99, "coredns_dns_request_duration_seconds_bucket", ""), "99th percentile"),
-                    Query(_percentile(0.5, "coredns_dns_request_duration_seconds_bucket", ""), "median"),
+                    Query(percentile(0.99, _addon("coredns_dns_request_duration_seconds_bucket")), "99th percentile"),
+                    Query(percentile(0.5, _addon("coredns_dns_request_duration_seconds_bucket")), "median"),
                 ),
                 _dns(
                     "Answered from the cache",
@@ -62,7 +58,8 @@ BOARD = Board(
                     "Upstream duration",
                     "s",
                     Query(
-                        _percentile(0.99, "coredns_proxy_request_duration_seconds_bucket", "to, ", FORWARD), "{{to}}"
+                        percentile(0.99, _addon("coredns_proxy_request_duration_seconds_bucket", FORWARD), "to"),
+                        "{{to}}",
                     ),
                     description="99th percentile of the queries that CoreDNS forwards, by resolver.",
                     absent=NO_UPSTREAM,

@@ -1,7 +1,7 @@
 """The dashboard of the log agents: records read, delivered, waiting and lost."""
 
 from eks_observability.dashboards.model import Board, CloudWatch, Panel, Query, Row
-from eks_observability.dashboards.promql import CLUSTER, NAMESPACE, RATE, kubelet, rate, series
+from eks_observability.dashboards.promql import CLUSTER, NAMESPACE, kubelet, percentile, rate, series
 
 # Annotated pods or annotated Services: the agents are discovered by either. The metric names are those of
 # `/api/v2/metrics/prometheus`; `/api/v1` reports neither chunks nor pauses.
@@ -111,8 +111,7 @@ BOARD = Board(
                     "Delivery latency",
                     "s",
                     Query(
-                        "histogram_quantile(0.99, sum by (output, le)"
-                        f" (rate({_agent('fluentbit_output_latency_seconds_bucket')}[{RATE}])))",
+                        percentile(0.99, _agent("fluentbit_output_latency_seconds_bucket"), "output"),
                         "{{output}}",
                     ),
                     description="99th percentile of the time from reading a chunk to delivery; at most 30 s.",

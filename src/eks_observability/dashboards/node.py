@@ -6,12 +6,12 @@ from eks_observability.dashboards.promql import (
     DISKS,
     FILESYSTEMS,
     NODE,
-    RATE,
     UPLINKS,
     kube,
     kubelet,
     node,
     of_live_pods,
+    percentile,
     rate,
     windows,
 )
@@ -287,8 +287,7 @@ BOARD = Board(
                     "Pod lifecycle relist",
                     "s",
                     Query(
-                        "histogram_quantile(0.99, sum by (node, le)"
-                        f" (rate({kubelet('kubelet_pleg_relist_duration_seconds_bucket', ON)}[{RATE}])))",
+                        percentile(0.99, kubelet("kubelet_pleg_relist_duration_seconds_bucket", ON), "node"),
                         "{{node}}",
                     ),
                     description="99th percentile of the time in which the kubelet lists its containers. Above a few "

@@ -68,6 +68,17 @@ def rate(selector: str) -> str:
     return f"rate({selector}[{RATE}])"
 
 
+def percentile(share: float, buckets: str, *by: str) -> str:
+    """Return a percentile of a histogram.
+
+    Args:
+        share: the percentile as a fraction, for example 0.99.
+        buckets: the selector of its buckets.
+        by: labels of the result.
+    """
+    return f"histogram_quantile({share}, sum by ({', '.join((*by, 'le'))}) ({rate(buckets)}))"
+
+
 def live_pods(*matchers: str) -> str:
     """Select pods whose requests count: one series with the value 1 for each pod that has not terminated."""
     phases = kube("kube_pod_status_phase", 'phase=~"Pending|Running"', *matchers)

@@ -1,7 +1,7 @@
 """The dashboard of Prometheus: delivery to Amazon Managed Service for Prometheus, and its cost."""
 
 from eks_observability.dashboards.model import Board, CloudWatch, Panel, Query, Row, Variable
-from eks_observability.dashboards.promql import CLUSTER, RATE, rate, series
+from eks_observability.dashboards.promql import CLUSTER, percentile, rate, series
 
 HOURS_PER_MONTH = 730
 SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600
@@ -140,8 +140,7 @@ BOARD = Board(
                     "Request duration",
                     "s",
                     Query(
-                        "histogram_quantile(0.99, sum by (url, le)"
-                        f" (rate({_queue('sent_batch_duration_seconds_bucket')}[{RATE}])))",
+                        percentile(0.99, _queue("sent_batch_duration_seconds_bucket"), "url"),
                         "99th percentile",
                     ),
                     Query(
